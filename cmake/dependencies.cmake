@@ -1,0 +1,124 @@
+# Third-party packages: the system's where there is one, else a pinned source tree.
+#
+# A package is fetched where find_package does not know it, or where the user points
+# FETCHCONTENT_SOURCE_DIR_<NAME> at a tree (which also works without a network). Pins are commits:
+# a tag can be moved. Versions are Debian 12's, except Abseil's, which newer compilers need newer.
+
+include(FetchContent)
+
+# jitattn_dependency(<name> <target> REPOSITORY <url> COMMIT <sha> [PACKAGE <find_package args>...])
+# Makes <target> exist. `name` is what FETCHCONTENT_SOURCE_DIR_<NAME> is called by.
+function(jitattn_dependency name target)
+  cmake_parse_arguments(arg "" "REPOSITORY;COMMIT" "PACKAGE" ${ARGN})
+  string(TOUPPER ${name} upper)
+  if(arg_PACKAGE AND NOT FETCHCONTENT_SOURCE_DIR_${upper})
+    find_package(${arg_PACKAGE} QUIET GLOBAL)
+  endif()
+  if(TARGET ${target})
+    message(STATUS "${name}: system package")
+    return()
+  endif()
+  message(STATUS "${name}: source tree ${arg_COMMIT}")
+  # A SOURCE_SUBDIR that does not exist makes MakeAvailable fetch and nothing more: added by hand,
+  # the package installs nothing with ours, and its headers count as the system's.
+  FetchContent_Declare(${name} GIT_REPOSITORY ${arg_REPOSITORY} GIT_TAG ${arg_COMMIT}
+                       SOURCE_SUBDIR none)
+  FetchContent_MakeAvailable(${name})
+  set(BUILD_SHARED_LIBS OFF)
+  set(BUILD_TESTING OFF)
+  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)  # the options that callers set hold in old packages too
+  set(CMAKE_POLICY_VERSION_MINIMUM 3.5)  # packages that ask for CMake 2.6, under CMake 4
+  set(CMAKE_WARN_DEPRECATED OFF)
+  add_subdirectory(${${name}_SOURCE_DIR} ${${name}_BINARY_DIR} EXCLUDE_FROM_ALL SYSTEM)
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "${name}: ${${name}_SOURCE_DIR} does not define ${target}")
+  endif()
+endfunction()
+
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+
+# ---- The library's own --------------------------------------------------------------------------
+
+# A system Abseil may be an archive without PIC or a shared library: JITATTN_BUNDLE builds one in.
+set(ABSL_PROPAGATE_CXX_STD ON)
+set(ABSL_ENABLE_INSTALL OFF)
+set(absl_package absl CONFIG)
+if(JITATTN_BUNDLE)
+  set(absl_package)
+endif()
+jitattn_dependency(absl absl::statusor PACKAGE ${absl_package}
+  REPOSITORY https://github.com/abseil/abseil-cpp.git
+  COMMIT 4447c7562e3bc702ade25105912dce503f0c4010)  # 20240722.0
+
+if(JITATTN_JIT)
+  # Emitted bytes depend on the version: golden files were made with this one.
+  jitattn_dependency(xbyak xbyak::xbyak PACKAGE xbyak CONFIG
+    REPOSITORY https://github.com/herumi/xbyak.git
+    COMMIT a1ac3750f9a639b5a6c6d6c7da4259b8d6790989)  # v6.68
+endif()
+
+# Header-only, whatever the package offers: one shared library fewer to load at an application's
+# start. Its asserts can be reached by damaged files, so they are off in every build; its exceptions
+# are caught at once where they are thrown.
+jitattn_dependency(tomlplusplus tomlplusplus::tomlplusplus PACKAGE tomlplusplus CONFIG
+  REPOSITORY https://github.com/marzer/tomlplusplus.git
+  COMMIT c635f218c0aefc801d9748841930365e54fe3089)  # v3.3.0
+add_library(jitattn_tomlplusplus INTERFACE)
+target_include_directories(jitattn_tomlplusplus SYSTEM INTERFACE
+  $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(jitattn_tomlplusplus INTERFACE
+  TOML_HEADER_ONLY=1 $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:TOML_ASSERT\(x\)=static_assert\(true\)>)
+
+set(EIGEN_BUILD_DOC OFF)
+set(EIGEN_BUILD_PKGCONFIG OFF)
+jitattn_dependency(eigen Eigen3::Eigen PACKAGE Eigen3 3.4 CONFIG
+  REPOSITORY https://gitlab.com/libeigen/eigen.git
+  COMMIT 3147391d946bb4b6c68edd901f2add6ac1f31f8c)  # 3.4.0
+
+set(JSON_BuildTests OFF)
+set(JSON_Install OFF)
+jitattn_dependency(nlohmann_json nlohmann_json::nlohmann_json PACKAGE nlohmann_json 3.11 CONFIG
+  REPOSITORY https://github.com/nlohmann/json.git
+  COMMIT bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d)  # v3.11.2
+
+# ---- The command's ------------------------------------------------------------------------------
+
+set(CLI11_BUILD_TESTS OFF)
+set(CLI11_BUILD_EXAMPLES OFF)
+jitattn_dependency(cli11 CLI11::CLI11 PACKAGE CLI11 CONFIG
+  REPOSITORY https://github.com/CLIUtils/CLI11.git
+  COMMIT 70f8072f9dd2292fd0b9f9e5f58e279f60483ed3)  # v2.1.2
+
+if(JITATTN_JIT)
+  set(ZYDIS_BUILD_TOOLS OFF)
+  set(ZYDIS_BUILD_EXAMPLES OFF)
+  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG  # with its submodule zycore
+    REPOSITORY https://github.com/zyantific/zydis.git
+    COMMIT 1ba75aeefae37094c7be8eba07ff81d4fe0f1f20)  # v4.0.0
+endif()
+
+# hwloc has no CMake build to fetch: without it the command prints less of the machine.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(hwloc IMPORTED_TARGET hwloc)
+endif()
+if(NOT hwloc_FOUND)
+  message(STATUS "hwloc: not found, `jitattn cpu` prints no topology")
+endif()
+
+# ---- Tests and benchmarks -----------------------------------------------------------------------
+
+if(JITATTN_BUILD_TESTS)
+  jitattn_dependency(googletest GTest::gmock PACKAGE GTest CONFIG
+    REPOSITORY https://github.com/google/googletest.git
+    COMMIT 58d77fa8070e8cec2dc1ed015d66b454c8d78850)  # 1.12.1
+endif()
+
+if(JITATTN_BUILD_BENCH)
+  set(BENCHMARK_ENABLE_TESTING OFF)
+  set(BENCHMARK_ENABLE_INSTALL OFF)
+  jitattn_dependency(benchmark benchmark::benchmark PACKAGE benchmark CONFIG
+    REPOSITORY https://github.com/google/benchmark.git
+    COMMIT d572f4777349d43653b21d6c2fc63020ab326db2)  # v1.7.1
+endif()

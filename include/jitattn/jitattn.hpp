@@ -1,0 +1,229 @@
+// jitattn for C++20: the C ABI with types, ownership and errors that cannot be overlooked.
+//
+//   jitattn::AttentionShape shape{.heads = 16, .q_len = 1024, .head_dim = 64, .causal = true};
+//   auto plan = jitattn::AttentionPlan<float>::Make(shape);
+//   if (!plan) return Complain(plan.error());
+//   jitattn::Status status = plan->Run(q, k, v, out);
+//
+// Header-only and without exceptions (std::string may throw std::bad_alloc). Everything is
+// documented where it is declared for C, in jitattn.h.
+#ifndef JITATTN_JITATTN_HPP_
+#define JITATTN_JITATTN_HPP_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "jitattn/jitattn.h"
+
+namespace jitattn {
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  // Of a call just made on this thread.
+  explicit Status(jitattn_status code) : code_(code) {
+    if (code != JITATTN_OK) message_ = jitattn_last_error();
+  }
+
+  bool ok() const { return code_ == JITATTN_OK; }
+  explicit operator bool() const { return ok(); }
+  jitattn_status code() const { return code_; }
+  const std::string& message() const { return message_; }
+
+ private:
+  jitattn_status code_ = JITATTN_OK;
+  std::string message_;
+};
+
+// A T, or why there is none. REQUIRES of * and ->: it holds a T.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}
+  Result(Status error) : state_(std::move(error)) {}
+
+  bool ok() const { return state_.index() == 0; }
+  explicit operator bool() const { return ok(); }
+  T& operator*() { return *std::get_if<0>(&state_); }
+  const T& operator*() const { return *std::get_if<0>(&state_); }
+  T* operator->() { return std::get_if<0>(&state_); }
+  const T* operator->() const { return std::get_if<0>(&state_); }
+  const Status& error() const { return *std::get_if<1>(&state_); }
+
+ private:
+  std::variant<T, Status> state_;
+};
+
+template <typename T>
+concept Element = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+template <Element T>
+inline constexpr int32_t kDType = std::is_same_v<T, float> ? JITATTN_F32 : JITATTN_F64;
+
+// Sizes left at kSame are equal to their counterpart: kv_heads to heads, kv_len to q_len, value_dim
+// to head_dim.
+inline constexpr int64_t kSame = -1;
+
+struct AttentionShape {
+  int64_t batch = 1, heads = 1, kv_heads = kSame;
+  int64_t q_len = 1, kv_len = kSame;
+  int64_t head_dim = 64, value_dim = kSame;
+  bool causal = false;
+};
+
+struct MatrixShape {
+  int64_t rows = 1, cols = 1;
+};
+
+template <Element T>
+jitattn_attention_problem Problem(const AttentionShape& shape) {
+  const auto or_same = [](int64_t size, int64_t other) { return size == kSame ? other : size; };
+  jitattn_attention_problem problem;
+  jitattn_attention_problem_init(&problem, shape.heads, shape.q_len, shape.head_dim);
+  problem.dtype = kDType<T>;
+  problem.mask = shape.causal ? JITATTN_MASK_CAUSAL : JITATTN_MASK_NONE;
+  problem.batch = shape.batch;
+  problem.kv_heads = or_same(shape.kv_heads, shape.heads);
+  problem.kv_len = or_same(shape.kv_len, shape.q_len);
+  problem.value_dim = or_same(shape.value_dim, shape.head_dim);
+  return problem;
+}
+
+template <Element T>
+jitattn_sigmoid_mul_problem Problem(const MatrixShape& shape) {
+  jitattn_sigmoid_mul_problem problem;
+  jitattn_sigmoid_mul_problem_init(&problem, shape.rows, shape.cols);
+  problem.dtype = kDType<T>;
+  return problem;
+}
+
+// Contiguous operands; change lengths, strides, scale or the causal offset before the run.
+template <Element T>
+jitattn_attention_args Args(const jitattn_attention_problem& problem, const T* q, const T* k,
+                            const T* v, T* out) {
+  jitattn_attention_args args;
+  jitattn_attention_args_init(&args, &problem);
+  args.q = q;
+  args.k = k;
+  args.v = v;
+  args.out = out;
+  return args;
+}
+
+template <Element T>
+jitattn_sigmoid_mul_args Args(const jitattn_sigmoid_mul_problem& problem, const T* x, T* out) {
+  jitattn_sigmoid_mul_args args;
+  jitattn_sigmoid_mul_args_init(&args, &problem);
+  args.x = x;
+  args.out = out;
+  return args;
+}
+
+// SetStrides(args.q_strides, {.batch = …, .head = head_dim, .row = heads * head_dim});
+struct Strides {
+  int64_t batch = 0, head = 0, row = 0;  // in elements
+};
+inline void SetStrides(int64_t (&target)[3], const Strides& strides) {
+  target[0] = strides.batch;
+  target[1] = strides.head;
+  target[2] = strides.row;
+}
+
+struct PlanOptions : jitattn_plan_options {
+  PlanOptions() { jitattn_plan_options_init(this); }
+};
+
+// What plans of both operations have in common. Move-only; frees its plan.
+class Plan {
+ public:
+  jitattn_plan_info Info() const {
+    jitattn_plan_info info{};
+    info.struct_size = sizeof info;
+    static_cast<void>(jitattn_plan_get_info(plan_.get(), &info));  // cannot fail for such a struct
+    return info;
+  }
+  size_t scratch_bytes() const { return jitattn_plan_scratch_bytes(plan_.get()); }
+  const jitattn_plan* get() const { return plan_.get(); }
+
+ protected:
+  explicit Plan(jitattn_plan* plan) : plan_(plan) {}
+
+ private:
+  struct Free {
+    void operator()(jitattn_plan* plan) const { jitattn_plan_free(plan); }
+  };
+  std::unique_ptr<jitattn_plan, Free> plan_;
+};
+
+template <Element T>
+class AttentionPlan : public Plan {
+ public:
+  static Result<AttentionPlan> Make(const AttentionShape& shape, const PlanOptions& options = {}) {
+    const jitattn_attention_problem problem = Problem<T>(shape);
+    jitattn_plan* plan = nullptr;
+    const jitattn_status code = jitattn_attention_plan(&problem, &options, &plan);
+    if (code != JITATTN_OK) return Status(code);
+    return AttentionPlan(plan, problem);
+  }
+
+  const jitattn_attention_problem& problem() const { return problem_; }
+
+  Status Run(const T* q, const T* k, const T* v, T* out) const {
+    return Run(Args<T>(problem_, q, k, v, out));
+  }
+  Status Run(const jitattn_attention_args& args) const {
+    return Status(jitattn_attention_run(get(), &args));
+  }
+
+ private:
+  AttentionPlan(jitattn_plan* plan, const jitattn_attention_problem& problem)
+      : Plan(plan), problem_(problem) {}
+  jitattn_attention_problem problem_;
+};
+
+template <Element T>
+class SigmoidMulPlan : public Plan {
+ public:
+  static Result<SigmoidMulPlan> Make(const MatrixShape& shape, const PlanOptions& options = {}) {
+    const jitattn_sigmoid_mul_problem problem = Problem<T>(shape);
+    jitattn_plan* plan = nullptr;
+    const jitattn_status code = jitattn_sigmoid_mul_plan(&problem, &options, &plan);
+    if (code != JITATTN_OK) return Status(code);
+    return SigmoidMulPlan(plan, problem);
+  }
+
+  const jitattn_sigmoid_mul_problem& problem() const { return problem_; }
+
+  Status Run(const T* x, T* out) const { return Run(Args<T>(problem_, x, out)); }
+  Status Run(const jitattn_sigmoid_mul_args& args) const {
+    return Status(jitattn_sigmoid_mul_run(get(), &args));
+  }
+
+ private:
+  SigmoidMulPlan(jitattn_plan* plan, const jitattn_sigmoid_mul_problem& problem)
+      : Plan(plan), problem_(problem) {}
+  jitattn_sigmoid_mul_problem problem_;
+};
+
+// One-shot, contiguous: the library keeps the plan.
+template <Element T>
+Status Attention(const AttentionShape& shape, const T* q, const T* k, const T* v, T* out) {
+  const jitattn_attention_problem problem = Problem<T>(shape);
+  const jitattn_attention_args args = Args<T>(problem, q, k, v, out);
+  return Status(jitattn_attention(&problem, &args));
+}
+
+template <Element T>
+Status SigmoidMul(const MatrixShape& shape, const T* x, T* out) {
+  const jitattn_sigmoid_mul_problem problem = Problem<T>(shape);
+  const jitattn_sigmoid_mul_args args = Args<T>(problem, x, out);
+  return Status(jitattn_sigmoid_mul(&problem, &args));
+}
+
+}  // namespace jitattn
+
+#endif  // JITATTN_JITATTN_HPP_

@@ -1,0 +1,72 @@
+# Installs into a fresh prefix; builds and runs the examples against it, found by CMake and found by
+# pkg-config.
+#   cmake -DBUILD=… -DSOURCE=… -DWORK=… -DGENERATOR=… -DCC=… -DCXX=… -DCFLAGS=… -DCXXFLAGS=…
+#         -DLIBDIR=… -P install_test.cmake
+
+set(prefix ${WORK}/prefix)
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT result EQUAL 0)
+    string(JOIN " " command ${ARGN})
+    message(FATAL_ERROR "${command}: ${result}\n${out}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+# The examples print what they computed beside what it should be.
+function(check_examples c cpp)
+  set(ENV{JITATTN_CACHE_DIR} ${WORK}/cache)
+  run(${c})
+  if(NOT out MATCHES "row 100: (-?[0-9.]+), by hand (-?[0-9.]+)")
+    message(FATAL_ERROR "${c} printed: ${out}")
+  endif()
+  string(SUBSTRING "${CMAKE_MATCH_1}" 0 6 computed)  # "0.1234": float32 against double
+  string(SUBSTRING "${CMAKE_MATCH_2}" 0 6 expected)
+  if(NOT computed STREQUAL expected)
+    message(FATAL_ERROR "${c} printed: ${out}")
+  endif()
+  run(${cpp})
+  if(NOT out MATCHES "outputs in 0.(500000|499999)[^ ]* … 0.50000[01]," OR
+     NOT out MATCHES "silu\\(-2 … 2\\): -0.2384 -0.2689 0.0000 0.7311 1.7616")
+    message(FATAL_ERROR "${cpp} printed: ${out}")
+  endif()
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+foreach(file include/jitattn/jitattn.h include/jitattn/jitattn.hpp ${LIBDIR}/libjitattn.so.0
+             ${LIBDIR}/pkgconfig/jitattn.pc ${LIBDIR}/cmake/jitattn/jitattn-config.cmake)
+  if(NOT EXISTS ${prefix}/${file})
+    message(FATAL_ERROR "not installed: ${file}")
+  endif()
+endforeach()
+# Nothing of other packages comes along.
+file(GLOB_RECURSE headers RELATIVE ${prefix}/include ${prefix}/include/*)
+list(SORT headers)
+if(NOT headers STREQUAL "jitattn/jitattn.h;jitattn/jitattn.hpp")
+  message(FATAL_ERROR "headers installed: ${headers}")
+endif()
+
+run(${CMAKE_COMMAND} -S ${SOURCE}/examples -B ${WORK}/by_cmake -G ${GENERATOR}
+    -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_C_COMPILER=${CC} -DCMAKE_CXX_COMPILER=${CXX}
+    -DCMAKE_C_FLAGS=${CFLAGS} -DCMAKE_CXX_FLAGS=${CXXFLAGS})
+run(${CMAKE_COMMAND} --build ${WORK}/by_cmake)
+check_examples(${WORK}/by_cmake/attention_c ${WORK}/by_cmake/attention_cpp)
+
+find_program(pkg_config pkg-config)
+if(NOT pkg_config)
+  message(STATUS "no pkg-config: that half is not tested")
+  return()
+endif()
+set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
+run(${pkg_config} --cflags --libs jitattn)
+separate_arguments(flags UNIX_COMMAND "${out}")
+separate_arguments(CFLAGS UNIX_COMMAND "${CFLAGS}")
+separate_arguments(CXXFLAGS UNIX_COMMAND "${CXXFLAGS}")
+set(rpath -Wl,-rpath,${prefix}/${LIBDIR})
+run(${CC} -std=c11 ${CFLAGS} ${SOURCE}/examples/attention.c -o ${WORK}/c ${flags} ${rpath} -lm)
+run(${CXX} -std=c++20 ${CXXFLAGS} ${SOURCE}/examples/attention.cpp -o ${WORK}/cpp ${flags}
+    ${rpath})
+check_examples(${WORK}/c ${WORK}/cpp)
