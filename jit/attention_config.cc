@@ -1,0 +1,131 @@
+// The tunables of the attention kernel.
+
+#include "jit/attention_config.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "jit/config_field.h"
+#include "jit/emit_pack.h"
+#include "jit/emit_scores.h"
+#include "jit/emit_transposed_values.h"
+#include "jit/emit_values.h"
+
+namespace jitattn::jit {
+namespace {
+
+using C = AttentionConfig;
+
+constexpr int kQVecs[] = {1, 2, 3, 4, 6, 8, 12, 16};
+constexpr int kKvBlock[] = {32, 64, 96, 128, 192, 256, 384, 512};
+constexpr int kQkKeys[] = {2, 3, 4, 5, 6, 8, 12, 14};
+constexpr int kBlockVecs[] = {1, 2, 3, 4, 6};
+constexpr int kQkUnroll[] = {1, 2, 4, 8, 16};
+constexpr int kExpVecs[] = {1, 2, 3, 4, 6};
+constexpr int kPvRows[] = {2, 3, 4, 5, 6, 8, 12, 14};
+constexpr int kPvUnroll[] = {1, 2, 4, 8};
+constexpr int kPrefetch[] = {0, 1, 2, 4, 8};
+constexpr int kTaskTiles[] = {1, 2, 4, 8, 16};
+
+constexpr Field kFields[] = {
+    FieldOf<&C::isa>("isa", "_", "instruction set", kIsaValues, kIsaLabels),
+    FieldOf<&C::q_vecs>("q_vecs", "_q", "query tile, vectors", kQVecs, {}, true),
+    FieldOf<&C::kv_block>("kv_block", "b", "keys whose scores are held at once", kKvBlock, {}, true),
+    FieldOf<&C::qk_keys>("qk_keys", "_s", "register block of Q·Kt: keys", kQkKeys, {}, true),
+    FieldOf<&C::qk_vecs>("qk_vecs", "x", "register block of Q·Kt: vectors of queries", kBlockVecs),
+    FieldOf<&C::qk_unroll>("qk_unroll", "u", "steps of the head dimension an iteration", kQkUnroll,
+                           {}, true),
+    FieldOf<&C::qk_embed>("qk_embed", "m", "1: the FMA broadcasts its key element", kNoYes),
+    FieldOf<&C::fuse_exp>("fuse_exp", "_f", "1: exponentials on the accumulators", kNoYes),
+    FieldOf<&C::exp_vecs>("exp_vecs", "e", "exponentials in flight", kExpVecs),
+    FieldOf<&C::pv_form>("pv_form", "_o", "P·V broadcasts 0: P, 1: V", kNoYes),
+    FieldOf<&C::pv_rows>("pv_rows", "r", "register block of P·V: broadcast operands", kPvRows, {},
+                         true),
+    FieldOf<&C::pv_vecs>("pv_vecs", "x", "register block of P·V: vectors", kBlockVecs),
+    FieldOf<&C::pv_unroll>("pv_unroll", "u", "keys an iteration", kPvUnroll, {}, true),
+    FieldOf<&C::pv_embed>("pv_embed", "m", "1: the FMA broadcasts its operand", kNoYes),
+    FieldOf<&C::prefetch>("prefetch", "_p", "rows of V fetched ahead, 0: none", kPrefetch),
+    FieldOf<&C::task_tiles>("task_tiles", "", "query tiles a thread takes at a time", kTaskTiles, {},
+                            true),
+    FieldOf<&C::threads>("threads", "", "threads", kThreadValues, {}, true),
+};
+
+int Lanes(const C& config, const AttentionSpec& spec) {
+  return VecBytes(config.isa) / SizeOf(spec.dtype);
+}
+
+// Vectors that the value columns fill: a wider register block would not be used.
+int ValueVecs(const C& config, const AttentionSpec& spec) {
+  const int lanes = Lanes(config, spec);
+  return (spec.value_dim + lanes - 1) / lanes;
+}
+
+// The first value of the ladder that reaches `limit`: all above it emit the same code.
+int CapAt(int value, int limit, std::span<const int> ladder) {
+  const auto cap = std::lower_bound(ladder.begin(), ladder.end(), limit);
+  return cap == ladder.end() ? value : std::min(value, *cap);
+}
+
+absl::Status CheckRegisters(const C& config, std::string_view what, int rows, int vecs, int needed) {
+  if (needed <= VecRegs(config.isa)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      std::string(what), " ", rows, " × ", vecs, " needs ", needed, " vector registers, ",
+      std::string(Name(config.isa)), " has ", VecRegs(config.isa)));
+}
+
+}  // namespace
+
+std::span<const Field> AttentionFields() { return kFields; }
+
+absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu&) {
+  if (config.isa == Isa::kPortable) return absl::OkStatus();
+  const std::string isa(Name(config.isa));
+  if (config.qk_vecs > config.q_vecs) {
+    return absl::InvalidArgumentError(absl::StrCat("qk_vecs ", config.qk_vecs,
+                                                   " is wider than the tile, q_vecs ",
+                                                   config.q_vecs));
+  }
+  if (config.pv_form == 1 && config.pv_vecs > config.q_vecs) {
+    return absl::InvalidArgumentError(absl::StrCat("pv_vecs ", config.pv_vecs,
+                                                   " is wider than the tile, q_vecs ",
+                                                   config.q_vecs));
+  }
+  if ((config.qk_embed || config.pv_embed) && config.isa != Isa::kAvx512) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config.qk_embed ? "qk_embed" : "pv_embed", " 1 needs avx512, isa is ", isa));
+  }
+  absl::Status s = CheckRegisters(config, "qk_keys × qk_vecs", config.qk_keys, config.qk_vecs,
+                                  EmitScores::VecsNeeded(config));
+  if (!s.ok()) return s;
+  s = CheckRegisters(config, "pv_rows × pv_vecs", config.pv_rows, config.pv_vecs,
+                     config.pv_form == 1 ? EmitTransposedValues::VecsNeeded(config, spec)
+                                         : EmitValues::VecsNeeded(config, spec));
+  if (!s.ok()) return s;
+  const int stored = EmitSoftmax::StoredVecsNeeded(config);
+  if (!config.fuse_exp && stored > VecRegs(config.isa)) {
+    return absl::InvalidArgumentError(absl::StrCat("exp_vecs ", config.exp_vecs, " needs ", stored,
+                                                   " vector registers, ", isa, " has ",
+                                                   VecRegs(config.isa)));
+  }
+  return absl::OkStatus();
+}
+
+C CanonicalAttention(C config, const AttentionSpec& spec) {
+  if (config.isa == Isa::kPortable) {
+    return {.isa = Isa::kPortable, .task_tiles = config.task_tiles, .threads = config.threads};
+  }
+  if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
+  // One vector wide, every broadcast has a single use and is part of its FMA anyway.
+  if (config.qk_vecs == 1) config.qk_embed = 0;
+  if (config.pv_form == 0) {
+    config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config, spec), kBlockVecs);
+  } else {
+    config.pv_rows = CapAt(config.pv_rows, spec.value_dim, kPvRows);
+  }
+  if (config.pv_vecs == 1) config.pv_embed = 0;
+  config.qk_unroll = CapAt(config.qk_unroll, spec.head_dim, kQkUnroll);
+  return config;
+}
+
+}  // namespace jitattn::jit

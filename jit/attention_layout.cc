@@ -1,0 +1,25 @@
+// Where the attention kernel keeps what.
+
+#include "jit/attention_layout.h"
+
+#include "jit/attention_kernel.h"
+
+namespace jitattn::jit {
+
+AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config)
+    : vec_bytes(VecBytes(config.isa)), elem_bytes(SizeOf(spec.dtype)) {
+  lanes = vec_bytes / elem_bytes;
+  tile_bytes = config.q_vecs * vec_bytes;
+  tile_rows = config.q_vecs * lanes;
+  scores = int64_t{kStateRows} * tile_bytes;
+  // The exponentials of stored scores run in groups of keys: room for the last one's padding.
+  queries = scores + int64_t{config.kv_block + config.exp_vecs - 1} * tile_bytes;
+  outputs = queries + int64_t{spec.head_dim} * tile_bytes;
+  bytes = outputs + (config.pv_form == 1 ? int64_t{spec.value_dim} * tile_bytes : 0);
+}
+
+int64_t AttentionScratchBytes(const AttentionSpec& spec, const AttentionConfig& config) {
+  return AttentionLayout(spec, config).bytes;
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,74 @@
+// Where the attention kernel keeps what: its scratch memory and its stack frame.
+
+#ifndef JITATTN_JIT_ATTENTION_LAYOUT_H_
+#define JITATTN_JIT_ATTENTION_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/assembler.h"
+#include "jit/config.h"
+
+namespace jitattn::jit {
+
+// Scratch: four blocks whose rows are all as wide as the query tile, so that one column offset and
+// fixed displacements reach everything that belongs to a group of queries.
+//
+//   state     the online softmax, a row a quantity
+//   scores    S = s − m, then P     [kv_block][tile]
+//   queries   scale · log2 e · Qᵀ   [head_dim][tile]
+//   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
+struct AttentionLayout {
+  enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
+
+  AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config);
+
+  int lanes, vec_bytes, elem_bytes;
+  int tile_rows;       // queries a tile
+  int tile_bytes;      // one row of a block
+  int64_t scores, queries, outputs;  // offsets from the state
+  int64_t bytes;
+
+  // Displacement of a quantity from the state's address of a group of queries.
+  int state(State row) const { return row * tile_bytes; }
+};
+
+// Run-time values of the loop nest, on the stack. All 64 bits wide.
+struct AttentionFrame {
+  enum Flags { kFirst = 1, kRescale = 2, kLast = 4 };
+
+  int64_t scale;  // scale · log2 e as one element of the compute type
+  int64_t q, out, rows_left;          // current tile
+  int64_t rows, vecs;                 // in it, and vectors they fill
+  int64_t diagonal;                   // causal: query r of the tile sees keys ≤ diagonal + r
+  int64_t kv_end;                     // keys that any query of the tile sees
+  int64_t k, v, first_key, keys;      // current chunk
+  int64_t flags;                      // of the chunk: what happens to O around P·V
+  int64_t group, group_vecs, width;   // column group of Q·Kᵀ: its state, vectors left, its own
+  int64_t group_diagonal;             // first chunk key that is not before the group's diagonal
+  int64_t key, step;                  // next chunk key of the group; where its diagonal step ends
+  int64_t columns, out_column;        // column groups of P·V left; the output's first row there
+  int64_t rows_todo, seen;            // rows left there; causal: chunk keys that the next one sees
+};
+
+// What every part of the kernel is emitted with.
+struct AttentionContext {
+  Assembler& a;
+  const AttentionSpec& spec;
+  const AttentionConfig& config;
+  const AttentionLayout layout;
+  Xbyak::Reg64 frame;
+
+  bool causal() const { return spec.mask == Mask::kCausal; }
+  Xbyak::Address at(int64_t AttentionFrame::*field) const {
+    const AttentionFrame zero{};
+    const auto offset = reinterpret_cast<const char*>(&(zero.*field)) -
+                        reinterpret_cast<const char*>(&zero);
+    return a.qword[frame + static_cast<int>(offset)];
+  }
+  Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_LAYOUT_H_

@@ -1,0 +1,190 @@
+// x · sigmoid(x) of a group of vectors.
+
+#include "jit/emit_sigmoid.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "jit/exp_polynomial.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Operand;
+
+// The tables hold κ·2^(j/S), and the polynomial is divided by κ, for two ends.
+//   p/κ < 1: then it is rounded in steps half as large as beyond 1. Hence κ > 2^(1/2S), the largest
+//     p; and κ < 2^(1/S), so that every entry is below 2 and shares one exponent.
+//   The entries lie close to numbers of the type: of some twenty million κ in that range, taken at
+//     random, the best. Rounding an entry costs 0.27 (f32, 16), 0.05 (f32, 8) and 0.06 (f64, 8) of
+//     half an ulp, where a κ at hand costs nearly all of it.
+// Without either the sum of all roundings goes beyond 2.5 ulp.
+struct ScaledPolynomial {
+  std::span<const double> coefficients;
+  double kappa;
+};
+constexpr ScaledPolynomial kTableF32Zmm = {kExpF32Sixteenths, 0x1.084921cd8p+0};
+constexpr ScaledPolynomial kTableF32Ymm = {kExpF32Eighths, 0x1.16747bf59p+0};
+constexpr ScaledPolynomial kTableF64Zmm = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
+
+constexpr int kNotEqual = 12;  // predicate NEQ_OQ: false for NaN
+
+}  // namespace
+
+EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
+    : a_(a),
+      options_(options),
+      f64_(a.compute() == DType::kF64),
+      r_(a.pool().LeaseVecs("sigmoid: reduced argument", options.in_flight)),
+      power_(a.pool().LeaseVecs("sigmoid: power of two, denominator", options.in_flight)),
+      temp_(a.pool().LeaseVecs("sigmoid: polynomial", options.in_flight)) {
+  if (options.reciprocal) inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
+  ScaledPolynomial poly = {f64_ ? std::span<const double>(kExpF64) : kExpF32, 1};
+  if (options.table) {
+    table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
+    poly = f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
+    memory_.emplace(kTable, a.ptr[a.rip + a.Table(PowerTable(poly.kappa))]);
+  }
+
+  const double steps = 1 << table_bits_;
+  const double bias = f64_ ? 1023 : 127;
+  // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's bias
+  // goes on top, so that those bits shifted up are 2^k; the table's entries carry it otherwise.
+  const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table ? 0 : bias);
+  Declare(kMagic, magic);
+  Declare(kOne, 1);
+  Declare(kLog2e, -steps * std::numbers::log2e);
+  // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
+  // and smaller than ½. High alone would be 2.4e-7 off at x = −87, four ulp.
+  const double high = f64_ ? std::numbers::ln2 : static_cast<float>(std::numbers::ln2);
+  const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
+  Declare(kLn2High, high / steps);
+  Declare(kLn2Low, low / steps);
+  // k ≥ −(bias − 1)·S keeps the power a normal number.
+  Declare(kHighest, (bias - 1) * std::numbers::ln2);
+  // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
+  Declare(kMost, magic + (options.table ? bias * steps + steps - 1 : bias + 1));
+  if (options.reciprocal) Declare(kZero, 0);
+  top_ = static_cast<int>(poly.coefficients.size()) - 1;
+  Declare(kTop, poly.coefficients[top_] / poly.kappa);
+  for (int i = 0; i < top_; ++i) Declare(kPoly + i, poly.coefficients[i] / poly.kappa);
+
+  constant_regs_ = a.pool().LeaseVecs("sigmoid: constants",
+                                      std::min<int>(options.constant_registers, memory_.size()));
+  int next = 0;
+  for (const auto& [name, address] : memory_) {
+    if (next < constant_regs_.size()) held_.emplace(name, constant_regs_[next++]);
+  }
+}
+
+// Entry j: the bits of κ·2^(j/S), less j shifted to the top of the mantissa, since k shifted up
+// there brings its own low bits j along: entry + (k << shift) = κ·2^(j/S)·2^⌊k/S⌋.
+std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa) const {
+  std::vector<uint8_t> bytes(a_.vec_bytes());
+  for (int j = 0; j < a_.lanes(); ++j) {
+    // In long double, so that the one rounding is that of the entry.
+    const long double power = kappa * std::exp2(static_cast<long double>(j) / a_.lanes());
+    const uint64_t bits = f64_ ? std::bit_cast<uint64_t>(static_cast<double>(power))
+                               : std::bit_cast<uint32_t>(static_cast<float>(power));
+    const uint64_t entry = bits - (static_cast<uint64_t>(j) << ((f64_ ? 52 : 23) - table_bits_));
+    std::memcpy(&bytes[j * a_.elem_bytes()], &entry, a_.elem_bytes());
+  }
+  return bytes;
+}
+
+const Operand& EmitSigmoid::Get(int name) const {
+  const auto it = held_.find(name);
+  if (it != held_.end()) return it->second;
+  return memory_.at(name);
+}
+
+void EmitSigmoid::LoadConstants() {
+  for (const auto& [name, reg] : held_) a_.LoadVec(reg, memory_.at(name));
+}
+
+void EmitSigmoid::Emit(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  Reduce(x);
+  Power(count);
+  Denominator(count);
+  options_.reciprocal ? MultiplyByReciprocal(x) : Divide(x);
+}
+
+// r in r_, k in the low bits of power_.
+void EmitSigmoid::Reduce(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  for (int i = 0; i < count; ++i) a_.Min(r_[i], x[i], Get(kHighest));
+  for (int i = 0; i < count; ++i) a_.vmovaps(power_[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Fma231(power_[i], r_[i], Get(kLog2e));
+  for (int i = 0; i < count; ++i) a_.Min(power_[i], power_[i], Get(kMost));
+  for (int i = 0; i < count; ++i) a_.Sub(temp_[i], power_[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2High));
+  for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2Low));
+}
+
+// power_ ← the float 2^(k/S)
+void EmitSigmoid::Power(int count) {
+  if (options_.table) {
+    for (int i = 0; i < count; ++i) {
+      // These take static types only; the index is read modulo the number of lanes.
+      const int to = temp_[i].getIdx(), index = power_[i].getIdx();
+      if (!a_.avx512()) {
+        a_.vpermps(Xbyak::Ymm(to), Xbyak::Ymm(index), Get(kTable));
+      } else if (f64_) {
+        a_.vpermpd(Xbyak::Zmm(to), Xbyak::Zmm(index), Get(kTable));
+      } else {
+        a_.vpermps(Xbyak::Zmm(to), Xbyak::Zmm(index), Get(kTable));
+      }
+    }
+  }
+  for (int i = 0; i < count; ++i)
+    a_.ShiftLeft(power_[i], power_[i], (f64_ ? 52 : 23) - table_bits_);
+  if (options_.table) {
+    for (int i = 0; i < count; ++i) {
+      f64_ ? a_.vpaddq(power_[i], power_[i], temp_[i]) : a_.vpaddd(power_[i], power_[i], temp_[i]);
+    }
+  }
+}
+
+// power_ ← d
+void EmitSigmoid::Denominator(int count) {
+  for (int i = 0; i < count; ++i) a_.vmovaps(temp_[i], Get(kTop));
+  for (int k = top_ - 1; k >= 0; --k)
+    for (int i = 0; i < count; ++i) a_.Fma213(temp_[i], r_[i], Get(kPoly + k));
+  for (int i = 0; i < count; ++i) a_.Fma213(power_[i], temp_[i], Get(kOne));
+}
+
+void EmitSigmoid::Divide(std::span<const Vec> x) {
+  for (size_t i = 0; i < x.size(); ++i) a_.Div(x[i], x[i], power_[i]);
+}
+
+// rcp14 has 14 bits, and a Newton step doubles them: one for f32, and a second for f64. The last
+// step is taken on the quotient, y += (x − d·y)·(1/d), which rounds nearly as a division does.
+// Where d or x is infinite the remainder is NaN and the first guess, x·(1/d), is right as it
+// stands; so it is where the remainder is 0, and −0 would lose its sign.
+void EmitSigmoid::MultiplyByReciprocal(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  const Vecs &inverse = temp_, &rest = r_;
+  const auto step = [&](const Vec& to, const Vec& remainder, const Vec& factor) {
+    f64_ ? a_.vcmppd(inexact_[0], remainder, Get(kZero), kNotEqual)
+         : a_.vcmpps(inexact_[0], remainder, Get(kZero), kNotEqual);
+    a_.Fma231(to | inexact_[0], remainder, factor);
+  };
+  for (int i = 0; i < count; ++i) {
+    f64_ ? a_.vrcp14pd(inverse[i], power_[i]) : a_.vrcp14ps(inverse[i], power_[i]);
+  }
+  if (f64_) {
+    for (int i = 0; i < count; ++i) a_.vmovaps(rest[i], Get(kOne));
+    for (int i = 0; i < count; ++i) a_.Fnma231(rest[i], power_[i], inverse[i]);
+    for (int i = 0; i < count; ++i) step(inverse[i], rest[i], inverse[i]);
+  }
+  for (int i = 0; i < count; ++i) a_.vmovaps(rest[i], x[i]);
+  for (int i = 0; i < count; ++i) a_.Mul(x[i], x[i], inverse[i]);
+  for (int i = 0; i < count; ++i) a_.Fnma231(rest[i], power_[i], x[i]);
+  for (int i = 0; i < count; ++i) step(x[i], rest[i], inverse[i]);
+}
+
+}  // namespace jitattn::jit

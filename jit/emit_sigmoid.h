@@ -1,0 +1,90 @@
+// x · sigmoid(x) of a group of vectors.
+
+#ifndef JITATTN_JIT_EMIT_SIGMOID_H_
+#define JITATTN_JIT_EMIT_SIGMOID_H_
+
+#include <map>
+#include <span>
+#include <vector>
+
+#include "jit/assembler.h"
+
+namespace jitattn::jit {
+
+struct SigmoidOptions {
+  bool table = false;          // powers of two from a register instead of a longer polynomial
+  bool reciprocal = false;     // vrcp14 and Newton steps instead of a division; AVX-512 only
+  int in_flight = 4;           // vectors whose chains interleave
+  int constant_registers = 0;  // at most so many constants in registers; others in memory
+};
+
+// y = x / (1 + e^−x)
+//   |error|  2.5 ulp for x ≥ −87 (f32), ≥ −708 (f64); below, 1e-36 and 1e-304 absolute
+//   NaN gives NaN, +∞ gives +∞, −∞ gives NaN as the formula does; large negative x gives −0.
+//
+//   t = min(x, largest)                      e^−x would be denormal beyond, and 1 + e^−x is 1
+//   k = round(−t·S·log2 e), at most so much that 2^(k/S) is finite; S entries in the table, or 1
+//   r = t + k·(ln 2)/S                       e^−t = 2^(k/S) · e^−r
+//   d = 1 + 2^(k/S)·p(r)                     in one rounding
+//   y = x / d
+// For x below what k allows r grows negative, p's terms are then all positive and d overflows to
+// +∞: one bound on k does what a lower bound on x would, and −∞ still comes out as −∞/∞.
+class EmitSigmoid {
+ public:
+  // Whether the ISA has an instruction that looks up a vector of this type in one register.
+  static bool HasTable(Isa isa, DType dtype) { return isa == Isa::kAvx512 || dtype == DType::kF32; }
+  // Beside those for constants.
+  static constexpr int VecsNeeded(int in_flight) { return 3 * in_flight; }
+
+  EmitSigmoid(Assembler& a, const SigmoidOptions& options);
+
+  // Loads the constants that live in registers; call once before the loop.
+  void LoadConstants();
+
+  // x ← x·sigmoid(x) in place, each instruction across the whole group so that the chains are
+  // independent. REQUIRES: x.size() ≤ in_flight.
+  void Emit(std::span<const Vec> x);
+
+ private:
+  // The constants, in the order in which registers are given to them.
+  enum Name {
+    kMagic,
+    kOne,
+    kLog2e,
+    kLn2High,
+    kLn2Low,
+    kHighest,
+    kMost,
+    kTable,
+    kZero,
+    kTop,
+    kPoly
+  };
+
+  void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
+  const Xbyak::Operand& Get(int name) const;
+  std::vector<uint8_t> PowerTable(double kappa) const;
+  void Reduce(std::span<const Vec> x);
+  void Power(int count);
+  void Denominator(int count);
+  void Divide(std::span<const Vec> x);
+  void MultiplyByReciprocal(std::span<const Vec> x);
+
+  Assembler& a_;
+  const SigmoidOptions options_;
+  const bool f64_;
+  int table_bits_ = 0;  // S = 2^table_bits
+  int top_ = 0;         // degree of the polynomial
+  std::map<int, Xbyak::Address> memory_;
+  std::map<int, Vec> held_;
+  // One of each a vector in flight; what they hold changes on the way:
+  //   r_      t, r
+  //   power_  k in the low bits of a float, the float 2^(k/S), d
+  //   temp_   k as a float, table entry, p, reciprocal
+  Vecs r_, power_, temp_, constant_regs_;
+  Opmasks inexact_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_EMIT_SIGMOID_H_

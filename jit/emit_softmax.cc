@@ -1,0 +1,350 @@
+// The online softmax, vertical: a lane is a query.
+//
+// Probabilities under 2^−126 are flushed to 0: beside l ≥ 1 they are nothing, and as denormals they
+// would cost a hundred cycles a product on some CPUs.
+
+#include "jit/emit_softmax.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Address;
+using Xbyak::Label;
+using Xbyak::Reg64;
+using Layout = AttentionLayout;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int kNotLessEqual = 22;  // predicate NLE_UQ: true for NaN
+
+}  // namespace
+
+int EmitSoftmax::VecsNeeded(const AttentionConfig& config, int vecs) {
+  const int test = vecs + (config.isa == Isa::kAvx512 ? 0 : 1);
+  const int rescale = vecs + 2;
+  const int exps = config.fuse_exp ? 2 * config.exp_vecs : 0;
+  return std::max({test, rescale, exps, 2});
+}
+
+Address EmitSoftmax::State(const Reg64& state, Layout::State row, int col) {
+  return a_.ptr[state + (ctx_.layout.state(row) + col * ctx_.layout.vec_bytes)];
+}
+
+void EmitSoftmax::EmitReset(const Reg64& state) {
+  const Vecs value = a_.pool().LeaseVecs("initial value", 2);
+  a_.Zero(value[0]);
+  a_.vmovaps(value[1], a_.Const(-kInfinity));
+  for (int c = 0; c < ctx_.config.q_vecs; ++c) {
+    a_.StoreVec(State(state, Layout::kStart, c), value[0]);
+    a_.StoreVec(State(state, Layout::kSum, c), value[0]);
+    a_.StoreVec(State(state, Layout::kThreshold, c), value[1]);
+  }
+}
+
+void EmitSoftmax::EmitResetChunk(const Reg64& state) {
+  const Vecs value = a_.pool().LeaseVecs("initial value", 3);
+  a_.vmovaps(value[0], a_.Const(1));
+  if (!ctx_.config.fuse_exp) {
+    a_.vmovaps(value[1], a_.Const(-kInfinity));
+    a_.Zero(value[2]);
+  }
+  for (int c = 0; c < ctx_.config.q_vecs; ++c) {
+    a_.StoreVec(State(state, Layout::kAlpha, c), value[0]);
+    if (ctx_.config.fuse_exp) continue;
+    a_.StoreVec(State(state, Layout::kBlockMax, c), value[1]);
+    a_.StoreVec(State(state, Layout::kDelta, c), value[2]);
+  }
+}
+
+void EmitSoftmax::EmitMaximum(const EmitTileGemm& gemm, std::span<const Vec> maxima) {
+  for (int r = 1; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c)
+      a_.Max(maxima[c], r == 1 ? gemm.acc(0, c) : maxima[c], gemm.acc(r, c));
+  if (gemm.rows() == 1)
+    for (int c = 0; c < gemm.vecs(); ++c) a_.Move(maxima[c], gemm.acc(0, c));
+}
+
+void EmitSoftmax::EmitChunkMaximum(const EmitTileGemm& gemm, const Reg64& state) {
+  const Vecs maxima = a_.pool().LeaseVecs("block maximum", gemm.vecs());
+  EmitMaximum(gemm, maxima.regs());
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    a_.Max(maxima[c], maxima[c], State(state, Layout::kBlockMax, c));
+    a_.StoreVec(State(state, Layout::kBlockMax, c), maxima[c]);
+  }
+}
+
+void EmitSoftmax::EmitTest(std::span<const Vec> maxima, const Reg64& state, const Reg64& temp,
+                           const Label& none) {
+  const int count = static_cast<int>(maxima.size());
+  const bool f64 = a_.compute() == DType::kF64;
+  if (a_.avx512()) {
+    const Opmasks over = a_.pool().LeaseMasks("over threshold", 2);
+    for (int c = 0; c < count; ++c) {
+      const auto threshold = State(state, Layout::kThreshold, c);
+      const auto& k = over[c == 0 ? 0 : 1];
+      f64 ? a_.vcmppd(k, maxima[c], threshold, kNotLessEqual)
+          : a_.vcmpps(k, maxima[c], threshold, kNotLessEqual);
+      if (c > 0) a_.korw(over[0], over[0], over[1]);
+    }
+    a_.kortestw(over[0], over[0]);
+  } else {
+    const Vecs over = a_.pool().LeaseVecs("over threshold");
+    Label some;
+    for (int c = 0; c < count; ++c) {
+      const auto threshold = State(state, Layout::kThreshold, c);
+      f64 ? a_.vcmppd(over, maxima[c], threshold, kNotLessEqual)
+          : a_.vcmpps(over, maxima[c], threshold, kNotLessEqual);
+      a_.vmovmskps(temp.cvt32(), over[0]);
+      a_.test(temp.cvt32(), temp.cvt32());
+      if (c + 1 < count) a_.jnz(some, a_.T_NEAR);
+    }
+    a_.jz(none, a_.T_NEAR);
+    a_.L(some);
+    return;
+  }
+  a_.jz(none, a_.T_NEAR);
+}
+
+void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const Reg64& temp,
+                            const Label& rescale) {
+  Label settled;
+  {
+    const Vecs maxima = a_.pool().LeaseVecs("block maximum", gemm.vecs());
+    EmitMaximum(gemm, maxima.regs());
+    EmitTest(maxima.regs(), state, temp, settled);
+    for (int c = 0; c < gemm.vecs(); ++c)
+      a_.StoreVec(State(state, Layout::kBlockMax, c), maxima[c]);
+  }
+  a_.call(rescale);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c)
+      a_.Sub(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kDelta, c));
+  a_.L(settled);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c)
+      a_.Add(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kStart, c));
+  {
+    EmitExp exp(a_, {.base = ExpOptions::kTwo, .in_flight = ctx_.config.exp_vecs, .flush = true});
+    for (const auto& group : gemm.Groups(ctx_.config.exp_vecs)) exp.Emit(group);
+  }
+  const Vecs sums = a_.pool().LeaseVecs("partial sums", 2);
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    EmitSum(gemm.rows(), [&](int r) { return gemm.acc(r, c); }, sums[0], sums[1]);
+    a_.Add(sums[0], sums[0], State(state, Layout::kSum, c));
+    a_.StoreVec(State(state, Layout::kSum, c), sums[0]);
+  }
+}
+
+// Pairs first, so that the chain is half as long.
+void EmitSoftmax::EmitSum(int count, const std::function<Vec(int)>& x, const Vec& sum,
+                          const Vec& pair) {
+  count == 1 ? a_.Move(sum, x(0)) : a_.Add(sum, x(0), x(1));
+  for (int i = 2; i < count; i += 2) {
+    if (i + 1 == count) {
+      a_.Add(sum, sum, x(i));
+    } else {
+      a_.Add(pair, x(i), x(i + 1));
+      a_.Add(sum, sum, pair);
+    }
+  }
+}
+
+void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores) {
+  SectionScope section(a_, "rescale");
+  const bool f64 = a_.compute() == DType::kF64;
+  const Vecs alpha = a_.pool().LeaseVecs("alpha", vecs);
+  {
+    const Vecs temps = a_.pool().LeaseVecs("rescale", 2);
+    const Vec &value = temps[0], &due = temps[1];
+    Opmasks due_mask;
+    if (a_.avx512()) due_mask = a_.pool().LeaseMasks("rescale due");
+    for (int c = 0; c < vecs; ++c) {
+      const Vec& delta = alpha[c];
+      const auto threshold = State(state, Layout::kThreshold, c);
+      const auto start = State(state, Layout::kStart, c);
+      // delta = ½(maximum of s − m), or 0 where nothing is due
+      a_.LoadVec(value, start);
+      a_.LoadVec(delta, State(state, Layout::kBlockMax, c));
+      if (a_.avx512()) {
+        const auto& k = due_mask[0];
+        f64 ? a_.vcmppd(k, delta, threshold, kNotLessEqual)
+            : a_.vcmpps(k, delta, threshold, kNotLessEqual);
+        a_.Add(delta | k | Xbyak::util::T_z, delta, value);
+      } else {
+        f64 ? a_.vcmppd(due, delta, threshold, kNotLessEqual)
+            : a_.vcmpps(due, delta, threshold, kNotLessEqual);
+        a_.Add(delta, delta, value);
+        a_.And(delta, delta, due);
+      }
+      a_.Mul(delta, delta, a_.Const(0.5));
+      // start −= delta; then delta is what start really moved by, so that scores before and after
+      // are relative to the same m whatever was rounded
+      a_.Sub(delta, value, delta);
+      a_.StoreVec(start, delta);
+      a_.Sub(value, value, delta);
+      a_.StoreVec(State(state, Layout::kDelta, c), value);
+      // threshold = 8 − start where m moved
+      if (a_.avx512()) {
+        const auto& k = due_mask[0];
+        a_.vmovaps(due, a_.Const(kRescaleThreshold));
+        a_.Sub(due, due, delta);
+        f64 ? a_.vmovapd(threshold | k, due) : a_.vmovaps(threshold | k, due);
+      } else {
+        a_.LoadVec(value, a_.Const(kRescaleThreshold));
+        a_.Sub(value, value, delta);
+        f64 ? a_.vmaskmovpd(threshold, due, value) : a_.vmaskmovps(threshold, due, value);
+        a_.LoadVec(value, State(state, Layout::kDelta, c));
+      }
+      // log2 alpha = min(0, −2·delta): the first score of a query may lie far below 0, where
+      // 2^(−2·delta) overflows and there is nothing to scale. The order of operands keeps a NaN.
+      a_.Add(value, value, value);
+      a_.Zero(due);
+      a_.Sub(value, due, value);
+      a_.Min(delta, due, value);
+    }
+  }
+  {
+    EmitExp exp(a_, {.base = ExpOptions::kTwo, .in_flight = 1});
+    for (int c = 0; c < vecs; ++c) exp.Emit({&alpha[c], 1});
+  }
+  const Vecs value = a_.pool().LeaseVecs("rescale");
+  for (int c = 0; c < vecs; ++c) {
+    for (const auto row : {Layout::kSum, Layout::kAlpha}) {
+      a_.Mul(value, alpha[c], State(state, row, c));
+      a_.StoreVec(State(state, row, c), value);
+    }
+  }
+  const Gprs row = a_.pool().LeaseGprs("earlier probabilities");
+  Label top, end;
+  a_.lea(row, a_.ptr[state + ctx_.layout.scores]);
+  a_.L(top);
+  a_.cmp(row, scores);
+  a_.jae(end, a_.T_NEAR);
+  for (int c = 0; c < vecs; ++c) {
+    a_.Mul(value, alpha[c], a_.ptr[row[0] + c * a_.vec_bytes()]);
+    a_.StoreVec(a_.ptr[row[0] + c * a_.vec_bytes()], value);
+  }
+  a_.add(row, ctx_.layout.tile_bytes);
+  a_.jmp(top, a_.T_NEAR);
+  a_.L(end);
+  a_.or_(ctx_.at(&AttentionFrame::flags), AttentionFrame::kRescale);
+  a_.ret();
+}
+
+void EmitSoftmax::EmitInverse(const Reg64& state) {
+  const Vecs one = a_.pool().LeaseVecs("1"), inverse = a_.pool().LeaseVecs("1/l");
+  const Gprs vecs = a_.pool().LeaseGprs("vectors left"), column = a_.pool().LeaseGprs("column");
+  a_.vmovaps(one, a_.Const(1));
+  a_.mov(vecs, ctx_.at(&AttentionFrame::vecs));
+  a_.mov(column, state);
+  if (!ctx_.causal()) {
+    a_.WhileAtLeast(vecs, 1, [&] {
+      a_.Div(inverse, one, State(column, Layout::kSum));
+      a_.StoreVec(State(column, Layout::kInverse), inverse);
+      a_.add(column, a_.vec_bytes());
+    });
+    return;
+  }
+  // Queries before −diagonal see nothing: their O is 0, and 0 · 0 stays it.
+  TailMask blind(a_);
+  const Gprs blind_rows = a_.pool().LeaseGprs("rows that see no key");
+  const Gprs count = a_.pool().LeaseGprs("of this vector"), temp = a_.pool().LeaseGprs("temp");
+  a_.mov(blind_rows, ctx_.at(&AttentionFrame::diagonal));
+  a_.neg(blind_rows);
+  a_.WhileAtLeast(vecs, 1, [&] {
+    a_.mov(count, blind_rows);
+    a_.Clamp(count[0], a_.lanes(), temp);
+    blind.Set(count, temp);
+    a_.Div(inverse, one, State(column, Layout::kSum));
+    blind.Fill(inverse, a_.Const(0));
+    a_.StoreVec(State(column, Layout::kInverse), inverse);
+    a_.add(column, a_.vec_bytes());
+    a_.sub(blind_rows, a_.lanes());
+  });
+}
+
+// for each column:                       maxima first, since a rescale clobbers vector registers
+//   if over its threshold: rescale
+// for each column:
+//   for each `exp_vecs` of the keys that any of its queries sees:
+//     P = 2^(S − m/2), l += P
+void EmitSoftmax::EmitStored(const Reg64& state, const Reg64& scores, const Label& rescale) {
+  SectionScope section(a_, "softmax");
+  const Gprs vecs = a_.pool().LeaseGprs("vectors left"), temp = a_.pool().LeaseGprs("temp");
+  Label next_column, settled;
+  a_.mov(temp, ctx_.at(&AttentionFrame::vecs));
+  a_.mov(ctx_.at(&AttentionFrame::group_vecs), temp);
+  a_.L(next_column);
+  {
+    const Vecs maximum = a_.pool().LeaseVecs("chunk maximum");
+    a_.LoadVec(maximum, State(state, Layout::kBlockMax));
+    EmitTest(maximum.regs(), state, temp, settled);
+  }
+  a_.lea(scores, a_.ptr[state + ctx_.layout.scores]);
+  a_.call(rescale);
+  a_.L(settled);
+  a_.add(state, a_.vec_bytes());
+  a_.dec(ctx_.at(&AttentionFrame::group_vecs));
+  a_.jnz(next_column, a_.T_NEAR);
+  a_.mov(vecs, ctx_.at(&AttentionFrame::vecs));
+  a_.imul(temp, vecs, a_.vec_bytes());
+  a_.sub(state, temp);
+  EmitStoredColumns(state, scores, vecs);
+}
+
+void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, const Reg64& vecs) {
+  const int group = ctx_.config.exp_vecs, tile_bytes = ctx_.layout.tile_bytes;
+  const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
+  const Gprs seen = a_.pool().LeaseGprs("keys seen");
+  const Vecs x = a_.pool().LeaseVecs("scores", group), sum = a_.pool().LeaseVecs("sum");
+  const Vecs rest = a_.pool().LeaseVecs("what is left of −m");
+  const int spare = a_.pool().free_vecs() - 2 * group;
+  EmitExp exp(a_, {.base = ExpOptions::kTwo,
+                   .in_flight = group,
+                   .constant_registers = std::clamp(spare, 0, 8),
+                   .flush = true});
+  exp.LoadConstants();
+  if (ctx_.causal()) {  // column 0 sees keys < diagonal + lanes
+    a_.mov(seen, ctx_.at(&AttentionFrame::diagonal));
+    a_.sub(seen, ctx_.at(&AttentionFrame::first_key));
+  }
+  a_.WhileAtLeast(vecs, 1, [&] {
+    if (ctx_.causal()) {
+      a_.add(seen, a_.lanes());
+      a_.mov(keys, seen);
+      a_.Clamp(keys[0], ctx_.at(&AttentionFrame::keys), temp);
+    } else {
+      a_.mov(keys, ctx_.at(&AttentionFrame::keys));
+    }
+    // The last group is padded with scores of −∞.
+    a_.imul(temp, keys, tile_bytes);
+    a_.add(temp, state);
+    a_.vmovaps(x[0], a_.Const(-kInfinity));
+    for (int i = 0; i + 1 < group; ++i)
+      a_.StoreVec(a_.ptr[temp[0] + (ctx_.layout.scores + i * tile_bytes)], x[0]);
+    a_.lea(scores, a_.ptr[state + ctx_.layout.scores]);
+    a_.LoadVec(sum, State(state, Layout::kSum));
+    a_.LoadVec(rest, State(state, Layout::kStart));
+    a_.Sub(rest, rest, State(state, Layout::kDelta));
+    a_.add(keys, group - 1);
+    a_.WhileAtLeast(keys, group, [&] {
+      const auto at = [&](int i) { return a_.ptr[scores + i * tile_bytes]; };
+      for (int i = 0; i < group; ++i) a_.Add(x[i], rest, at(i));
+      exp.Emit(x.regs());
+      for (int i = 0; i < group; ++i) a_.StoreVec(at(i), x[i]);
+      for (int step = 1; step < group; step *= 2)
+        for (int i = 0; i + step < group; i += 2 * step) a_.Add(x[i], x[i], x[i + step]);
+      a_.Add(sum, sum, x[0]);
+      a_.add(scores, group * tile_bytes);
+    });
+    a_.StoreVec(State(state, Layout::kSum), sum);
+    a_.add(state, a_.vec_bytes());
+  });
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,220 @@
+// O = O·alpha + P·V with O in the output.
+
+#include "jit/emit_values.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+using Xbyak::RegExp;
+
+// The value columns as groups of pv_vecs vectors and what remains.
+struct ColumnGroups {
+  ColumnGroups(const AttentionSpec& spec, const AttentionConfig& config, int lanes) {
+    tail = spec.value_dim % lanes;
+    const int vecs = (spec.value_dim + lanes - 1) / lanes;
+    // A group whose last vector is partial is emitted apart, with a mask.
+    whole = (spec.value_dim / lanes) / config.pv_vecs;
+    rest = vecs - whole * config.pv_vecs;
+  }
+  int whole, rest, tail;
+};
+
+}  // namespace
+
+int EmitValues::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec) {
+  const int lanes = VecBytes(config.isa) / SizeOf(spec.dtype);
+  const ColumnGroups groups(spec, config, lanes);
+  const int whole =
+      groups.whole > 0 ? EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed) : 0;
+  const int rest =
+      groups.rest > 0 ? EmitTileGemm::VecsNeeded(config.pv_rows, groups.rest, config.pv_embed) +
+                            (groups.tail > 0 ? TailMask::VecsNeeded(config.isa) : 0)
+                      : 0;
+  return std::max(whole, rest);
+}
+
+EmitValues::EmitValues(const AttentionContext& ctx, const Reg64& state)
+    : ctx_(ctx), a_(ctx.a), io_(ctx.a), state_(state) {}
+
+// for each group of value columns:
+//   for each pv_rows rows of the tile:
+//     acc = 0 | O | O·alpha
+//     for each key that all of them see:  acc[r][c] += P[key][r] · V[key][c]
+//     causal, for i = 1 …:                the one key that only rows ≥ i see
+//     O = acc | acc · (1/l)
+void EmitValues::EmitChunk() {
+  SectionScope section(a_, "values");
+  const ColumnGroups groups(ctx_.spec, ctx_.config, ctx_.layout.lanes);
+  RegPool& pool = a_.pool();
+  p_ = pool.LeaseGprs("P of the rows");
+  out_ = pool.LeaseGprs("output rows");
+  v_ = pool.LeaseGprs("V of the columns");
+  v_stride_ = pool.LeaseGprs("stride of V");
+  out_stride_ = pool.LeaseGprs("stride of the output");
+  p_key_ = pool.LeaseGprs("P of the key");
+  v_key_ = pool.LeaseGprs("V of the key");
+  count_ = pool.LeaseGprs("keys left");
+
+  const int group_bytes = ctx_.config.pv_vecs * a_.vec_bytes();
+  a_.mov(v_stride_, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  a_.mov(out_stride_, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  a_.mov(v_, ctx_.at(&AttentionFrame::v));
+  a_.mov(out_, ctx_.at(&AttentionFrame::out));
+  if (groups.whole > 0) {
+    Label top;
+    a_.mov(ctx_.at(&AttentionFrame::columns), groups.whole);
+    a_.L(top);
+    EmitColumns(ctx_.config.pv_vecs, 0);
+    a_.add(v_, group_bytes);
+    a_.add(out_, group_bytes);
+    a_.dec(ctx_.at(&AttentionFrame::columns));
+    a_.jnz(top, a_.T_NEAR);
+  }
+  if (groups.rest > 0) EmitColumns(groups.rest, groups.tail);
+  for (Gprs* lease : {&p_, &out_, &v_, &v_stride_, &out_stride_, &p_key_, &v_key_, &count_})
+    lease->Release();
+}
+
+void EmitValues::EmitColumns(int vecs, int tail) {
+  std::optional<TailMask> mask;
+  if (tail > 0) {
+    mask.emplace(a_);
+    mask->Set(tail, p_);
+  }
+  a_.mov(p_, ctx_.at(&AttentionFrame::rows));
+  a_.mov(ctx_.at(&AttentionFrame::rows_todo), p_);
+  if (ctx_.causal()) {  // chunk keys that the tile's first row sees
+    a_.mov(p_, ctx_.at(&AttentionFrame::diagonal));
+    a_.sub(p_, ctx_.at(&AttentionFrame::first_key));
+    a_.inc(p_);
+    a_.mov(ctx_.at(&AttentionFrame::seen), p_);
+  }
+  a_.lea(p_, a_.ptr[state_ + ctx_.layout.scores]);
+  a_.mov(ctx_.at(&AttentionFrame::out_column), out_);
+  for (int rows : BlockSizes(ctx_.config.pv_rows)) {
+    Label top, end;
+    a_.L(top);
+    a_.cmp(ctx_.at(&AttentionFrame::rows_todo), rows);
+    a_.jl(end, a_.T_NEAR);
+    EmitBlock(rows, vecs, mask ? &*mask : nullptr);
+    a_.add(p_, rows * a_.elem_bytes());
+    AddMultiple(a_, out_, out_stride_, rows);
+    if (ctx_.causal()) a_.add(ctx_.at(&AttentionFrame::seen), rows);
+    a_.sub(ctx_.at(&AttentionFrame::rows_todo), rows);
+    a_.jmp(top, a_.T_NEAR);
+    a_.L(end);
+  }
+  a_.mov(out_, ctx_.at(&AttentionFrame::out_column));
+}
+
+void EmitValues::EmitBlock(int rows, int vecs, const TailMask* tail) {
+  EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed);
+  RowAddresses out(a_, out_, out_stride_, rows);
+  out.Set();
+  EmitBegin(gemm, out, tail);
+  EmitKeys(gemm, tail);
+  if (ctx_.causal()) EmitTriangle(gemm, tail);
+  EmitEnd(gemm, out, tail);
+}
+
+void EmitValues::Load(const Vec& x, const RegExp& src, int col, int vecs, const TailMask* tail) {
+  const auto address = a_.ptr[src + col * a_.vec_bytes()];
+  tail != nullptr && col + 1 == vecs ? io_.Load(x, address, *tail) : io_.Load(x, address);
+}
+
+void EmitValues::EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out,
+                           const TailMask* tail) {
+  Label accumulate, plain, end;
+  a_.mov(count_, ctx_.at(&AttentionFrame::flags));
+  a_.test(count_[0].cvt32(), AttentionFrame::kFirst);
+  a_.jz(accumulate, a_.T_NEAR);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
+  a_.jmp(end, a_.T_NEAR);
+  a_.L(accumulate);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c) Load(gemm.acc(r, c), out(r), c, gemm.vecs(), tail);
+  a_.test(count_[0].cvt32(), AttentionFrame::kRescale);
+  a_.jz(end, a_.T_NEAR);
+  EmitScale(gemm, AttentionLayout::kAlpha);
+  a_.L(end);
+}
+
+// The row quantities of the state lie as far from the state as P's rows from the scores.
+void EmitValues::EmitScale(const EmitTileGemm& gemm, AttentionLayout::State factor) {
+  const Vec& x = gemm.free_operand();
+  const int from_scores = ctx_.layout.state(factor) - static_cast<int>(ctx_.layout.scores);
+  for (int r = 0; r < gemm.rows(); ++r) {
+    a_.Broadcast(x, a_.ptr[p_[0] + (from_scores + r * a_.elem_bytes())]);
+    for (int c = 0; c < gemm.vecs(); ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), x);
+  }
+}
+
+void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row) {
+  gemm.Step(
+      [&](int r) { return p_key_[0] + (key * ctx_.layout.tile_bytes + r * a_.elem_bytes()); },
+      [&](const Vec& x, int c) { Load(x, RegExp(v_key_[0]), c, gemm.vecs(), tail); },
+      {.first_row = first_row});
+  if (ctx_.config.prefetch > 0) {
+    for (int c = 0; c < gemm.vecs(); ++c) {
+      a_.prefetcht0(
+          a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch + c * a_.vec_bytes()]);
+    }
+  }
+  a_.add(v_key_, v_stride_);
+}
+
+void EmitValues::EmitKeys(EmitTileGemm& gemm, const TailMask* tail) {
+  const int unroll = ctx_.config.pv_unroll;
+  if (ctx_.causal()) {
+    a_.mov(count_, ctx_.at(&AttentionFrame::seen));
+    a_.Clamp(count_[0], ctx_.at(&AttentionFrame::keys), p_key_);
+  } else {
+    a_.mov(count_, ctx_.at(&AttentionFrame::keys));
+  }
+  a_.mov(p_key_, p_);
+  a_.mov(v_key_, v_);
+  for (int keys : BlockSizes(unroll)) {
+    a_.WhileAtLeast(count_, keys, [&] {
+      for (int key = 0; key < keys; ++key) EmitKey(gemm, tail, key, 0);
+      a_.add(p_key_, keys * ctx_.layout.tile_bytes);
+    });
+  }
+}
+
+// Row i of the group sees one key more than row i − 1, so the last few keys take one row less each
+// time, unmasked, and what a row does not see is not even loaded for it.
+void EmitValues::EmitTriangle(EmitTileGemm& gemm, const TailMask* tail) {
+  for (int row = 1; row < gemm.rows(); ++row) {
+    Label outside;
+    a_.mov(count_, ctx_.at(&AttentionFrame::seen));
+    a_.add(count_, row - 1);
+    a_.cmp(count_, ctx_.at(&AttentionFrame::keys));
+    a_.jae(outside, a_.T_NEAR);  // past the chunk, or unsigned: before its first key
+    EmitKey(gemm, tail, 0, row);
+    a_.add(p_key_, ctx_.layout.tile_bytes);
+    a_.L(outside);
+  }
+}
+
+void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail) {
+  Label store;
+  a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kLast);
+  a_.jz(store, a_.T_NEAR);
+  EmitScale(gemm, AttentionLayout::kInverse);
+  a_.L(store);
+  for (int r = 0; r < gemm.rows(); ++r) {
+    for (int c = 0; c < gemm.vecs(); ++c) {
+      const auto address = a_.ptr[out(r) + c * a_.vec_bytes()];
+      tail != nullptr && c + 1 == gemm.vecs() ? io_.Store(address, gemm.acc(r, c), *tail)
+                                              : io_.Store(address, gemm.acc(r, c));
+    }
+  }
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,43 @@
+// O = O·alpha + P·V with O in the output: rows are broadcast from P, lanes are value columns.
+
+#ifndef JITATTN_JIT_EMIT_VALUES_H_
+#define JITATTN_JIT_EMIT_VALUES_H_
+
+#include "jit/attention_layout.h"
+#include "jit/emit_tile_gemm.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+class EmitValues {
+ public:
+  static int VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec);
+
+  EmitValues(const AttentionContext& ctx, const Xbyak::Reg64& state);
+
+  // The current chunk's P·V, for every row and column of the tile.
+  void EmitChunk();
+
+ private:
+  // One group of columns: `vecs` vectors, the last of which has `tail` columns (0: all of them).
+  void EmitColumns(int vecs, int tail);
+  void EmitBlock(int rows, int vecs, const TailMask* tail);
+  void EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
+  void EmitKeys(EmitTileGemm& gemm, const TailMask* tail);
+  void EmitTriangle(EmitTileGemm& gemm, const TailMask* tail);
+  void EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
+  void EmitScale(const EmitTileGemm& gemm, AttentionLayout::State factor);
+  void EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row);
+  void Load(const Vec& x, const Xbyak::RegExp& src, int col, int vecs, const TailMask* tail);
+
+  const AttentionContext& ctx_;
+  Assembler& a_;
+  VectorIo io_;
+  const Xbyak::Reg64 state_;
+  Gprs p_, out_, v_, v_stride_, out_stride_;   // of the row group and the column group
+  Gprs p_key_, v_key_, count_;                 // running over keys
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_EMIT_VALUES_H_

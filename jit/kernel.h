@@ -1,0 +1,90 @@
+// Emitted (or, on the portable path, compiled) code that can be called.
+
+#ifndef JITATTN_JIT_KERNEL_H_
+#define JITATTN_JIT_KERNEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "jit/config.h"
+#include "jit/problem.h"
+
+namespace jitattn::jit {
+
+// One head, a run of consecutive queries. Emitted code reads the fields by offsetof.
+struct AttentionArgs {
+  const AttentionSpec* spec;  // read by the portable kernel only
+  const void* q;              // [q_rows][head_dim]
+  const void* k;              // [kv_len][head_dim]
+  const void* v;              // [kv_len][value_dim]
+  void* out;                  // [q_rows][value_dim]
+  int64_t q_stride, k_stride, v_stride, out_stride;  // between rows, in bytes; columns adjoin
+  int64_t q_rows;             // any number ≥ 0; the kernel walks them in tiles
+  int64_t kv_len;
+  int64_t causal_offset;      // row i of this call sees keys j ≤ i + causal_offset
+  double scale;
+  void* scratch;              // ScratchBytes(), 64-byte aligned, contents arbitrary
+};
+
+// A run of elements, or rows of them. In place (x == out) is allowed.
+struct SigmoidMulArgs {
+  const SigmoidMulSpec* spec;  // read by the portable kernel only
+  const void* x;
+  void* out;
+  int64_t rows, cols;
+  int64_t x_stride, out_stride;  // between rows, in bytes; columns adjoin
+};
+
+// A part of a kernel, as an emitter named it; nested sections overlap.
+struct Section {
+  std::string name;
+  uint32_t begin, end;  // byte offsets into the code
+  int depth;            // 0: outermost
+};
+
+// What a register holds, for `jitattn show`: {"zmm4-zmm27", "scores 6 × 4"}.
+struct RegisterUse {
+  std::string registers;
+  std::string purpose;
+};
+
+class Kernel {
+ public:
+  // Runs under the caller's MXCSR: whoever owns the thread sets the default one and restores it.
+  // REQUIRES: args are those of the spec's operation.
+  void Run(const AttentionArgs& args) const { entry_(&args); }
+  void Run(const SigmoidMulArgs& args) const { entry_(&args); }
+
+  const std::string& name() const { return name_; }
+  const Spec& spec() const { return spec_; }
+  const Config& config() const { return config_; }
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+
+  // Empty on the portable path.
+  std::span<const uint8_t> code() const { return code_; }
+  // FNV-1a of the code: the same for the same spec, config and Xbyak. 0 on the portable path.
+  uint64_t code_hash() const { return code_hash_; }
+  const std::vector<Section>& sections() const { return sections_; }
+  const std::vector<RegisterUse>& registers() const { return registers_; }
+
+ protected:
+  void (*entry_)(const void* args) = nullptr;
+  std::string name_;
+  Spec spec_;
+  Config config_;
+  int64_t scratch_bytes_ = 0;
+  std::span<const uint8_t> code_;
+  uint64_t code_hash_ = 0;
+  std::vector<Section> sections_;
+  std::vector<RegisterUse> registers_;
+};
+
+// FNV-1a, 64 bits: tells whether two builds emit the same code; no defence against an adversary.
+uint64_t CodeHash(std::span<const uint8_t> code);
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_KERNEL_H_

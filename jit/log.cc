@@ -1,0 +1,57 @@
+// What the library has to say to people.
+
+#include "jit/log.h"
+
+#include <cstdio>
+#include <mutex>
+#include <string>
+
+#include "jit/env.h"
+
+namespace jitattn::jit {
+namespace {
+
+struct Sink {
+  LogHook hook = nullptr;
+  void* data = nullptr;
+};
+
+std::mutex sink_mutex;
+Sink sink;  // guarded by sink_mutex
+
+// The highest level that is printed. A word we do not know is no reason to fall silent.
+int PrintedLevel() {
+  static const int level = [] {
+    const char* word = Env("JITATTN_LOG");
+    const std::string_view name = word == nullptr ? "warning" : word;
+    if (name == "off") return 0;
+    if (name == "error") return static_cast<int>(LogLevel::kError);
+    if (name == "info") return static_cast<int>(LogLevel::kInfo);
+    return static_cast<int>(LogLevel::kWarning);
+  }();
+  return level;
+}
+
+}  // namespace
+
+void SetLogHook(LogHook hook, void* data) {
+  std::lock_guard lock(sink_mutex);
+  sink = {hook, data};
+}
+
+void Log(LogLevel level, std::string_view message) {
+  Sink to;
+  {
+    // Copied, not held: a hook may log or replace itself.
+    std::lock_guard lock(sink_mutex);
+    to = sink;
+  }
+  const std::string line(message);
+  if (to.hook != nullptr) {
+    to.hook(static_cast<int>(level), line.c_str(), to.data);
+  } else if (static_cast<int>(level) <= PrintedLevel()) {
+    std::fprintf(stderr, "jitattn: %s\n", line.c_str());
+  }
+}
+
+}  // namespace jitattn::jit

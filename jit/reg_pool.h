@@ -1,0 +1,98 @@
+// Registers by name: an emitter leases what it needs and its destructor gives it back.
+
+#ifndef JITATTN_JIT_REG_POOL_H_
+#define JITATTN_JIT_REG_POOL_H_
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "jit/isa.h"
+#include "jit/kernel.h"
+#include "xbyak/xbyak.h"
+
+namespace jitattn::jit {
+
+// A vector register whose width travels with the value, so that emitters need no template: made as
+// Xmm(Operand::YMM or ZMM, index).
+using Vec = Xbyak::Xmm;
+
+enum class RegKind { kVec, kGpr, kMask };
+
+class RegPool;
+
+// Owns registers until destroyed. Movable, so that a lease may be handed to who needs it next.
+template <typename Reg, RegKind kKind>
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Lease&& other) noexcept { *this = std::move(other); }
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(regs_, other.regs_);
+    return *this;
+  }
+  ~Lease() { Release(); }
+
+  void Release();
+  int size() const { return static_cast<int>(regs_.size()); }
+  const Reg& operator[](int i) const { return regs_[i]; }
+  const std::vector<Reg>& regs() const { return regs_; }
+  operator const Reg&() const { return regs_[0]; }  // a lease of one reads like its register
+
+ private:
+  friend class RegPool;
+  RegPool* pool_ = nullptr;
+  std::vector<Reg> regs_;
+};
+
+using Vecs = Lease<Vec, RegKind::kVec>;
+using Gprs = Lease<Xbyak::Reg64, RegKind::kGpr>;
+using Opmasks = Lease<Xbyak::Opmask, RegKind::kMask>;
+
+class RegPool {
+ public:
+  // All vector registers of `isa`, k1–k7 on AVX-512 (k0 means "no mask"), and every general register
+  // but rsp.
+  explicit RegPool(Isa isa);
+
+  // `purpose` is what `jitattn show` prints beside the register. Throws Xbyak::Error if fewer are
+  // free: Validate() should have refused the configuration.
+  Vecs LeaseVecs(std::string_view purpose, int count = 1);
+  Gprs LeaseGprs(std::string_view purpose, int count = 1);
+  Opmasks LeaseMasks(std::string_view purpose, int count = 1);
+  // A certain register, for what the ABI or an instruction dictates.
+  Gprs LeaseGpr(std::string_view purpose, const Xbyak::Reg64& reg);
+
+  int free_vecs() const { return Free(RegKind::kVec); }
+  int free_gprs() const { return Free(RegKind::kGpr); }
+
+  // Every lease so far, in order, equal ones once.
+  const std::vector<RegisterUse>& uses() const { return uses_; }
+
+ private:
+  template <typename Reg, RegKind kKind>
+  friend class Lease;
+
+  int Free(RegKind kind) const;
+  int Take(RegKind kind);
+  void Give(RegKind kind, int index) { free_[static_cast<int>(kind)] |= 1u << index; }
+  void Note(std::string_view purpose, const std::vector<std::string>& names);
+  template <typename Reg, RegKind kKind, typename Make>
+  Lease<Reg, kKind> TakeMany(std::string_view purpose, int count, Make make);
+
+  Isa isa_;
+  uint32_t free_[3];  // a bit a register, by RegKind
+  std::vector<RegisterUse> uses_;
+};
+
+template <typename Reg, RegKind kKind>
+void Lease<Reg, kKind>::Release() {
+  for (const Reg& reg : regs_) pool_->Give(kKind, reg.getIdx());
+  regs_.clear();
+}
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_REG_POOL_H_

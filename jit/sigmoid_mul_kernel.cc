@@ -1,0 +1,185 @@
+// The sigmoid-mul kernel: its loop nest.
+//
+//   for each row
+//     [non-temporal] the elements before out's first vector boundary      (masked)
+//     while n ≥ unroll·vecs vectors: unroll groups of `vecs`              (stores of either kind)
+//     while n ≥ 1 vector: one
+//     the rest                                                            (masked)
+
+#include "jit/sigmoid_mul_kernel.h"
+
+#include <bit>
+#include <cstddef>
+
+#include "jit/emit_sigmoid.h"
+#include "jit/sigmoid_mul_config.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+
+class SigmoidMulEmitter {
+ public:
+  SigmoidMulEmitter(Assembler& a, const SigmoidMulConfig& config)
+      : a_(a),
+        config_(config),
+        values_(a.pool().LeaseVecs("elements", config.vecs)),
+        mask_(a),
+        io_(a),
+        sigmoid_(
+            a, {.table = config.table != 0,
+                .reciprocal = config.reciprocal != 0,
+                .in_flight = config.vecs,
+                .constant_registers = a.pool().free_vecs() - EmitSigmoid::VecsNeeded(config.vecs)}),
+        gprs_(a.pool().LeaseGprs("x, out, elements left, rows left, count, temporary", 6)),
+        x_(gprs_[0]),
+        out_(gprs_[1]),
+        left_(gprs_[2]),
+        rows_(gprs_[3]),
+        count_(gprs_[4]),
+        temp_(gprs_[5]) {}
+
+  void Emit();
+
+ private:
+  void Head();
+  void Body();
+  void Groups(bool non_temporal);
+  void Masked();
+
+  Assembler& a_;
+  const SigmoidMulConfig& config_;
+  Vecs values_;
+  TailMask mask_;
+  VectorIo io_;
+  EmitSigmoid sigmoid_;
+  Gprs gprs_;
+  const Reg64 &x_, &out_, &left_, &rows_, &count_, &temp_;
+};
+
+// The first `count_` elements, fewer than a vector; advances past them.
+void SigmoidMulEmitter::Masked() {
+  mask_.Set(count_, temp_);
+  io_.Load(values_[0], a_.ptr[x_], mask_);
+  sigmoid_.Emit(std::span(values_.regs()).first(1));
+  io_.Store(a_.ptr[out_], values_[0], mask_);
+  a_.lea(x_, a_.ptr[x_ + count_ * a_.elem_bytes()]);
+  a_.lea(out_, a_.ptr[out_ + count_ * a_.elem_bytes()]);
+  a_.sub(left_, count_);
+}
+
+// Non-temporal stores want aligned addresses. An `out` between two elements never gets there, and
+// Body() then stores in the ordinary way.
+void SigmoidMulEmitter::Head() {
+  SectionScope section(a_, "head");
+  Label aligned;
+  a_.mov(count_, out_);
+  a_.neg(count_);
+  a_.and_(count_, a_.vec_bytes() - 1);  // bytes to the boundary
+  a_.test(count_, a_.elem_bytes() - 1);
+  a_.jnz(aligned, a_.T_NEAR);
+  a_.shr(count_, std::countr_zero(static_cast<unsigned>(a_.elem_bytes())));
+  a_.cmp(count_, left_);
+  a_.cmovg(count_, left_);
+  a_.test(count_, count_);
+  a_.jz(aligned, a_.T_NEAR);
+  Masked();
+  a_.L(aligned);
+}
+
+void SigmoidMulEmitter::Groups(bool non_temporal) {
+  SectionScope section(a_, non_temporal ? "groups, non-temporal" : "groups");
+  const int step = config_.unroll * config_.vecs;
+  const int step_bytes = step * a_.vec_bytes();
+  constexpr int kLine = 64;
+  a_.WhileAtLeast(left_, step * a_.lanes(), [&] {
+    for (int group = 0; group < config_.unroll; ++group) {
+      const int begin = group * config_.vecs * a_.vec_bytes();
+      for (int i = 0; i < config_.vecs; ++i)
+        io_.Load(values_[i], a_.ptr[x_ + begin + i * a_.vec_bytes()]);
+      sigmoid_.Emit(values_.regs());
+      for (int i = 0; i < config_.vecs; ++i) {
+        const Xbyak::Address to = a_.ptr[out_ + begin + i * a_.vec_bytes()];
+        non_temporal ? io_.StoreNonTemporal(to, values_[i]) : io_.Store(to, values_[i]);
+      }
+    }
+    if (config_.prefetch > 0) {
+      for (int ahead = 0; ahead < step_bytes; ahead += kLine)
+        a_.prefetcht0(a_.ptr[x_ + config_.prefetch * kLine + ahead]);
+    }
+    a_.add(x_, step_bytes);
+    a_.add(out_, step_bytes);
+  });
+}
+
+void SigmoidMulEmitter::Body() {
+  if (config_.non_temporal == 0) return Groups(false);
+  Label ordinary, done;
+  a_.test(out_, a_.vec_bytes() - 1);
+  a_.jnz(ordinary, a_.T_NEAR);
+  Groups(true);
+  a_.jmp(done, a_.T_NEAR);
+  a_.L(ordinary);
+  Groups(false);
+  a_.L(done);
+}
+
+void SigmoidMulEmitter::Emit() {
+  const auto field = [&](size_t offset) { return a_.ptr[a_.args() + offset]; };
+  const Reg64& args = a_.args();
+  Label row, end;
+  sigmoid_.LoadConstants();
+  a_.mov(rows_, field(offsetof(SigmoidMulArgs, rows)));
+  a_.mov(x_, field(offsetof(SigmoidMulArgs, x)));
+  a_.mov(out_, field(offsetof(SigmoidMulArgs, out)));
+  a_.test(rows_, rows_);
+  a_.jle(end, a_.T_NEAR);
+
+  a_.L(row);
+  a_.push(x_);
+  a_.push(out_);
+  a_.mov(left_, a_.ptr[args + offsetof(SigmoidMulArgs, cols)]);
+  if (config_.non_temporal != 0) Head();
+  Body();
+  {
+    SectionScope section(a_, "single vectors");
+    a_.WhileAtLeast(left_, a_.lanes(), [&] {
+      io_.Load(values_[0], a_.ptr[x_]);
+      sigmoid_.Emit(std::span(values_.regs()).first(1));
+      io_.Store(a_.ptr[out_], values_[0]);
+      a_.add(x_, a_.vec_bytes());
+      a_.add(out_, a_.vec_bytes());
+    });
+  }
+  {
+    SectionScope section(a_, "row end");
+    Label whole;
+    a_.mov(count_, left_);
+    a_.test(count_, count_);
+    a_.jle(whole, a_.T_NEAR);
+    Masked();
+    a_.L(whole);
+  }
+  a_.pop(out_);
+  a_.pop(x_);
+  a_.add(x_, field(offsetof(SigmoidMulArgs, x_stride)));
+  a_.add(out_, field(offsetof(SigmoidMulArgs, out_stride)));
+  a_.dec(rows_);
+  a_.jnz(row, a_.T_NEAR);
+
+  a_.L(end);
+  if (config_.non_temporal != 0) a_.sfence();  // the stores are seen before whatever follows
+}
+
+}  // namespace
+
+void EmitSigmoidMul(Assembler& a, const SigmoidMulSpec& spec, const SigmoidMulConfig& config) {
+  a.Prolog(spec.dtype);
+  SigmoidMulEmitter(a, config).Emit();
+  a.Epilog();
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,207 @@
+// Attention problems for tests: inputs with strides, flush against unreadable pages on both sides;
+// the formula in a precision of choice; and the bound that a kernel has to keep.
+
+#ifndef JITATTN_TESTS_JIT_ATTENTION_REFERENCE_H_
+#define JITATTN_TESTS_JIT_ATTENTION_REFERENCE_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jit/compile.h"
+#include "tests/jit/jit_testing.h"
+
+namespace jitattn::jit::testing {
+
+template <typename T>
+struct AttentionCase {
+  AttentionSpec spec;
+  int64_t q_rows = 1, kv_len = 1, offset = 0;
+  int64_t gap = 0;  // elements between the end of a row and the next one, in every operand
+  double scale = 1;
+  std::vector<T> q, k, v;  // rows of head_dim, head_dim, value_dim, adjoining
+
+  // Normal values times `sigma`.
+  void Fill(uint64_t seed, double sigma = 1) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<T> normal(0, sigma);
+    q.resize(q_rows * spec.head_dim);
+    k.resize(kv_len * spec.head_dim);
+    v.resize(kv_len * spec.value_dim);
+    for (std::vector<T>* m : {&q, &k, &v})
+      for (T& x : *m) x = normal(random);
+  }
+
+  int64_t SeenBy(int64_t row) const {
+    if (spec.mask == Mask::kNone) return kv_len;
+    if (offset > kv_len) return kv_len;  // row + offset + 1 could overflow
+    return std::clamp<int64_t>(row + offset + 1, 0, kv_len);
+  }
+
+  std::string Describe() const {
+    return absl::StrCat(Name(AttentionSpec(spec)), " v", spec.value_dim, " ", q_rows, "×", kv_len,
+                        " offset ", offset, " gap ", gap, " scale ", scale);
+  }
+};
+
+// The formula in R, sums from left to right.
+template <typename R, typename T>
+std::vector<R> Reference(const AttentionCase<T>& in) {
+  const int64_t head_dim = in.spec.head_dim, value_dim = in.spec.value_dim;
+  std::vector<R> out(in.q_rows * value_dim);
+  for (int64_t i = 0; i < in.q_rows; ++i) {
+    std::vector<R> p(in.SeenBy(i));
+    R highest = -std::numeric_limits<R>::infinity(), sum = 0;
+    for (size_t j = 0; j < p.size(); ++j) {
+      for (int64_t d = 0; d < head_dim; ++d)
+        p[j] += static_cast<R>(in.q[i * head_dim + d]) * static_cast<R>(in.k[j * head_dim + d]);
+      p[j] *= static_cast<R>(in.scale);
+      highest = std::max(highest, p[j]);
+    }
+    for (R& x : p) sum += x = std::exp(x - highest);
+    for (size_t j = 0; j < p.size(); ++j)
+      for (int64_t d = 0; d < value_dim; ++d)
+        out[i * value_dim + d] += p[j] / sum * static_cast<R>(in.v[j * value_dim + d]);
+  }
+  return out;
+}
+
+// Rows of `cols` elements with a gap after each but the last, in guarded memory.
+template <typename T>
+class GuardedRows {
+ public:
+  GuardedRows(int64_t rows, int64_t cols, int64_t gap, GuardedBuffer::Flush flush)
+      : rows_(rows),
+        cols_(cols),
+        stride_(cols + gap),
+        buffer_(rows == 0 ? 0 : ((rows - 1) * stride_ + cols) * sizeof(T), flush) {
+    std::fill_n(buffer_.as<T>(), buffer_.bytes() / sizeof(T), kGap());
+  }
+
+  void Write(const std::vector<T>& from) {
+    for (int64_t i = 0; i < rows_; ++i)
+      std::memcpy(buffer_.as<T>() + i * stride_, &from[i * cols_], cols_ * sizeof(T));
+  }
+  std::vector<T> Read() const {
+    std::vector<T> to(rows_ * cols_);
+    for (int64_t i = 0; i < rows_; ++i)
+      std::memcpy(&to[i * cols_], buffer_.as<T>() + i * stride_, cols_ * sizeof(T));
+    return to;
+  }
+  bool GapsUntouched() const {
+    for (int64_t i = 0; i + 1 < rows_; ++i)
+      for (int64_t d = cols_; d < stride_; ++d)
+        if (!std::isnan(buffer_.as<T>()[i * stride_ + d])) return false;
+    return buffer_.SlackUntouched();
+  }
+  T* data() const { return buffer_.as<T>(); }
+  int64_t stride_bytes() const { return stride_ * sizeof(T); }
+
+ private:
+  // What lies between rows is NaN, so that a kernel that uses it shows it.
+  static T kGap() { return std::numeric_limits<T>::quiet_NaN(); }
+
+  int64_t rows_, cols_, stride_;
+  GuardedBuffer buffer_;
+};
+
+template <typename T>
+std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
+                         GuardedBuffer::Flush flush = GuardedBuffer::kBack) {
+  GuardedRows<T> q(in.q_rows, in.spec.head_dim, in.gap, flush);
+  GuardedRows<T> k(in.kv_len, in.spec.head_dim, in.gap, flush);
+  GuardedRows<T> v(in.kv_len, in.spec.value_dim, in.gap, flush);
+  GuardedRows<T> out(in.q_rows, in.spec.value_dim, in.gap, flush);
+  q.Write(in.q);
+  k.Write(in.k);
+  v.Write(in.v);
+  // Scratch is promised to be aligned, its contents are not: here they are NaN.
+  GuardedBuffer scratch((kernel.scratch_bytes() + 63) / 64 * 64, flush);
+  std::memset(scratch.data(), 0xFF, scratch.bytes());
+  kernel.Run(AttentionArgs{.spec = &in.spec,
+                           .q = q.data(),
+                           .k = k.data(),
+                           .v = v.data(),
+                           .out = out.data(),
+                           .q_stride = q.stride_bytes(),
+                           .k_stride = k.stride_bytes(),
+                           .v_stride = v.stride_bytes(),
+                           .out_stride = out.stride_bytes(),
+                           .q_rows = in.q_rows,
+                           .kv_len = in.kv_len,
+                           .causal_offset = in.offset,
+                           .scale = in.scale,
+                           .scratch = scratch.data()});
+  EXPECT_TRUE(out.GapsUntouched()) << "wrote between or beside the output's rows";
+  EXPECT_TRUE(scratch.SlackUntouched()) << "wrote beside the scratch";
+  return out.Read();
+}
+
+template <typename T>
+using Wider = std::conditional_t<std::is_same_v<T, float>, double, long double>;
+
+// The largest error of the straightforward loop in T.
+template <typename T>
+Wider<T> PlainError(const AttentionCase<T>& in) {
+  const auto exact = Reference<Wider<T>>(in);
+  const auto plain = Reference<T>(in);
+  Wider<T> error = 0;
+  for (size_t i = 0; i < exact.size(); ++i)
+    if (std::isfinite(exact[i]) && std::isfinite(plain[i]))
+      error = std::max(error, std::abs(plain[i] - exact[i]));
+  return error;
+}
+
+// The contract: at most twice the error of the straightforward loop in T, or 4 ε · max|V|; NaN where
+// the formula gives NaN, and non-finite where it is not finite. `plain_error` is taken over many
+// inputs where one has only a few rows in which rounding shows, and a plain loop may be lucky.
+template <typename T>
+::testing::AssertionResult AsExactAsAPlainLoop(const AttentionCase<T>& in,
+                                               const std::vector<T>& got, Wider<T> plain_error) {
+  const auto exact = Reference<Wider<T>>(in);
+  Wider<T> largest = 0;
+  for (T x : in.v)
+    if (std::isfinite(x)) largest = std::max<Wider<T>>(largest, std::abs(x));
+  const Wider<T> bound =
+      std::max<Wider<T>>(2 * plain_error, 4 * std::numeric_limits<T>::epsilon() * largest);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const bool right = std::isnan(exact[i])       ? std::isnan(got[i])
+                       : !std::isfinite(exact[i]) ? !std::isfinite(got[i])
+                                                  : std::abs(got[i] - exact[i]) <= bound;
+    if (!right) {
+      return ::testing::AssertionFailure()
+             << "row " << i / in.spec.value_dim << ", column " << i % in.spec.value_dim << ": "
+             << got[i] << " instead of " << exact[i] << ", bound " << bound;
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+template <typename T>
+::testing::AssertionResult AsExactAsAPlainLoop(const AttentionCase<T>& in,
+                                               const std::vector<T>& got) {
+  return AsExactAsAPlainLoop(in, got, PlainError(in));
+}
+
+// A point of the space drawn with equal chance from every ladder; invalid ones are drawn again.
+inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random) {
+  for (;;) {
+    Config config = AttentionConfig{.isa = isa};
+    for (const Field& field : Fields(Op::kAttention)) {
+      if (field.name == "isa" || field.name == "threads") continue;
+      field.set(config, field.values[random() % field.values.size()]);
+    }
+    config = Canonical(config, spec);
+    if (Validate(config, spec, HostCpu()).ok()) return std::get<AttentionConfig>(config);
+  }
+}
+
+}  // namespace jitattn::jit::testing
+
+#endif  // JITATTN_TESTS_JIT_ATTENTION_REFERENCE_H_

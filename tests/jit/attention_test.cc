@@ -1,0 +1,226 @@
+// Emitted attention against the formula: shapes, tails, masks and configurations; accuracy; memory.
+
+#include <cstdint>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <tuple>
+
+#include "tests/jit/attention_reference.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::AsExactAsAPlainLoop;
+using testing::AttentionCase;
+using testing::GuardedBuffer;
+using testing::RandomConfig;
+using testing::RunKernel;
+
+std::shared_ptr<const Kernel> CompileOrDie(const AttentionSpec& spec, const AttentionConfig& config) {
+  auto kernel = Compile(spec, config, HostCpu());
+  EXPECT_TRUE(kernel.ok()) << kernel.status();
+  return kernel.ok() ? *kernel : nullptr;
+}
+
+class AttentionTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+  Isa isa() const { return std::get<0>(GetParam()); }
+  DType dtype() const { return std::get<1>(GetParam()); }
+  Mask mask() const { return std::get<2>(GetParam()); }
+
+  // f(T()) with T the type of the parameter.
+  template <typename F>
+  void ForType(F f) {
+    dtype() == DType::kF64 ? f(double()) : f(float());
+  }
+};
+
+// Sizes around the edges of vectors, register blocks, tiles and chunks.
+constexpr int kDims[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 47, 64, 65, 100};
+constexpr int kLengths[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  11, 13, 15, 16, 17,
+                            24, 31, 32, 33, 48, 63, 64, 65, 70, 96, 97, 130};
+
+template <size_t n>
+int Pick(const int (&from)[n], std::mt19937_64& random) {
+  return from[random() % n];
+}
+
+TEST_P(AttentionTest, RandomShapesAndConfigurations) {
+  constexpr uint64_t kSeed = 20;
+  constexpr int kKernels = 100, kShapes = 5;
+  std::mt19937_64 random(kSeed);
+  for (int i = 0; i < kKernels && !HasFailure(); ++i) {
+    const AttentionSpec spec = {dtype(), mask(), Pick(kDims, random), Pick(kDims, random)};
+    const AttentionConfig config = RandomConfig(isa(), spec, random);
+    const auto kernel = CompileOrDie(spec, config);
+    for (int j = 0; j < kShapes; ++j) {
+      ForType([&](auto zero) {
+        AttentionCase<decltype(zero)> in{.spec = spec};
+        in.q_rows = Pick(kLengths, random);
+        in.kv_len = Pick(kLengths, random) * (1 + random() % 3);
+        in.gap = random() % 2 * 3;
+        in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
+        in.offset = j == 0 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 200) - 100;
+        in.Fill(random());
+        const auto flush = random() % 2 ? GuardedBuffer::kFront : GuardedBuffer::kBack;
+        EXPECT_TRUE(AsExactAsAPlainLoop(in, RunKernel(*kernel, in, flush)))
+            << kernel->name() << "\n" << in.Describe() << ", seed " << kSeed << " kernel " << i;
+      });
+    }
+  }
+}
+
+// Shapes whose tiles, chunks and blocks are all whole, and long ones.
+TEST_P(AttentionTest, DefaultAtUsualSizes) {
+  const struct {
+    int head_dim, value_dim;
+    int64_t q_rows, kv_len;
+  } shapes[] = {{64, 64, 256, 256}, {128, 128, 64, 512}, {64, 128, 100, 1000}, {1024, 1024, 70, 150},
+                {4096, 3, 5, 9},    {3, 4096, 9, 20}};
+  for (const auto& shape : shapes) {
+    for (const int pv_form : {0, 1}) {
+      const AttentionSpec spec = {dtype(), mask(), shape.head_dim, shape.value_dim};
+      AttentionConfig config = {.isa = isa(), .pv_form = pv_form};
+      if (isa() == Isa::kAvx2) config.q_vecs = 8, config.qk_vecs = config.pv_vecs = config.exp_vecs = 2;
+      const auto kernel = CompileOrDie(spec, std::get<AttentionConfig>(Canonical(config, spec)));
+      ForType([&](auto zero) {
+        AttentionCase<decltype(zero)> in{.spec = spec, .q_rows = shape.q_rows, .kv_len = shape.kv_len};
+        in.offset = in.kv_len - in.q_rows;
+        in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
+        in.Fill(5);
+        EXPECT_TRUE(AsExactAsAPlainLoop(in, RunKernel(*kernel, in)))
+            << kernel->name() << "\n" << in.Describe();
+      });
+    }
+  }
+}
+
+// Inputs with large scores leave few rows in which rounding shows, those whose highest scores nearly
+// tie: the plain loop's error is taken over all of them, and as no less than the last place of the
+// largest score, by which it may be off wherever that matters.
+template <typename T>
+void CheckTogether(Isa isa, uint64_t seed, double largest_score,
+                   const std::vector<AttentionCase<T>>& cases) {
+  std::mt19937_64 random(seed);
+  testing::Wider<T> plain_error = std::numeric_limits<T>::epsilon() * largest_score;
+  for (const auto& in : cases) plain_error = std::max(plain_error, testing::PlainError(in));
+  for (const auto& in : cases) {
+    const auto kernel = CompileOrDie(in.spec, RandomConfig(isa, in.spec, random));
+    EXPECT_TRUE(AsExactAsAPlainLoop(in, RunKernel(*kernel, in), plain_error))
+        << kernel->name() << "\n" << in.Describe();
+  }
+}
+
+// Logits up to 1e5 and beyond, of both signs, and every kind of scale.
+TEST_P(AttentionTest, LargeScoresAndAnyScale) {
+  const AttentionSpec spec = {dtype(), mask(), 32, 17};
+  for (const double scale : {-1.0, 0.0, 0.3, 30.0, 3000.0, -1e4}) {
+    ForType([&](auto zero) {
+      std::vector<AttentionCase<decltype(zero)>> cases;
+      for (int i = 0; i < 24; ++i) {
+        cases.push_back({.spec = spec, .q_rows = 37, .kv_len = 131, .offset = 50, .scale = scale});
+        cases.back().Fill(i);
+      }
+      CheckTogether(isa(), 6, 25 * std::abs(scale), cases);  // 4.4 σ of √32
+    });
+  }
+}
+
+// A maximum that keeps moving: each chunk's scores lie far above (or below) those before.
+TEST_P(AttentionTest, ScoresThatRiseOrFall) {
+  const AttentionSpec spec = {dtype(), mask(), 8, 16};
+  for (const double slope : {0.7, -0.7, 40.0, -40.0}) {
+    ForType([&](auto zero) {
+      std::vector<AttentionCase<decltype(zero)>> cases;
+      for (int i = 0; i < 24; ++i) {
+        cases.push_back({.spec = spec, .q_rows = 70, .kv_len = 190, .offset = 120});
+        auto& in = cases.back();
+        in.Fill(i);
+        for (int64_t row = 0; row < in.q_rows; ++row) in.q[row * 8] = row % 3 == 2 ? -1 : 1;
+        for (int64_t key = 0; key < in.kv_len; ++key) in.k[key * 8] = slope * key;
+      }
+      CheckTogether(isa(), 7, 190 * std::abs(slope), cases);
+    });
+  }
+}
+
+// With scale = ln 2 the logarithms are small integers, the probabilities powers of two and, with
+// integers in V, both sums exact whatever the blocking: what remains is 1/l and one product.
+TEST_P(AttentionTest, SmallIntegersAreExact) {
+  const double scale = std::log(2.0);
+  ASSERT_EQ(scale * std::numbers::log2e, 1);
+  std::mt19937_64 random(8);
+  const auto draw = [&](int low, int high) {
+    return low + static_cast<int>(random() % (high - low + 1));
+  };
+  for (int i = 0; i < 24 && !HasFailure(); ++i) {
+    const AttentionSpec spec = {dtype(), mask(), 24, Pick(kDims, random)};
+    const auto kernel = CompileOrDie(spec, RandomConfig(isa(), spec, random));
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      AttentionCase<T> in{.spec = spec, .q_rows = 67, .kv_len = 200, .offset = 150, .scale = scale};
+      in.q.resize(in.q_rows * 24);
+      in.k.resize(in.kv_len * 24);
+      in.v.resize(in.kv_len * spec.value_dim);
+      for (T& x : in.q) x = draw(-1, 1);
+      for (int64_t key = 0; key < in.kv_len; ++key) in.k[key * 24 + draw(0, 23)] = draw(-2, 2);
+      for (T& x : in.v) x = draw(-16, 16);
+      const auto got = RunKernel(*kernel, in);
+      for (size_t x = 0; x < got.size(); ++x) {
+        const int64_t row = x / spec.value_dim, col = x % spec.value_dim;
+        double sum = 0, weighted = 0;
+        for (int64_t key = 0; key < in.SeenBy(row); ++key) {
+          const double score = std::inner_product(&in.q[row * 24], &in.q[row * 24] + 24,
+                                                  &in.k[key * 24], 0.0);
+          sum += std::exp2(score);
+          weighted += std::exp2(score) * in.v[key * spec.value_dim + col];
+        }
+        const double exact = weighted / sum;
+        ASSERT_LE(std::abs(got[x] - exact), 2 * std::numeric_limits<T>::epsilon() * std::abs(exact))
+            << kernel->name() << " element " << x;
+      }
+    });
+  }
+}
+
+TEST_P(AttentionTest, ExtremeOffsets) {
+  if (mask() == Mask::kNone) GTEST_SKIP() << "no offset";
+  const AttentionSpec spec = {dtype(), mask(), 8, 5};
+  std::mt19937_64 random(9);
+  const auto kernel = CompileOrDie(spec, RandomConfig(isa(), spec, random));
+  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  for (const int64_t offset : {kMin, kMin + 1, int64_t{-1} << 32, int64_t{1} << 32, kMax}) {
+    ForType([&](auto zero) {
+      AttentionCase<decltype(zero)> in{.spec = spec, .q_rows = 90, .kv_len = 40, .offset = offset};
+      in.Fill(2);
+      const auto got = RunKernel(*kernel, in);
+      if (offset < 0) {
+        for (auto x : got) ASSERT_EQ(x, 0) << in.Describe();
+      } else {
+        EXPECT_TRUE(AsExactAsAPlainLoop(in, got)) << kernel->name() << in.Describe();
+      }
+    });
+  }
+}
+
+std::string ParamName(
+    const ::testing::TestParamInfo<AttentionTest::ParamType>& info) {
+  return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                      std::string(Name(std::get<1>(info.param))), "_",
+                      std::string(Name(std::get<2>(info.param))));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AttentionTest,
+                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                                            ::testing::Values(DType::kF32, DType::kF64),
+                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
+                         ParamName);
+
+}  // namespace
+}  // namespace jitattn::jit

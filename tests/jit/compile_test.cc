@@ -1,0 +1,254 @@
+// Spec + Config → Kernel: pages, refusals, determinism, what a kernel tells about itself.
+
+#include "jit/compile.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jit/executable_memory.h"
+
+namespace jitattn::jit {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The best kernel this machine may have, of the simpler operation.
+SigmoidMulConfig AnyEmitted() { return {.isa = HostCpu().isa, .vecs = 2}; }
+
+class CompileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa == Isa::kPortable) GTEST_SKIP() << "no AVX2";
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+};
+
+// What /proc/self/maps says of the page at `address`: "r-xp".
+std::string ProtectionOf(const void* address) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream words(line);
+    uintptr_t begin, end;
+    char dash;
+    std::string protection;
+    words >> std::hex >> begin >> dash >> end >> protection;
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    if (begin <= at && at < end) return protection;
+  }
+  return "not mapped";
+}
+
+bool AnyPageIsWritableAndExecutable() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" rwx") != line.npos) return true;
+  }
+  return false;
+}
+
+TEST_F(CompileTest, CodeIsReadAndExecuteOnly) {
+  const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  EXPECT_EQ(ProtectionOf((*kernel)->code().data()), "r-xp");
+  EXPECT_FALSE(AnyPageIsWritableAndExecutable());
+}
+
+TEST_F(CompileTest, PagesGoWithTheKernel) {
+  auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  const uint8_t* code = (*kernel)->code().data();
+  kernel->reset();
+  EXPECT_NE(ProtectionOf(code), "r-xp");
+}
+
+TEST_F(CompileTest, BytesAreDeterministic) {
+  const auto first = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+  const auto second = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE((*first)->code().data(), (*second)->code().data());
+  EXPECT_TRUE(std::ranges::equal((*first)->code(), (*second)->code()))
+      << "an address of this process is in the code";
+  EXPECT_EQ((*first)->code_hash(), (*second)->code_hash());
+  EXPECT_EQ((*first)->code_hash(), CodeHash((*first)->code()));
+}
+
+TEST(CodeHashTest, IsFnv1a) {  // test vectors of the algorithm's authors
+  EXPECT_EQ(CodeHash({}), 0xcbf29ce484222325);
+  const uint8_t a[] = {'a'}, foobar[] = {'f', 'o', 'o', 'b', 'a', 'r'};
+  EXPECT_EQ(CodeHash(a), 0xaf63dc4c8601ec8c);
+  EXPECT_EQ(CodeHash(foobar), 0x85944171f73967e8);
+}
+
+TEST_F(CompileTest, KernelTellsWhatItIs) {
+  const SigmoidMulConfig config = AnyEmitted();
+  const auto kernel = Compile(SigmoidMulSpec{}, config, HostCpu());
+  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  EXPECT_EQ((*kernel)->name(), KernelName(SigmoidMulSpec{}, config));
+  EXPECT_EQ((*kernel)->config(), Config(config));
+  EXPECT_EQ((*kernel)->spec(), Spec(SigmoidMulSpec{}));
+  EXPECT_EQ((*kernel)->scratch_bytes(), 0);
+  ASSERT_FALSE((*kernel)->sections().empty());
+  for (const Section& section : (*kernel)->sections()) {
+    EXPECT_LT(section.begin, section.end) << section.name;
+    EXPECT_LE(section.end, (*kernel)->code().size()) << section.name;
+  }
+  EXPECT_FALSE((*kernel)->registers().empty());
+}
+
+TEST(CompilePortableTest, HasNoCode) {
+  const Cpu none = Capped(HostCpu(), Isa::kPortable);
+  const auto silu = Compile(SigmoidMulSpec{}, SigmoidMulConfig{.isa = Isa::kPortable}, none);
+  ASSERT_TRUE(silu.ok()) << silu.status();
+  EXPECT_TRUE((*silu)->code().empty());
+  EXPECT_EQ((*silu)->code_hash(), 0);
+  EXPECT_EQ((*silu)->name(), "silu_f32_portable");
+  const auto attention = Compile(AttentionSpec{}, AttentionConfig{.isa = Isa::kPortable}, none);
+  ASSERT_TRUE(attention.ok()) << attention.status();
+  EXPECT_EQ((*attention)->name(), "attn_f32_d64_portable");
+  EXPECT_GT((*attention)->scratch_bytes(), 0);
+}
+
+TEST(CompileErrorTest, IsValidatesError) {
+  const auto kernel = Compile(SigmoidMulSpec{}, SigmoidMulConfig{.vecs = 99}, HostCpu());
+  EXPECT_EQ(kernel.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(kernel.status(), Validate(SigmoidMulConfig{.vecs = 99}, SigmoidMulSpec{}, HostCpu()));
+}
+
+TEST(XbyakVersionTest, ReadsLikeAVersion) {
+  EXPECT_THAT(XbyakVersion(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+"));
+}
+
+// Runs `body` in a child process and returns its exit status.
+template <typename Body>
+int InChild(Body body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+constexpr int kCannotRefuse = 77;  // the child's word for: this kernel has no such mechanism
+
+// From here on the system call `call` fails with EACCES where its third argument, the protection of
+// mmap and mprotect, has PROT_EXEC.
+bool RefuseExecutable(uint32_t call) {
+  const uint32_t protection = offsetof(seccomp_data, args[2]);  // low half: little endian
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, protection),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = std::size(filter), .filter = filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// 0 if Compile says Unavailable, names the call, and the portable kernel still works.
+int CheckRefused() {
+  const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+  if (kernel.status().code() != absl::StatusCode::kUnavailable) return 1;
+  if (kernel.status().message().find("no executable memory: mprotect: ") == std::string::npos)
+    return 2;
+  if (AnyPageIsWritableAndExecutable()) return 3;
+  const auto portable =
+      Compile(SigmoidMulSpec{}, SigmoidMulConfig{.isa = Isa::kPortable}, HostCpu());
+  if (!portable.ok()) return 4;
+  const SigmoidMulSpec spec;
+  float x = 1, y = 0;
+  (*portable)->Run(SigmoidMulArgs{&spec, &x, &y, 1, 1, 4, 4});
+  return std::abs(y - 0.7310586f) < 1e-6f ? 0 : 5;
+}
+
+TEST_F(CompileTest, UnavailableWhereSeccompRefuses) {
+  const int status =
+      InChild([] { return RefuseExecutable(SYS_mprotect) ? CheckRefused() : kCannotRefuse; });
+  if (status == kCannotRefuse) GTEST_SKIP() << "no seccomp filters";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(CompileTest, UnavailableUnderMemoryDenyWriteExecute) {
+  constexpr int kSetMdwe = 65, kRefuseExecGain = 1;  // PR_SET_MDWE, Linux 6.3
+  const int status = InChild([] {
+    return prctl(kSetMdwe, kRefuseExecGain, 0, 0, 0) == 0 ? CheckRefused() : kCannotRefuse;
+  });
+  if (status == kCannotRefuse) GTEST_SKIP() << "no PR_SET_MDWE";
+  EXPECT_EQ(status, 0);
+}
+
+std::string PerfMapOf(pid_t pid) { return "/tmp/perf-" + std::to_string(pid) + ".map"; }
+
+TEST_F(CompileTest, PerfMapOnlyWhenAsked) {
+  EXPECT_EQ(InChild([] {
+              unsetenv("JITATTN_PERF_MAP");
+              if (!Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu()).ok()) return 1;
+              return access(PerfMapOf(getpid()).c_str(), F_OK) == 0 ? 2 : 0;
+            }),
+            0);
+}
+
+TEST_F(CompileTest, PerfMapNamesTheKernel) {
+  EXPECT_EQ(InChild([] {
+              setenv("JITATTN_PERF_MAP", "1", 1);
+              const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu());
+              if (!kernel.ok()) return 1;
+              const std::string path = PerfMapOf(getpid());
+              struct stat info;
+              if (stat(path.c_str(), &info) != 0) return 2;
+              std::ifstream file(path);
+              uintptr_t start;
+              size_t size;
+              std::string name;
+              file >> std::hex >> start >> size >> name;
+              unlink(path.c_str());
+              if ((info.st_mode & 0777) != 0600) return 3;
+              if (start != reinterpret_cast<uintptr_t>((*kernel)->code().data())) return 4;
+              if (size != (*kernel)->code().size()) return 5;
+              return name == (*kernel)->name() ? 0 : 6;
+            }),
+            0);
+}
+
+TEST_F(CompileTest, PerfMapFollowsNoLink) {
+  EXPECT_EQ(InChild([] {
+              setenv("JITATTN_PERF_MAP", "1", 1);
+              const std::string path = PerfMapOf(getpid()), victim = path + ".victim";
+              close(open(victim.c_str(), O_CREAT | O_WRONLY, 0600));
+              if (symlink(victim.c_str(), path.c_str()) != 0) return 1;
+              const bool compiled = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu()).ok();
+              struct stat by_symlink, by_hard_link;
+              stat(victim.c_str(), &by_symlink);
+              unlink(path.c_str());
+              if (link(victim.c_str(), path.c_str()) != 0) return 2;
+              const bool again = Compile(SigmoidMulSpec{}, AnyEmitted(), HostCpu()).ok();
+              stat(victim.c_str(), &by_hard_link);
+              unlink(path.c_str());
+              unlink(victim.c_str());
+              if (!compiled || !again) return 3;
+              return by_symlink.st_size == 0 && by_hard_link.st_size == 0 ? 0 : 4;
+            }),
+            0);
+}
+
+}  // namespace
+}  // namespace jitattn::jit

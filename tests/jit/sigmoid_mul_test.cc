@@ -1,0 +1,358 @@
+// Sigmoid-mul, emitted and portable: error over every exponent, special values, memory, bytes.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <set>
+
+#include "gtest/gtest.h"
+#include "jit/compile.h"
+#include "tests/jit/jit_testing.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::GuardedBuffer;
+
+struct Variant {
+  SigmoidMulSpec spec;
+  SigmoidMulConfig config;
+
+  std::string name() const { return KernelName(spec, config); }
+};
+
+void PrintTo(const Variant& v, std::ostream* os) { *os << v.name(); }
+
+std::shared_ptr<const Kernel> MustCompile(const Variant& v) {
+  auto kernel = Compile(v.spec, v.config, HostCpu());
+  if (!kernel.ok()) ADD_FAILURE() << v.name() << ": " << kernel.status();
+  return kernel.ok() ? *kernel : nullptr;
+}
+
+// One of each way to compute, on each ISA of this machine and without one.
+std::vector<Variant> Variants() {
+  std::vector<Variant> variants;
+  for (DType dtype : {DType::kF32, DType::kF64}) {
+    for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      for (int table : {0, 1}) {
+        for (int reciprocal : {0, 1}) {
+          const SigmoidMulConfig config = {
+              .isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
+          const Variant v = {{dtype}, config};
+          const bool one_point = Canonical(config, v.spec) == Config(config) ||
+                                 (isa == Isa::kPortable && table == 0 && reciprocal == 0);
+          if (one_point && Validate(config, v.spec, HostCpu()).ok()) variants.push_back(v);
+        }
+      }
+    }
+  }
+  return variants;
+}
+
+template <typename T>
+void RunRow(const Kernel& kernel, const SigmoidMulSpec& spec, const T* x, T* out, int64_t count) {
+  kernel.Run(SigmoidMulArgs{&spec, x, out, 1, count, 0, 0});
+}
+
+// The formula in long double: 64 bits of mantissa, 11 more than f64.
+long double Exact(long double x) { return x / (1 + std::exp(-x)); }
+
+// Distance from the exact value in units of the last place that T has there.
+template <typename T>
+double UlpError(T got, long double exact) {
+  const int exponent = std::max(std::ilogb(exact), std::numeric_limits<T>::min_exponent - 1);
+  const long double ulp = std::ldexp(1.0L, exponent + 1 - std::numeric_limits<T>::digits);
+  return static_cast<double>(std::abs(got - exact) / ulp);
+}
+
+template <typename T>
+struct Contract;
+template <>
+struct Contract<float> {
+  static constexpr float kLowest = -87;
+  static constexpr double kAbsoluteBelow = 1e-36;
+};
+template <>
+struct Contract<double> {
+  static constexpr double kLowest = -708;
+  static constexpr double kAbsoluteBelow = 1e-304;
+};
+constexpr double kUlps = 2.5;
+
+class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
+ protected:
+  void SetUp() override { kernel_ = MustCompile(GetParam()); }
+
+  template <typename T>
+  void CheckAccuracy(const std::vector<T>& x);
+  template <typename T>
+  void CheckEveryExponent();
+  template <typename T>
+  void CheckSpecialValues();
+  template <typename T>
+  void CheckMemory();
+
+  // Calls the float or the double form of a check.
+  template <typename F, typename D>
+  void Dispatch(F f32, D f64) {
+    ASSERT_NE(kernel_, nullptr);
+    GetParam().spec.dtype == DType::kF64 ? f64() : f32();
+  }
+
+  std::shared_ptr<const Kernel> kernel_;
+};
+
+template <typename T>
+void SigmoidMulTest::CheckAccuracy(const std::vector<T>& x) {
+  std::vector<T> y(x.size());
+  RunRow(*kernel_, GetParam().spec, x.data(), y.data(), static_cast<int64_t>(x.size()));
+  double worst = 0, worst_below = 0;
+  T worst_at = 0, worst_below_at = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const long double exact = Exact(x[i]);
+    if (x[i] < Contract<T>::kLowest) {
+      const double error = static_cast<double>(std::abs(y[i] - exact));
+      if (!(error <= worst_below)) worst_below = error, worst_below_at = x[i];
+    } else {
+      const double error = exact == 0 ? (y[i] == 0 ? 0 : INFINITY) : UlpError(y[i], exact);
+      if (!(error <= worst)) worst = error, worst_at = x[i];
+    }
+  }
+  EXPECT_LE(worst, kUlps) << "ulp at x = " << std::hexfloat << worst_at;
+  EXPECT_LE(worst_below, Contract<T>::kAbsoluteBelow)
+      << "at x = " << std::hexfloat << worst_below_at;
+}
+
+// Every sign and exponent, denormals too, with corners and random mantissas.
+template <typename T>
+void SigmoidMulTest::CheckEveryExponent() {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  constexpr int kMantissaBits = std::numeric_limits<T>::digits - 1;
+  constexpr int kExponents = sizeof(T) == 4 ? 255 : 2047;  // the last would be infinities and NaN
+  constexpr int kRandom = sizeof(T) == 4 ? 500 : 60;
+  const uint64_t seed = 20240601;
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  std::vector<T> x;
+  for (Bits sign : {0, 1}) {
+    for (Bits exponent = 0; exponent < kExponents; ++exponent) {
+      const Bits high = (sign << (8 * sizeof(T) - 1)) | (exponent << kMantissaBits);
+      const Bits ones = (Bits{1} << kMantissaBits) - 1;
+      for (Bits mantissa : {Bits{0}, Bits{1}, ones, ones - 1, ones / 2, ones / 2 + 1})
+        x.push_back(std::bit_cast<T>(static_cast<Bits>(high | mantissa)));
+      for (int i = 0; i < kRandom; ++i)
+        x.push_back(std::bit_cast<T>(static_cast<Bits>(high | (random() & ones))));
+    }
+  }
+  CheckAccuracy(x);
+}
+
+TEST_P(SigmoidMulTest, EveryExponent) {
+  Dispatch([&] { CheckEveryExponent<float>(); }, [&] { CheckEveryExponent<double>(); });
+}
+
+TEST_P(SigmoidMulTest, DenseWhereErrorsGather) {
+  const uint64_t seed = 7;
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  const auto dense = [&]<typename T>(T lowest, T highest, int count) {
+    std::mt19937_64 random(seed);
+    std::uniform_real_distribution<T> uniform(lowest, highest);
+    std::vector<T> x(count);
+    for (T& value : x) value = uniform(random);
+    CheckAccuracy(x);
+  };
+  Dispatch([&] { dense(-90.f, 20.f, 1'000'000); },
+           [&] {
+             dense(-30., 20., 200'000);
+             dense(-712., 40., 200'000);
+           });
+}
+
+template <typename T>
+void SigmoidMulTest::CheckSpecialValues() {
+  const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  const T huge = std::numeric_limits<T>::max(), tiny = std::numeric_limits<T>::denorm_min();
+  // Each value alone among ordinary ones, at every place of a vector: it must not spill over.
+  const auto at = [&](T value, int place) {
+    std::vector<T> x(37, T{1}), y(37);
+    x[place] = value;
+    RunRow(*kernel_, GetParam().spec, x.data(), y.data(), 37);
+    for (int i = 0; i < 37; ++i) {
+      if (i == place) continue;
+      EXPECT_NEAR(y[i], 0.7310585786300049, 1e-6) << value << " spills over";
+    }
+    return y[place];
+  };
+  for (int place = 0; place < 37; ++place) {
+    EXPECT_TRUE(std::isnan(at(nan, place)));
+    EXPECT_TRUE(std::isnan(at(-nan, place)));
+    EXPECT_TRUE(std::isnan(at(-inf, place))) << "−∞ · sigmoid(−∞) = −∞ · 0";
+    EXPECT_EQ(at(inf, place), inf);
+    EXPECT_EQ(at(huge, place), huge);
+    const T lowest = at(-huge, place);
+    EXPECT_EQ(lowest, 0);
+    EXPECT_TRUE(std::signbit(lowest)) << "x / +∞";
+    EXPECT_EQ(at(-1000, place), 0);
+    EXPECT_EQ(at(0, place), 0);
+    EXPECT_FALSE(std::signbit(at(T{0}, place)));
+    EXPECT_TRUE(std::signbit(at(-T{0}, place)));
+    EXPECT_LE(std::abs(at(tiny, place)), tiny);
+  }
+}
+
+TEST_P(SigmoidMulTest, SpecialValues) {
+  Dispatch([&] { CheckSpecialValues<float>(); }, [&] { CheckSpecialValues<double>(); });
+}
+
+// Rows that end at unreadable pages, strides with gaps between them, in place, odd addresses: the
+// bits are those of the same values in one aligned row, and nothing else is touched.
+template <typename T>
+void SigmoidMulTest::CheckMemory() {
+  const uint64_t seed = 11;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<T> normal(0, 3);
+  const SigmoidMulSpec& spec = GetParam().spec;
+  for (int64_t cols : {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 257}) {
+    for (int64_t rows : {0, 1, 3}) {
+      for (int64_t gap : {0, 3}) {
+        const int64_t stride = (cols + gap) * static_cast<int64_t>(sizeof(T));
+        const size_t bytes =
+            rows == 0 ? 0 : static_cast<size_t>((rows - 1) * stride) + cols * sizeof(T);
+        for (auto flush : {GuardedBuffer::kFront, GuardedBuffer::kBack}) {
+          SCOPED_TRACE(::testing::Message() << rows << "×" << cols << ", gap " << gap << ", flush "
+                                            << flush << ", seed " << seed);
+          GuardedBuffer x(bytes, flush), out(bytes, flush);
+          // One element more than needed: memcpy and memcmp take no null pointer.
+          std::vector<T> row(cols + 1), expected(cols + 1), stored(bytes / sizeof(T) + 1);
+          for (size_t i = 0; i < stored.size(); ++i) stored[i] = normal(random);
+          std::memcpy(x.data(), stored.data(), bytes);
+          std::vector<uint8_t> out_before(bytes + 1);
+          std::copy_n(out.data(), bytes, out_before.begin());
+          kernel_->Run(SigmoidMulArgs{&spec, x.data(), out.data(), rows, cols, stride, stride});
+          ASSERT_EQ(std::memcmp(x.data(), stored.data(), bytes), 0) << "input is changed";
+          ASSERT_TRUE(x.SlackUntouched() && out.SlackUntouched());
+          for (int64_t r = 0; r < rows; ++r) {
+            std::copy_n(stored.data() + r * (cols + gap), cols, row.data());
+            RunRow(*kernel_, spec, row.data(), expected.data(), cols);
+            ASSERT_EQ(std::memcmp(out.data() + r * stride, expected.data(), cols * sizeof(T)), 0)
+                << "row " << r;
+            if (r + 1 < rows) {
+              const size_t end = r * stride + cols * sizeof(T);
+              ASSERT_EQ(std::memcmp(out.data() + end, out_before.data() + end, gap * sizeof(T)), 0)
+                  << "gap after row " << r << " is written";
+            }
+          }
+          kernel_->Run(SigmoidMulArgs{&spec, x.data(), x.data(), rows, cols, stride, stride});
+          for (int64_t r = 0; r < rows; ++r) {
+            const int64_t at = r * stride;
+            ASSERT_EQ(std::memcmp(x.data() + at, out.data() + at, cols * sizeof(T)), 0)
+                << "in place, row " << r;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(SigmoidMulTest, TouchesItsElementsOnly) {
+  Dispatch([&] { CheckMemory<float>(); }, [&] { CheckMemory<double>(); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, SigmoidMulTest, ::testing::ValuesIn(Variants()),
+                         [](const auto& info) { return info.param.name(); });
+
+// ---- What is true of emitted kernels only ----
+
+std::vector<Isa> EmittedIsas() {
+  std::vector<Isa> isas;
+  if (!ExecutableMemoryAllowed()) return isas;
+  for (Isa isa : {Isa::kAvx2, Isa::kAvx512})
+    if (isa <= HostCpu().isa) isas.push_back(isa);
+  return isas;
+}
+
+// Every point of the space, without threads, which shape no code.
+std::vector<Variant> AllPoints(Isa isa, DType dtype) {
+  std::vector<Config> points = {SigmoidMulConfig{.isa = isa}};
+  for (const Field& field : Fields(Op::kSigmoidMul)) {
+    if (!field.shapes_code() || field.name == "isa") continue;
+    std::vector<Config> extended;
+    for (const Config& point : points) {
+      for (int value : field.values) {
+        extended.push_back(point);
+        field.set(extended.back(), value);
+      }
+    }
+    points = std::move(extended);
+  }
+  std::vector<Variant> valid;
+  for (const Config& point : points) {
+    if (Validate(point, SigmoidMulSpec{dtype}, HostCpu()).ok())
+      valid.push_back({{dtype}, std::get<SigmoidMulConfig>(point)});
+  }
+  return valid;
+}
+
+TEST(SigmoidMulSpaceTest, EveryFieldChangesTheBytes) {
+  for (Isa isa : EmittedIsas()) {
+    for (DType dtype : {DType::kF32, DType::kF64}) {
+      std::set<std::vector<uint8_t>> seen;
+      for (const Variant& v : AllPoints(isa, dtype)) {
+        const auto kernel = MustCompile(v);
+        ASSERT_NE(kernel, nullptr);
+        EXPECT_TRUE(seen.emplace(kernel->code().begin(), kernel->code().end()).second)
+            << v.name() << " has the bytes of another point";
+      }
+      EXPECT_GT(seen.size(), 50u) << Name(isa);
+    }
+  }
+}
+
+TEST(SigmoidMulSpaceTest, Avx2KernelsHaveNoEvex) {
+  for (DType dtype : {DType::kF32, DType::kF64}) {
+    for (const Variant& v : AllPoints(Isa::kAvx2, dtype)) {
+      if (HostCpu().isa < Isa::kAvx2) GTEST_SKIP() << "no AVX2";
+      const auto kernel = MustCompile(v);
+      ASSERT_NE(kernel, nullptr);
+      ASSERT_EQ(testing::FirstEvexInstruction(kernel->code()), "") << v.name();
+    }
+  }
+}
+
+// How vectors are grouped and stored is no business of the results: all points of one way to
+// compute give the same bits at any address, non-temporal stores to odd ones included.
+TEST(SigmoidMulSpaceTest, GroupingAndStoresDoNotChangeTheBits) {
+  const uint64_t seed = 5;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> normal(0, 4);
+  constexpr int kCount = 1000;
+  for (Isa isa : EmittedIsas()) {
+    for (int table : {0, 1}) {
+      std::vector<float> x(kCount), expected(kCount);
+      for (float& value : x) value = normal(random);
+      const SigmoidMulSpec spec;
+      const auto plain = MustCompile({spec, {.isa = isa, .vecs = 1, .table = table}});
+      ASSERT_NE(plain, nullptr);
+      RunRow(*plain, spec, x.data(), expected.data(), kCount);
+      for (const Variant& v : AllPoints(isa, DType::kF32)) {
+        if (v.config.table != table || v.config.reciprocal != 0 || v.config.prefetch > 4) continue;
+        const auto kernel = MustCompile(v);
+        ASSERT_NE(kernel, nullptr);
+        for (int offset : {0, 1, 4, 6, 32, 62}) {
+          GuardedBuffer out(kCount * sizeof(float) + offset, GuardedBuffer::kFront);
+          auto* at = out.data() + offset;
+          kernel->Run(SigmoidMulArgs{&spec, x.data(), at, 1, kCount, 0, 0});
+          ASSERT_EQ(std::memcmp(at, expected.data(), kCount * sizeof(float)), 0)
+              << v.name() << " at offset " << offset << ", seed " << seed;
+          ASSERT_TRUE(out.SlackUntouched()) << v.name();
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jitattn::jit
