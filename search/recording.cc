@@ -1,0 +1,384 @@
+// Reading and writing recordings.
+
+#include "search/recording.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace jitattn::search {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kMilli = 1e-3;
+// Kernel Tuner's early caches gave a failed point this time.
+constexpr double kOldFailure = 1e20;
+
+// A file's values of one parameter, and the parameter made of them in its own order.
+struct Axis {
+  std::vector<Json> values;
+  Parameter parameter;
+  std::vector<int> index;  // of values[i] in parameter.values
+
+  std::optional<int> Find(const Json& value) const {
+    const auto it = std::find(values.begin(), values.end(), value);
+    if (it == values.end()) return std::nullopt;
+    return index[it - values.begin()];
+  }
+};
+
+double AsNumber(const Json& value) {
+  return value.is_boolean() ? (value.get<bool>() ? 1.0 : 0.0) : value.get<double>();
+}
+
+Axis MakeAxis(std::string name, std::vector<Json> values) {
+  Axis axis{std::move(values), {}, {}};
+  Parameter& parameter = axis.parameter;
+  parameter.name = std::move(name);
+  std::vector<int> order(axis.values.size());
+  std::iota(order.begin(), order.end(), 0);
+  const bool numbers = std::all_of(axis.values.begin(), axis.values.end(), [](const Json& value) {
+    return value.is_number() || value.is_boolean();
+  });
+  if (numbers) {
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return AsNumber(axis.values[a]) < AsNumber(axis.values[b]);
+    });
+  } else {
+    parameter.kind = Parameter::Kind::kCategorical;
+  }
+  axis.index.resize(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const Json& value = axis.values[order[i]];
+    axis.index[order[i]] = static_cast<int>(i);
+    parameter.values.push_back(numbers ? AsNumber(value) : static_cast<double>(i));
+    if (!numbers || value.is_boolean()) {
+      parameter.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+  // Labels are of all values or of none: a list of both numbers and booleans is written as numbers.
+  if (parameter.labels.size() != parameter.values.size()) parameter.labels.clear();
+  const std::vector<double>& v = parameter.values;
+  if (numbers && v.size() > 2 && v[0] >= 0 && v.back() - v[v.size() - 2] > 2 * (v[1] - v[0])) {
+    parameter.kind = Parameter::Kind::kLog;
+  }
+  return axis;
+}
+
+// 16 and not 16.0, as tuners' integer parameters are written.
+Json NumberJson(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
+  return value;
+}
+
+Json ValueJson(const Parameter& parameter, int index) {
+  if (parameter.labels.empty()) return NumberJson(parameter.values[index]);
+  const std::string& label = parameter.labels[index];
+  if (label == "true" || label == "false") return label == "true";
+  return label;
+}
+
+std::string KeyText(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "True" : "False";  // as Python spells them
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// Names come from outside: bytes that are no UTF-8 are replaced, where dump() alone would throw.
+std::string Text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+double NumberAt(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number() ? it->get<double>() : 0.0;
+}
+
+std::string TextAt(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+std::vector<double> SamplesAt(const Json& object, const char* key) {
+  std::vector<double> samples;
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_array()) return samples;
+  for (const Json& sample : *it) {
+    if (sample.is_number()) samples.push_back(sample.get<double>() * kMilli);
+  }
+  return samples;
+}
+
+absl::StatusOr<Json> Parse(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) {
+    std::string closed(text.substr(0, text.find_last_not_of(" \t\r\n,") + 1));
+    json = Json::parse(closed + "}}", nullptr, /*allow_exceptions=*/false);
+  }
+  if (!json.is_object()) return absl::InvalidArgumentError("a recording must be a JSON object");
+  return json;
+}
+
+// Points in the order of the file → a space and points by rank.
+absl::StatusOr<Recording> Assemble(const std::vector<Axis>& axes, std::vector<Point> where,
+                                   std::vector<RecordedPoint> points) {
+  std::vector<Parameter> parameters;
+  for (const Axis& axis : axes) parameters.push_back(axis.parameter);
+  absl::StatusOr<Space> space = Space::FromPoints(std::move(parameters), where);
+  if (!space.ok()) return space.status();
+  Recording recording;
+  recording.space = *std::move(space);
+  recording.points.resize(points.size());
+  for (size_t i = 0; i < points.size(); ++i) {
+    recording.points[*recording.space.RankOf(where[i])] = std::move(points[i]);
+  }
+  return recording;
+}
+
+// The point that `object` describes, its fields named as the axes.
+absl::StatusOr<Point> ReadPoint(const std::vector<Axis>& axes, const Json& object,
+                                const std::string& entry) {
+  Point point;
+  for (const Axis& axis : axes) {
+    const auto it = object.find(axis.parameter.name);
+    if (it == object.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("entry ", entry, " lacks parameter '", axis.parameter.name, "'"));
+    }
+    const std::optional<int> index = axis.Find(*it);
+    if (!index) {
+      return absl::InvalidArgumentError(absl::StrCat("entry ", entry, ": ", it->dump(),
+                                                     " is no value of parameter '",
+                                                     axis.parameter.name, "'"));
+    }
+    point.push_back(*index);
+  }
+  return point;
+}
+
+void Fail(std::string why, RecordedPoint* point) {
+  point->cost = std::numeric_limits<double>::infinity();
+  point->error = std::move(why);
+}
+
+absl::Status CheckCost(const RecordedPoint& point, const std::string& entry) {
+  if (point.failed() || (std::isfinite(point.cost) && point.cost > 0)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("entry ", entry, " has the time ", point.cost / kMilli, " ms"));
+}
+
+}  // namespace
+
+absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text) {
+  const absl::StatusOr<Json> parsed = Parse(text);
+  if (!parsed.ok()) return parsed.status();
+  const Json& json = *parsed;
+  const auto keys = json.find("tune_params_keys"), lists = json.find("tune_params"),
+             cache = json.find("cache");
+  if (keys == json.end() || !keys->is_array() || lists == json.end() || !lists->is_object() ||
+      cache == json.end() || !cache->is_object()) {
+    return absl::InvalidArgumentError(
+        "a Kernel Tuner cache needs tune_params_keys, tune_params and cache");
+  }
+  std::vector<Axis> axes;
+  for (const Json& key : *keys) {
+    const auto values = key.is_string() ? lists->find(key.get<std::string>()) : lists->end();
+    if (values == lists->end() || !values->is_array()) {
+      return absl::InvalidArgumentError(absl::StrCat("tune_params has no list ", key.dump()));
+    }
+    axes.push_back(MakeAxis(key, std::vector<Json>(values->begin(), values->end())));
+  }
+
+  std::vector<Point> where;
+  std::vector<RecordedPoint> points;
+  for (const auto& [key, entry] : cache->items()) {
+    const std::string name = absl::StrCat("'", key, "'");
+    if (!entry.is_object()) {
+      return absl::InvalidArgumentError(absl::StrCat("entry ", name, " is no object"));
+    }
+    absl::StatusOr<Point> point = ReadPoint(axes, entry, name);
+    if (!point.ok()) return point.status();
+    RecordedPoint recorded;
+    recorded.samples = SamplesAt(entry, "times");
+    recorded.compile_seconds = NumberAt(entry, "compile_time") * kMilli;
+    recorded.benchmark_seconds = NumberAt(entry, "benchmark_time") * kMilli;
+    recorded.timestamp = TextAt(entry, "timestamp");
+    recorded.cost = NumberAt(entry, "time") * kMilli;
+    if (const std::string error = TextAt(entry, "time"); !error.empty()) Fail(error, &recorded);
+    if (NumberAt(entry, "time") >= kOldFailure) Fail("RuntimeFailedConfig", &recorded);
+    if (absl::Status status = CheckCost(recorded, name); !status.ok()) return status;
+    where.push_back(*std::move(point));
+    points.push_back(std::move(recorded));
+  }
+  absl::StatusOr<Recording> recording = Assemble(axes, std::move(where), std::move(points));
+  if (!recording.ok()) return recording.status();
+  recording->device = TextAt(json, "device_name");
+  recording->kernel = TextAt(json, "kernel_name");
+  if (const auto size = json.find("problem_size"); size != json.end()) {
+    for (const Json& extent : size->is_array() ? *size : Json::array({*size})) {
+      if (extent.is_number_integer()) recording->problem_size.push_back(extent);
+    }
+  }
+  return recording;
+}
+
+std::string WriteKernelTunerCache(const Recording& recording) {
+  const Space& space = recording.space;
+  Json keys = Json::array(), lists = Json::object(), cache = Json::object();
+  for (const Parameter& parameter : space.parameters()) {
+    keys.push_back(parameter.name);
+    for (size_t i = 0; i < parameter.values.size(); ++i) {
+      lists[parameter.name].push_back(ValueJson(parameter, static_cast<int>(i)));
+    }
+  }
+  for (int rank = 0; rank < space.size(); ++rank) {
+    const RecordedPoint& point = recording.points[rank];
+    Json entry = Json::object();
+    std::vector<std::string> key;
+    for (int p = 0; p < space.dimensions(); ++p) {
+      const Json value = ValueJson(space.parameters()[p], space.Row(rank)[p]);
+      key.push_back(KeyText(value));
+      entry[space.parameters()[p].name] = value;
+    }
+    // Readers of this format know three words for failure.
+    const bool known = point.error == "InvalidConfig" || point.error == "CompilationFailedConfig";
+    entry["time"] = !point.failed() ? Json(point.cost / kMilli)
+                    : known         ? Json(point.error)
+                                    : Json("RuntimeFailedConfig");
+    if (!point.samples.empty()) {
+      for (const double sample : point.samples) entry["times"].push_back(sample / kMilli);
+    }
+    entry["compile_time"] = point.compile_seconds / kMilli;
+    entry["verification_time"] = 0;
+    entry["benchmark_time"] = point.benchmark_seconds / kMilli;
+    entry["strategy_time"] = 0;
+    entry["framework_time"] = 0;
+    entry["timestamp"] = point.timestamp;
+    cache[absl::StrJoin(key, ",")] = std::move(entry);
+  }
+  const Json json = {{"schema_version", "1.1.0"},
+                     {"device_name", recording.device},
+                     {"kernel_name", recording.kernel},
+                     {"problem_size", recording.problem_size},
+                     {"tune_params_keys", std::move(keys)},
+                     {"tune_params", std::move(lists)},
+                     {"objective", "time"},
+                     {"cache", std::move(cache)}};
+  return Text(json);
+}
+
+absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
+  const absl::StatusOr<Json> parsed = Parse(text);
+  if (!parsed.ok()) return parsed.status();
+  const auto results = parsed->find("results");
+  if (results == parsed->end() || !results->is_array() || results->empty()) {
+    return absl::InvalidArgumentError("T4 results need a list `results` that is not empty");
+  }
+  std::vector<std::pair<std::string, std::vector<Json>>> seen;  // values of each parameter
+  for (const Json& result : *results) {
+    if (!result.is_object() || !result.contains("configuration") ||
+        !result["configuration"].is_object()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("result ", &result - &results->front(), " has no configuration"));
+    }
+    for (const auto& [name, value] : result["configuration"].items()) {
+      auto it = std::find_if(seen.begin(), seen.end(),
+                             [&, &key = name](const auto& axis) { return axis.first == key; });
+      if (it == seen.end()) it = seen.insert(seen.end(), {name, {}});
+      if (std::find(it->second.begin(), it->second.end(), value) == it->second.end()) {
+        it->second.push_back(value);
+      }
+    }
+  }
+  std::vector<Axis> axes;
+  for (auto& [name, values] : seen) axes.push_back(MakeAxis(name, std::move(values)));
+
+  std::vector<Point> where;
+  std::vector<RecordedPoint> points;
+  for (const Json& result : *results) {
+    const std::string name = absl::StrCat(points.size());
+    absl::StatusOr<Point> point = ReadPoint(axes, result["configuration"], name);
+    if (!point.ok()) return point.status();
+    RecordedPoint recorded;
+    if (const auto times = result.find("times"); times != result.end() && times->is_object()) {
+      recorded.samples = SamplesAt(*times, "runtimes");
+      recorded.compile_seconds = NumberAt(*times, "compilation_time") * kMilli;
+    }
+    recorded.timestamp = TextAt(result, "timestamp");
+    recorded.benchmark_seconds =
+        std::accumulate(recorded.samples.begin(), recorded.samples.end(), 0.0);
+    if (!recorded.samples.empty()) {
+      recorded.cost = recorded.benchmark_seconds / static_cast<double>(recorded.samples.size());
+    }
+    if (const auto list = result.find("measurements"); list != result.end() && list->is_array()) {
+      for (const Json& measurement : *list) {
+        if (measurement.is_object() && TextAt(measurement, "name") == "time" &&
+            NumberAt(measurement, "value") > 0) {
+          recorded.cost = NumberAt(measurement, "value") * kMilli;
+        }
+      }
+    }
+    const std::string invalidity = TextAt(result, "invalidity");
+    if (invalidity != "correct") Fail(invalidity.empty() ? "unknown" : invalidity, &recorded);
+    if (absl::Status status = CheckCost(recorded, name); !status.ok()) return status;
+    where.push_back(*std::move(point));
+    points.push_back(std::move(recorded));
+  }
+  return Assemble(axes, std::move(where), std::move(points));
+}
+
+std::string WriteT4Results(const Recording& recording) {
+  const Space& space = recording.space;
+  Json results = Json::array();
+  for (int rank = 0; rank < space.size(); ++rank) {
+    const RecordedPoint& point = recording.points[rank];
+    Json configuration = Json::object(), runtimes = Json::array();
+    for (int p = 0; p < space.dimensions(); ++p) {
+      const Parameter& parameter = space.parameters()[p];
+      configuration[parameter.name] = ValueJson(parameter, space.Row(rank)[p]);
+    }
+    for (const double sample : point.samples) runtimes.push_back(sample / kMilli);
+    Json result = {{"timestamp", point.timestamp},
+                   {"configuration", std::move(configuration)},
+                   {"times",
+                    {{"compilation_time", point.compile_seconds / kMilli},
+                     {"framework", 0},
+                     {"search_algorithm", 0},
+                     {"validation", 0},
+                     {"runtimes", std::move(runtimes)}}},
+                   {"invalidity", "correct"},
+                   {"correctness", point.failed() ? 0 : 1},
+                   {"measurements", Json::array()},
+                   {"objectives", {"time"}}};
+    if (point.failed()) {
+      const std::string& error = point.error;
+      const bool known = error == "timeout" || error == "compile" || error == "correctness" ||
+                         error == "constraints";
+      result["invalidity"] = known                                ? error
+                             : error == "CompilationFailedConfig" ? "compile"
+                             : error == "InvalidConfig"           ? "constraints"
+                                                                  : "runtime";
+    } else {
+      result["measurements"].push_back(
+          {{"name", "time"}, {"value", point.cost / kMilli}, {"unit", "ms"}});
+    }
+    results.push_back(std::move(result));
+  }
+  const Json json = {{"schema_version", "1.0.0"}, {"results", std::move(results)}};
+  return Text(json);
+}
+
+absl::StatusOr<Recording> ReadRecording(std::string_view text) {
+  const absl::StatusOr<Json> parsed = Parse(text);
+  if (!parsed.ok()) return parsed.status();
+  return parsed->contains("results") ? ReadT4Results(text) : ReadKernelTunerCache(text);
+}
+
+}  // namespace jitattn::search

@@ -1,0 +1,68 @@
+// The list of strategies, and making one by name.
+
+#include "search/strategy.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "search/options.h"
+#include "search/registry.h"
+
+namespace jitattn::search {
+namespace {
+
+const std::vector<const StrategyEntry*>& Entries() {
+  static const auto* entries = new std::vector<const StrategyEntry*>{
+      &kBayes, &kThompson, &kLocalSearch, &kAnnealing, &kGenetic,    &kDifferentialEvolution,
+      &kCmaEs, &kBandit,   &kHyperband,   &kRandom,    &kExhaustive, &kGeneticStudy};
+  return *entries;
+}
+
+absl::Status CheckContext(const StrategyContext& context) {
+  if (context.space == nullptr) return absl::InvalidArgumentError("a strategy needs a space");
+  if (context.budget < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a budget of ", context.budget, " evaluations; at least 1 is needed"));
+  }
+  for (const int rank : context.seeds) {
+    if (rank < 0 || rank >= context.space->size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("seed point ", rank, " of a space of ", context.space->size(), " points"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::span<const StrategyInfo> Strategies() {
+  static const auto* infos = [] {
+    auto* list = new std::vector<StrategyInfo>;
+    for (const StrategyEntry* entry : Entries()) list->push_back(entry->info);
+    return list;
+  }();
+  return *infos;
+}
+
+absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
+                                                       const StrategyContext& context,
+                                                       const StrategyOptions& options) {
+  if (name == "auto") name = DefaultStrategy();
+  for (const StrategyEntry* entry : Entries()) {
+    if (entry->info.name != name) continue;
+    if (absl::Status status = CheckContext(context); !status.ok()) return status;
+    absl::StatusOr<Options> read = Options::Parse(name, entry->info.options, options);
+    if (!read.ok()) return read.status();
+    return entry->make(context, *read);
+  }
+  auto append = [](std::string* out, const StrategyInfo& info) { out->append(info.name); };
+  return absl::InvalidArgumentError(absl::StrCat("unknown strategy '", std::string(name),
+                                                 "'; there are auto, ",
+                                                 absl::StrJoin(Strategies(), ", ", append)));
+}
+
+std::string_view DefaultStrategy() { return "bayes"; }
+
+}  // namespace jitattn::search

@@ -1,0 +1,29 @@
+// What is known of one point after it was looked at.
+
+#ifndef JITATTN_SEARCH_TRIAL_H_
+#define JITATTN_SEARCH_TRIAL_H_
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace jitattn::search {
+
+struct Trial {
+  enum class Outcome {
+    kMeasured,
+    kCensored,  // dropped by a race: the true cost is at least `cost`
+    kFailed,    // wrong result, could not be compiled, or crashed; `cost` is infinite
+  };
+
+  int rank = -1;  // of the point in its space
+  Outcome outcome = Outcome::kMeasured;
+  double cost = std::numeric_limits<double>::infinity();  // seconds; smaller is better
+  double spread = 0;  // standard error of log(cost), as the measurement saw it
+  int resource = 1;   // how much measuring was asked for (Ask's `resource`)
+  std::string error;  // why it failed
+};
+
+}  // namespace jitattn::search
+
+#endif  // JITATTN_SEARCH_TRIAL_H_
