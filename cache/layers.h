@@ -1,0 +1,59 @@
+// Where a record is looked for, first match wins: embedded by the application, the user's folder,
+// the system's. What no layer has is answered by the heuristic, which is not the cache's business.
+
+#ifndef JITATTN_CACHE_LAYERS_H_
+#define JITATTN_CACHE_LAYERS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cache/store.h"
+
+namespace jitattn::cache {
+
+enum class Match { kExact, kNearest, kNone };
+std::string_view Name(Match match);
+
+struct Lookup {
+  Match match = Match::kNone;
+  std::optional<StoredRecord> found;
+  std::vector<RejectedRecord> rejected;  // records that were there and were not used, and why
+};
+
+class Layers {
+ public:
+  // The user's root first, then /etc/jitattn and /usr/share/jitattn.
+  static Layers Default(const jit::Cpu& cpu);
+  Layers(jit::Cpu cpu, std::vector<std::string> roots);
+
+  // An application's own record (TOML text), before every folder. InvalidArgument if it is bad on
+  // any CPU; one for another CPU is taken, and named by Find among the rejected.
+  absl::Status Embed(std::string_view toml, std::string_view source);
+
+  // The exact record of the first layer that has one, else the nearest of any layer.
+  Lookup Find(const Key& key) const;
+
+  // The first folder; records are written there. FailedPrecondition if there is none.
+  absl::StatusOr<std::string> Put(const Record& record) const;
+  const std::vector<Store>& stores() const { return stores_; }
+  const Fingerprint& host() const { return host_; }
+
+ private:
+  std::optional<StoredRecord> FindExact(const Key& key,
+                                        std::vector<RejectedRecord>* rejected) const;
+  std::optional<StoredRecord> FindNearest(const Key& key,
+                                          std::vector<RejectedRecord>* rejected) const;
+
+  jit::Cpu cpu_;
+  Fingerprint host_;
+  std::vector<StoredRecord> embedded_;
+  std::vector<std::pair<StoredRecord, std::string>> unusable_;  // embedded, for another CPU; why
+  std::vector<Store> stores_;
+};
+
+}  // namespace jitattn::cache
+
+#endif  // JITATTN_CACHE_LAYERS_H_

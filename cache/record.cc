@@ -1,0 +1,276 @@
+// The record's file format: one list of its fields, for reading and for writing.
+
+#include "cache/record.h"
+
+#include <charconv>
+
+#include "absl/strings/str_cat.h"
+#include "cache/record_reader.h"
+#include "cache/record_writer.h"
+#include "cache/toml.h"
+
+namespace jitattn::cache {
+namespace {
+
+// Ranges. Nothing runs for less than a picosecond or, here, for more than 30 years; no machine has
+// more threads; the rest is as wide as its type can say without surprises.
+constexpr double kShortest = 1e-12, kLongest = 1e9;
+constexpr double kSmallestGain = 1e-9, kLargestGain = 1e9;
+constexpr double kLargestError = 1.7e308;
+constexpr int kMaxThreads = 1 << 16;
+constexpr int64_t kMaxSize = int64_t{1} << 62;  // jit::Validate knows better
+constexpr int kMaxCount = 1 << 30;
+
+std::optional<Buffers> BuffersFromName(std::string_view name) {
+  for (Buffers buffers : {Buffers::kHot, Buffers::kCold}) {
+    if (name == Name(buffers)) return buffers;
+  }
+  return std::nullopt;
+}
+
+// The alternative T of a variant, made if another is held.
+template <typename T, typename Variant>
+T& As(Variant& variant) {
+  if (!std::holds_alternative<T>(variant)) variant = T{};
+  return std::get<T>(variant);
+}
+
+// The Describe functions list the fields of a file in its order. File is a RecordReader, which sets
+// what it is given, or a RecordWriter, which prints it: what is written cannot differ from what is
+// read, and a new field is one line.
+//
+// When reading, `op` decides which fields follow, so it is the first of them.
+template <typename File>
+void DescribeProblem(File& file, jit::Problem& problem) {
+  jit::Op op = jit::OpOf(problem);
+  file.Word("op", op, jit::OpFromName);
+  if (op == jit::Op::kSigmoidMul) {
+    auto& p = As<jit::SigmoidMulProblem>(problem);
+    file.Word("dtype", p.dtype, jit::DTypeFromName);
+    file.Integer("rows", p.rows, 1, kMaxSize);
+    file.Integer("cols", p.cols, 1, kMaxSize);
+    return;
+  }
+  auto& p = As<jit::AttentionProblem>(problem);
+  file.Word("dtype", p.dtype, jit::DTypeFromName);
+  file.Word("mask", p.mask, jit::MaskFromName);
+  file.Integer("batch", p.batch, 1, kMaxSize);
+  file.Integer("heads", p.heads, 1, kMaxSize);
+  file.Integer("kv_heads", p.kv_heads, 1, kMaxSize);
+  file.Integer("q_len", p.q_len, 0, kMaxSize);
+  file.Integer("kv_len", p.kv_len, 0, kMaxSize);
+  file.Integer("head_dim", p.head_dim, 1, jit::kMaxHeadDim);
+  file.Integer("value_dim", p.value_dim, 1, jit::kMaxHeadDim);
+}
+
+// One key for each line of jit's table: a new tunable is in the file without a change here (but see
+// docs/cache-format.md on the format's number).
+template <typename File>
+void DescribeConfig(File& file, jit::Op op, jit::Config& config) {
+  if (op == jit::Op::kSigmoidMul) {
+    As<jit::SigmoidMulConfig>(config);
+  } else {
+    As<jit::AttentionConfig>(config);
+  }
+  for (const jit::Field& field : jit::Fields(op)) file.Tunable(field, config);
+}
+
+// Strings, numbers too, so that each can be "*".
+template <typename File>
+void DescribeFingerprint(File& file, Fingerprint& fingerprint) {
+  file.Text("vendor", fingerprint.vendor);
+  file.Text("family", fingerprint.family);
+  file.Text("model", fingerprint.model);
+  file.Text("stepping", fingerprint.stepping);
+  file.Text("features", fingerprint.features);
+  file.Text("microcode", fingerprint.microcode);
+  file.Text("kernel", fingerprint.kernel);
+  file.Text("cores", fingerprint.cores);
+  file.Text("l1d_bytes", fingerprint.l1d_bytes);
+  file.Text("l2_bytes", fingerprint.l2_bytes);
+  file.Text("l3_bytes", fingerprint.l3_bytes);
+}
+
+template <typename File>
+void DescribeResult(File& file, Record::Result& result) {
+  file.Number("median_s", result.median_s, kShortest, kLongest);
+  file.Number("mad_s", result.mad_s, 0, kLongest);
+  file.Number("min_s", result.min_s, kShortest, kLongest);
+  file.Integer("samples", result.samples, 1, kMaxCount);
+  file.Number("default_median_s", result.default_median_s, kShortest, kLongest);
+  file.Number("gain", result.gain, kSmallestGain, kLargestGain);
+  file.Number("gain_low", result.gain_low, kSmallestGain, kLargestGain);
+  file.Number("gain_high", result.gain_high, kSmallestGain, kLargestGain);
+  file.Number("max_error", result.max_error, 0, kLargestError);
+  file.Text("strategy", result.strategy);
+  file.Seed("seed", result.seed);
+  file.Integer("evaluations", result.evaluations, 0, kMaxCount);
+  file.Integer("space_size", result.space_size, 0, kMaxCount);
+  file.Number("tuning_s", result.tuning_s, 0, kLongest);
+  file.Flag("complete", result.complete);
+  file.Texts("machine_flags", result.machine_flags);
+}
+
+// The file, top to bottom, below its `format`. `key_text` is Key::ToString(), which is in the file
+// for people and as a check.
+template <typename File>
+void Describe(File& file, Record& record, std::string& key_text) {
+  file.Text("key", key_text);
+  file.Text("kernel", record.kernel);
+  file.Hash("code_hash", record.code_hash);
+  file.Text("jitattn_version", record.jitattn_version);
+  file.Text("xbyak_version", record.xbyak_version);
+  file.Text("date", record.date);
+
+  file.Section("problem");
+  DescribeProblem(file, record.problem);
+  const jit::Op op = jit::OpOf(record.problem);
+
+  file.Section("conditions");
+  file.Integer("threads", record.key.threads, 1, kMaxThreads);
+  file.Word("isa", record.key.isa, jit::IsaFromName);
+  file.Word("buffers", record.key.buffers, BuffersFromName);
+
+  file.Section("config");
+  DescribeConfig(file, op, record.config);
+  file.Section("default_config");
+  DescribeConfig(file, op, record.result.default_config);
+
+  file.Section("result");
+  DescribeResult(file, record.result);
+
+  file.Section("fingerprint");
+  DescribeFingerprint(file, record.fingerprint);
+}
+
+struct Format {
+  int major = 0, minor = 0;
+};
+
+// "1.0"; nothing for other text.
+std::optional<Format> FormatFromText(std::string_view text) {
+  Format format;
+  const char* const end = text.data() + text.size();
+  const auto major = std::from_chars(text.data(), end, format.major);
+  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
+  const auto minor = std::from_chars(major.ptr + 1, end, format.minor);
+  if (minor.ec != std::errc() || minor.ptr != end) return std::nullopt;
+  if (format.major < 1 || format.minor < 0) return std::nullopt;
+  return format;
+}
+
+// Asked before anything else of the file is looked at: another major format may mean anything.
+absl::StatusOr<Format> FormatOf(TomlTable& table, std::string_view source) {
+  const TomlEntry* entry = FindEntry(table, "format");
+  const auto* text = entry != nullptr ? std::get_if<std::string>(&entry->value.data) : nullptr;
+  const auto format = text != nullptr ? FormatFromText(*text) : std::nullopt;
+  const std::string place =
+      absl::StrCat(std::string(source), ":", entry != nullptr ? entry->value.line : 1, ": format ");
+  if (!format) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        place, entry == nullptr ? "is missing" : "is " + TomlText(entry->value),
+        ", must be a string like \"", Record::kFormatMajor, ".", Record::kFormatMinor, "\""));
+  }
+  if (format->major > Record::kFormatMajor) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(place, *text, " is newer than this jitattn, which reads ",
+                     Record::kFormatMajor, ".x: the record needs a newer jitattn"));
+  }
+  return *format;
+}
+
+// What no single field can say.
+absl::Status CheckTogether(const Record& record, const std::string& key_text, const jit::Cpu& cpu) {
+  // The one thing that is told twice. A length edited by hand, or damaged, shows here.
+  if (key_text != record.key.ToString()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "key is ", TomlString(key_text), ", but the fields below make ", record.key.ToString()));
+  }
+  // What exceeds the budget or the cap answers a question that was not asked: the record would make
+  // `--threads 1` run on more.
+  const jit::Op op = jit::OpOf(record.config);
+  if (const jit::Field* threads = jit::FindField(op, "threads");
+      threads->get(record.config) > record.key.threads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config.threads is ", threads->get(record.config),
+                     ", above conditions.threads ", record.key.threads));
+  }
+  if (const jit::Field* isa = jit::FindField(op, "isa");
+      isa->get(record.config) > static_cast<int>(record.key.isa)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config.isa is above conditions.isa ", std::string(Name(record.key.isa))));
+  }
+  if (record.result.gain_low > record.result.gain_high) {
+    return absl::InvalidArgumentError(absl::StrCat("result.gain_low ", record.result.gain_low,
+                                                   " is above gain_high ",
+                                                   record.result.gain_high));
+  }
+  return jit::Validate(record.config, jit::SpecOf(record.problem), cpu);
+}
+
+absl::Status At(std::string_view source, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(std::string(source), ": ", status.message()));
+}
+
+}  // namespace
+
+std::string_view Name(Buffers buffers) { return buffers == Buffers::kHot ? "hot" : "cold"; }
+
+std::string Key::ToString() const {
+  std::string sizes;
+  if (const auto* p = std::get_if<jit::AttentionProblem>(&bucket)) {
+    sizes = absl::StrCat("b", p->batch, "h", p->heads, "g", p->kv_heads, ".q", p->q_len, "k",
+                         p->kv_len);
+  } else {
+    const auto& s = std::get<jit::SigmoidMulProblem>(bucket);
+    sizes = absl::StrCat("r", s.rows, "c", s.cols);
+  }
+  return absl::StrCat(jit::Name(jit::SpecOf(bucket)), ".", sizes, ".t", threads, ".",
+                      std::string(jit::Name(isa)), ".", std::string(Name(buffers)));
+}
+
+Key MakeKey(const jit::Problem& problem, int threads, jit::Isa isa, Buffers buffers) {
+  return {.bucket = jit::Bucket(problem), .threads = threads, .isa = isa, .buffers = buffers};
+}
+
+absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source,
+                                   const jit::Cpu& cpu) {
+  if (toml.size() > kMaxRecordBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        std::string(source), ": ", toml.size(), " bytes, a record has at most ", kMaxRecordBytes));
+  }
+  absl::StatusOr<TomlTable> table = ParseToml(toml, source);
+  if (!table.ok()) return table.status();
+  const absl::StatusOr<Format> format = FormatOf(*table, source);
+  if (!format.ok()) return format.status();
+
+  RecordReader reader(*std::move(table), source, format->minor < Record::kFormatMinor);
+  Record record;
+  std::string ignored, key_text;
+  reader.Text("format", ignored);
+  Describe(reader, record, key_text);
+  if (!reader.status().ok()) return reader.status();
+  // Before the bucket is made, whose arithmetic expects sane sizes.
+  if (absl::Status s = jit::Validate(record.problem); !s.ok()) return At(source, s);
+  record.key = MakeKey(record.problem, record.key.threads, record.key.isa, record.key.buffers);
+  if (absl::Status s = CheckTogether(record, key_text, cpu); !s.ok()) return At(source, s);
+
+  // A writer that is told of no known field writes the unknown ones alone.
+  RecordWriter unknown(reader.TakeRest());
+  record.unknown_toml = unknown.TakeText();
+  return record;
+}
+
+std::string SerializeRecord(const Record& record) {
+  // ParseRecord made it; what another caller put there and is no TOML would only spoil the record.
+  absl::StatusOr<TomlTable> unknown = ParseToml(record.unknown_toml, "unknown keys");
+  RecordWriter writer(unknown.ok() ? *std::move(unknown) : TomlTable());
+  writer.Text("format", absl::StrCat(Record::kFormatMajor, ".", Record::kFormatMinor));
+  Record copy = record;  // the list of fields serves a reader too, and takes no const
+  std::string key_text = record.key.ToString();
+  Describe(writer, copy, key_text);
+  return absl::StrCat("# A tuned configuration of jitattn. The fields: docs/cache-format.md\n",
+                      writer.TakeText());
+}
+
+}  // namespace jitattn::cache

@@ -1,0 +1,176 @@
+// The fields of a record, taken out of a TOML table one by one.
+
+#include "cache/record_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace jitattn::cache {
+namespace {
+
+// The whole of `text` as an unsigned number.
+std::optional<uint64_t> ParseUnsigned(std::string_view text, int base) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+RecordReader::RecordReader(TomlTable table, std::string_view source, bool missing_is_default)
+    : table_(std::move(table)), source_(source), missing_is_default_(missing_is_default) {}
+
+void RecordReader::Section(std::string_view name) {
+  section_ = name;
+  TomlEntry* entry = FindEntry(table_, name);
+  if (entry == nullptr) {
+    // As if it were there and empty: each of its fields is missing, or has its default.
+    table_.push_back({section_, {TomlTable(), line_}});
+  } else if (!std::holds_alternative<TomlTable>(entry->value.data)) {
+    section_.clear();
+    line_ = entry->value.line;
+    Fail(name, absl::StrCat(TomlText(entry->value), ", must be a table"));
+  } else {
+    line_ = entry->value.line;
+  }
+}
+
+TomlTable& RecordReader::Current() {
+  if (section_.empty()) return table_;
+  return std::get<TomlTable>(FindEntry(table_, section_)->value.data);
+}
+
+void RecordReader::Fail(std::string_view name, std::string_view what) {
+  if (!Good()) return;
+  // Values get here through TomlText or TomlString, which escape them: the message may end up on a
+  // terminal.
+  status_ = absl::InvalidArgumentError(absl::StrCat(source_, ":", line_, ": ", section_,
+                                                    section_.empty() ? "" : ".", std::string(name),
+                                                    " is ", std::string(what)));
+}
+
+template <typename T>
+std::optional<T> RecordReader::Take(std::string_view name, std::string_view kind) {
+  if (!Good()) return std::nullopt;
+  TomlTable& table = Current();
+  TomlEntry* entry = FindEntry(table, name);
+  if (entry == nullptr) {
+    if (!missing_is_default_) Fail(name, "missing");
+    return std::nullopt;
+  }
+  // Out of the table, so that what is left in the end is what nobody knows.
+  const TomlValue value = std::move(entry->value);
+  table.erase(table.begin() + (entry - table.data()));
+  line_ = value.line;
+  if (const T* read = std::get_if<T>(&value.data)) return *read;
+  if constexpr (std::is_same_v<T, double>) {  // people write 1 for 1.0
+    if (const auto* whole = std::get_if<int64_t>(&value.data)) return static_cast<double>(*whole);
+  }
+  Fail(name, absl::StrCat(TomlText(value), ", must be ", std::string(kind)));
+  return std::nullopt;
+}
+
+std::optional<std::string> RecordReader::TakeText(std::string_view name, std::string_view kind) {
+  return Take<std::string>(name, kind);
+}
+
+void RecordReader::Text(std::string_view name, std::string& value) {
+  if (auto read = TakeText(name, "a string")) value = *std::move(read);
+}
+
+void RecordReader::Texts(std::string_view name, std::vector<std::string>& values) {
+  constexpr std::string_view kKind = "an array of strings";
+  const auto items = Take<TomlArray>(name, kKind);
+  if (!items) return;
+  values.clear();
+  for (const TomlValue& item : *items) {
+    const auto* text = std::get_if<std::string>(&item.data);
+    if (text == nullptr) {
+      Fail(name, absl::StrCat("[… ", TomlText(item), " …], must be ", std::string(kKind)));
+      return;
+    }
+    values.push_back(*text);
+  }
+}
+
+void RecordReader::Flag(std::string_view name, bool& value) {
+  if (const auto read = Take<bool>(name, "true or false")) value = *read;
+}
+
+void RecordReader::Number(std::string_view name, double& value, double low, double high) {
+  const auto read = Take<double>(name, "a number");
+  if (!read) return;
+  if (!(low <= *read && *read <= high)) {  // NaN is in no range
+    Fail(name, absl::StrCat(TomlNumber(*read), ", must lie between ", TomlNumber(low), " and ",
+                            TomlNumber(high)));
+    return;
+  }
+  value = *read;
+}
+
+std::optional<int64_t> RecordReader::TakeInteger(std::string_view name, int64_t low, int64_t high) {
+  const auto read = Take<int64_t>(name, "an integer");
+  if (read && (*read < low || *read > high)) {
+    Fail(name, absl::StrCat(*read, ", must lie between ", low, " and ", high));
+    return std::nullopt;
+  }
+  return read;
+}
+
+void RecordReader::Hash(std::string_view name, uint64_t& value) {
+  const auto text = TakeText(name, "a string of hexadecimal digits");
+  if (!text) return;
+  const auto read =
+      text->starts_with("0x") ? ParseUnsigned(std::string_view(*text).substr(2), 16) : std::nullopt;
+  if (read) {
+    value = *read;
+  } else {
+    Fail(name, absl::StrCat(TomlString(*text), ", must be 0x and up to 16 hexadecimal digits"));
+  }
+}
+
+void RecordReader::Seed(std::string_view name, uint64_t& value) {
+  const auto text = TakeText(name, "a string of decimal digits");
+  if (!text) return;
+  if (const auto read = ParseUnsigned(*text, 10)) {
+    value = *read;
+  } else {
+    Fail(name, absl::StrCat(TomlString(*text), ", must be a whole number below 2^64"));
+  }
+}
+
+void RecordReader::Tunable(const jit::Field& field, jit::Config& config) {
+  if (field.labels.empty()) {
+    // Which values are valid is jit::Validate's to say; the bounds keep its arithmetic, and ours,
+    // far from overflow.
+    if (const auto value = TakeInteger(field.name, 0, 1 << 20)) {
+      field.set(config, static_cast<int>(*value));
+    }
+    return;
+  }
+  const auto label = TakeText(field.name, "a word");
+  if (!label) return;
+  const auto found = std::find(field.labels.begin(), field.labels.end(), *label);
+  if (found != field.labels.end()) {
+    field.set(config, static_cast<int>(found - field.labels.begin()));
+    return;
+  }
+  std::string words;
+  for (std::string_view word : field.labels) {
+    absl::StrAppend(&words, words.empty() ? "" : ", ", std::string(word));
+  }
+  Fail(field.name, absl::StrCat(TomlString(*label), ", must be one of ", words));
+}
+
+TomlTable RecordReader::TakeRest() {
+  // Known sections have been emptied, but for unknown fields.
+  std::erase_if(table_, [](const TomlEntry& entry) {
+    const auto* section = std::get_if<TomlTable>(&entry.value.data);
+    return section != nullptr && section->empty();
+  });
+  return std::move(table_);
+}
+
+}  // namespace jitattn::cache

@@ -1,0 +1,60 @@
+// The text of a record, written field by field. The members are RecordReader's, so that one list of
+// fields (record.cc) serves both; names and ranges mean nothing here.
+
+#ifndef JITATTN_CACHE_RECORD_WRITER_H_
+#define JITATTN_CACHE_RECORD_WRITER_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cache/toml.h"
+#include "jit/config.h"
+
+namespace jitattn::cache {
+
+class RecordWriter {
+ public:
+  // `unknown`: what a newer version wrote and this one carries along; each entry follows the known
+  // ones of its section.
+  explicit RecordWriter(TomlTable unknown) : unknown_(std::move(unknown)) {}
+
+  void Section(std::string_view name);
+  void Text(std::string_view name, const std::string& value) { Line(name, TomlString(value)); }
+  void Texts(std::string_view name, const std::vector<std::string>& values);
+  void Flag(std::string_view name, bool value) { Line(name, value ? "true" : "false"); }
+  void Number(std::string_view name, double value, double, double) {
+    Line(name, TomlNumber(value));
+  }
+  template <typename T>
+  void Integer(std::string_view name, T value, int64_t, int64_t) {
+    Line(name, absl::StrCat(value));
+  }
+  void Hash(std::string_view name, uint64_t value) {
+    Line(name, absl::StrCat("\"0x", absl::Hex(value, absl::kZeroPad16), "\""));
+  }
+  void Seed(std::string_view name, uint64_t value) { Line(name, absl::StrCat("\"", value, "\"")); }
+  template <typename E, typename FromName>
+  void Word(std::string_view name, E value, FromName) {
+    Line(name, TomlString(Name(value)));
+  }
+  void Tunable(const jit::Field& field, const jit::Config& config);
+
+  // What was written, the unknown entries of the last section and unknown sections included.
+  std::string TakeText();
+
+ private:
+  void Line(std::string_view key, std::string_view value);
+  // The unknown entries of the current section that can stand on a line of it.
+  void FinishSection();
+
+  TomlTable unknown_;
+  std::string section_;
+  std::string text_;
+};
+
+}  // namespace jitattn::cache
+
+#endif  // JITATTN_CACHE_RECORD_WRITER_H_

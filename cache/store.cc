@@ -1,0 +1,191 @@
+// A folder of records on disk.
+
+#include "cache/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cache/admission.h"
+#include "cache/files.h"
+#include "cache/nearest.h"
+#include "jit/env.h"
+
+namespace jitattn::cache {
+namespace {
+
+constexpr std::string_view kExtension = ".toml";
+
+std::string FileName(const Key& key) { return key.ToString() + std::string(kExtension); }
+
+// "attn_f32_d64" and ".t2.avx512.hot.toml": what the file names of comparable records share. Only
+// such files are opened when the nearest is looked for.
+bool MayBeNear(const std::string& file_name, const std::string& wanted) {
+  const size_t spec = wanted.find('.') + 1;
+  const size_t conditions = wanted.rfind(".t", wanted.size() - kExtension.size() - 1);
+  return file_name.substr(0, spec) == std::string_view(wanted).substr(0, spec) &&
+         file_name.ends_with(std::string_view(wanted).substr(conditions));
+}
+
+void Reject(std::vector<RejectedRecord>* rejected, const std::string& path,
+            const absl::Status& status) {
+  if (rejected != nullptr) rejected->push_back({path, std::string(status.message())});
+}
+
+}  // namespace
+
+std::string DefaultRoot() {
+  if (const char* root = jit::Env("JITATTN_CACHE_DIR")) {
+    // The program may change its working directory later, and must not take its cache along.
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(root, error);
+    return error ? "" : absolute.string();
+  }
+  // A relative path in XDG_CACHE_HOME is to be ignored, says the XDG base directory specification.
+  if (const char* caches = jit::Env("XDG_CACHE_HOME"); caches != nullptr && *caches == '/') {
+    return absl::StrCat(caches, "/jitattn");
+  }
+  // A home that does not exist ("/nonexistent", of a system's user) is not made.
+  std::error_code error;
+  const char* home = jit::Env("HOME");
+  if (home != nullptr && *home == '/' && std::filesystem::is_directory(home, error)) {
+    return absl::StrCat(home, "/.cache/jitattn");
+  }
+  return "";
+}
+
+Store::Store(std::string root, jit::Cpu cpu, Fingerprint host)
+    : root_(std::filesystem::path(std::move(root)).lexically_normal().string()),
+      cpu_(std::move(cpu)),
+      host_(std::move(host)) {
+  while (root_.size() > 1 && root_.ends_with('/')) root_.pop_back();
+}
+
+std::string Store::Folder() const { return absl::StrCat(root_, "/", FolderName(host_)); }
+
+std::string Store::PathOf(const Key& key) const {
+  return absl::StrCat(Folder(), "/", FileName(key));
+}
+
+absl::StatusOr<StoredRecord> Store::Load(const std::string& folder, const std::string& file_name,
+                                         bool any_cpu) const {
+  const std::string path = absl::StrCat(folder, "/", file_name);
+  const absl::StatusOr<std::string> text = ReadTrusted(path, kMaxRecordBytes);
+  if (!text.ok()) return text.status();
+  // In this CPU's folder too a record may be of another: copied by hand, or the folder's name is
+  // too short to tell.
+  absl::StatusOr<Admission> admission = Admit(*text, path, cpu_, host_);
+  if (!admission.ok()) return admission.status();
+  if (!any_cpu && !admission->use.ok()) return admission->use;
+  // A copy under another name would answer for a problem that it was not tuned for.
+  if (const Key& key = admission->stored.record.key; file_name != FileName(key)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": holds the record of ", key.ToString(), ", not of its file name"));
+  }
+  return std::move(admission->stored);
+}
+
+absl::StatusOr<StoredRecord> Store::Get(const Key& key) const {
+  if (root_.empty()) return absl::NotFoundError("no cache folder");
+  return Load(Folder(), FileName(key), /*any_cpu=*/false);
+}
+
+std::vector<StoredRecord> Store::Near(const Key& key, std::vector<RejectedRecord>* rejected) const {
+  if (root_.empty()) return {};
+  const std::string folder = Folder(), wanted = FileName(key);
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(folder);
+  if (!names.ok()) {
+    Reject(rejected, folder, names.status());
+    return {};
+  }
+  std::vector<std::pair<double, StoredRecord>> near;
+  for (const std::string& name : *names) {
+    if (!MayBeNear(name, wanted)) continue;
+    absl::StatusOr<StoredRecord> stored = Load(folder, name, /*any_cpu=*/false);
+    if (!stored.ok()) {
+      Reject(rejected, absl::StrCat(folder, "/", name), stored.status());
+    } else if (const auto distance = Distance(key, stored->record.key)) {
+      near.emplace_back(*distance, *std::move(stored));
+    }
+  }
+  // Stable: among equals the order of names, the same on every machine.
+  std::stable_sort(near.begin(), near.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<StoredRecord> result;
+  for (auto& [distance, stored] : near) result.push_back(std::move(stored));
+  return result;
+}
+
+absl::StatusOr<std::string> Store::Put(const Record& record) const {
+  if (root_.empty()) {
+    return absl::FailedPreconditionError(
+        "no cache folder: set JITATTN_CACHE_DIR, XDG_CACHE_HOME or HOME");
+  }
+  // What Get would refuse is not worth writing, and must not replace what it would take.
+  const std::string path = PathOf(record.key);
+  const std::string text = SerializeRecord(record);
+  const absl::StatusOr<Admission> admission = Admit(text, path, cpu_, host_);
+  if (!admission.ok()) return admission.status();
+  if (!admission->use.ok()) return admission->use;
+  if (absl::Status s = WriteAtomically(Folder(), FileName(record.key), text); !s.ok()) return s;
+  return path;
+}
+
+std::vector<StoredRecord> Store::List(bool all_cpus, std::vector<RejectedRecord>* rejected) const {
+  if (root_.empty()) return {};
+  std::vector<std::string> folders = {FolderName(host_)};
+  if (all_cpus) {
+    absl::StatusOr<std::vector<std::string>> names = ListFolder(root_);
+    if (!names.ok()) Reject(rejected, root_, names.status());
+    folders = names.ok() ? *std::move(names) : std::vector<std::string>();
+  }
+  // Folders and names come sorted, and so do the paths made of them.
+  std::vector<StoredRecord> result;
+  for (const std::string& folder_name : folders) {
+    const std::string folder = absl::StrCat(root_, "/", folder_name);
+    const absl::StatusOr<std::vector<std::string>> names = ListFolder(folder);
+    if (!names.ok()) {
+      Reject(rejected, folder, names.status());
+      continue;
+    }
+    for (const std::string& name : *names) {
+      if (!name.ends_with(kExtension)) continue;
+      absl::StatusOr<StoredRecord> stored = Load(folder, name, all_cpus);
+      if (stored.ok()) {
+        result.push_back(*std::move(stored));
+      } else {
+        Reject(rejected, absl::StrCat(folder, "/", name), stored.status());
+      }
+    }
+  }
+  return result;
+}
+
+absl::Status Store::Remove(const std::string& path) const {
+  // Exactly <root>/<folder>/<name>.toml, and no part a link or a step upwards.
+  const std::filesystem::path file(path);
+  const std::string name = file.filename().string();
+  const std::string folder = file.parent_path().filename().string();
+  if (root_.empty() || path != absl::StrCat(root_, "/", folder, "/", name) || folder.empty() ||
+      folder.starts_with('.') || name.starts_with('.') || !name.ends_with(kExtension)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": not a record of the cache in ", root_.empty() ? "memory" : root_));
+  }
+  // By the folder's descriptor: a link put in its place meanwhile leads nowhere. A damaged record
+  // is removed like any other, so nothing is read.
+  const std::string folder_path = absl::StrCat(root_, "/", folder);
+  const int fd = open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const bool removed = fd >= 0 && unlinkat(fd, name.c_str(), 0) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (!removed) return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot remove"));
+  return absl::OkStatus();
+}
+
+}  // namespace jitattn::cache

@@ -1,0 +1,255 @@
+// TOML text to and from plain data: the only file that sees TOML++.
+
+#include "cache/toml.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <locale>
+#include <sstream>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+// TOML++ 3.3, compiled into this file whatever the system's library was built with:
+//   - its asserts fail on some damaged files, so they become nothing; with NDEBUG it would promise
+//     the compiler that they hold, and a damaged file could do anything at all;
+//   - errors are returned, not thrown;
+//   - it recurses into nested values, and an application's thread may have a small stack.
+#undef NDEBUG
+#undef TOML_HEADER_ONLY
+#undef TOML_SHARED_LIB
+#undef TOML_ASSERT
+#define TOML_ASSERT(expr) static_assert(true)
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_MAX_NESTED_VALUES 16  // kMaxDepth
+#include <toml++/toml.h>
+
+namespace jitattn::cache {
+namespace {
+
+// Keys of ours have one dot at most; TOML++ recurses once for each, and 3.3 overflows the stack on
+// some ten thousand.
+constexpr int kMaxDots = 8;
+
+// Values in values: 1 for a number. Dotted keys make tables too, so that a file within TOML++'s
+// limit may hold more than it would take back written in braces.
+constexpr int kMaxDepth = 16;
+
+absl::Status ErrorAt(std::string_view source, int line, std::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(std::string(source), ":", line, ": ", std::string(what)));
+}
+
+// Skips a string that starts at `i` (a quote); leaves `i` behind it, or at the end of the line
+// where a one-line string lacks its end: TOML++ will complain.
+void SkipString(std::string_view text, size_t& i) {
+  const char quote = text[i];
+  const std::string fence(3, quote);
+  const bool is_long = text.substr(i, 3) == fence;
+  for (i += is_long ? 3 : 1; i < text.size(); ++i) {
+    if (text[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (is_long ? text.substr(i, 3) == fence : text[i] == quote) {
+      i += is_long ? 3 : 1;
+      return;
+    } else if (!is_long && text[i] == '\n') {
+      return;
+    }
+  }
+}
+
+// Refuses what TOML++ 3.3 does not survive: such keys, and characters beyond ASCII where TOML
+// allows none (it reaches an `unreachable`). Records have them nowhere: the writer escapes them.
+// What follows TOML's first error may be misread here; TOML++ stops there.
+absl::Status CheckText(std::string_view text, std::string_view source) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if ((c < ' ' || c > '~') && c != '\t' && c != '\n' && c != '\r') {
+      const auto line = 1 + std::count(text.begin(), text.begin() + i, '\n');
+      return ErrorAt(source, line,
+                     absl::StrCat("byte 0x", absl::Hex(c & 0xff, absl::kZeroPad2),
+                                  ": records are plain ASCII"));
+    }
+  }
+  int line = 1, dots = 0;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"' || c == '\'') {
+      const size_t start = i;
+      SkipString(text, i);
+      for (char s : text.substr(start, i - start)) line += s == '\n';
+      continue;
+    }
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+      continue;
+    }
+    if (c == '\n') ++line;
+    dots = c == '.' ? dots + 1 : std::string_view("=,[]{}\n").find(c) != text.npos ? 0 : dots;
+    if (dots > kMaxDots) {
+      return ErrorAt(source, line, absl::StrCat("a key of more than ", kMaxDots + 1, " parts"));
+    }
+    ++i;
+  }
+  return absl::OkStatus();
+}
+
+// Takes a character off the front of `text`, which is not empty (RFC 3629: no surrogates, no long
+// forms); U+FFFD for a byte that begins none.
+char32_t TakeCharacter(std::string_view& text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? char32_t(text[i] & 0xff) : 0; };
+  const char32_t lead = byte(0);
+  const size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  char32_t c = length == 1 ? lead : lead & (0x7f >> length);
+  bool good = lead < 0x80 || (0xc0 <= lead && lead < 0xf8);
+  for (size_t i = 1; i < length; ++i) {
+    good = good && (byte(i) & 0xc0) == 0x80;
+    c = c << 6 | (byte(i) & 0x3f);
+  }
+  constexpr char32_t kFirstOfLength[] = {0, 0, 0x80, 0x800, 0x10000};
+  good = good && kFirstOfLength[length] <= c && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+  text.remove_prefix(good ? length : 1);
+  return good ? c : 0xfffd;
+}
+
+TomlValue Convert(const ::toml::node& node);
+
+TomlTable ConvertTable(const ::toml::table& table) {
+  TomlTable result;
+  for (const auto& [key, node] : table) {
+    result.push_back({std::string(key.str()), Convert(node)});
+  }
+  return result;
+}
+
+TomlValue Convert(const ::toml::node& node) {
+  TomlValue value;
+  value.line = static_cast<int>(node.source().begin.line);
+  if (const auto* table = node.as_table()) {
+    value.data = ConvertTable(*table);
+  } else if (const auto* array = node.as_array()) {
+    TomlArray items;
+    for (const auto& item : *array) items.push_back(Convert(item));
+    value.data = std::move(items);
+  } else if (const auto* text = node.as_string()) {
+    value.data = text->get();
+  } else if (const auto* integer = node.as_integer()) {
+    value.data = integer->get();
+  } else if (const auto* number = node.as_floating_point()) {
+    value.data = number->get();
+  } else if (const auto* flag = node.as_boolean()) {
+    value.data = flag->get();
+  } else {
+    std::ostringstream moment;
+    moment.imbue(std::locale::classic());
+    if (const auto* date = node.as_date()) moment << date->get();
+    if (const auto* time = node.as_time()) moment << time->get();
+    if (const auto* date_time = node.as_date_time()) moment << date_time->get();
+    value.data = TomlMoment{moment.str()};
+  }
+  return value;
+}
+
+int Depth(const TomlValue& value) {
+  int below = 0;
+  if (const auto* items = std::get_if<TomlArray>(&value.data)) {
+    for (const TomlValue& item : *items) below = std::max(below, Depth(item));
+  } else if (const auto* table = std::get_if<TomlTable>(&value.data)) {
+    for (const TomlEntry& entry : *table) below = std::max(below, Depth(entry.value));
+  }
+  return below + 1;
+}
+
+std::string Joined(const TomlArray& items) {
+  std::string text;
+  for (const TomlValue& item : items)
+    absl::StrAppend(&text, text.empty() ? "" : ", ", TomlText(item));
+  return text;
+}
+
+std::string Joined(const TomlTable& entries) {
+  std::string text;
+  for (const TomlEntry& entry : entries) {
+    absl::StrAppend(&text, text.empty() ? " " : ", ", TomlKey(entry.key), " = ",
+                    TomlText(entry.value));
+  }
+  return text.empty() ? text : text + " ";
+}
+
+}  // namespace
+
+TomlEntry* FindEntry(TomlTable& table, std::string_view key) {
+  for (TomlEntry& entry : table) {
+    if (entry.key == key) return &entry;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<TomlTable> ParseToml(std::string_view text, std::string_view source) {
+  if (absl::Status status = CheckText(text, source); !status.ok()) return status;
+  const ::toml::parse_result result = ::toml::parse(text);
+  if (!result) {
+    // The description quotes the file, and ends up on somebody's terminal.
+    return ErrorAt(source, static_cast<int>(result.error().source().begin.line),
+                   absl::Utf8SafeCEscape(std::string(result.error().description())));
+  }
+  TomlTable table = ConvertTable(result.table());
+  for (const TomlEntry& entry : table) {
+    if (Depth(entry.value) > kMaxDepth) {
+      return ErrorAt(source, entry.value.line,
+                     absl::StrCat("values nested more than ", kMaxDepth, " deep"));
+    }
+  }
+  return table;
+}
+
+std::string TomlString(std::string_view value) {
+  std::string text = "\"";
+  while (!value.empty()) {
+    const char32_t c = TakeCharacter(value);
+    if (c == '"' || c == '\\') {
+      text += {'\\', static_cast<char>(c)};
+    } else if (' ' <= c && c <= '~') {
+      text += static_cast<char>(c);
+    } else if (c <= 0xffff) {
+      absl::StrAppend(&text, "\\u", absl::Hex(c, absl::kZeroPad4));
+    } else {
+      absl::StrAppend(&text, "\\U", absl::Hex(c, absl::kZeroPad8));
+    }
+  }
+  return text + "\"";
+}
+
+std::string TomlNumber(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+  char buffer[32];  // 24 at most: sign, 17 digits, point, e, sign, 3 digits
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  const std::string text(buffer, end);
+  return text.find_first_of(".e") == text.npos ? text + ".0" : text;
+}
+
+std::string TomlKey(std::string_view key) {
+  const bool bare =
+      !key.empty() &&
+      key.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+          key.npos;
+  return bare ? std::string(key) : TomlString(key);
+}
+
+std::string TomlText(const TomlValue& value) {
+  struct Printer {
+    std::string operator()(bool flag) { return flag ? "true" : "false"; }
+    std::string operator()(int64_t number) { return absl::StrCat(number); }
+    std::string operator()(double number) { return TomlNumber(number); }
+    std::string operator()(const std::string& text) { return TomlString(text); }
+    std::string operator()(const TomlMoment& moment) { return moment.text; }
+    std::string operator()(const TomlArray& items) { return absl::StrCat("[", Joined(items), "]"); }
+    std::string operator()(const TomlTable& table) { return absl::StrCat("{", Joined(table), "}"); }
+  };
+  return std::visit(Printer(), value.data);
+}
+
+}  // namespace jitattn::cache

@@ -1,0 +1,254 @@
+// A folder of records: what is found, what is refused, what is listed and removed.
+
+#include "cache/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/cache/cache_testing.h"
+
+namespace jitattn::cache {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr char kFolder[] = "amd-25-17-avx512";
+
+class StoreTest : public ::testing::Test {
+ protected:
+  std::string Path(const Record& record) const {
+    return folder_ / kFolder + "/" + record.key.ToString() + ".toml";
+  }
+  void MustPut(const Record& record) {
+    const auto path = store_.Put(record);
+    ASSERT_TRUE(path.ok()) << path.status();
+    ASSERT_EQ(*path, Path(record));
+  }
+  std::string WhyNot(const Key& key) const {
+    return std::string(store_.Get(key).status().message());
+  }
+
+  TemporaryFolder folder_;
+  Store store_{folder_.path(), TestCpu(), TestHost()};
+};
+
+std::vector<std::string> KeysOf(const std::vector<StoredRecord>& records) {
+  std::vector<std::string> keys;
+  for (const StoredRecord& stored : records) keys.push_back(stored.record.key.ToString());
+  return keys;
+}
+
+TEST_F(StoreTest, WhatIsPutIsGot) {
+  const Record record = TestRecord();
+  EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kNotFound);
+  MustPut(record);
+  const auto got = store_.Get(record.key);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(AllFields(got->record), AllFields(record));
+  EXPECT_EQ(got->path, Path(record));
+  EXPECT_EQ(got->path, store_.PathOf(record.key));
+  EXPECT_EQ(got->stale, "");
+  EXPECT_TRUE(got->usable);
+}
+
+TEST_F(StoreTest, ConditionsAreKeptApart) {
+  Record one = TestRecord(), two = one;
+  two.key.threads = 1;
+  std::get<jit::AttentionConfig>(two.config).threads = 1;
+  two.result.strategy = "random";
+  MustPut(one);
+  MustPut(two);
+  EXPECT_EQ(store_.Get(one.key)->record.result.strategy, "bayes");
+  EXPECT_EQ(store_.Get(two.key)->record.result.strategy, "random");
+}
+
+TEST_F(StoreTest, PutKeepsWhatANewerVersionWrote) {
+  Record record = TestRecord();
+  record.unknown_toml = "novelty = 1\n\n[result]\nenergy_j = 2.5\n";
+  MustPut(record);
+  MustPut(store_.Get(record.key)->record);
+  EXPECT_EQ(store_.Get(record.key)->record.unknown_toml, record.unknown_toml);
+}
+
+TEST_F(StoreTest, PutRefusesWhatGetWouldRefuse) {
+  MustPut(TestRecord());
+  Record bad = TestRecord();
+  bad.result.median_s = 0;
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("result.median_s is 0.0"));
+  bad = TestRecord();
+  bad.fingerprint.model = "99";
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()),
+              EndsWith(": tuned on another cpu: model 17, was 99"));
+  bad = TestRecord();
+  std::get<jit::AttentionProblem>(bad.problem).q_len = 64;  // of another bucket than the key's
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("but the fields below"));
+  bad = TestRecord();
+  bad.kernel = std::string(kMaxRecordBytes, 'x');
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("at most 65536"));
+  EXPECT_EQ(AllFields(store_.Get(TestRecord().key)->record), AllFields(TestRecord()));
+}
+
+TEST_F(StoreTest, WithoutAFolderNothingIsKept) {
+  const Store nowhere("", TestCpu(), TestHost());
+  std::vector<RejectedRecord> rejected;
+  EXPECT_EQ(nowhere.Get(TestRecord().key).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(nowhere.Near(TestRecord().key, &rejected), IsEmpty());
+  EXPECT_THAT(nowhere.List(true, &rejected), IsEmpty());
+  EXPECT_THAT(rejected, IsEmpty());
+  EXPECT_EQ(nowhere.Put(TestRecord()).status().message(),
+            "no cache folder: set JITATTN_CACHE_DIR, XDG_CACHE_HOME or HOME");
+  EXPECT_FALSE(nowhere.Remove("/x/y.toml").ok());
+}
+
+TEST_F(StoreTest, DamageIsAReason) {
+  const Record record = TestRecord();
+  WriteText(Path(record), "format = \"1.0\"\nkey = ");
+  EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(WhyNot(record.key), StartsWith(Path(record) + ":2: "));
+  WriteText(Path(record), "format = \"3.0\"");
+  EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(WhyNot(record.key), HasSubstr("format 3.0 is newer"));
+  WriteText(Path(record), std::string(kMaxRecordBytes + 1, '#'));
+  EXPECT_THAT(WhyNot(record.key), HasSubstr("longer than 65536 bytes"));
+  chmod(Path(record).c_str(), 0666);
+  EXPECT_THAT(WhyNot(record.key), HasSubstr("others may write to it"));
+  MustPut(record);  // a damaged record is replaced like any other
+  EXPECT_TRUE(store_.Get(record.key).ok());
+}
+
+TEST_F(StoreTest, ACopyUnderAnotherNameIsRefused) {
+  const Record record = TestRecord();
+  const Key other = MakeKey(Attention(64, 64), 2, jit::Isa::kAvx512, Buffers::kHot);
+  MustPut(record);
+  std::filesystem::copy_file(Path(record), store_.PathOf(other));
+  EXPECT_EQ(WhyNot(other), store_.PathOf(other) + ": holds the record of " + record.key.ToString() +
+                               ", not of its file name");
+}
+
+TEST_F(StoreTest, ARecordOfAnotherCpuIsRefusedAndSaysSo) {
+  Record record = TestRecord();
+  record.fingerprint.family = "26";
+  WriteText(Path(record), SerializeRecord(record));
+  EXPECT_EQ(WhyNot(record.key), Path(record) + ": tuned on another cpu: family 25, was 26");
+  record.fingerprint.family = "*";
+  WriteText(Path(record), SerializeRecord(record));
+  EXPECT_TRUE(store_.Get(record.key).ok()) << "relaxed";
+}
+
+TEST_F(StoreTest, SoftDifferencesMarkAsStale) {
+  Record record = TestRecord();
+  record.fingerprint.cores = "4";
+  MustPut(record);
+  EXPECT_EQ(store_.Get(record.key)->stale, "cores 8, was 4");
+}
+
+TEST_F(StoreTest, ACappedCpuReadsOnlyWhatItMayRun) {
+  MustPut(TestRecord());
+  jit::Cpu capped = TestCpu();
+  capped.isa = jit::Isa::kAvx2;
+  const Store store(folder_.path(), capped, HostFingerprint(capped));
+  EXPECT_THAT(std::string(store.Get(TestRecord().key).status().message()),
+              StartsWith(Path(TestRecord()) + ": "));
+  EXPECT_EQ(store.Get(TestRecord().key).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, NearFindsNeighboursNearestFirst) {
+  const Record near = TestRecord(Attention(512, 1024)), nearer = TestRecord(Attention(768, 1024)),
+               exact = TestRecord(Attention(1024, 1024)), far = TestRecord(Attention(256, 1024));
+  jit::AttentionProblem causal = Attention(1024, 1024);
+  causal.mask = jit::Mask::kCausal;
+  for (const Record& record : {near, nearer, exact, far, TestRecord(causal)}) MustPut(record);
+  Record single = TestRecord(Attention(1024, 1024));
+  single.key.threads = 1;
+  std::get<jit::AttentionConfig>(single.config).threads = 1;
+  MustPut(single);
+  WriteText(store_.PathOf(TestRecord(Attention(1536, 1024)).key), "damaged");
+  WriteText(folder_ / kFolder + "/attn_f32_d64.notes.txt", "mine");
+
+  std::vector<RejectedRecord> rejected;
+  const auto found = store_.Near(exact.key, &rejected);
+  EXPECT_THAT(KeysOf(found),
+              ElementsAre(exact.key.ToString(), nearer.key.ToString(), near.key.ToString()));
+  ASSERT_EQ(rejected.size(), 1u);
+  EXPECT_THAT(rejected[0].why, StartsWith(rejected[0].path + ":1: "));
+  EXPECT_EQ(store_.Near(exact.key, nullptr).size(), 3u);
+}
+
+TEST_F(StoreTest, ListsAllAndSaysWhatIsWrong) {
+  const Record small = TestRecord(Attention(64, 64)), large = TestRecord(Attention(128, 64));
+  MustPut(small);
+  MustPut(large);
+  WriteText(folder_ / kFolder + "/broken.toml", "?");
+  WriteText(folder_ / kFolder + "/README", "not a record");
+  Record foreign = TestRecord();
+  foreign.fingerprint.vendor = "intel";
+  const std::string foreign_path =
+      folder_ / "intel-25-17-avx512" + "/" + foreign.key.ToString() + ".toml";
+  WriteText(foreign_path, SerializeRecord(foreign));
+
+  std::vector<RejectedRecord> rejected;
+  EXPECT_THAT(KeysOf(store_.List(false, &rejected)),
+              ElementsAre(large.key.ToString(), small.key.ToString()));
+  ASSERT_EQ(rejected.size(), 1u);
+  EXPECT_EQ(rejected[0].path, folder_ / kFolder + "/broken.toml");
+
+  const auto all = store_.List(true, nullptr);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[2].path, foreign_path);
+  EXPECT_FALSE(all[2].usable);
+  EXPECT_TRUE(all[0].usable && all[1].usable);
+  EXPECT_THAT(Store(folder_ / "none", TestCpu(), TestHost()).List(true, &rejected), IsEmpty());
+}
+
+TEST_F(StoreTest, RemovesRecordsAndNothingElse) {
+  const Record record = TestRecord();
+  MustPut(record);
+  WriteText(folder_ / kFolder + "/broken.toml", "?");
+  EXPECT_TRUE(store_.Remove(Path(record)).ok());
+  EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(store_.Remove(folder_ / kFolder + "/broken.toml").ok());
+  EXPECT_EQ(store_.Remove(Path(record)).code(), absl::StatusCode::kNotFound);
+
+  TemporaryFolder other;
+  WriteText(other / "sub/f.toml", "precious");
+  WriteText(folder_ / "f.toml", "precious");
+  WriteText(folder_ / kFolder + "/notes.txt", "precious");
+  WriteText(folder_ / kFolder + "/deep/f.toml", "precious");
+  ASSERT_EQ(symlink((other / "sub").c_str(), (folder_ / "link").c_str()), 0);
+  const std::string up =
+      folder_ / kFolder + "/../../" + std::filesystem::path(other.path()).filename().string();
+  for (const std::string& path :
+       {other / "sub/f.toml", folder_ / "f.toml", folder_ / kFolder + "/notes.txt",
+        folder_ / kFolder + "/deep/f.toml", folder_ / "link/f.toml", up + "/sub/f.toml",
+        folder_ / "../f.toml", folder_ / "./f.toml", folder_ / ".toml", folder_.path(),
+        std::string("f.toml"), std::string("/"), std::string()}) {
+    EXPECT_FALSE(store_.Remove(path).ok()) << path;
+  }
+  EXPECT_THAT(std::string(store_.Remove(other / "sub/f.toml").message()),
+              EndsWith(": not a record of the cache in " + folder_.path()));
+  EXPECT_EQ(ReadText(other / "sub/f.toml"), "precious");
+  EXPECT_EQ(ReadText(folder_ / "f.toml"), "precious");
+  EXPECT_EQ(ReadText(folder_ / kFolder + "/notes.txt"), "precious");
+  EXPECT_EQ(ReadText(folder_ / kFolder + "/deep/f.toml"), "precious");
+}
+
+TEST_F(StoreTest, RootMayBeWrittenInManyWays) {
+  MustPut(TestRecord());
+  for (const std::string& root :
+       {folder_.path() + "/", folder_.path() + "//", folder_ / "./x/.."}) {
+    const Store store(root, TestCpu(), TestHost());
+    EXPECT_EQ(store.root(), folder_.path());
+    EXPECT_TRUE(store.Get(TestRecord().key).ok()) << root;
+  }
+}
+
+}  // namespace
+}  // namespace jitattn::cache
