@@ -1,0 +1,95 @@
+// One problem, solved by several plans in turn.
+
+#include "runtime/bench.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "runtime/operands.h"
+
+namespace jitattn::runtime {
+namespace {
+
+// Empty if the plan's result is right. `error` becomes the largest seen.
+std::string Verify(const Plan& plan, Operands& operands, double* error) {
+  operands.Poison();
+  if (absl::Status status = operands.Run(plan, 0); !status.ok()) {
+    return std::string(status.message());
+  }
+  const Verdict verdict = operands.Check();
+  *error = std::max(*error, verdict.max_error);
+  return verdict.correct ? "" : verdict.what;
+}
+
+}  // namespace
+
+double BenchResult::spread() const {
+  return seconds.min > 0 ? first_quartile / seconds.min - 1 : 0;
+}
+
+BenchResult Figures(std::span<const double> samples, const Limits& limits) {
+  return {.seconds = Summarise(samples),
+          .first_quartile = samples.empty() ? 0 : Quantile(samples, 0.25),
+          .limits = limits};
+}
+
+double CyclesAVector(const jit::Problem& problem, const BenchResult& result, int threads) {
+  // Bytes() counts input and output.
+  const double vectors = jit::Bytes(problem) / 2 / 64;
+  return result.seconds.min * result.clock_hz * threads / vectors;
+}
+
+absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
+                                               std::span<const BenchEntrant> entrants,
+                                               const jit::Cpu& cpu, const BenchOptions& options) {
+  auto operands = Operands::Create(problem, options.buffers, options.seed);
+  if (!operands.ok()) return operands.status();
+  Operands& data = **operands;
+
+  std::vector<BenchResult> results(entrants.size());
+  // Entrants with the same instructions and threads share their probes.
+  std::map<std::pair<jit::Isa, int>, LimitProbes> probes;
+  const int64_t resident_bytes = static_cast<int64_t>(jit::Bytes(problem)) * data.sets();
+  std::vector<std::function<void()>> runs;
+  std::vector<size_t> timed;  // entrant of each run
+  int64_t set = 0;
+  for (size_t i = 0; i < entrants.size(); ++i) {
+    const Plan& plan = *entrants[i].plan;
+    results[i].wrong = Verify(plan, data, &results[i].max_error);
+    if (!results[i].wrong.empty()) continue;
+    const std::pair key(entrants[i].isa, entrants[i].threads);
+    probes.try_emplace(key, problem, resident_bytes, key.first, key.second, cpu);
+    // The status was looked at when the plan was verified, with these very arguments.
+    runs.push_back([&plan, &data, &set] {
+      data.Run(plan, set).IgnoreError();
+      if (++set == data.sets()) set = 0;
+    });
+    timed.push_back(i);
+  }
+
+  const bool wants_clock = jit::OpOf(problem) == jit::Op::kSigmoidMul;
+  double clock_hz = 0;
+  const std::vector<Timing> timings = TimeInTurn(
+      runs,
+      [&] {
+        for (auto& [key, probe] : probes) probe.Sample();
+        if (wants_clock) clock_hz = std::max(clock_hz, MeasureClockHz());
+      },
+      options.turns);
+
+  for (size_t t = 0; t < timed.size(); ++t) {
+    const BenchEntrant& entrant = entrants[timed[t]];
+    BenchResult& result = results[timed[t]];
+    const double error_before = result.max_error;
+    result = Figures(timings[t].seconds, probes.at({entrant.isa, entrant.threads}).limits());
+    result.clock_hz = clock_hz;
+    result.max_error = error_before;
+    // Once more after the many runs: a race between threads may spare the first of them.
+    result.wrong = Verify(*entrant.plan, data, &result.max_error);
+  }
+  return results;
+}
+
+}  // namespace jitattn::runtime

@@ -1,0 +1,65 @@
+// One problem, solved by several plans that take turns with probes of the machine's limits: what
+// `jitattn bench` prints a row of.
+
+#ifndef JITATTN_RUNTIME_BENCH_H_
+#define JITATTN_RUNTIME_BENCH_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/record.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/bench_limits.h"
+#include "runtime/bench_timing.h"
+#include "runtime/plan.h"
+#include "runtime/statistics.h"
+
+namespace jitattn::runtime {
+
+struct BenchEntrant {
+  std::shared_ptr<const Plan> plan;
+  jit::Isa isa = jit::Isa::kAvx512;  // whose FMA it is held against
+  int threads = 1;                   // it was given these; a plan may use fewer
+};
+
+struct BenchOptions {
+  TurnOptions turns;
+  cache::Buffers buffers = cache::Buffers::kHot;
+  uint64_t seed = 1;  // of the operands
+};
+
+struct BenchResult {
+  Statistics seconds;         // of one run
+  double first_quartile = 0;  // of the same
+  Limits limits;              // best of this problem's rounds
+  double clock_hz = 0;        // likewise; measured for sigmoid-mul only
+  double max_error = 0;       // against the reference
+  std::string wrong;          // why its result is wrong; then nothing was timed
+
+  // How far the low quarter of the samples reaches above the fastest, relative to it: noise only
+  // adds time, so this is what a minimum might have missed.
+  double spread() const;
+  double fraction() const { return limits.Fraction(seconds.min); }
+};
+
+// The figures of one entrant.
+BenchResult Figures(std::span<const double> samples, const Limits& limits);
+
+// Core cycles that one thread spends on 64 bytes of input (one 512-bit vector): 16 floats.
+double CyclesAVector(const jit::Problem& problem, const BenchResult& result, int threads);
+
+// Results in the order of the entrants. Each is verified first; a wrong one is not timed.
+// ResourceExhausted: the operands do not fit the memory that is left. REQUIRES: plans are of the
+// problem.
+absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
+                                               std::span<const BenchEntrant> entrants,
+                                               const jit::Cpu& cpu, const BenchOptions& options);
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_BENCH_H_

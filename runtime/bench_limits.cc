@@ -1,0 +1,54 @@
+// What bounds a problem on this machine.
+
+#include "runtime/bench_limits.h"
+
+#include <utility>
+
+namespace jitattn::runtime {
+namespace {
+
+std::unique_ptr<PeakProbe> OrNull(absl::StatusOr<std::unique_ptr<PeakProbe>> probe) {
+  return probe.ok() ? *std::move(probe) : nullptr;
+}
+
+std::optional<Limit> LimitOf(const PeakProbe* probe, double demand) {
+  if (probe == nullptr || probe->best() <= 0) return std::nullopt;
+  return Limit{probe->describe(), demand, probe->best()};
+}
+
+}  // namespace
+
+const Limit* Limits::binding() const {
+  if (!fma || !traffic) return fma ? &*fma : traffic ? &*traffic : nullptr;
+  return fma->seconds() >= traffic->seconds() ? &*fma : &*traffic;
+}
+
+double Limits::Fraction(double seconds) const {
+  const Limit* limit = binding();
+  return limit == nullptr || seconds <= 0 ? 0 : limit->seconds() / seconds;
+}
+
+LimitProbes::LimitProbes(const jit::Problem& problem, int64_t resident_bytes, jit::Isa isa,
+                         int threads, const jit::Cpu& cpu)
+    : flops_(jit::Flops(problem)), bytes_(jit::Bytes(problem)) {
+  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
+    fma_ = OrNull(MakeFmaProbe(attention->dtype, isa, threads, cpu));
+    if (flops_ < kAlwaysComputeBound * bytes_) {
+      traffic_ = OrNull(MakeBandwidthProbe(Traffic::kRead, resident_bytes, isa, threads, cpu));
+    }
+  } else {
+    // Of the bytes half are read and half written: the probe copies a buffer of the read half.
+    traffic_ = OrNull(MakeBandwidthProbe(Traffic::kCopy, resident_bytes / 2, isa, threads, cpu));
+  }
+}
+
+void LimitProbes::Sample() {
+  if (fma_ != nullptr) fma_->Sample();
+  if (traffic_ != nullptr) traffic_->Sample();
+}
+
+Limits LimitProbes::limits() const {
+  return {LimitOf(fma_.get(), flops_), LimitOf(traffic_.get(), bytes_)};
+}
+
+}  // namespace jitattn::runtime

@@ -1,0 +1,78 @@
+// The C ABI's initialisers: every field of a struct gets its default.
+
+#include <cmath>
+#include <cstring>
+
+#include "jitattn/jitattn.h"
+
+namespace {
+
+// Null is ignored here and reported by the call that would use the struct.
+template <typename T>
+bool Clear(T* data) {
+  if (data == nullptr) return false;
+  std::memset(data, 0, sizeof *data);
+  data->struct_size = sizeof *data;
+  return true;
+}
+
+// [batch][heads][rows][cols] without gaps. Sizes are unchecked as yet: products wrap rather than
+// overflow, and a plan for such a problem is refused.
+void SetContiguous(int64_t (&strides)[3], int64_t heads, int64_t rows, int64_t cols) {
+  const auto product = [](int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  };
+  strides[2] = cols;
+  strides[1] = product(rows, cols);
+  strides[0] = product(heads, strides[1]);
+}
+
+}  // namespace
+
+extern "C" {
+
+void jitattn_attention_problem_init(jitattn_attention_problem* problem, int64_t heads,
+                                    int64_t length, int64_t head_dim) {
+  if (!Clear(problem)) return;
+  problem->dtype = JITATTN_F32;
+  problem->mask = JITATTN_MASK_NONE;
+  problem->batch = 1;
+  problem->heads = problem->kv_heads = heads;
+  problem->q_len = problem->kv_len = length;
+  problem->head_dim = problem->value_dim = head_dim;
+}
+
+void jitattn_sigmoid_mul_problem_init(jitattn_sigmoid_mul_problem* problem, int64_t rows,
+                                      int64_t cols) {
+  if (!Clear(problem)) return;
+  problem->dtype = JITATTN_F32;
+  problem->rows = rows;
+  problem->cols = cols;
+}
+
+void jitattn_attention_args_init(jitattn_attention_args* args,
+                                 const jitattn_attention_problem* problem) {
+  if (!Clear(args) || problem == nullptr) return;
+  const jitattn_attention_problem& p = *problem;
+  args->batch = p.batch;
+  args->q_len = p.q_len;
+  args->kv_len = p.kv_len;
+  SetContiguous(args->q_strides, p.heads, p.q_len, p.head_dim);
+  SetContiguous(args->k_strides, p.kv_heads, p.kv_len, p.head_dim);
+  SetContiguous(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
+  SetContiguous(args->out_strides, p.heads, p.q_len, p.value_dim);
+  args->scale = p.head_dim > 0 ? 1 / std::sqrt(static_cast<double>(p.head_dim)) : 1;
+  args->causal_offset = p.kv_len - p.q_len;
+}
+
+void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,
+                                   const jitattn_sigmoid_mul_problem* problem) {
+  if (!Clear(args) || problem == nullptr) return;
+  args->rows = problem->rows;
+  args->cols = problem->cols;
+  args->x_stride = args->out_stride = problem->cols;
+}
+
+void jitattn_plan_options_init(jitattn_plan_options* options) { Clear(options); }
+
+}  // extern "C"

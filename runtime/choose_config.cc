@@ -1,0 +1,122 @@
+// Which configuration a plan gets, and its kernel.
+
+#include "runtime/choose_config.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "jit/compile.h"
+#include "runtime/heuristic.h"
+
+namespace jitattn::runtime {
+namespace {
+
+struct Candidate {
+  jit::Config config;
+  PlanSource source;
+  std::optional<uint64_t> recorded_hash;  // of the kernel's code when the record was made
+};
+
+PlanSource SourceOf(cache::Lookup lookup) {
+  PlanSource source;
+  source.match = lookup.match;
+  source.rejected = std::move(lookup.rejected);
+  if (lookup.match == cache::Match::kNone) {
+    source.reason = "no record: default configuration";
+  } else {
+    const cache::StoredRecord& stored = *lookup.found;
+    const cache::Record::Result& result = stored.record.result;
+    source.record_path = stored.path;
+    source.stale = stored.stale;
+    source.reason =
+        absl::StrCat(std::string(cache::Name(lookup.match)), " record, tuned for ",
+                     jit::Describe(stored.record.problem));
+    if (result.gain > 0) {
+      absl::StrAppendFormat(&source.reason, ", %+.1f %% over the default",
+                            (result.gain - 1) * 100);
+    }
+  }
+  if (!source.rejected.empty()) {
+    const cache::RejectedRecord& first = source.rejected.front();
+    absl::StrAppend(&source.reason, "; not used: ", first.path, " (", first.why, ")");
+    if (source.rejected.size() > 1) {
+      absl::StrAppend(&source.reason, " and ", source.rejected.size() - 1, " more");
+    }
+  }
+  return source;
+}
+
+std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions& options,
+                                  const jit::Cpu& cpu, int threads) {
+  std::vector<Candidate> candidates;
+  const auto add = [&](jit::Config config, PlanSource source) -> Candidate& {
+    return candidates.emplace_back(Candidate{std::move(config), std::move(source), {}});
+  };
+  if (options.config.has_value()) {
+    add(*options.config, {.reason = options.config_origin});
+  } else if (cpu.isa == jit::Isa::kPortable) {
+    add(DefaultConfig(problem, cpu, threads),
+        {.reason = cpu.detected_isa == jit::Isa::kPortable
+                       ? "portable path: this CPU has no AVX2"
+                       : "portable path: emitted code is switched off"});
+    return candidates;
+  } else if (options.use_cache) {
+    cache::Lookup lookup =
+        LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
+    if (lookup.match != cache::Match::kNone) {
+      const cache::Record record = lookup.found->record;
+      add(record.config, SourceOf(std::move(lookup))).recorded_hash = record.code_hash;
+      add(DefaultConfig(problem, cpu, threads), {.reason = "default configuration"});
+    } else {
+      add(DefaultConfig(problem, cpu, threads), SourceOf(std::move(lookup)));
+    }
+  } else {
+    add(DefaultConfig(problem, cpu, threads),
+        {.reason = "default configuration: the cache is not to be used"});
+  }
+  add(DefaultConfig(problem, jit::Capped(cpu, jit::Isa::kPortable), threads),
+      {.reason = "portable path"});
+  return candidates;
+}
+
+// Made once a process. What is tuned meanwhile is found: the folders are looked into each time.
+const cache::Layers& HostLayers() {
+  static const cache::Layers& layers = *new cache::Layers(cache::Layers::Default(jit::HostCpu()));
+  return layers;
+}
+
+}  // namespace
+
+const cache::Layers& LayersOf(const PlanOptions& options) {
+  return options.layers != nullptr ? *options.layers : HostLayers();
+}
+
+absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptions& options,
+                                    const jit::Cpu& cpu, int threads) {
+  const jit::Spec spec = jit::SpecOf(problem);
+  std::string failures;
+  for (Candidate& candidate : Candidates(problem, options, cpu, threads)) {
+    absl::StatusOr<CompiledKernel> compiled = GetKernel(spec, candidate.config, cpu);
+    if (!compiled.ok()) {
+      const absl::Status& status = compiled.status();
+      if (options.config.has_value() && !absl::IsUnavailable(status)) return status;
+      absl::StrAppend(&failures, "; ", candidate.source.reason, " failed: ",
+                      std::string(status.message()));
+      continue;
+    }
+    Choice choice{candidate.config, *std::move(compiled), std::move(candidate.source)};
+    choice.source.reason += failures;
+    if (candidate.recorded_hash.value_or(0) != 0 &&
+        candidate.recorded_hash != choice.compiled.kernel->code_hash()) {
+      absl::StrAppend(&choice.source.stale, choice.source.stale.empty() ? "" : "; ",
+                      "this version emits other code for it than was tuned");
+    }
+    return choice;
+  }
+  return absl::InternalError(absl::StrCat("no kernel for ", jit::Describe(problem), failures));
+}
+
+}  // namespace jitattn::runtime

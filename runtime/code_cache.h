@@ -1,0 +1,25 @@
+// Kernels emitted by this process, one for each name.
+
+#ifndef JITATTN_RUNTIME_CODE_CACHE_H_
+#define JITATTN_RUNTIME_CODE_CACHE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "jit/compile.h"
+
+namespace jitattn::runtime {
+
+struct CompiledKernel {
+  std::shared_ptr<const jit::Kernel> kernel;
+  double emit_seconds = 0;  // 0 if it was there already
+};
+
+// Emits outside the lock: two threads may emit the same kernel at once, one of them wins. Kernels
+// live while somebody holds them. Thread-safe.
+absl::StatusOr<CompiledKernel> GetKernel(const jit::Spec& spec, const jit::Config& config,
+                                         const jit::Cpu& cpu);
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_CODE_CACHE_H_

@@ -1,0 +1,38 @@
+// What makes timings of this machine doubtful now.
+
+#ifndef JITATTN_RUNTIME_MACHINE_FLAGS_H_
+#define JITATTN_RUNTIME_MACHINE_FLAGS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace jitattn::runtime {
+
+// Watches the machine from its making on. Steal time and throttling are counters: what matters is
+// how far they moved while something was timed.
+class MachineWatch {
+ public:
+  // Reads below `root`, "" for the real machine; tests make a tree of their own.
+  explicit MachineWatch(std::string root = "");
+
+  // For people and records, one fact each: "governor powersave", "load 3.1 on 2 cpus",
+  // "quota of 1.5 cpus", "steal 4 %", "turbo on", "smt on", "affinity 2 of 8 cpus",
+  // "OMP_WAIT_POLICY passive". Empty on a quiet machine at a fixed clock.
+  std::vector<std::string> Flags() const;
+
+ private:
+  struct Counters {
+    int64_t stolen = 0, total = 0;  // ticks of all cpus
+    int64_t throttled = 0;          // periods in which the control group was held back
+  };
+  Counters ReadCounters() const;
+
+  std::string root_;
+  Counters start_;
+  double load_at_start_ = 0;  // without this process's own share
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_MACHINE_FLAGS_H_

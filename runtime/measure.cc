@@ -1,0 +1,220 @@
+// Timing candidates: verified first, warmed up, sampled until the low end stands still, dropped as
+// soon as they are clearly slower than the best so far.
+
+#include "runtime/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/operands.h"
+#include "runtime/plan.h"
+
+namespace jitattn::runtime {
+namespace {
+
+// A run of this length has no warming up left to do after it ran once, averages the noise of many
+// scheduler ticks, and is expensive: three samples must do.
+constexpr double kLongRunSeconds = 10e-3;
+constexpr int kLongRunSamples = 3;
+
+// A machine that does not come to rest is not waited for, once the least number of samples is there:
+// the race of the finalists decides, not this.
+constexpr double kPatienceSeconds = 0.15;
+
+// Sampling ends when the two fastest samples agree within this: the low end has been reached.
+constexpr double kSettled = 0.005;
+
+// A candidate is dropped when the fastest of its samples is this many times as slow as the best so
+// far. Noise only adds time, but a whole sample of it is common: the more samples, the stricter.
+constexpr struct {
+  int samples;
+  double ratio;
+} kDrop[] = {{1, 2.0}, {2, 1.25}, {3, 1.1}, {5, 1.05}};
+
+// More would let one evaluation of a tiny problem count for longer than its samples take.
+constexpr int64_t kMaxIterations = 1 << 20;
+
+bool IsSettled(std::vector<double> samples) {
+  std::nth_element(samples.begin(), samples.begin() + 1, samples.end());
+  return samples[1] <= (1 + kSettled) * samples[0];
+}
+
+class PlanMeasurer : public Measurer {
+ public:
+  PlanMeasurer(jit::Problem problem, const MeasureOptions& options,
+               std::unique_ptr<Operands> operands)
+      : problem_(std::move(problem)), options_(options), operands_(std::move(operands)) {}
+
+  double Now() override {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+
+  Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+                                                        int rounds, double deadline_s) override;
+
+ private:
+  absl::StatusOr<std::shared_ptr<const Plan>> MakePlan(const jit::Config& config) {
+    return Plan::Create(problem_, {.threads = options_.threads,
+                                   .isa = options_.isa,
+                                   .buffers = options_.buffers,
+                                   .use_cache = false,
+                                   .config = config});
+  }
+
+  // Runs once on set 0 and holds the result against the reference.
+  absl::Status Verify(const Plan& plan, Evaluation& evaluation);
+  // Seconds of one run, over `iterations` of them.
+  double TimeBatch(const Plan& plan, int64_t iterations);
+  void Sample(const Plan& plan, const Limits& limits, Evaluation& evaluation);
+  bool Dropped(const Evaluation& evaluation, const Limits& limits) const;
+
+  const jit::Problem problem_;
+  const MeasureOptions options_;
+  const std::unique_ptr<Operands> operands_;
+  int64_t next_set_ = 0;
+};
+
+double PlanMeasurer::TimeBatch(const Plan& plan, int64_t iterations) {
+  const int64_t sets = operands_->sets();
+  const double start = Now();
+  for (int64_t i = 0; i < iterations; ++i) {
+    // The status was looked at when the candidate was verified, with these very arguments.
+    operands_->Run(plan, next_set_).IgnoreError();
+    if (++next_set_ == sets) next_set_ = 0;
+  }
+  return (Now() - start) / static_cast<double>(iterations);
+}
+
+absl::Status PlanMeasurer::Verify(const Plan& plan, Evaluation& evaluation) {
+  operands_->Poison();
+  const double start = Now();
+  if (absl::Status status = operands_->Run(plan, 0); !status.ok()) return status;
+  evaluation.first_call_s = Now() - start;
+  const Verdict verdict = operands_->Check();
+  evaluation.max_error = verdict.max_error;
+  if (!verdict.correct) {
+    evaluation.outcome = Evaluation::Outcome::kWrong;
+    evaluation.error = absl::StrCat("wrong result: ", verdict.what);
+  }
+  return absl::OkStatus();
+}
+
+bool PlanMeasurer::Dropped(const Evaluation& evaluation, const Limits& limits) const {
+  if (limits.incumbent_s <= 0) return false;
+  const std::vector<double>& samples = evaluation.samples;
+  const double fastest = *std::min_element(samples.begin(), samples.end());
+  return std::any_of(std::begin(kDrop), std::end(kDrop), [&](const auto& rule) {
+    return static_cast<int>(samples.size()) >= rule.samples &&
+           fastest > rule.ratio * limits.incumbent_s;
+  });
+}
+
+void PlanMeasurer::Sample(const Plan& plan, const Limits& limits, Evaluation& evaluation) {
+  // Doubling, as FFTW does, is also the warming up: caches, clock, threads that slept.
+  int64_t iterations = 1;
+  double run_s;
+  for (;; iterations *= 2) {
+    if (Now() >= limits.deadline_s) return;
+    run_s = TimeBatch(plan, iterations);
+    if (run_s * static_cast<double>(iterations) >= options_.min_sample_s ||
+        iterations >= kMaxIterations) {
+      break;
+    }
+  }
+  const bool is_long = run_s >= kLongRunSeconds;
+  if (is_long) evaluation.samples.push_back(run_s);
+  const int resource = std::max(1, limits.resource);
+  const size_t least =
+      static_cast<size_t>((is_long ? kLongRunSamples : options_.min_samples) * resource);
+  const size_t most = static_cast<size_t>(options_.max_samples * resource);
+  const double patience = Now() + kPatienceSeconds * resource;
+  std::vector<double>& samples = evaluation.samples;
+  evaluation.outcome = Evaluation::Outcome::kMeasured;
+  while (samples.size() < most && (samples.empty() || Now() < limits.deadline_s)) {
+    if (!samples.empty() && Dropped(evaluation, limits)) {
+      evaluation.outcome = Evaluation::Outcome::kCensored;
+      break;
+    }
+    if (samples.size() >= least && (IsSettled(samples) || Now() >= patience)) break;
+    samples.push_back(TimeBatch(plan, iterations));
+  }
+  evaluation.seconds = Summarise(samples);
+}
+
+Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limits) {
+  Evaluation evaluation{.config = config};
+  absl::StatusOr<std::shared_ptr<const Plan>> plan = MakePlan(config);
+  if (!plan.ok()) {
+    evaluation.error = std::string(plan.status().message());
+    return evaluation;
+  }
+  evaluation.emit_s = (*plan)->emit_seconds();
+  if (absl::Status status = Verify(**plan, evaluation); !status.ok()) {
+    evaluation.error = std::string(status.message());
+  }
+  if (!evaluation.error.empty()) return evaluation;
+  Sample(**plan, limits, evaluation);
+  if (evaluation.samples.empty()) {
+    evaluation.error = "no time was left to measure it";
+    return evaluation;
+  }
+  // Once more after the many runs: a race between threads may spare the first of them.
+  const Verdict verdict = operands_->Check();
+  evaluation.max_error = std::max(evaluation.max_error, verdict.max_error);
+  if (!verdict.correct) {
+    evaluation.outcome = Evaluation::Outcome::kWrong;
+    evaluation.error = absl::StrCat("wrong result after many runs: ", verdict.what);
+  }
+  return evaluation;
+}
+
+absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
+    std::span<const jit::Config> configs, int rounds, double deadline_s) {
+  const size_t count = configs.size();
+  std::vector<std::vector<double>> seconds(count);
+  std::vector<std::shared_ptr<const Plan>> plans;
+  double fastest = 1e300;
+  for (const jit::Config& config : configs) {
+    auto plan = MakePlan(config);
+    if (!plan.ok()) return plan.status();
+    plans.push_back(*std::move(plan));
+    TimeBatch(*plans.back(), 1);
+    fastest = std::min(fastest, TimeBatch(*plans.back(), 1));
+  }
+  const int64_t iterations =
+      static_cast<int64_t>(std::clamp(std::ceil(options_.min_sample_s / std::max(fastest, 1e-9)),
+                                      1.0, static_cast<double>(kMaxIterations)));
+
+  std::vector<double> round(count);
+  for (int r = 0; r < rounds; ++r) {
+    for (size_t i = 0; i < count; ++i) {
+      if (Now() >= deadline_s) return seconds;  // the round that is cut short does not count
+      // Everyone is first once, and everyone follows a different neighbour in the next lap.
+      const size_t lap = static_cast<size_t>(r) / count,
+                   place = (i + static_cast<size_t>(r)) % count;
+      const size_t who = lap % 2 == 0 ? place : count - 1 - place;
+      // The one before left its own scratch in the caches. Where a sample is a single run, that is
+      // part of what a run costs anyway.
+      if (iterations > 1) TimeBatch(*plans[who], 1);
+      round[who] = TimeBatch(*plans[who], iterations);
+    }
+    for (size_t i = 0; i < count; ++i) seconds[i].push_back(round[i]);
+  }
+  return seconds;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
+                                                       const MeasureOptions& options) {
+  auto operands = Operands::Create(problem, options.buffers, options.seed);
+  if (!operands.ok()) return operands.status();
+  return std::make_unique<PlanMeasurer>(problem, options, *std::move(operands));
+}
+
+}  // namespace jitattn::runtime

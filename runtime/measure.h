@@ -1,0 +1,73 @@
+// Timing, and what can be trusted of it.
+
+#ifndef JITATTN_RUNTIME_MEASURE_H_
+#define JITATTN_RUNTIME_MEASURE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/record.h"
+#include "jit/config.h"
+#include "jit/problem.h"
+#include "runtime/statistics.h"
+
+namespace jitattn::runtime {
+
+struct Evaluation {
+  enum class Outcome { kMeasured, kCensored, kWrong, kFailed };
+  Outcome outcome = Outcome::kFailed;
+  jit::Config config;
+  Statistics seconds;
+  std::vector<double> samples;
+  double emit_s = 0, first_call_s = 0;
+  double max_error = 0;
+  std::string error;  // why it is wrong or failed
+};
+
+// What the tuner asks of the world; tests script it.
+class Measurer {
+ public:
+  virtual ~Measurer() = default;
+
+  struct Limits {
+    int resource = 1;           // multiplies the number of samples
+    double incumbent_s = 0;     // > 0: may stop once the candidate is clearly slower than this
+    double deadline_s = 1e300;  // on Now(): stop at the next chance
+  };
+
+  // Compiles, verifies, times.
+  virtual Evaluation Evaluate(const jit::Config& config, const Limits& limits) = 0;
+
+  // Interleaved rounds: seconds[i][r] of configs[i] in round r. Ends early at the deadline, with
+  // the whole rounds it has. The order within a round rotates.
+  virtual absl::StatusOr<std::vector<std::vector<double>>> Race(
+      std::span<const jit::Config> configs, int rounds, double deadline_s) = 0;
+
+  virtual double Now() = 0;  // seconds, monotonic
+};
+
+struct MeasureOptions {
+  int threads = 1;
+  jit::Isa isa = jit::Isa::kAvx512;
+  cache::Buffers buffers = cache::Buffers::kHot;
+  uint64_t seed = 1;           // of the normal data
+  double min_sample_s = 1e-3;  // iterations are raised until a sample lasts this long
+  int min_samples = 7, max_samples = 25;
+};
+
+// The real one: plans of this library on normal data. Fails where the problem does not fit memory.
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
+                                                       const MeasureOptions& options);
+
+// What makes numbers of this machine doubtful now: "governor powersave", "load 3.1 on 2 cpus", …;
+// MachineWatch of machine_flags.h also sees what is stolen while something is timed.
+std::vector<std::string> MachineFlags();
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_MEASURE_H_

@@ -1,0 +1,262 @@
+// What a problem is measured on.
+
+#include "runtime/operands.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "jit/cpu.h"
+#include "jit/small_file.h"
+#include "runtime/parallel.h"
+#include "search/rng.h"
+
+namespace jitattn::runtime {
+namespace {
+
+// Between operands: room to see a kernel write beyond its output, and an odd number of lines, so
+// that operands whose size is a power of two do not begin at the same place of every page, where
+// each store would seem to meet the loads of another operand.
+constexpr int64_t kGuardBytes = 4096;
+constexpr int64_t kGapBytes = kGuardBytes + 5 * 64;
+
+// Quiet NaNs whose payload no arithmetic makes.
+constexpr uint32_t kPoison32 = 0x7fc0dead;
+constexpr uint64_t kPoison64 = 0x7ff8deadbeef0001;
+
+constexpr int64_t kFillBlock = 1 << 16;
+
+template <typename T>
+struct FillJob {
+  T* out;
+  int64_t count;
+  uint64_t seed;
+  int workers;
+};
+
+// The sum of four uniform numbers (Irwin–Hall) is normal enough to keep kernels honest, reaches
+// ±3.46 σ, and costs one draw instead of a logarithm and a cosine.
+template <typename T>
+void FillBlocks(int worker, void* context) {
+  const auto& job = *static_cast<const FillJob<T>*>(context);
+  // σ² of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
+  const T scale = static_cast<T>(std::sqrt(3.0) / 65536);
+  for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
+    search::Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
+    const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
+    for (int64_t i = block * kFillBlock; i < end; ++i) {
+      const uint64_t bits = rng.Bits();
+      const int sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
+                                       (bits >> 32 & 0xffff) + (bits >> 48));
+      job.out[i] = scale * static_cast<T>(sum - 131070);
+    }
+  }
+}
+
+// In parallel, since the thread that first touches a page decides on which NUMA node it lies.
+template <typename T>
+void FillInParallel(T* out, int64_t count, uint64_t seed) {
+  const int64_t blocks = (count + kFillBlock - 1) / kFillBlock;
+  FillJob<T> job{out, count, seed,
+                 static_cast<int>(std::clamp<int64_t>(blocks, 1, ThreadBudget(0)))};
+  ParallelFor(job.workers, FillBlocks<T>, &job);
+}
+
+// Contiguous operands, the usual scale, the mask aligned bottom-right.
+jitattn_attention_args ContiguousArgs(const jit::AttentionProblem& p) {
+  jitattn_attention_args args = {};
+  args.struct_size = sizeof args;
+  args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
+  auto strides = [](int64_t(&s)[3], int64_t heads, int64_t rows, int64_t cols) {
+    s[2] = cols, s[1] = rows * cols, s[0] = heads * rows * cols;
+  };
+  strides(args.q_strides, p.heads, p.q_len, p.head_dim);
+  strides(args.k_strides, p.kv_heads, p.kv_len, p.head_dim);
+  strides(args.v_strides, p.kv_heads, p.kv_len, p.value_dim);
+  strides(args.out_strides, p.heads, p.q_len, p.value_dim);
+  args.scale = 1 / std::sqrt(static_cast<double>(p.head_dim));
+  args.causal_offset = p.kv_len - p.q_len;
+  return args;
+}
+
+// Cold: twice the last-level cache and the second level of every core, so that what a run brought
+// into the caches is gone when its turn comes again.
+int64_t ColdBytes() {
+  const jit::Cpu& cpu = jit::HostCpu();
+  return 2 * (cpu.l3_bytes + cpu.l2_bytes * cpu.physical_cores);
+}
+
+template <typename Bits>
+bool IsAll(const char* bytes, int64_t count, Bits pattern) {
+  for (int64_t at = 0; at < count; at += sizeof(Bits)) {
+    if (std::memcmp(bytes + at, &pattern, sizeof pattern) != 0) return false;
+  }
+  return true;
+}
+
+template <typename Bits>
+std::string Examine(const char* out, int64_t bytes, Bits pattern) {
+  if (!IsAll(out - kGuardBytes, kGuardBytes, pattern)) return "wrote before its output";
+  // The guard behind begins at the next whole element: operands end on one.
+  if (!IsAll(out + bytes, kGuardBytes, pattern)) return "wrote beyond its output";
+  for (int64_t at = 0; at < bytes; at += sizeof(Bits)) {
+    if (std::memcmp(out + at, &pattern, sizeof pattern) == 0) {
+      return absl::StrCat("did not write element ", at / sizeof(Bits), " of its output");
+    }
+  }
+  return "";
+}
+
+template <typename Bits>
+void Mark(char* out, int64_t bytes, Bits pattern) {
+  for (int64_t at = -kGuardBytes; at < bytes + kGuardBytes; at += sizeof(Bits)) {
+    std::memcpy(out + at, &pattern, sizeof pattern);
+  }
+}
+
+}  // namespace
+
+void FillNormal(float* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
+void FillNormal(double* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
+
+int64_t AvailableMemoryBytes() {
+  int64_t available = INT64_MAX;
+  std::string name;
+  int64_t value;
+  std::istringstream meminfo(jit::ReadSmallFile("/proc/meminfo"));
+  for (std::string line; std::getline(meminfo, line);) {
+    if (std::istringstream(line) >> name >> value && name == "MemAvailable:") {
+      available = value * 1024;
+    }
+  }
+  // What the group's files hold in the page cache is given up when needed; what its processes have
+  // allocated is not.
+  if (const auto limit = jit::ParseInt(jit::ReadSmallFile("/sys/fs/cgroup/memory.max"))) {
+    std::istringstream stat(jit::ReadSmallFile("/sys/fs/cgroup/memory.stat"));
+    while (stat >> name >> value) {
+      if (name == "anon") available = std::min(available, std::max<int64_t>(0, *limit - value));
+    }
+  }
+  return available;
+}
+
+absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& problem,
+                                                           cache::Buffers buffers, uint64_t seed) {
+  if (absl::Status status = jit::Validate(problem); !status.ok()) return status;
+  std::unique_ptr<Operands> o(new Operands);
+  o->problem_ = problem;
+  jit::DType dtype;
+  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
+    dtype = attention->dtype;
+    o->attention_ = ContiguousArgs(*attention);
+    o->inputs_ = 3;
+    o->bytes_[0] = attention->batch * o->attention_.q_strides[0];
+    o->bytes_[1] = attention->batch * o->attention_.k_strides[0];
+    o->bytes_[2] = attention->batch * o->attention_.v_strides[0];
+    o->bytes_[3] = attention->batch * o->attention_.out_strides[0];
+  } else {
+    const auto& silu = std::get<jit::SigmoidMulProblem>(problem);
+    dtype = silu.dtype;
+    o->sigmoid_mul_ = {.struct_size = sizeof(jitattn_sigmoid_mul_args),
+                       .rows = silu.rows,
+                       .cols = silu.cols,
+                       .x_stride = silu.cols,
+                       .out_stride = silu.cols};
+    o->inputs_ = 1;
+    o->bytes_[0] = o->bytes_[1] = silu.rows * silu.cols;
+  }
+  int64_t at = kGapBytes;
+  for (int i = 0; i <= o->inputs_; ++i) {
+    o->bytes_[i] *= jit::SizeOf(dtype);
+    o->at_[i] = at;
+    at += (o->bytes_[i] + 63) / 64 * 64 + kGapBytes;
+  }
+  o->set_bytes_ = at;
+
+  const int64_t available = AvailableMemoryBytes();
+  if (o->set_bytes_ > available / 10 * 9) {
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
+                        jit::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
+                        static_cast<double>(available) / (1 << 30)));
+  }
+  if (buffers == cache::Buffers::kCold) {
+    const int64_t wanted = ColdBytes() / o->set_bytes_ + 2;
+    o->sets_ = std::clamp<int64_t>(available / 2 / o->set_bytes_, 1, wanted);
+  }
+  o->memory_bytes_ = static_cast<size_t>(o->sets_ * o->set_bytes_);
+  void* memory =
+      mmap(nullptr, o->memory_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the system refuses ", o->memory_bytes_, " bytes for operands"));
+  }
+  o->memory_ = static_cast<char*>(memory);
+  for (int64_t set = 0; set < o->sets_; ++set) {
+    for (int i = 0; i < o->inputs_; ++i) {
+      const int64_t count = o->bytes_[i] / jit::SizeOf(dtype);
+      const uint64_t stream = seed * 4 + static_cast<uint64_t>(i);  // the same data in every set
+      if (dtype == jit::DType::kF64) {
+        FillNormal(reinterpret_cast<double*>(o->Operand(set, i)), count, stream);
+      } else {
+        FillNormal(reinterpret_cast<float*>(o->Operand(set, i)), count, stream);
+      }
+    }
+  }
+  o->attention_.q = o->sigmoid_mul_.x = o->Operand(0, 0);
+  o->attention_.k = o->Operand(0, 1);
+  o->attention_.v = o->Operand(0, 2);
+  o->attention_.out = o->sigmoid_mul_.out = o->Operand(0, o->inputs_);
+  return o;
+}
+
+Operands::~Operands() {
+  if (memory_ != nullptr) munmap(memory_, memory_bytes_);
+}
+
+absl::Status Operands::Run(const Plan& plan, int64_t set) const {
+  const int64_t shift = set * set_bytes_;
+  auto input = [shift](const void* p) { return static_cast<const char*>(p) + shift; };
+  if (jit::OpOf(problem_) == jit::Op::kAttention) {
+    jitattn_attention_args args = attention_;
+    args.q = input(args.q), args.k = input(args.k), args.v = input(args.v);
+    args.out = static_cast<char*>(args.out) + shift;
+    return plan.Run(args);
+  }
+  jitattn_sigmoid_mul_args args = sigmoid_mul_;
+  args.x = input(args.x);
+  args.out = static_cast<char*>(args.out) + shift;
+  return plan.Run(args);
+}
+
+void Operands::Poison() {
+  const bool f64 = dtype_bytes() == 8;
+  char* out = Operand(0, inputs_);
+  f64 ? Mark(out, bytes_[inputs_], kPoison64) : Mark(out, bytes_[inputs_], kPoison32);
+}
+
+Verdict Operands::Check() {
+  const char* out = Operand(0, inputs_);
+  const bool f64 = dtype_bytes() == 8;
+  const std::string found =
+      f64 ? Examine(out, bytes_[inputs_], kPoison64) : Examine(out, bytes_[inputs_], kPoison32);
+  if (!found.empty()) return {.correct = false, .what = found};
+  if (reference_ == nullptr) {
+    if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem_)) {
+      reference_ = std::make_unique<Reference>(*attention, attention_);
+    } else {
+      reference_ =
+          std::make_unique<Reference>(std::get<jit::SigmoidMulProblem>(problem_), sigmoid_mul_);
+    }
+  }
+  return reference_->Check(out);
+}
+
+}  // namespace jitattn::runtime

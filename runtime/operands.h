@@ -1,0 +1,69 @@
+// What a problem is measured on: normal data, hot or rotating through more memory than the caches.
+
+#ifndef JITATTN_RUNTIME_OPERANDS_H_
+#define JITATTN_RUNTIME_OPERANDS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "cache/record.h"
+#include "jit/problem.h"
+#include "jitattn/jitattn.h"
+#include "runtime/plan.h"
+#include "runtime/reference.h"
+
+namespace jitattn::runtime {
+
+// `count` numbers of mean 0 and variance 1, the same for the same seed whatever the threads.
+void FillNormal(float* out, int64_t count, uint64_t seed);
+void FillNormal(double* out, int64_t count, uint64_t seed);
+
+// Bytes that this process could still take: of the machine, or of its control group if that has
+// less left.
+int64_t AvailableMemoryBytes();
+
+class Operands {
+ public:
+  // ResourceExhausted, with both sizes, where the problem does not fit the memory that is left.
+  static absl::StatusOr<std::unique_ptr<Operands>> Create(const jit::Problem& problem,
+                                                          cache::Buffers buffers, uint64_t seed);
+  ~Operands();
+
+  // Copies of the operands; 1 if the buffers are hot.
+  int64_t sets() const { return sets_; }
+
+  // Runs the plan on one of them.
+  absl::Status Run(const Plan& plan, int64_t set) const;
+
+  // Marks every element of set 0's output, and the memory around it, with a NaN that arithmetic
+  // never produces.
+  void Poison();
+  // What the last run wrote to set 0: whether every element was written and nothing beside them,
+  // and whether the reference agrees. The reference is computed by the first call.
+  Verdict Check();
+
+ private:
+  Operands() = default;
+  char* Operand(int64_t set, int index) const { return memory_ + set * set_bytes_ + at_[index]; }
+  int dtype_bytes() const {
+    return std::visit([](const auto& p) { return jit::SizeOf(p.dtype); }, problem_);
+  }
+
+  jit::Problem problem_;
+  int64_t sets_ = 1, set_bytes_ = 0;
+  int inputs_ = 0;         // q, k, v or x; the output comes after them
+  int64_t at_[4] = {};     // where each operand of a set begins
+  int64_t bytes_[4] = {};  // and how long it is
+  char* memory_ = nullptr;
+  size_t memory_bytes_ = 0;
+  jitattn_attention_args attention_ = {};  // of set 0
+  jitattn_sigmoid_mul_args sigmoid_mul_ = {};
+  std::unique_ptr<Reference> reference_;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_OPERANDS_H_

@@ -1,0 +1,73 @@
+// A problem, its configuration, its kernel, and the split of the work over threads.
+
+#ifndef JITATTN_RUNTIME_PLAN_H_
+#define JITATTN_RUNTIME_PLAN_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cache/layers.h"
+#include "jit/config.h"
+#include "jit/cpu.h"
+#include "jit/kernel.h"
+#include "jit/problem.h"
+#include "jitattn/jitattn.h"
+
+namespace jitattn::runtime {
+
+struct PlanOptions {
+  int threads = 0;                         // ThreadBudget(threads)
+  jit::Isa isa = jit::Isa::kAvx512;        // at most
+  cache::Buffers buffers = cache::Buffers::kHot;
+  bool use_cache = true;
+  std::optional<jit::Config> config;       // given: no record is looked for
+  std::string config_origin = "configuration given by the caller";  // what `reason` says of it
+  const cache::Layers* layers = nullptr;   // null: the process's, from the environment
+};
+
+// Why a plan has its configuration.
+struct PlanSource {
+  cache::Match match = cache::Match::kNone;
+  std::string record_path;                 // "" if none
+  std::string reason;                      // "record … tuned for …, +12.3 % over the default"
+  std::string stale;                       // "" if not
+  std::vector<cache::RejectedRecord> rejected;
+};
+
+class Plan {
+ public:
+  // Config: given, else the exact record's, else the nearest one's, else DefaultConfig. Where the
+  // system refuses executable memory, or the record's kernel cannot be compiled, falls back
+  // (heuristic, then portable) and says so in source().reason.
+  static absl::StatusOr<std::shared_ptr<const Plan>> Create(const jit::Problem& problem,
+                                                            const PlanOptions& options);
+  ~Plan();
+
+  // InvalidArgument where args go beyond the problem, a pointer is null, or out overlaps an input.
+  absl::Status Run(const jitattn_attention_args& args) const;
+  absl::Status Run(const jitattn_sigmoid_mul_args& args) const;
+
+  // The same without the checks, for a caller that has made them against a smaller problem.
+  // REQUIRES: the operation is this plan's, and CheckArgs(problem(), args) would be OK.
+  void RunUnchecked(const jitattn_attention_args& args) const;
+  void RunUnchecked(const jitattn_sigmoid_mul_args& args) const;
+
+  const jit::Problem& problem() const;
+  const jit::Config& config() const;
+  const jit::Kernel& kernel() const;
+  const PlanSource& source() const;
+  double emit_seconds() const;
+  int threads() const;                     // the most a run uses
+  size_t scratch_bytes() const;            // for all its threads
+
+ private:
+  struct Impl;
+  explicit Plan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_PLAN_H_

@@ -1,0 +1,58 @@
+// Working memory of a plan: slots that running threads take and give back without a lock.
+
+#ifndef JITATTN_RUNTIME_SCRATCH_H_
+#define JITATTN_RUNTIME_SCRATCH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+
+namespace jitattn::runtime {
+
+inline constexpr size_t kScratchAlignment = 64;  // a cache line, and a zmm register
+
+class ScratchPool {
+ public:
+  ScratchPool() = default;
+  ~ScratchPool();
+
+  // `slots` slots of `bytes_per_slot`. Pages are touched first by the thread that uses them: they
+  // cost nothing until then, and lie on that thread's NUMA node.
+  // ResourceExhausted: no memory.
+  absl::Status Init(size_t bytes_per_slot, int slots);
+
+  // A slot, held while this lives. Where all are taken by other runs, waits for one to come back:
+  // their holders are computing and depend on nobody.
+  class Lease {
+   public:
+    explicit Lease(ScratchPool& pool);
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    void* memory() const { return memory_; }
+
+   private:
+    std::atomic<uint32_t>* owner_ = nullptr;
+    void* memory_ = nullptr;
+  };
+
+ private:
+  // A line each: threads that take neighbouring slots would else pass one line back and forth.
+  struct alignas(64) Slot {
+    // 0: free. Else 1 + the fork generation of the holder: what a parent's threads held when this
+    // process was forked is free here, since those threads are not.
+    std::atomic<uint32_t> owner{0};
+  };
+
+  std::unique_ptr<Slot[]> slots_;
+  uint32_t slot_count_ = 0;
+  size_t stride_ = 0;
+  char* memory_ = nullptr;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_SCRATCH_H_

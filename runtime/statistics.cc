@@ -1,0 +1,110 @@
+// Figures of repeated timings, and when one of two is the faster.
+
+#include "runtime/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "search/rng.h"
+
+namespace jitattn::runtime {
+namespace {
+
+// Two thousand draws put 50 of them beyond each end of a 95 % interval: the ends then move by about
+// a seventh of a half-width from seed to seed, and the whole takes about a millisecond.
+constexpr int kBootstrapDraws = 2000;
+
+double SortedQuantile(std::span<const double> sorted, double fraction) {
+  const double position = fraction * static_cast<double>(sorted.size() - 1);
+  const size_t below = static_cast<size_t>(position);
+  if (below + 1 >= sorted.size()) return sorted.back();
+  const double weight = position - static_cast<double>(below);
+  return sorted[below] * (1 - weight) + sorted[below + 1] * weight;
+}
+
+// Where LowQuantile looks, as a fraction. A bootstrap of the minimum itself covers the truth in 80
+// % of cases only (two draws of three contain it, so its spread is underestimated), that of the
+// median is ten times as wide where a quarter of the samples are slow. From the third smallest on
+// the coverage is 95 % in every noise model of statistics_test.cc.
+double LowFraction(size_t samples) {
+  if (samples < 2) return 0;
+  return std::min(0.5, std::max(0.1, 2.0 / static_cast<double>(samples - 1)));
+}
+
+double LowQuantileInPlace(std::vector<double>& samples) {
+  const double fraction = LowFraction(samples.size());
+  // Only the low end has to be in order.
+  const size_t last = static_cast<size_t>(fraction * static_cast<double>(samples.size() - 1)) + 2;
+  std::partial_sort(samples.begin(), samples.begin() + std::min(last, samples.size()),
+                    samples.end());
+  return SortedQuantile(samples, fraction);
+}
+
+}  // namespace
+
+double Quantile(std::span<const double> samples, double fraction) {
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::sort(sorted.begin(), sorted.end());
+  return SortedQuantile(sorted, fraction);
+}
+
+double LowQuantile(std::span<const double> samples) {
+  std::vector<double> copy(samples.begin(), samples.end());
+  return LowQuantileInPlace(copy);
+}
+
+Statistics Summarise(std::span<const double> samples) {
+  Statistics result;
+  if (samples.empty()) return result;
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::sort(sorted.begin(), sorted.end());
+  const double count = static_cast<double>(sorted.size());
+  result.samples = static_cast<int>(sorted.size());
+  result.min = sorted.front();
+  result.max = sorted.back();
+  result.median = SortedQuantile(sorted, 0.5);
+  result.p95 = SortedQuantile(sorted, 0.95);
+  result.p99 = SortedQuantile(sorted, 0.99);
+  result.mean = std::accumulate(sorted.begin(), sorted.end(), 0.0) / count;
+  double squares = 0;
+  for (const double sample : sorted) {
+    squares += (sample - result.mean) * (sample - result.mean);
+  }
+  result.std = sorted.size() > 1 ? std::sqrt(squares / (count - 1)) : 0;
+  result.cv = result.mean > 0 ? result.std / result.mean : 0;
+  for (double& sample : sorted) sample = std::abs(sample - result.median);
+  result.mad = Quantile(sorted, 0.5);
+  return result;
+}
+
+Ratio PairedRatio(std::span<const double> a, std::span<const double> b, uint64_t seed,
+                  double confidence) {
+  const size_t rounds = std::min(a.size(), b.size());
+  Ratio ratio{1, 0, std::numeric_limits<double>::infinity()};
+  if (rounds == 0) return ratio;
+  a = a.first(rounds);
+  b = b.first(rounds);
+  ratio.value = LowQuantile(a) / LowQuantile(b);
+  if (rounds < kMinRounds) return ratio;
+
+  search::Rng rng(seed);
+  std::vector<double> draws, drawn_a(rounds), drawn_b(rounds);
+  draws.reserve(kBootstrapDraws);
+  for (int draw = 0; draw < kBootstrapDraws; ++draw) {
+    for (size_t i = 0; i < rounds; ++i) {
+      const int round = rng.Below(static_cast<int>(rounds));
+      drawn_a[i] = a[round];
+      drawn_b[i] = b[round];
+    }
+    draws.push_back(LowQuantileInPlace(drawn_a) / LowQuantileInPlace(drawn_b));
+  }
+  std::sort(draws.begin(), draws.end());
+  ratio.low = SortedQuantile(draws, (1 - confidence) / 2);
+  ratio.high = SortedQuantile(draws, (1 + confidence) / 2);
+  return ratio;
+}
+
+}  // namespace jitattn::runtime

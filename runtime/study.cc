@@ -1,0 +1,85 @@
+// The study's loop: one search over both types.
+
+#include "runtime/study.h"
+
+#include <algorithm>
+
+#include "runtime/heuristic.h"
+#include "search/study_space.h"
+
+namespace jitattn::runtime {
+namespace {
+
+constexpr int kKeysPerBlockElement = 4;
+
+// The parameters of search::StudySpace, in its order.
+enum : size_t { kThreads, kBlock, kDType };
+
+search::Trial ToTrial(const StudyTrial& trial) {
+  using Outcome = search::Trial::Outcome;
+  const Evaluation& evaluation = trial.evaluation;
+  if (evaluation.outcome != Evaluation::Outcome::kMeasured) {
+    return {.rank = trial.rank, .outcome = Outcome::kFailed, .error = evaluation.error};
+  }
+  return {.rank = trial.rank, .cost = evaluation.seconds.min, .spread = evaluation.seconds.cv};
+}
+
+}  // namespace
+
+StudyPoint StudyPointAt(int rank, const jit::AttentionProblem& problem, const jit::Cpu& cpu) {
+  const search::Space space = search::StudySpace();
+  const search::Point indices = space.At(rank);
+  auto value = [&](size_t parameter) {
+    return static_cast<int>(space.parameters()[parameter].values[indices[parameter]]);
+  };
+  StudyPoint point = {.problem = problem, .threads = value(kThreads), .block = value(kBlock)};
+  point.problem.dtype = static_cast<jit::DType>(value(kDType));
+  auto config = std::get<jit::AttentionConfig>(DefaultConfig(point.problem, cpu, point.threads));
+  config.threads = point.threads;
+  config.kv_block = kKeysPerBlockElement * point.block;
+  point.config = jit::Canonical(config, jit::SpecOf(point.problem));
+  return point;
+}
+
+absl::StatusOr<std::vector<StudyTrial>> RunStudy(
+    const jit::AttentionProblem& problem, const jit::Cpu& cpu, const StudyOptions& options,
+    Measurer* const measurers[2], const std::function<void(const StudyTrial&)>& progress) {
+  const search::Space space = search::StudySpace();
+  auto strategy = search::MakeStrategy(
+      options.strategy, {.space = &space, .budget = options.evaluations, .seed = options.seed},
+      options.strategy_options);
+  if (!strategy.ok()) return strategy.status();
+  const double deadline = measurers[0]->Now() + options.seconds;
+  std::vector<StudyTrial> trials;
+  while (static_cast<int>(trials.size()) < options.evaluations) {
+    const std::optional<search::Ask> ask = (*strategy)->Next();
+    const bool stopped = options.stop != nullptr && options.stop->load();
+    if (!ask || stopped || measurers[0]->Now() >= deadline) break;
+    auto known = std::find_if(trials.begin(), trials.end(),
+                              [&](const StudyTrial& trial) { return trial.rank == ask->rank; });
+    if (known == trials.end()) {
+      StudyTrial trial = {.rank = ask->rank, .point = StudyPointAt(ask->rank, problem, cpu)};
+      Measurer& measurer = *measurers[static_cast<int>(trial.point.problem.dtype)];
+      trial.evaluation = measurer.Evaluate(trial.point.config, {.deadline_s = deadline});
+      known = trials.insert(trials.end(), std::move(trial));
+      if (progress) progress(*known);
+    }
+    (*strategy)->Tell(ToTrial(*known));
+  }
+  return trials;
+}
+
+const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, jit::DType dtype, int threads) {
+  const StudyTrial* best = nullptr;
+  for (const StudyTrial& trial : trials) {
+    const bool fits = trial.point.problem.dtype == dtype && trial.point.threads <= threads &&
+                      trial.evaluation.outcome == Evaluation::Outcome::kMeasured;
+    if (!fits) continue;
+    if (best == nullptr || trial.evaluation.seconds.min < best->evaluation.seconds.min) {
+      best = &trial;
+    }
+  }
+  return best;
+}
+
+}  // namespace jitattn::runtime

@@ -1,0 +1,38 @@
+// What a tuning leaves behind.
+
+#ifndef JITATTN_RUNTIME_TUNE_RECORD_H_
+#define JITATTN_RUNTIME_TUNE_RECORD_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cache/record.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/measure.h"
+#include "runtime/statistics.h"
+
+namespace jitattn::runtime {
+
+struct TuneOutcome {
+  cache::Key key;
+  const Evaluation& winner;
+  const Evaluation& standing;  // the default, or the winner itself where the default failed
+  jit::Config default_config;
+  Ratio gain;  // default ÷ winner
+  std::string strategy;
+  uint64_t seed = 0;
+  int evaluations = 0, space_size = 0;
+  double tuning_s = 0;
+  bool complete = true;
+  std::vector<std::string> machine_flags;
+};
+
+// With names, versions, code hash, fingerprint and date filled in.
+cache::Record MakeRecord(const jit::Problem& problem, const jit::Cpu& cpu,
+                         const TuneOutcome& outcome);
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_TUNE_RECORD_H_

@@ -1,0 +1,69 @@
+// Search, measure, confirm, remember.
+
+#ifndef JITATTN_RUNTIME_TUNER_H_
+#define JITATTN_RUNTIME_TUNER_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/layers.h"
+#include "cache/record.h"
+#include "jit/config.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/measure.h"
+#include "runtime/tuning_space.h"
+#include "search/strategy.h"
+
+namespace jitattn::runtime {
+
+struct TuneOptions {
+  std::string strategy;  // empty: search::DefaultStrategy()
+  search::StrategyOptions strategy_options;
+  std::vector<jit::Config> candidates;  // if any: looked at instead of searching
+  int evaluations = 100;  // distinct candidates, seeds included
+  double seconds = 25;    // everything: finalists too
+  uint64_t seed = 1;
+  int threads = 0;
+  jit::Isa isa = jit::Isa::kAvx512;
+  cache::Buffers buffers = cache::Buffers::kHot;
+  const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon, keep what was found
+};
+
+struct TuneProgress {
+  enum class Phase { kPreparing, kSearching, kConfirming, kDone } phase = Phase::kPreparing;
+  int evaluations = 0, budget = 0, space_size = 0;
+  double best_s = 0, default_s = 0;  // 0: not known yet
+  double elapsed_s = 0, left_s = 0;
+  std::string latest;  // the point just looked at, for logs
+};
+using ProgressHook = std::function<void(const TuneProgress&)>;
+
+struct TuneReport {
+  cache::Record record;    // what was, or would be, saved
+  std::string path;        // where; "" if not saved
+  std::string not_saved;   // why not
+  bool save_failed = false;  // it was to be written and could not be; else a better record stands
+  jit::Config best_found;  // fastest in the search, before the confirmation
+  std::string decision;    // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
+  std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
+  bool interrupted = false;
+};
+
+// The default, and the record that is to be replaced, are always finalists (law 4). `layers` may be
+// null: nothing is read or saved.
+//   InvalidArgument  the problem, the strategy or its options
+//   Internal         no candidate at all gave a right result; the message says why the default's is
+//                    none
+//   DeadlineExceeded not even the default could be measured in `seconds`
+absl::StatusOr<TuneReport> Tune(const jit::Problem& problem, const jit::Cpu& cpu,
+                                const TuneOptions& options, Measurer& measurer,
+                                const cache::Layers* layers, const ProgressHook& progress);
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_TUNER_H_

@@ -1,0 +1,241 @@
+// The configurations of a problem as points of a space that a strategy can search.
+
+#include "runtime/tuning_space.h"
+
+#include <algorithm>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "runtime/estimate.h"
+#include "runtime/heuristic.h"
+
+namespace jitattn::runtime {
+namespace {
+
+// The full ladders of attention span billions of points. Fields that a hundred evaluations cannot
+// tell apart, since they move the time by a per cent or less where they were measured, are climbed
+// in bigger steps. Fields that are not named here keep their whole ladder.
+constexpr int kQVecs[] = {1, 2, 4, 6, 8}, kKvBlock[] = {64, 128, 256, 512};
+constexpr int kQkUnroll[] = {1, 4}, kPvUnroll[] = {2, 4}, kExpVecs[] = {2, 4};
+constexpr int kPrefetch[] = {0, 2}, kTaskTiles[] = {1, 4};
+constexpr struct Steps {
+  std::string_view field;
+  std::span<const int> values;
+} kBiggerSteps[] = {
+    {"q_vecs", kQVecs},         {"kv_block", kKvBlock}, {"qk_unroll", kQkUnroll},
+    {"pv_unroll", kPvUnroll},   {"exp_vecs", kExpVecs}, {"prefetch", kPrefetch},
+    {"task_tiles", kTaskTiles},
+};
+
+// A register block with fewer rows than fit has more loads to each multiply-add and fewer chains to
+// hide latency: of `rows` only the largest value that is valid is tried. Looked at as soon as the
+// fields up to `last` are set, which is what the count of registers depends on.
+struct FullBlock {
+  std::string_view rows, last;
+};
+constexpr FullBlock kFullBlocks[] = {{"qk_keys", "qk_embed"}, {"pv_rows", "pv_embed"}};
+
+struct Axis {
+  const jit::Field* field;
+  std::vector<int> values;
+  const jit::Field* full_block = nullptr;  // the rows that are settled when this field is
+};
+
+// Powers of two, and the budget itself.
+std::vector<int> ThreadLadder(int threads) {
+  std::vector<int> ladder;
+  for (int count = 1; count < threads; count *= 2) ladder.push_back(count);
+  ladder.push_back(threads);
+  return ladder;
+}
+
+// A tile or block that holds `length` already gains nothing by being wider.
+void DropBeyond(int64_t length, int64_t unit, std::vector<int>& values) {
+  const auto enough =
+      std::find_if(values.begin(), values.end(), [&](int value) { return value * unit >= length; });
+  if (enough != values.end()) values.erase(enough + 1, values.end());
+}
+
+std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, const jit::Cpu& cpu,
+                        int threads) {
+  if (field.name == "isa") return {static_cast<int>(cpu.isa)};
+  if (field.name == "threads") return ThreadLadder(threads);
+  std::vector<int> values(field.values.begin(), field.values.end());
+  const auto* p = std::get_if<jit::AttentionProblem>(&problem);
+  if (p == nullptr) return values;
+  for (const Steps& steps : kBiggerSteps) {
+    if (steps.field != field.name) continue;
+    std::erase_if(values, [&](int value) {
+      return std::find(steps.values.begin(), steps.values.end(), value) == steps.values.end();
+    });
+  }
+  const int lanes = jit::VecBytes(cpu.isa) / jit::SizeOf(p->dtype);
+  if (field.name == "q_vecs") DropBeyond(p->q_len, lanes, values);
+  if (field.name == "kv_block") DropBeyond(p->kv_len, 1, values);
+  return values;
+}
+
+class Enumeration {
+ public:
+  Enumeration(const jit::Problem& problem, const jit::Cpu& cpu, int threads)
+      : spec_(jit::SpecOf(problem)), cpu_(cpu), config_(DefaultConfig(problem, cpu, threads)) {
+    config_ = jit::Canonical(config_, spec_);
+    for (const jit::Field& field : jit::Fields(jit::OpOf(problem))) {
+      Axis axis{&field, Ladder(field, problem, cpu, threads)};
+      // The default is a point of its space.
+      const int base = field.get(config_);
+      const auto place = std::lower_bound(axis.values.begin(), axis.values.end(), base);
+      if (place == axis.values.end() || *place != base) axis.values.insert(place, base);
+      for (const FullBlock& block : kFullBlocks) {
+        if (field.name == block.last)
+          axis.full_block = jit::FindField(jit::OpOf(problem), block.rows);
+      }
+      axes_.push_back(std::move(axis));
+    }
+    point_.resize(axes_.size());
+    base_ = config_;
+    for (const Axis& axis : axes_) axis.field->set(config_, axis.values.front());
+  }
+
+  // Depth first. Fields that are not reached yet stand at their lowest values, which need the
+  // fewest registers: what is refused there is refused whatever they become.
+  void Run(size_t depth = 0) {
+    if (depth == axes_.size()) {
+      if (jit::Canonical(config_, spec_) == config_) points_.push_back(point_);
+      return;
+    }
+    const Axis& axis = axes_[depth];
+    for (size_t i = 0; i < axis.values.size(); ++i) {
+      axis.field->set(config_, axis.values[i]);
+      point_[depth] = static_cast<int>(i);
+      if (IsWorthTrying(axis)) Run(depth + 1);
+    }
+    axis.field->set(config_, axis.values.front());
+  }
+
+  std::vector<Axis> TakeAxes() { return std::move(axes_); }
+  std::vector<search::Point> TakePoints() { return std::move(points_); }
+  const jit::Config& base() const { return base_; }
+
+ private:
+  bool IsWorthTrying(const Axis& axis) {
+    if (!jit::Validate(config_, spec_, cpu_).ok()) return false;
+    // With one thread there is no schedule to choose.
+    if (axis.field->name == "threads" && !IsBase() && Threads() == 1 && !ScheduleIsLowest()) {
+      return false;
+    }
+    if (const auto* c = std::get_if<jit::AttentionConfig>(&config_)) {
+      // Column groups that do not divide the tile leave a narrow one, which wastes registers.
+      if (axis.field->name == "qk_vecs" && c->q_vecs % c->qk_vecs != 0) return false;
+      const bool queries_in_lanes = c->pv_form != 0;
+      if (axis.field->name == "pv_vecs" && queries_in_lanes && c->q_vecs % c->pv_vecs != 0) {
+        return false;
+      }
+    }
+    return axis.full_block == nullptr || IsFull(*axis.full_block);
+  }
+
+  // Or as many rows as the default has, which is a point of its space in any case.
+  bool IsFull(const jit::Field& rows) {
+    const int here = rows.get(config_);
+    const auto next = std::upper_bound(rows.values.begin(), rows.values.end(), here);
+    if (next == rows.values.end() || here == rows.get(base_)) return true;
+    rows.set(config_, *next);
+    const bool full = !jit::Validate(config_, spec_, cpu_).ok();
+    rows.set(config_, here);
+    return full;
+  }
+
+  int Threads() const {
+    return std::visit([](const auto& c) { return c.threads; }, config_);
+  }
+  bool IsBase() const { return config_ == base_; }
+  bool ScheduleIsLowest() const {
+    return std::all_of(axes_.begin(), axes_.end(), [this](const Axis& axis) {
+      return axis.field->shapes_code() || axis.field->name == "threads" ||
+             axis.field->get(config_) == axis.values.front();
+    });
+  }
+
+  const jit::Spec spec_;
+  const jit::Cpu& cpu_;
+  jit::Config config_, base_;
+  std::vector<Axis> axes_;
+  search::Point point_;
+  std::vector<search::Point> points_;
+};
+
+}  // namespace
+
+absl::StatusOr<TuningSpace> TuningSpace::Create(const jit::Problem& problem, const jit::Cpu& cpu,
+                                                int threads) {
+  Enumeration all(problem, cpu, threads);
+  all.Run();
+  std::vector<search::Point> points = all.TakePoints();
+  std::vector<const jit::Field*> fields;
+  std::vector<std::vector<int>> ladders;
+  std::vector<search::Parameter> parameters;
+  for (Axis& axis : all.TakeAxes()) {
+    search::Parameter parameter{.name = std::string(axis.field->name)};
+    parameter.values.assign(axis.values.begin(), axis.values.end());
+    // A switch has two values, and their order means nothing.
+    parameter.kind =
+        axis.field->is_log ? search::Parameter::Kind::kLog : search::Parameter::Kind::kLinear;
+    for (const int value : axis.field->labels.empty() ? std::vector<int>{} : axis.values) {
+      parameter.labels.emplace_back(axis.field->labels[static_cast<size_t>(value)]);
+      parameter.kind = search::Parameter::Kind::kCategorical;
+    }
+    parameters.push_back(std::move(parameter));
+    fields.push_back(axis.field);
+    ladders.push_back(std::move(axis.values));
+  }
+
+  auto config_of = [&](const search::Point& point) {
+    jit::Config config = all.base();
+    for (size_t p = 0; p < point.size(); ++p) fields[p]->set(config, ladders[p][point[p]]);
+    return config;
+  };
+  if (points.size() > kMaxPoints) {
+    std::vector<std::pair<double, size_t>> ranked;
+    for (size_t i = 0; i < points.size(); ++i) {
+      const jit::Config config = config_of(points[i]);
+      // The default stays whatever is thought of it.
+      ranked.emplace_back(config == all.base() ? 0 : EstimateCycles(problem, config, cpu), i);
+    }
+    std::nth_element(ranked.begin(), ranked.begin() + kMaxPoints, ranked.end());
+    std::vector<search::Point> kept;
+    for (int i = 0; i < kMaxPoints; ++i) kept.push_back(std::move(points[ranked[i].second]));
+    points = std::move(kept);
+  }
+  absl::StatusOr<search::Space> space =
+      search::Space::FromPoints(std::move(parameters), std::move(points));
+  if (!space.ok()) return space.status();
+  return TuningSpace(*std::move(space), all.base(), std::move(fields), std::move(ladders));
+}
+
+jit::Config TuningSpace::ConfigAt(int rank) const {
+  const std::span<const int> row = space_.Row(rank);
+  jit::Config config = base_;
+  for (size_t p = 0; p < row.size(); ++p) fields_[p]->set(config, ladders_[p][row[p]]);
+  return config;
+}
+
+int TuningSpace::RankOf(const jit::Config& config) const {
+  search::Point point(fields_.size());
+  for (size_t p = 0; p < fields_.size(); ++p) {
+    const std::vector<int>& ladder = ladders_[p];
+    const int value = fields_[p]->get(config);
+    // The nearest value of the ladder; of two, the lower.
+    const auto above = std::lower_bound(ladder.begin(), ladder.end(), value);
+    auto nearest = above == ladder.end() ? above - 1 : above;
+    if (above != ladder.begin() && above != ladder.end() &&
+        value - *(above - 1) <= *above - value) {
+      nearest = above - 1;
+    }
+    point[p] = static_cast<int>(nearest - ladder.begin());
+  }
+  return space_.Repair(point);
+}
+
+}  // namespace jitattn::runtime

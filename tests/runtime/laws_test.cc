@@ -1,0 +1,192 @@
+// Law 3: every tunable changes something, the emitted bytes or the schedule. A study once "tuned"
+// two parameters that its kernel ignored, and reported the noise as gains.
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jit/compile.h"
+#include "runtime/attention_runner.h"
+#include "runtime/heuristic.h"
+#include "runtime/sigmoid_mul_runner.h"
+
+namespace jitattn::runtime {
+namespace {
+
+using jit::Config;
+using jit::Field;
+
+std::vector<jit::Problem> Problems() {
+  std::vector<jit::Problem> problems;
+  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+    for (const jit::Mask mask : {jit::Mask::kNone, jit::Mask::kCausal}) {
+      problems.push_back(jit::AttentionProblem{.dtype = dtype,
+                                               .mask = mask,
+                                               .q_len = 1024,
+                                               .kv_len = 1024,
+                                               .head_dim = 128,
+                                               .value_dim = 96});
+    }
+    problems.push_back(jit::SigmoidMulProblem{.dtype = dtype, .rows = 1024, .cols = 1024});
+  }
+  return problems;
+}
+
+// Where the fields are turned from: the default, its exponentials on stored scores, its narrowest
+// blocks.
+std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
+  const Config base = DefaultConfig(problem, cpu, 1);
+  std::vector<Config> bases = {base};
+  if (jit::OpOf(problem) == jit::Op::kAttention) {
+    auto stored = std::get<jit::AttentionConfig>(base), narrow = stored;
+    stored.fuse_exp = 0;
+    narrow.q_vecs = narrow.qk_vecs = narrow.pv_vecs = 1;
+    bases.insert(bases.end(), {stored, narrow});
+  }
+  return bases;
+}
+
+// Compiles `base` with every value of the field that is a point of its own; returns how many
+// kernels there were beside the first.
+int Turn(const Field& field, const Config& base, const jit::Spec& spec, const jit::Cpu& cpu) {
+  std::map<uint64_t, int> seen;  // hash of the code → value of the field
+  for (const int value : field.values) {
+    Config config = base;
+    field.set(config, value);
+    if (!jit::Validate(config, spec, cpu).ok() || jit::Canonical(config, spec) != config) continue;
+    const auto kernel = jit::Compile(spec, config, cpu);
+    EXPECT_TRUE(kernel.ok()) << kernel.status();
+    if (!kernel.ok()) continue;
+    const auto [other, is_new] = seen.emplace((*kernel)->code_hash(), value);
+    EXPECT_TRUE(is_new) << field.name << " " << value << " emits the code of " << other->second
+                        << ": " << (*kernel)->name();
+  }
+  return std::max(0, static_cast<int>(seen.size()) - 1);
+}
+
+// Two configurations that differ in one field that shapes code, both valid and both what Canonical
+// leaves alone, are two kernels: else the search would time one kernel twice and call it a choice.
+TEST(EveryTunable, OfTheCodeChangesTheEmittedBytes) {
+  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
+  std::map<std::string, int> compared;
+  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+    if (isa > jit::HostCpu().isa) continue;
+    const jit::Cpu cpu = jit::Capped(jit::HostCpu(), isa);
+    for (const jit::Problem& problem : Problems()) {
+      const jit::Spec spec = jit::SpecOf(problem);
+      for (const Config& base : Bases(problem, cpu)) {
+        for (const Field& field : jit::Fields(jit::OpOf(problem))) {
+          if (!field.shapes_code() || field.name == "isa") continue;
+          compared[absl::StrCat(std::string(jit::Name(jit::OpOf(problem))), " ",
+                                std::string(field.name))] += Turn(field, base, spec, cpu);
+        }
+      }
+    }
+  }
+  for (const auto& [field, count] : compared) {
+    const bool one_value = field == "attention pv_form";  // a single form so far
+    EXPECT_TRUE(count > 0 || one_value) << field << " was never changed";
+  }
+}
+
+TEST(EveryTunable, IsaChangesTheEmittedBytes) {
+  if (jit::HostCpu().isa < jit::Isa::kAvx512) GTEST_SKIP() << "one ISA only";
+  for (const jit::Problem& problem : Problems()) {
+    const jit::Cpu& cpu = jit::HostCpu();
+    Config config = DefaultConfig(problem, jit::Capped(cpu, jit::Isa::kAvx2), 1);
+    const auto avx2 = jit::Compile(jit::SpecOf(problem), config, cpu);
+    std::visit([](auto& c) { c.isa = jit::Isa::kAvx512; }, config);
+    const auto avx512 = jit::Compile(jit::SpecOf(problem), config, cpu);
+    ASSERT_TRUE(avx2.ok() && avx512.ok());
+    EXPECT_NE((*avx2)->code_hash(), (*avx512)->code_hash()) << (*avx2)->name();
+  }
+}
+
+// ---- The schedule: what a runner asks of its kernel
+// ----------------------------------------------
+
+std::mutex mutex;
+std::multiset<int64_t> calls;  // rows, or elements, of each
+
+void RecordAttention(const void* args) {
+  std::lock_guard lock(mutex);
+  calls.insert(static_cast<const jit::AttentionArgs*>(args)->q_rows);
+}
+void RecordSigmoidMul(const void* args) {
+  const auto& a = *static_cast<const jit::SigmoidMulArgs*>(args);
+  std::lock_guard lock(mutex);
+  calls.insert(a.rows * a.cols);
+}
+
+class RecordingKernel : public jit::Kernel {
+ public:
+  explicit RecordingKernel(const jit::Spec& spec) {
+    entry_ = jit::OpOf(spec) == jit::Op::kAttention ? RecordAttention : RecordSigmoidMul;
+    spec_ = spec;
+  }
+};
+
+// Every field that does not shape code is one of these two; a new one needs its own test here.
+TEST(EveryTunable, OfTheScheduleIsKnown) {
+  for (const jit::Op op : {jit::Op::kAttention, jit::Op::kSigmoidMul}) {
+    for (const Field& field : jit::Fields(op)) {
+      if (field.shapes_code()) continue;
+      EXPECT_TRUE(field.name == "threads" || field.name == "task_tiles") << field.name;
+    }
+  }
+}
+
+std::multiset<int64_t> AttentionCalls(int threads, int task_tiles) {
+  const jit::AttentionProblem problem{.q_len = 512, .kv_len = 8, .head_dim = 4, .value_dim = 4};
+  const jit::AttentionConfig config{
+      .isa = jit::Isa::kAvx512, .q_vecs = 4, .task_tiles = task_tiles, .threads = threads};
+  AttentionRunner runner(problem, config, std::make_shared<RecordingKernel>(jit::SpecOf(problem)),
+                         threads, 1);
+  EXPECT_TRUE(runner.Init().ok());
+  jitattn_attention_args args = {};
+  args.batch = 1, args.q_len = 512, args.kv_len = 8;
+  calls.clear();
+  runner.Run(args);
+  return calls;
+}
+
+TEST(EveryTunable, ThreadsAndTaskTilesChangeTheScheduleOfAttention) {
+  using Rows = std::multiset<int64_t>;
+  // A tile is 4 vectors of 16 floats: 64 rows.
+  EXPECT_EQ(AttentionCalls(1, 1), (Rows{512}));
+  EXPECT_EQ(AttentionCalls(2, 1), (Rows{64, 64, 64, 64, 64, 64, 64, 64}));
+  EXPECT_EQ(AttentionCalls(2, 2), (Rows{128, 128, 128, 128}));
+  EXPECT_EQ(AttentionCalls(2, 4), (Rows{256, 256}));
+}
+
+TEST(EveryTunable, ThreadsChangeTheScheduleOfSigmoidMul) {
+  const jit::SigmoidMulProblem problem{.rows = 64, .cols = 1024};
+  std::set<size_t> sizes;
+  for (const int threads : {1, 2, 3}) {
+    SigmoidMulRunner runner(problem, std::make_shared<RecordingKernel>(jit::SpecOf(problem)),
+                            threads, 1);
+    std::vector<float> x(64 * 1024);
+    const jitattn_sigmoid_mul_args args = {.struct_size = sizeof args,
+                                           .x = x.data(),
+                                           .out = x.data(),
+                                           .rows = 64,
+                                           .cols = 1024,
+                                           .x_stride = 1024,
+                                           .out_stride = 1024};
+    calls.clear();
+    runner.Run(args);
+    int64_t elements = 0;
+    for (const int64_t count : calls) elements += count;
+    EXPECT_EQ(elements, 64 * 1024);
+    sizes.insert(calls.size());
+  }
+  EXPECT_EQ(sizes.size(), 3u);
+}
+
+}  // namespace
+}  // namespace jitattn::runtime

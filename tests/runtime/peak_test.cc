@@ -1,0 +1,113 @@
+// Probes measure something, of the ISA they were asked for, and say what.
+
+#include "runtime/peak.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jit/probe.h"
+
+namespace jitattn::runtime {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// No test here judges how fast anything is; that numbers are of this world is all.
+void ExpectPlausible(PeakProbe& probe) {
+  probe.Sample();
+  const double first = probe.best();
+  EXPECT_TRUE(std::isfinite(first) && first > 1e6) << first << ": " << probe.describe();
+  probe.Sample();
+  EXPECT_GE(probe.best(), first);
+}
+
+TEST(PeakProbes, Fma) {
+  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+    for (const int threads : {1, 2}) {
+      auto probe = MakeFmaProbe(dtype, jit::HostCpu().isa, threads, jit::HostCpu());
+      ASSERT_TRUE(probe.ok()) << probe.status();
+      ExpectPlausible(**probe);
+      EXPECT_THAT((*probe)->describe(), HasSubstr(std::string(jit::Name(dtype)) + " FMA"));
+      EXPECT_THAT((*probe)->describe(), HasSubstr(threads == 1 ? "1 thread" : "2 threads"));
+    }
+  }
+}
+
+TEST(PeakProbes, TheCapIsKept) {
+  auto avx2 = MakeFmaProbe(jit::DType::kF32, jit::Isa::kAvx2, 1, jit::HostCpu());
+  ASSERT_TRUE(avx2.ok());
+  (*avx2)->Sample();
+  EXPECT_THAT((*avx2)->describe(), Not(HasSubstr("512-bit")));
+  // The cpu's own cap counts as well, and without emitted code the probe says so.
+  const jit::Cpu none = jit::Capped(jit::HostCpu(), jit::Isa::kPortable);
+  auto portable = MakeFmaProbe(jit::DType::kF32, jit::Isa::kAvx512, 1, none);
+  ASSERT_TRUE(portable.ok());
+  ExpectPlausible(**portable);
+  EXPECT_THAT((*portable)->describe(), HasSubstr("compiled loops"));
+}
+
+TEST(PeakProbes, Bandwidth) {
+  for (const jit::Isa isa : {jit::HostCpu().isa, jit::Isa::kPortable}) {
+    for (const Traffic traffic : {Traffic::kRead, Traffic::kCopy}) {
+      for (const int64_t bytes : {int64_t{1}, int64_t{100000}, int64_t{3} << 20}) {
+        auto probe = MakeBandwidthProbe(traffic, bytes, isa, 2, jit::HostCpu());
+        ASSERT_TRUE(probe.ok()) << probe.status();
+        ExpectPlausible(**probe);
+        EXPECT_THAT((*probe)->describe(), HasSubstr(traffic == Traffic::kRead ? "read" : "copy"));
+      }
+    }
+  }
+}
+
+TEST(PeakProbes, ABufferThatNoMachineHas) {
+  auto probe =
+      MakeBandwidthProbe(Traffic::kCopy, int64_t{1} << 60, jit::HostCpu().isa, 1, jit::HostCpu());
+  EXPECT_EQ(probe.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Clock, IsThatOfAComputer) {
+  const double hz = MeasureClockHz();
+  EXPECT_GT(hz, 1e8);
+  EXPECT_LT(hz, 1e10);
+}
+
+// What a probe copies has arrived: the streams are where the arguments say.
+TEST(EmittedProbes, CopyEveryByteOfEveryStream) {
+  using jit::ProbeSpec;
+  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
+  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+    if (isa > jit::HostCpu().isa) continue;
+    for (const auto kind : {ProbeSpec::Kind::kCopy, ProbeSpec::Kind::kCopyNonTemporal}) {
+      for (const int streams : {1, 2, 3, 4}) {
+        const auto probe = jit::EmitProbe({kind, isa, jit::DType::kF32, streams}, jit::HostCpu());
+        ASSERT_TRUE(probe.ok()) << probe.status();
+        const int64_t stream_bytes = 3 * jit::kProbeStepBytes, bytes = streams * stream_bytes;
+        std::vector<char> src(bytes), memory(bytes + 128, 0);
+        for (int64_t i = 0; i < bytes; ++i) src[i] = static_cast<char>(1 + i % 127);
+        char* dst = memory.data() + 64 - reinterpret_cast<uintptr_t>(memory.data()) % 64;
+        (*probe)->Run({src.data(), dst, stream_bytes, 2});
+        EXPECT_EQ(std::string(dst, bytes), std::string(src.data(), bytes)) << streams;
+        EXPECT_EQ(dst[-1], 0);
+        EXPECT_EQ(dst[bytes], 0);
+      }
+    }
+  }
+}
+
+TEST(EmittedProbes, RefuseWhatThereAreNoRegistersFor) {
+  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
+  using jit::ProbeSpec;
+  const auto many = jit::EmitProbe({ProbeSpec::Kind::kFma, jit::Isa::kAvx2, jit::DType::kF32, 15},
+                                   jit::HostCpu());
+  EXPECT_EQ(many.status().message(), "a probe of 15 chains: 1 to 14 are possible");
+  const jit::Cpu none = jit::Capped(jit::HostCpu(), jit::Isa::kPortable);
+  EXPECT_EQ(jit::EmitProbe({.isa = jit::Isa::kAvx2}, none).status().message(),
+            "a probe for avx2 on a cpu capped at none");
+}
+
+}  // namespace
+}  // namespace jitattn::runtime

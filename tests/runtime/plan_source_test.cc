@@ -1,0 +1,202 @@
+// Where a plan's configuration comes from, and what happens where it cannot be had.
+
+#include <stdlib.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jit/compile.h"
+#include "runtime/heuristic.h"
+#include "runtime/plan.h"
+#include "runtime_testing.h"
+
+namespace jitattn::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using jit::AttentionConfig;
+using jit::AttentionProblem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const AttentionProblem kProblem{.heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100,
+                                .head_dim = 64, .value_dim = 64};
+
+// A cache folder of its own, and records in it.
+class PlanSourceTest : public testing::Test {
+ protected:
+  PlanSourceTest() : layers_(jit::HostCpu(), {Folder()}) {}
+  ~PlanSourceTest() override { fs::remove_all(root_); }
+
+  std::string Folder() {
+    std::string pattern = testing::TempDir() + "/plan_source_XXXXXX";
+    return root_ = mkdtemp(pattern.data());
+  }
+
+  // Not what the heuristic says, so that it is seen to be used.
+  AttentionConfig Tuned() {
+    auto config = std::get<AttentionConfig>(DefaultConfig(kProblem, jit::HostCpu(), 1));
+    config.task_tiles = 2;
+    return config;
+  }
+
+  cache::Record RecordOf(const jit::Problem& problem, uint64_t code_hash = 0) {
+    cache::Record record;
+    record.key = cache::MakeKey(problem, 1, jit::HostCpu().isa, cache::Buffers::kHot);
+    record.problem = problem;
+    record.config = Tuned();
+    record.kernel = jit::KernelName(jit::SpecOf(problem), record.config);
+    record.code_hash = code_hash;
+    record.fingerprint = layers_.host();
+    record.result.default_config = DefaultConfig(problem, jit::HostCpu(), 1);
+    record.result.gain = 1.125;
+    record.result.gain_low = 1.1;
+    record.result.gain_high = 1.15;
+    record.result.median_s = record.result.min_s = 1e-3;
+    record.result.default_median_s = 1.125e-3;
+    record.result.samples = 9;
+    record.result.strategy = "random";
+    record.result.evaluations = record.result.space_size = 10;
+    record.jitattn_version = JITATTN_VERSION;
+    record.xbyak_version = jit::XbyakVersion();
+    record.date = "2025-01-01T00:00:00Z";
+    return record;
+  }
+
+  std::shared_ptr<const Plan> Make(const jit::Problem& problem, PlanOptions options = {}) {
+    options.threads = 1;
+    options.layers = &layers_;
+    auto plan = Plan::Create(problem, options);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? *plan : nullptr;
+  }
+
+  void SetUp() override {
+    if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "no emitted code here";
+  }
+
+  std::string root_;
+  cache::Layers layers_;
+};
+
+TEST_F(PlanSourceTest, NoRecord) {
+  const auto plan = Make(kProblem);
+  EXPECT_EQ(plan->source().match, cache::Match::kNone);
+  EXPECT_EQ(plan->source().reason, "no record: default configuration");
+  EXPECT_EQ(plan->config(), DefaultConfig(kProblem, jit::HostCpu(), 1));
+}
+
+TEST_F(PlanSourceTest, ExactRecord) {
+  ASSERT_TRUE(layers_.Put(RecordOf(kProblem)).ok());
+  const auto plan = Make(kProblem);
+  EXPECT_EQ(plan->source().match, cache::Match::kExact);
+  EXPECT_EQ(plan->config(), jit::Config(Tuned()));
+  EXPECT_TRUE(fs::equivalent(fs::path(plan->source().record_path).parent_path().parent_path(), root_));
+  EXPECT_THAT(plan->source().reason,
+              AllOf(HasSubstr("exact record, tuned for"), HasSubstr("+12.5 % over the default")));
+}
+
+TEST_F(PlanSourceTest, TheCacheCanBeLeftAlone) {
+  ASSERT_TRUE(layers_.Put(RecordOf(kProblem)).ok());
+  const auto plan = Make(kProblem, {.use_cache = false});
+  EXPECT_EQ(plan->source().match, cache::Match::kNone);
+  EXPECT_THAT(plan->source().reason, HasSubstr("not to be used"));
+}
+
+TEST_F(PlanSourceTest, NearestRecord) {
+  AttentionProblem near = kProblem;
+  near.q_len = near.kv_len = 150;
+  ASSERT_TRUE(layers_.Put(RecordOf(near)).ok());
+  const auto plan = Make(kProblem);
+  EXPECT_EQ(plan->source().match, cache::Match::kNearest);
+  EXPECT_EQ(plan->config(), jit::Config(Tuned()));
+  EXPECT_THAT(plan->source().reason, HasSubstr("nearest record"));
+}
+
+TEST_F(PlanSourceTest, ADamagedRecordIsAMissWithAReason) {
+  const auto path = layers_.Put(RecordOf(kProblem));
+  ASSERT_TRUE(path.ok());
+  std::ofstream(*path) << "this is not = = TOML\n";
+  const auto plan = Make(kProblem);
+  EXPECT_EQ(plan->source().match, cache::Match::kNone);
+  EXPECT_EQ(plan->config(), DefaultConfig(kProblem, jit::HostCpu(), 1));
+  ASSERT_EQ(plan->source().rejected.size(), 1u);
+  EXPECT_THAT(plan->source().reason, AllOf(HasSubstr("default"), HasSubstr(*path)));
+}
+
+TEST_F(PlanSourceTest, OtherCodeThanWasTunedIsStaleAndUsed) {
+  ASSERT_TRUE(layers_.Put(RecordOf(kProblem, /*code_hash=*/12345)).ok());
+  const auto stale = Make(kProblem);
+  EXPECT_EQ(stale->source().match, cache::Match::kExact);
+  EXPECT_THAT(stale->source().stale, HasSubstr("other code"));
+
+  ASSERT_TRUE(layers_.Put(RecordOf(kProblem, stale->kernel().code_hash())).ok());
+  EXPECT_THAT(Make(kProblem)->source().stale, IsEmpty());
+}
+
+TEST_F(PlanSourceTest, AGivenConfigurationIsAnOrder) {
+  AttentionConfig config = Tuned();
+  EXPECT_EQ(Make(kProblem, {.config = config})->config(), jit::Config(config));
+  config.q_vecs = 99;
+  const auto plan = Plan::Create(kProblem, {.config = config});
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(plan.status().message()), HasSubstr("q_vecs 99"));
+}
+
+TEST(PlanCreate, RefusesImpossibleProblems) {
+  AttentionProblem problem = kProblem;
+  problem.head_dim = -3;
+  const auto plan = Plan::Create(problem, {});
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(plan.status().message()), HasSubstr("-3"));
+}
+
+// Law 5. Where the system gives no executable memory the same answers come more slowly.
+TEST_F(PlanSourceTest, RefusedExecutableMemoryMeansThePortablePath) {
+  AttentionProblem problem = kProblem;
+  problem.value_dim = 61;  // whose kernels nobody else in this process holds
+  ASSERT_TRUE(layers_.Put(RecordOf(problem)).ok());
+  EXPECT_EQ(InChild([&]() -> std::string {
+              if (!DenyExecutableMemory()) return "";  // cannot be tried here
+              AttentionData data(problem);
+              const auto plan = Make(problem);
+              if (plan == nullptr) return "no plan";
+              if (!plan->kernel().code().empty()) return "emitted code";
+              if (!plan->Run(data.args()).ok()) return "run failed";
+              if (!(data.MaxError(data.args()) < 2e-5)) return "wrong";
+              return plan->source().reason.rfind("portable path; ", 0) == 0
+                         ? ""
+                         : plan->source().reason;
+            }),
+            "");
+}
+
+// Law 5. Nothing is ever writable and executable at once.
+TEST(WritableOrExecutable, NeverBothAtOnce) {
+  std::atomic<bool> stop{false};
+  std::string seen;
+  std::thread watcher([&] {
+    while (!stop && seen.empty()) seen = WritableExecutableMappings();
+  });
+  for (int dim = 1; dim <= 40; ++dim) {
+    AttentionProblem problem = kProblem;
+    problem.head_dim = dim;  // a kernel of its own
+    const auto plan = Plan::Create(problem, {.threads = 1, .use_cache = false});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(WritableExecutableMappings(), "");
+  }
+  stop = true;
+  watcher.join();
+  EXPECT_EQ(seen, "");
+  EXPECT_EQ(WritableExecutableRequests(), 0);
+}
+
+}  // namespace
+}  // namespace jitattn::runtime

@@ -1,0 +1,78 @@
+// A measurer without a clock or a kernel: what each configuration costs is written in the test.
+
+#ifndef JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
+#define JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
+
+#include <cmath>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "jit/config.h"
+#include "runtime/measure.h"
+#include "search/rng.h"
+
+namespace jitattn::runtime {
+
+class ScriptedMeasurer : public Measurer {
+ public:
+  std::function<double(const jit::Config&)> cost = [](const jit::Config&) { return 1e-3; };
+  // Not empty: this candidate gives wrong results, or cannot be compiled.
+  std::function<std::string(const jit::Config&)> wrong, broken;
+  double noise = 0.002;        // one-sided: mean of an exponential, relative
+  double evaluation_s = 0.01;  // what the scripted clock moves by
+  std::function<void()> after_evaluation;
+
+  std::vector<jit::Config> evaluated;
+  std::vector<std::vector<jit::Config>> races;
+  double now = 1000;
+  double last_deadline = 0;
+
+  explicit ScriptedMeasurer(uint64_t seed = 1) : rng_(seed) {}
+
+  Evaluation Evaluate(const jit::Config& config, const Limits& limits) override {
+    evaluated.push_back(config);
+    last_deadline = limits.deadline_s;
+    Evaluation e{.config = config};
+    now = std::min(now + evaluation_s, std::max(now, limits.deadline_s));
+    if (broken && !broken(config).empty()) {
+      e.error = broken(config);
+    } else if (wrong && !wrong(config).empty()) {
+      e.outcome = Evaluation::Outcome::kWrong;
+      e.error = wrong(config);
+    } else if (now < limits.deadline_s) {
+      e.outcome = Evaluation::Outcome::kMeasured;
+      for (int i = 0; i < 7; ++i) e.samples.push_back(Sample(config));
+      e.seconds = Summarise(e.samples);
+    } else {
+      e.error = "no time was left to measure it";
+    }
+    if (after_evaluation) after_evaluation();
+    return e;
+  }
+
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+                                                        int rounds, double deadline_s) override {
+    races.emplace_back(configs.begin(), configs.end());
+    std::vector<std::vector<double>> seconds(configs.size());
+    for (int r = 0; r < rounds && now < deadline_s; ++r) {
+      for (size_t i = 0; i < configs.size(); ++i) seconds[i].push_back(Sample(configs[i]));
+      now += 1e-3;
+    }
+    return seconds;
+  }
+
+  double Now() override { return now; }
+
+ private:
+  double Sample(const jit::Config& config) {
+    return cost(config) * (1 - noise * std::log(1 - rng_.Uniform()));
+  }
+
+  search::Rng rng_;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_

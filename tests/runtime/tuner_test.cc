@@ -1,0 +1,339 @@
+// The tuner's promises, with a scripted measurer: no clock decides here.
+
+#include "runtime/tuner.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "runtime/heuristic.h"
+#include "scripted_measurer.h"
+
+namespace jitattn::runtime {
+namespace {
+
+using jit::Config;
+using jit::SigmoidMulConfig;
+using testing::Each;
+using testing::HasSubstr;
+
+const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
+
+jit::Cpu TestCpu() {
+  jit::Cpu cpu = jit::HostCpu();
+  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted here is run
+  return cpu;
+}
+
+Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
+const SigmoidMulConfig& Silu(const Config& config) { return std::get<SigmoidMulConfig>(config); }
+
+class Tuner : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = testing::TempDir() + "tunerXXXXXX";
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    root_ = path;
+    layers_.emplace(TestCpu(), std::vector<std::string>{root_ + "/cache"});
+    options_.strategy = "random";
+    options_.evaluations = 40;
+    options_.threads = 2;
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  TuneReport Run() {
+    auto report = Tune(kProblem, TestCpu(), options_, measurer_, &*layers_, nullptr);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : TuneReport{};
+  }
+  std::string FileText(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::string root_;
+  std::optional<cache::Layers> layers_;
+  TuneOptions options_;
+  ScriptedMeasurer measurer_;
+};
+
+TEST_F(Tuner, FindsASimpleOptimumAndSavesIt) {
+  measurer_.cost = [](const Config& c) { return Silu(c).unroll == 2 ? 0.8e-3 : 1e-3; };
+  const TuneReport report = Run();
+  EXPECT_EQ(Silu(report.record.config).unroll, 2) << report.decision;
+  EXPECT_NEAR(report.record.result.gain, 1.25, 0.01);
+  EXPECT_LE(report.record.result.gain_low, 1.25);
+  EXPECT_GE(report.record.result.gain_high, 1.25);
+  EXPECT_TRUE(report.record.result.complete);
+  EXPECT_EQ(report.record.result.default_config, Default());
+  EXPECT_EQ(report.record.result.evaluations, 40);
+  EXPECT_EQ(report.not_saved, "");
+  const cache::Lookup found = layers_->Find(report.record.key);
+  ASSERT_EQ(found.match, cache::Match::kExact);
+  EXPECT_EQ(found.found->record.config, report.record.config);
+  EXPECT_EQ(found.found->path, report.path);
+}
+
+TEST_F(Tuner, TheDefaultIsLookedAtFirstAndRacesAlways) {
+  measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
+  const TuneReport report = Run();
+  EXPECT_EQ(measurer_.evaluated.front(), Default());
+  ASSERT_EQ(measurer_.races.size(), 1u);
+  EXPECT_EQ(measurer_.races[0].front(), Default());
+  EXPECT_EQ(report.finalists.front().config, Default());
+  EXPECT_EQ(Silu(report.record.config).vecs, 6);
+}
+
+// Law 2.
+TEST_F(Tuner, FastAndWrongNeverWins) {
+  measurer_.cost = [](const Config& c) { return c == Default() ? 1e-3 : 1e-5; };
+  measurer_.wrong = [](const Config& c) {
+    return c == Default() ? "" : "wrong result: row 0, column 0: 1, should be 2";
+  };
+  const TuneReport report = Run();
+  EXPECT_EQ(report.record.config, Default());
+  EXPECT_EQ(report.best_found, Default());
+  for (const Evaluation& finalist : report.finalists) EXPECT_EQ(finalist.error, "");
+  EXPECT_EQ(report.record.result.evaluations, 40);  // they were looked at, and count
+}
+
+TEST_F(Tuner, WhatDoesNotCompileNeverWins) {
+  measurer_.cost = [](const Config& c) { return Silu(c).vecs > 4 ? 1e-5 : 1e-3; };
+  measurer_.broken = [](const Config& c) { return Silu(c).vecs > 4 ? "no registers" : ""; };
+  EXPECT_LE(Silu(Run().record.config).vecs, 4);
+}
+
+TEST_F(Tuner, NothingRightAtAllIsAnErrorThatSaysWhy) {
+  measurer_.wrong = [](const Config&) { return "wrong result: everywhere"; };
+  const auto report = Tune(kProblem, TestCpu(), options_, measurer_, &*layers_, nullptr);
+  EXPECT_EQ(report.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(report.status().message()),
+              HasSubstr("none of 40 configurations of sigmoid-mul"));
+  EXPECT_THAT(std::string(report.status().message()), HasSubstr("wrong result: everywhere"));
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/cache"));
+}
+
+TEST_F(Tuner, AWrongDefaultIsReplacedByWhatIsRight) {
+  measurer_.wrong = [](const Config& c) { return c == Default() ? "wrong result: x" : ""; };
+  const TuneReport report = Run();
+  EXPECT_NE(report.record.config, Default());
+  EXPECT_THAT(report.decision, HasSubstr("the default failed (wrong result: x)"));
+}
+
+// Law 4.
+TEST_F(Tuner, NoiseTies) {
+  for (int seed = 1; seed <= 10; ++seed) {
+    measurer_ = ScriptedMeasurer(seed);
+    measurer_.noise = 0.02;
+    options_.seed = seed;
+    const TuneReport report = Run();
+    EXPECT_EQ(report.record.config, Default()) << "seed " << seed << ": " << report.decision;
+    EXPECT_EQ(report.record.result.gain, 1);
+  }
+}
+
+TEST_F(Tuner, TheRecordIsAFinalistAndStaysWhenItIsBetter) {
+  SigmoidMulConfig best = Silu(Default());
+  best.vecs = 5, best.unroll = 4, best.prefetch = 16;
+  measurer_.cost = [&](const Config& c) { return c == Config(best) ? 0.7e-3 : 1e-3; };
+  options_.strategy = "exhaustive";
+  options_.evaluations = 2000;
+  ASSERT_EQ(Run().record.config, Config(best));
+
+  // This search finds only what is a little worse than the record.
+  measurer_ = ScriptedMeasurer(2);
+  measurer_.cost = [&](const Config& c) {
+    return c == Config(best) ? 0.7e-3 : Silu(c).vecs == 3 ? 0.75e-3 : 1e-3;
+  };
+  options_.strategy = "random";
+  options_.evaluations = 30;
+  const TuneReport report = Run();
+  EXPECT_THAT(measurer_.races.at(0), testing::Contains(Config(best)));
+  EXPECT_EQ(report.record.config, Config(best)) << report.decision;
+  EXPECT_THAT(report.decision, HasSubstr("the record stays"));
+  EXPECT_EQ(layers_->Find(report.record.key).found->record.config, Config(best));
+
+  // And it goes when it has become worse than the default.
+  measurer_ = ScriptedMeasurer(3);
+  measurer_.cost = [&](const Config& c) { return c == Config(best) ? 1.3e-3 : 1e-3; };
+  EXPECT_EQ(Run().record.config, Default());
+  EXPECT_EQ(layers_->Find(report.record.key).found->record.config, Default());
+}
+
+TEST_F(Tuner, TheBudgetIsStrict) {
+  for (const std::string strategy : {"random", "genetic", "bandit", "bayes"}) {
+    for (const int budget : {1, 2, 5, 18}) {
+      measurer_ = ScriptedMeasurer(1);
+      options_.strategy = strategy;
+      options_.evaluations = budget;
+      const TuneReport report = Run();
+      std::set<std::string> distinct;
+      for (const Config& config : measurer_.evaluated) distinct.insert(jit::ToString(config));
+      EXPECT_LE(static_cast<int>(distinct.size()), budget) << strategy;
+      EXPECT_EQ(report.record.result.evaluations, static_cast<int>(distinct.size()));
+      std::filesystem::remove_all(root_ + "/cache");
+    }
+  }
+}
+
+// The strategy counts too, but it never hears of a record that lies off the ladders.
+TEST_F(Tuner, ARecordOffTheLaddersCountsAndStandsIfItWasNotLookedAt) {
+  options_.threads = 5;
+  cache::Record record = Run().record;
+  std::get<SigmoidMulConfig>(record.config).threads = 3;  // the ladder is 1, 2, 4, 5
+  for (const int budget : {1, 2, 6}) {
+    ASSERT_TRUE(layers_->Put(record).ok());
+    measurer_ = ScriptedMeasurer(1);
+    options_.evaluations = budget;
+    const TuneReport report = Run();
+    EXPECT_EQ(static_cast<int>(measurer_.evaluated.size()), budget);
+    EXPECT_EQ(report.path.empty(), budget == 1);
+    EXPECT_EQ(report.not_saved.empty(), budget > 1) << report.not_saved;
+    const Config stored = layers_->Find(record.key).found->record.config;
+    EXPECT_EQ(stored, budget == 1 ? record.config : report.record.config);
+  }
+}
+
+TEST_F(Tuner, SecondsCoverEverything) {
+  options_.evaluations = 1000;
+  options_.seconds = 10;
+  measurer_.evaluation_s = 0.9;
+  const double start = measurer_.now;
+  const TuneReport report = Run();
+  EXPECT_LE(measurer_.now, start + 10);
+  EXPECT_LT(measurer_.last_deadline, start + 10);  // something is left for the finalists
+  EXPECT_GT(report.record.result.evaluations, 3);
+  EXPECT_LT(report.record.result.evaluations, 12);
+  EXPECT_LE(report.record.result.tuning_s, 10);
+}
+
+TEST_F(Tuner, NoTimeEvenForTheDefault) {
+  options_.seconds = 0.5;
+  measurer_.evaluation_s = 3;
+  const auto report = Tune(kProblem, TestCpu(), options_, measurer_, &*layers_, nullptr);
+  EXPECT_EQ(report.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(report.status().message()), HasSubstr("0.5 s are too few"));
+}
+
+TEST_F(Tuner, CtrlCKeepsWhatWasFound) {
+  std::atomic<bool> stop = false;
+  options_.stop = &stop;
+  measurer_.cost = [](const Config& c) { return c == Default() ? 1e-3 : 0.5e-3; };
+  measurer_.after_evaluation = [&] { stop = measurer_.evaluated.size() >= 7; };
+  const TuneReport report = Run();
+  EXPECT_EQ(measurer_.evaluated.size(), 7u);
+  EXPECT_TRUE(report.interrupted);
+  EXPECT_FALSE(report.record.result.complete);
+  EXPECT_NE(report.record.config, Default());
+  EXPECT_FALSE(layers_->Find(report.record.key).found->record.result.complete);
+}
+
+TEST_F(Tuner, CtrlCTakesNoCompleteRecordAwayWithoutAWin) {
+  measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
+  const TuneReport complete = Run();
+  ASSERT_EQ(Silu(complete.record.config).vecs, 6);
+  const std::string before = FileText(complete.path);
+
+  std::atomic<bool> stop = false;
+  options_.stop = &stop;
+  measurer_.after_evaluation = [&] { stop = true; };
+  TuneReport cut = Run();  // stopped before the record was looked at, then just after it
+  EXPECT_TRUE(cut.interrupted);
+  EXPECT_EQ(cut.path, "");
+  EXPECT_THAT(cut.not_saved, HasSubstr("the record stands"));
+  EXPECT_EQ(FileText(complete.path), before);
+}
+
+TEST_F(Tuner, WhatCannotBeSavedIsStillReported) {
+  std::ofstream(root_ + "/file") << "in the way";
+  layers_.emplace(TestCpu(), std::vector<std::string>{root_ + "/file/cache"});
+  measurer_.cost = [](const Config& c) { return Silu(c).unroll == 2 ? 0.8e-3 : 1e-3; };
+  const TuneReport report = Run();
+  EXPECT_EQ(report.path, "");
+  EXPECT_NE(report.not_saved, "");
+  EXPECT_EQ(Silu(report.record.config).unroll, 2);
+
+  const auto without = Tune(kProblem, TestCpu(), options_, measurer_, nullptr, nullptr);
+  ASSERT_TRUE(without.ok());
+  EXPECT_EQ(without->not_saved, "no cache was given");
+}
+
+TEST_F(Tuner, SameSeedSameWay) {
+  auto way = [&](const std::string& strategy, uint64_t seed) {
+    measurer_ = ScriptedMeasurer(1);
+    measurer_.cost = [](const Config& c) { return 1e-3 / Silu(c).vecs / Silu(c).unroll; };
+    options_.strategy = strategy;
+    options_.seed = seed;
+    std::filesystem::remove_all(root_ + "/cache");
+    const TuneReport report = Run();
+    std::vector<std::string> evaluated;
+    for (const Config& config : measurer_.evaluated) evaluated.push_back(jit::ToString(config));
+    evaluated.push_back(jit::ToString(report.record.config));
+    return evaluated;
+  };
+  for (const std::string strategy : {"random", "genetic", "bayes"}) {
+    EXPECT_EQ(way(strategy, 5), way(strategy, 5)) << strategy;
+    EXPECT_NE(way(strategy, 5), way(strategy, 6)) << strategy;
+  }
+}
+
+TEST_F(Tuner, RefusesWhatMakesNoSense) {
+  auto message = [&] {
+    const auto report = Tune(kProblem, TestCpu(), options_, measurer_, &*layers_, nullptr);
+    EXPECT_EQ(report.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(measurer_.evaluated.empty());
+    return std::string(report.status().message());
+  };
+  options_.strategy = "best";
+  EXPECT_THAT(message(), HasSubstr("best"));
+  options_.strategy = "random";
+  options_.evaluations = 0;
+  EXPECT_EQ(message(), "evaluations 0: at least 1 is needed");
+  options_.evaluations = 10;
+  options_.seconds = 0;
+  EXPECT_EQ(message(), "seconds 0: more than 0 are needed");
+}
+
+TEST_F(Tuner, ProgressMovesForwardAndEnds) {
+  std::vector<TuneProgress> seen;
+  auto report = Tune(kProblem, TestCpu(), options_, measurer_, &*layers_,
+                     [&](const TuneProgress& now) { seen.push_back(now); });
+  ASSERT_TRUE(report.ok());
+  ASSERT_GE(seen.size(), 42u);
+  for (size_t i = 1; i < seen.size(); ++i) {
+    EXPECT_GE(seen[i].phase, seen[i - 1].phase);
+    EXPECT_GE(seen[i].evaluations, seen[i - 1].evaluations);
+    EXPECT_GE(seen[i].elapsed_s, seen[i - 1].elapsed_s);
+    EXPECT_GE(seen[i].left_s, 0);
+    EXPECT_GT(seen[i].best_s, 0);
+  }
+  EXPECT_EQ(seen.back().phase, TuneProgress::Phase::kDone);
+  EXPECT_EQ(seen.back().evaluations, 40);
+}
+
+TEST_F(Tuner, ANearRecordIsTriedEarly) {
+  SigmoidMulConfig found = Silu(Default());
+  found.vecs = 5, found.unroll = 4, found.prefetch = 16;
+  measurer_.cost = [&](const Config& c) { return c == Config(found) ? 0.7e-3 : 1e-3; };
+  options_.strategy = "exhaustive";
+  options_.evaluations = 2000;
+  ASSERT_EQ(Run().record.config, Config(found));
+
+  measurer_ = ScriptedMeasurer(2);
+  options_.strategy = "random";
+  options_.evaluations = 12;
+  const jit::Problem near = jit::SigmoidMulProblem{.rows = 256, .cols = 384};
+  auto report = Tune(near, TestCpu(), options_, measurer_, &*layers_, nullptr);
+  ASSERT_TRUE(report.ok());
+  ASSERT_GE(measurer_.evaluated.size(), 2u);
+  EXPECT_EQ(measurer_.evaluated[1], Config(found));
+}
+
+}  // namespace
+}  // namespace jitattn::runtime
