@@ -1,0 +1,108 @@
+// Subcommands, --version, errors of the command line.
+
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "cli/command.h"
+#include "cli/text.h"
+#include "jitattn/jitattn.h"
+
+namespace jitattn::cli {
+namespace {
+
+int PrintError(std::string_view message, int exit_code) {
+  // One line, whatever a library put into its message.
+  const std::string line = absl::StrReplaceAll(std::string(message), {{"\n", "; "}});
+  std::fprintf(stderr, "jitattn: %s\n", line.c_str());
+  return exit_code;
+}
+
+const CLI::App* Innermost(const CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
+// "unknown flag '--head'; did you mean --heads?" for a word that no command took.
+std::string UnknownWord(const CLI::App& command, const std::string& word) {
+  const bool flag = word.starts_with('-');
+  std::vector<std::string> names;
+  for (const CLI::App* sub : command.get_subcommands(nullptr)) names.push_back(sub->get_name());
+  const char* kind = flag ? "unknown flag" : names.empty() ? "unexpected word" : "unknown command";
+  if (flag) names.clear();
+  for (const CLI::Option* option : command.get_options()) {
+    if (flag) names.push_back(option->get_name());
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  const std::string_view name = std::string_view(word).substr(0, word.find('='));
+  const std::string_view meant = Closest(name, candidates);
+  std::string text = absl::StrFormat("%s '%s'", kind, name);
+  if (!meant.empty()) text += absl::StrFormat("; did you mean %s?", meant);
+  return text;
+}
+
+std::string PathOf(const CLI::App* command) {
+  std::string path = command->get_name();
+  for (const CLI::App* up = command->get_parent(); up != nullptr; up = up->get_parent()) {
+    path = up->get_name() + " " + path;
+  }
+  return path;
+}
+
+int ParseFailure(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App* command = Innermost(&root);
+  std::string text = error.what();
+  const int code = error.get_exit_code();
+  const bool no_command = code == static_cast<int>(CLI::ExitCodes::RequiredError) &&
+                          !command->get_subcommands(nullptr).empty();
+  if (no_command) text = "a command is missing";
+  const std::vector<std::string> left = root.remaining(true);
+  if (!left.empty() && (no_command || code == static_cast<int>(CLI::ExitCodes::ExtrasError))) {
+    text = UnknownWord(*command, left.front());
+  }
+  return PrintError(absl::StrFormat("%s (see %s --help)", text, PathOf(command)), kUsage);
+}
+
+}  // namespace
+
+int Fail(const absl::Status& status) {
+  return PrintError(std::string(status.message()), absl::IsInvalidArgument(status) ? kUsage : kFailed);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Attention and sigmoid-mul (SiLU) kernels, emitted and tuned for this CPU.", "jitattn");
+  app.set_version_flag("--version", std::string("jitattn ") + jitattn_version());
+  app.set_help_flag("-h,--help", "Print this and exit");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  const Command commands[] = {AddTune(&app), AddRun(&app), AddCache(&app), AddCpu(&app),
+                              AddShow(&app), AddBench(&app),
+                              AddRoofline(&app)};
+  // Set after the commands were added, which would inherit it.
+  app.footer("jitattn COMMAND --help tells the flags of each.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help and --version
+    return app.exit(wanted);
+  } catch (const CLI::ParseError& error) {
+    return ParseFailure(app, error);
+  }
+  const auto asked = std::find_if(std::begin(commands), std::end(commands),
+                                  [](const Command& command) { return command.app->parsed(); });
+  const int exit_code = asked->run();
+  // A full disk behind a redirection shows here at the latest.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    return PrintError(absl::StrFormat("cannot write the output: %s", std::strerror(errno)), kFailed);
+  }
+  return exit_code;
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,143 @@
+// jitattn bench: how fast each problem runs, and how near that is to what this machine can do.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/bench_compare.h"
+#include "cli/bench_flags.h"
+#include "cli/bench_floors.h"
+#include "cli/bench_report.h"
+#include "cli/bench_run.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/text.h"
+#include "runtime/machine_flags.h"
+
+namespace jitattn::cli {
+namespace {
+
+struct Flags {
+  BenchFlags bench;
+  std::string earlier;  // --vs
+  bool json = false, csv = false, quiet = false;
+};
+
+// One line, drawn over: tables need the last row before the first can be aligned.
+void ShowProgress(size_t done, size_t all, const jit::Problem& problem) {
+  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, jit::Describe(problem).c_str());
+  std::fflush(stderr);
+}
+
+struct Measured {
+  std::vector<BenchRow> rows;
+  std::vector<std::string> beware;
+  bool interrupted = false;
+};
+
+absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchCase>& cases,
+                                    const Floors& floors) {
+  const runtime::MachineWatch watch;
+  const Interrupt interrupt;
+  const bool progress = !flags.quiet && IsTerminal(stderr);
+  const runtime::BenchOptions options = {.turns = flags.bench.turns,
+                                         .buffers = flags.bench.machine.Buffers(),
+                                         .seed = flags.bench.seed};
+  Measured measured;
+  absl::Status failed;
+  for (size_t i = 0; i < cases.size() && failed.ok() && !interrupt.stop(); ++i) {
+    if (progress) ShowProgress(i, cases.size(), cases[i].problem);
+    auto rows = MeasureCase(cases[i], flags.bench.Configs(), flags.bench.machine, options, floors);
+    if (!rows.ok()) failed = rows.status();
+    if (rows.ok()) measured.rows.insert(measured.rows.end(), rows->begin(), rows->end());
+  }
+  if (progress) std::fputs("\r\033[K", stderr);
+  if (!failed.ok()) return failed;
+  measured.interrupted = interrupt.stop();
+  measured.beware = watch.Flags();
+  return measured;
+}
+
+void PrintText(const jit::Cpu& cpu, const std::vector<BenchLine>& lines, const Measured& measured,
+               const std::vector<std::string>& configs) {
+  std::printf("%s\n%s", Bold(cpu.brand, stdout).c_str(), RowsText(measured.rows).c_str());
+  if (!lines.empty()) std::printf("\n%s", LinesText(lines, measured.rows, configs).c_str());
+  if (!measured.beware.empty()) {
+    std::printf("\nbeware: %s\n", absl::StrJoin(measured.beware, ", ").c_str());
+  }
+}
+
+int Print(const Flags& flags, const BenchPreset& preset, const Floors& floors,
+          const std::optional<EarlierRun>& earlier, const Measured& measured) {
+  const jit::Cpu& cpu = jit::HostCpu();
+  const std::vector<std::string> configs = flags.bench.Configs();
+  std::vector<ComparedRow> compared;
+  if (earlier) compared = CompareRuns(*earlier, measured.rows);
+  if (flags.json) {
+    Json json = JsonHead("bench");
+    json["machine"] = MachineOf(cpu, measured.beware);
+    json["preset"] = OrNull(flags.bench.preset);
+    json["floors"] = OrNull(floors.kind());
+    json["rows"] = Json::array();
+    for (const BenchRow& row : measured.rows) json["rows"].push_back(ToJson(row));
+    json["lines"] = LinesJson(preset.lines, measured.rows, configs);
+    if (earlier) json["vs"] = ComparisonJson(compared);
+    json["interrupted"] = measured.interrupted;
+    PrintJson(json);
+  } else if (flags.csv) {
+    std::fputs(RowsCsv(measured.rows).c_str(), stdout);
+  } else {
+    PrintText(cpu, preset.lines, measured, configs);
+    if (earlier) std::printf("\n%s", ComparisonText(compared).c_str());
+  }
+  for (const BenchRow& row : measured.rows) {
+    if (row.result.wrong.empty()) continue;
+    return Fail(absl::InternalError(
+        absl::StrFormat("%s, %s: wrong result: %s", row.name(), row.asked, row.result.wrong)));
+  }
+  return measured.interrupted ? kInterrupted : kDone;
+}
+
+int RunBench(const Flags& flags) {
+  const auto preset = flags.bench.Cases();
+  if (!preset.ok()) return Fail(preset.status());
+  std::optional<EarlierRun> earlier;
+  if (!flags.earlier.empty()) {
+    auto read = ReadEarlierRun(flags.earlier);
+    if (!read.ok()) return Fail(read.status());
+    earlier = *std::move(read);
+  }
+  const auto floors = Floors::Parse(kFloorsJson, cache::HostFingerprint(jit::HostCpu()));
+  if (!floors.ok()) return Fail(floors.status());
+  const auto measured = MeasureAll(flags, preset->cases, *floors);
+  if (!measured.ok()) return Fail(measured.status());
+  return Print(flags, *preset, *floors, earlier, *measured);
+}
+
+}  // namespace
+
+Command AddBench(CLI::App* app) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* bench =
+      app->add_subcommand("bench", "Measure problems against the limits of this machine");
+  flags->bench.AddTo(bench);
+  constexpr const char* kGroup = "Output";
+  bench
+      ->add_option("--vs", flags->earlier, "an earlier run's --json: say what differs beyond noise")
+      ->type_name("FILE")
+      ->group(kGroup);
+  bench->add_flag("--quiet", flags->quiet, "no progress")->group(kGroup);
+  CLI::Option* json = bench->add_flag("--json", flags->json, "the rows as JSON (docs/bench.md)");
+  json->group(kGroup);
+  bench->add_flag("--csv", flags->csv, "the rows as CSV, with the same keys")
+      ->excludes(json)
+      ->group(kGroup);
+  return {bench, [flags] { return RunBench(*flags); }};
+}
+
+}  // namespace jitattn::cli

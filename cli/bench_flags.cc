@@ -1,0 +1,164 @@
+// Lists of sizes → problems.
+
+#include "cli/bench_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+
+namespace jitattn::cli {
+namespace {
+
+// More would be a slip: a day of measuring.
+constexpr size_t kMaxProblems = 10000;
+constexpr int kMaxThreads = 4096;
+
+struct SizeFlag {
+  const char* name;
+  std::optional<int64_t> ProblemFlags::*size;
+};
+constexpr SizeFlag kSizes[] = {
+    {"--seq", &ProblemFlags::seq},           {"--kv-seq", &ProblemFlags::kv_seq},
+    {"--heads", &ProblemFlags::heads},       {"--kv-heads", &ProblemFlags::kv_heads},
+    {"--head-dim", &ProblemFlags::head_dim}, {"--value-dim", &ProblemFlags::value_dim},
+    {"--batch", &ProblemFlags::batch},       {"--rows", &ProblemFlags::rows},
+    {"--cols", &ProblemFlags::cols}};
+
+// Puts a list in the place of a flag that takes one value; its words stay.
+template <typename T>
+CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values) {
+  CLI::Option* single = command->get_option(name);
+  const std::string help = single->get_description(), group = single->get_group(),
+                    type = single->get_type_name();
+  command->remove_option(single);
+  return command->add_option(name, *values, help)
+      ->delimiter(',')
+      ->type_name(type)
+      ->group(group);
+}
+
+// Each of `all` once for each value of one flag; as it is where the flag was not given.
+template <typename T, typename Set>
+void Multiply(const std::vector<T>& values, std::vector<ProblemFlags>* all, Set set) {
+  if (values.empty()) return;
+  std::vector<ProblemFlags> product;
+  for (const ProblemFlags& flags : *all) {
+    for (const T& value : values) set(product.emplace_back(flags), value);
+  }
+  *all = std::move(product);
+}
+
+}  // namespace
+
+void BenchFlags::AddTo(CLI::App* command) {
+  problem.AddTo(command);
+  for (const SizeFlag& flag : kSizes) {
+    AsList(command, flag.name, &sizes[flag.name])
+        ->check(CLI::Validator(WholeNumber(1, INT64_MAX), ""));
+  }
+  AsList(command, "--dtype", &dtypes)
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return jit::DTypeFromName(name) ? "" : absl::StrCat("unknown type '", name, "'");
+          },
+          ""));
+  command
+      ->add_option(
+          "--preset", preset,
+          "a list of problems: " +
+              [] {
+                std::string names;
+                for (const std::string_view name : PresetNames()) {
+                  absl::StrAppend(&names, names.empty() ? "" : ", ", std::string(name));
+                }
+                return names;
+              }())
+      ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
+      ->type_name("NAME")
+      ->group("Problem");
+  machine.AddTo(command);
+  AsList(command, "--threads", &threads)->check(CLI::Validator(WholeNumber(1, kMaxThreads), ""));
+  command
+      ->add_option("--config", configs,
+                   "tuned: as the cache has it (if not given); default: as without a cache; or "
+                   "FIELD=VALUE pairs in quotes; several are measured in turn")
+      ->type_name("CONFIG")
+      ->group("Machine");
+  constexpr const char* kGroup = "Measuring";
+  command->add_option("--repeat", turns.rounds, "interleaved samples of each row, at most")
+      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+  command->add_option("--time", turns.seconds, "seconds to spend, for each problem")
+      ->check(CLI::Validator(PositiveNumber(), ""))
+      ->type_name("S")
+      ->capture_default_str()
+      ->group(kGroup);
+  command->add_option("--seed", seed, "of the operands")
+      ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+std::vector<std::string> BenchFlags::Configs() const {
+  return configs.empty() ? std::vector<std::string>{"tuned"} : configs;
+}
+
+absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
+  std::string given = std::string(problem.AttentionFlag());
+  for (const auto& [name, values] : sizes) {
+    if (!values.empty()) given = name;
+  }
+  if (!problem.dims.empty()) given = "--dim";
+  if (!problem.op.empty()) given = "--op";
+  if (!dtypes.empty()) given = "--dtype";
+  if (!given.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(given, " says nothing to --preset ", preset, ", which has its own problems"));
+  }
+  BenchPreset cases = MakePreset(preset, cpu, machine.Threads());
+  if (!threads.empty()) {
+    // Floors and lines are of the preset's own threads.
+    cases.lines.clear();
+    for (BenchCase& one : cases.cases) one.threads = threads, one.line = -1;
+  }
+  return cases;
+}
+
+absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
+  const absl::StatusOr<jit::Cpu> cpu = machine.Cpu();
+  if (!cpu.ok()) return cpu.status();
+  if (!preset.empty()) return PresetCases(*cpu);
+
+  std::vector<ProblemFlags> all = {problem};
+  for (const SizeFlag& flag : kSizes) {
+    Multiply(sizes.at(flag.name), &all,
+             [&](ProblemFlags& flags, int64_t value) { flags.*flag.size = value; });
+    if (all.size() > kMaxProblems) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the lists of sizes make more than ", kMaxProblems, " problems"));
+    }
+  }
+  Multiply(dtypes, &all, [](ProblemFlags& flags, const std::string& name) { flags.dtype = name; });
+  BenchPreset result;
+  for (const ProblemFlags& flags : all) {
+    const auto problems = flags.Problems();
+    if (!problems.ok()) return problems.status();
+    for (const jit::Problem& one : *problems) {
+      // A --dim's sigmoid-mul comes again with every size of attention.
+      const bool known = std::any_of(result.cases.begin(), result.cases.end(),
+                                     [&](const BenchCase& old) { return old.problem == one; });
+      const std::vector<int> counts =
+          threads.empty() ? std::vector<int>{machine.Threads()} : threads;
+      if (!known) result.cases.push_back({.problem = one, .isa = cpu->isa, .threads = counts});
+    }
+  }
+  return result;
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,46 @@
+// What `jitattn bench` and `jitattn roofline` are asked to measure: the problem flags of every
+// command, each size a list, or a preset.
+
+#ifndef JITATTN_CLI_BENCH_FLAGS_H_
+#define JITATTN_CLI_BENCH_FLAGS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/bench_presets.h"
+#include "cli/problem_flags.h"
+#include "runtime/bench.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jitattn::cli {
+
+struct BenchFlags {
+  ProblemFlags problem;  // what is no list: --op, --dim, --causal
+  MachineFlags machine;
+  std::map<std::string, std::vector<int64_t>> sizes;  // "--seq" → its values
+  std::vector<std::string> dtypes;
+  std::vector<int> threads;
+  std::string preset;
+  std::vector<std::string> configs;  // none: {"tuned"}
+  runtime::TurnOptions turns;
+  uint64_t seed = 1;
+
+  void AddTo(CLI::App* command);
+
+  // Every combination of the lists, or the preset's. InvalidArgument with the flags and the rule
+  // that they break.
+  absl::StatusOr<BenchPreset> Cases() const;
+  std::vector<std::string> Configs() const;
+
+ private:
+  absl::StatusOr<BenchPreset> PresetCases(const jit::Cpu& cpu) const;
+};
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_BENCH_FLAGS_H_

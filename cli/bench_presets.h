@@ -1,0 +1,46 @@
+// Lists of problems that `jitattn bench --preset` knows by name.
+
+#ifndef JITATTN_CLI_BENCH_PRESETS_H_
+#define JITATTN_CLI_BENCH_PRESETS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/bench_row.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+
+namespace jitattn::cli {
+
+// One problem; those with several thread counts are measured in turn on the same operands.
+struct BenchCase {
+  jit::Problem problem;
+  jit::Isa isa = jit::Isa::kAvx512;
+  std::vector<int> threads = {1};
+  int line = -1, cell = 0;  // place in the preset's table; -1: none
+};
+
+// A line of the table that a preset ends with: each cell is the worst figure of its cases.
+struct BenchLine {
+  std::string title;  // "f32, D 64, S 128 / 512 / ≥ 1024"
+  Metric metric = Metric::kFraction;
+  int cells = 0;
+};
+
+struct BenchPreset {
+  std::vector<BenchCase> cases;
+  std::vector<BenchLine> lines;
+};
+
+// "square", "transformer", "decode", "sigmoid-mul", "all". All but the last have more problems than
+// their lines; "all" has every line and nothing else.
+std::vector<std::string_view> PresetNames();
+
+// Problems of types that this build does not know, instruction sets that `cpu` has not and more
+// threads than `threads` are left out; their lines stay, empty. REQUIRES: a name from above.
+BenchPreset MakePreset(std::string_view name, const jit::Cpu& cpu, int threads);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_BENCH_PRESETS_H_

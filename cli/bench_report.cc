@@ -1,0 +1,208 @@
+// Rows of `jitattn bench` as tables, JSON and CSV.
+
+#include "cli/bench_report.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "cache/fingerprint.h"
+#include "cli/text.h"
+
+namespace jitattn::cli {
+namespace {
+
+constexpr std::string_view kUnknown = "–";
+
+std::string Text(Metric metric, std::optional<double> value) {
+  if (!value) return std::string(kUnknown);
+  return absl::StrFormat("%.*f", metric == Metric::kFraction ? 3 : 2, *value);
+}
+
+std::string FloorText(const BenchRow& row) {
+  if (!row.floor) return "";
+  const std::string floor = Text(row.floor->metric, row.floor->floor);
+  // The fraction has a column of its own; other figures are named where they matter.
+  if (row.floor->metric == Metric::kFraction) return floor;
+  return absl::StrFormat("%s: %s of %s", Name(row.floor->metric),
+                         Text(row.floor->metric, row.Figure(row.floor->metric)), floor);
+}
+
+// "aim", "floor" or "below": the best that the figure reaches.
+std::string Standing(Metric metric, double value, const Floor& floor) {
+  if (Reaches(metric, value, floor.aim)) return "aim reached";
+  if (!floor.floor) return "below the aim";
+  return Reaches(metric, value, *floor.floor) ? "floor reached" : "BELOW THE FLOOR";
+}
+
+Json OptionalNumber(std::optional<double> value) { return value ? Number(*value) : Json(nullptr); }
+
+std::string CsvField(const Json& value) {
+  if (value.is_null()) return "";
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (text.find_first_of(",\"\n") == text.npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
+}  // namespace
+
+std::string RowsText(std::span<const BenchRow> rows) {
+  std::vector<std::vector<std::string>> table = {{"PROBLEM", "ISA", ">THREADS", "CONFIG", ">MIN",
+                                                  ">MEDIAN", ">SPREAD", ">SPEED", "", ">CYC/VEC",
+                                                  ">PEAK", ">FRACTION", ">FLOOR"}};
+  for (const BenchRow& row : rows) {
+    std::vector<std::string> cells = {jit::Describe(row.problem()),
+                                      std::string(jit::Name(row.key.isa)),
+                                      absl::StrCat(row.key.threads), row.asked};
+    if (row.result.wrong.empty()) {
+      const auto cycles = row.Figure(Metric::kCycles);
+      const bool memory = row.memory_bound();
+      cells.insert(cells.end(),
+                   {Seconds(row.result.seconds.min), Seconds(row.result.seconds.median),
+                    absl::StrFormat("%.1f %%", row.result.spread() * 100),
+                    absl::StrFormat("%.1f", memory ? row.gbytes_per_s() : row.gflops()),
+                    memory ? "GB/s" : "GFLOP/s", cycles ? Text(Metric::kCycles, cycles) : "",
+                    row.peak() > 0 ? absl::StrFormat("%.1f", row.peak()) : std::string(kUnknown),
+                    Text(Metric::kFraction, row.Figure(Metric::kFraction)), FloorText(row)});
+    } else {
+      cells.insert(cells.end(), {"wrong", "", "", "", "", "", "", "", row.result.wrong});
+    }
+    table.push_back(std::move(cells));
+  }
+  return Table(table);
+}
+
+BenchCell CellOf(std::span<const BenchRow> rows, int line, int cell, Metric metric,
+                 const std::string& asked) {
+  BenchCell found;
+  for (const BenchRow& row : rows) {
+    if (row.line != line || row.cell != cell || row.asked != asked) continue;
+    const std::optional<double> value = row.Figure(metric);
+    if (!value || !row.result.wrong.empty()) continue;
+    if (!found.worst || Reaches(metric, *found.worst, *value)) found.worst = value;
+    if (row.floor && row.floor->metric == metric) found.floor = row.floor;
+  }
+  return found;
+}
+
+std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
+                      std::span<const std::string> asked) {
+  if (lines.empty()) return "";
+  std::vector<std::vector<std::string>> table = {{"ROW"}};
+  for (const std::string& config : asked) table[0].push_back(config);
+  for (const char* heading : {"FLOOR", "AIM", "STANDS"}) table[0].push_back(heading);
+  for (size_t l = 0; l < lines.size(); ++l) {
+    const BenchLine& line = lines[l];
+    std::vector<std::string> cells = {line.title}, floors, aims, stands;
+    for (const std::string& config : asked) {
+      std::vector<std::string> values;
+      for (int c = 0; c < line.cells; ++c) {
+        const BenchCell cell = CellOf(rows, static_cast<int>(l), c, line.metric, config);
+        values.push_back(Text(line.metric, cell.worst));
+        if (&config != &asked.front()) continue;  // floors are of the first
+        floors.push_back(cell.floor ? Text(line.metric, cell.floor->floor) : std::string(kUnknown));
+        aims.push_back(cell.floor ? Text(line.metric, cell.floor->aim) : std::string(kUnknown));
+        stands.push_back(cell.floor ? Standing(line.metric, *cell.worst, *cell.floor)
+                                    : std::string(kUnknown));
+      }
+      cells.push_back(absl::StrJoin(values, " / "));
+    }
+    if (std::all_of(stands.begin(), stands.end(), [&](auto& s) { return s == stands[0]; })) {
+      stands.resize(1);
+    }
+    for (const auto& column : {floors, aims, stands}) cells.push_back(absl::StrJoin(column, " / "));
+    table.push_back(std::move(cells));
+  }
+  return Table(table);
+}
+
+Json ToJson(const BenchRow& row) {
+  const runtime::BenchResult& result = row.result;
+  Json json = {{"name", row.name()}};
+  json.update(ToJson(row.problem()));
+  json["isa"] = jit::Name(row.key.isa);
+  json["threads"] = row.key.threads;
+  json["buffers"] = cache::Name(row.key.buffers);
+  json["asked"] = row.asked;
+  json["source"] = row.source;
+  json["kernel"] = row.kernel;
+  json["config"] = ToJson(row.config);
+  json["wrong"] = OrNull(result.wrong);
+  if (!result.wrong.empty()) return json;
+  const runtime::Limit* binding = result.limits.binding();
+  json["samples"] = result.seconds.samples;
+  json["seconds_min"] = Number(result.seconds.min);
+  json["seconds_median"] = Number(result.seconds.median);
+  json["seconds_mad"] = Number(result.seconds.mad);
+  json["spread"] = Number(result.spread());
+  json["gflops"] = Number(row.gflops());
+  json["gbytes_per_s"] = Number(row.gbytes_per_s());
+  json["cycles_per_vector"] = OptionalNumber(row.Figure(Metric::kCycles));
+  json["speedup"] = OptionalNumber(row.speedup);
+  json["bound"] = binding == nullptr ? Json(nullptr) : Json(row.memory_bound() ? "memory" : "fma");
+  json["peak"] = binding == nullptr ? Json(nullptr) : Number(row.peak());
+  json["peak_describe"] = binding == nullptr ? Json(nullptr) : Json(binding->what);
+  json["fraction"] = OptionalNumber(row.Figure(Metric::kFraction));
+  json["floor"] = row.floor ? OptionalNumber(row.floor->floor) : Json(nullptr);
+  json["aim"] = row.floor ? Number(row.floor->aim) : Json(nullptr);
+  json["floor_of"] = row.floor ? Json(Name(row.floor->metric)) : Json(nullptr);
+  json["max_error"] = Number(result.max_error);
+  return json;
+}
+
+Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
+               std::span<const std::string> asked) {
+  Json json = Json::array();
+  for (size_t l = 0; l < lines.size(); ++l) {
+    for (const std::string& config : asked) {
+      Json cells = Json::array();
+      for (int c = 0; c < lines[l].cells; ++c) {
+        const BenchCell cell = CellOf(rows, static_cast<int>(l), c, lines[l].metric, config);
+        cells.push_back({{"value", OptionalNumber(cell.worst)},
+                         {"floor", cell.floor ? OptionalNumber(cell.floor->floor) : Json(nullptr)},
+                         {"aim", cell.floor ? Number(cell.floor->aim) : Json(nullptr)}});
+      }
+      json.push_back({{"title", lines[l].title},
+                      {"of", Name(lines[l].metric)},
+                      {"asked", config},
+                      {"cells", std::move(cells)}});
+    }
+  }
+  return json;
+}
+
+Json MachineOf(const jit::Cpu& cpu, std::span<const std::string> beware) {
+  return {{"brand", cpu.brand},
+          {"fingerprint", cache::FolderName(cache::HostFingerprint(cpu))},
+          {"isa", jit::Name(cpu.isa)},
+          {"physical_cores", cpu.physical_cores},
+          {"logical_cpus", cpu.logical_cpus},
+          {"l1d_bytes", cpu.l1d_bytes},
+          {"l2_bytes", cpu.l2_bytes},
+          {"l3_bytes", cpu.l3_bytes},
+          {"flags", beware}};
+}
+
+std::string RowsCsv(std::span<const BenchRow> rows) {
+  std::vector<std::string> keys;  // of all rows, in the order in which they first appear
+  std::vector<Json> values;
+  for (const BenchRow& row : rows) {
+    values.push_back(ToJson(row));
+    values.back()["config"] = jit::ToString(row.config);
+    for (const auto& [key, value] : values.back().items()) {
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+    }
+  }
+  std::string text = absl::StrCat(absl::StrJoin(keys, ","), "\n");
+  for (const Json& row : values) {
+    auto field = [&](std::string* out, const std::string& key) {
+      if (row.contains(key)) out->append(CsvField(row[key]));
+    };
+    absl::StrAppend(&text, absl::StrJoin(keys, ",", field), "\n");
+  }
+  return text;
+}
+
+}  // namespace jitattn::cli

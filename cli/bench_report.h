@@ -1,0 +1,46 @@
+// Rows of `jitattn bench` as tables, JSON and CSV.
+
+#ifndef JITATTN_CLI_BENCH_REPORT_H_
+#define JITATTN_CLI_BENCH_REPORT_H_
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/bench_presets.h"
+#include "cli/bench_row.h"
+#include "cli/json.h"
+#include "jit/cpu.h"
+
+namespace jitattn::cli {
+
+// One aligned line a row.
+std::string RowsText(std::span<const BenchRow> rows);
+
+// The lines of a preset, their cells measured, beside floor and aim; a column for each of `asked`
+// (the configurations that were measured). Empty where there are no lines.
+std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
+                      std::span<const std::string> asked);
+
+// The worst figure among the rows of a cell, and the floor they share.
+struct BenchCell {
+  std::optional<double> worst;
+  std::optional<Floor> floor;
+};
+BenchCell CellOf(std::span<const BenchRow> rows, int line, int cell, Metric metric,
+                 const std::string& asked);
+
+// Keys of one row: an interface, see docs/bench.md.
+Json ToJson(const BenchRow& row);
+Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
+               std::span<const std::string> asked);
+
+// {"cpu": …, "fingerprint": …, …}: what the numbers were measured on.
+Json MachineOf(const jit::Cpu& cpu, std::span<const std::string> beware);
+
+// The rows' JSON with a column for every key; what is no number or word itself is written as text.
+std::string RowsCsv(std::span<const BenchRow> rows);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_BENCH_REPORT_H_

@@ -1,0 +1,90 @@
+// Problems, configurations and records as JSON.
+
+#include "cli/json.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "jitattn/jitattn.h"
+
+namespace jitattn::cli {
+
+Json JsonHead(std::string_view command) {
+  return {{"jitattn", jitattn_version()}, {"command", command}};
+}
+
+Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json OrNull(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json ToJson(const jit::Problem& problem) {
+  Json json = {{"op", jit::Name(jit::OpOf(problem))}, {"describe", jit::Describe(problem)}};
+  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
+    json["dtype"] = jit::Name(attention->dtype);
+    json["mask"] = jit::Name(attention->mask);
+    json["batch"] = attention->batch;
+    json["heads"] = attention->heads;
+    json["kv_heads"] = attention->kv_heads;
+    json["q_len"] = attention->q_len;
+    json["kv_len"] = attention->kv_len;
+    json["head_dim"] = attention->head_dim;
+    json["value_dim"] = attention->value_dim;
+  } else {
+    const auto& sigmoid_mul = std::get<jit::SigmoidMulProblem>(problem);
+    json["dtype"] = jit::Name(sigmoid_mul.dtype);
+    json["rows"] = sigmoid_mul.rows;
+    json["cols"] = sigmoid_mul.cols;
+  }
+  return json;
+}
+
+Json ToJson(const jit::Config& config) {
+  Json json = Json::object();
+  for (const jit::Field& field : jit::Fields(jit::OpOf(config))) {
+    const int value = field.get(config);
+    const bool labelled = value >= 0 && value < static_cast<int>(field.labels.size());
+    json[std::string(field.name)] = labelled ? Json(field.labels[value]) : Json(value);
+  }
+  return json;
+}
+
+Json ToJson(const cache::Record& record) {
+  const cache::Record::Result& result = record.result;
+  return {{"key", record.key.ToString()},
+          {"problem", ToJson(record.problem)},
+          {"threads", record.key.threads},
+          {"isa", jit::Name(record.key.isa)},
+          {"buffers", cache::Name(record.key.buffers)},
+          {"kernel", record.kernel},
+          {"code_hash", absl::StrFormat("%016x", record.code_hash)},
+          {"config", ToJson(record.config)},
+          {"default_config", ToJson(result.default_config)},
+          {"seconds_median", Number(result.median_s)},
+          {"seconds_mad", Number(result.mad_s)},
+          {"seconds_min", Number(result.min_s)},
+          {"samples", result.samples},
+          {"default_seconds_median", Number(result.default_median_s)},
+          {"gain", Number(result.gain)},
+          {"gain_low", Number(result.gain_low)},
+          {"gain_high", Number(result.gain_high)},
+          {"max_error", Number(result.max_error)},
+          {"strategy", result.strategy},
+          {"seed", result.seed},
+          {"evaluations", result.evaluations},
+          {"space_size", result.space_size},
+          {"tuning_seconds", Number(result.tuning_s)},
+          {"complete", result.complete},
+          {"machine_flags", result.machine_flags},
+          {"jitattn_version", record.jitattn_version},
+          {"xbyak_version", record.xbyak_version},
+          {"date", record.date}};
+}
+
+void PrintJson(const Json& json) {
+  // Paths may hold any bytes; what is no UTF-8 is written as U+FFFD instead of throwing.
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,264 @@
+// Reading and writing .npy files.
+
+#include "cli/npy.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace jitattn::cli {
+namespace {
+
+constexpr std::string_view kMagic("\x93NUMPY", 6);
+constexpr size_t kPrefixV1 = 10, kPrefixV2 = 12;  // magic, version, length of the dictionary
+// NumPy itself refuses longer dictionaries than 10,000 bytes; three keys need about 100.
+constexpr size_t kMaxDictionary = 10000;
+constexpr size_t kMaxRank = 32;  // NumPy's own limit
+
+absl::Status Bad(std::string_view why) {
+  return absl::DataLossError(absl::StrFormat("not a usable .npy file: %s", why));
+}
+
+// The Python dictionary of a header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+class Dictionary {
+ public:
+  explicit Dictionary(std::string_view text) : rest_(text) {}
+
+  absl::Status Parse() {
+    if (!Eat('{')) return Bad("its header is no dictionary");
+    while (!Eat('}')) {
+      std::string key;
+      if (!String(&key) || !Eat(':')) return Bad("its header is damaged");
+      if (!Value(key)) return Bad(absl::StrFormat("its header has no valid value for '%s'", key));
+      if (!Eat(',') && !Peek('}')) return Bad("its header is damaged");
+    }
+    Skip();
+    if (!rest_.empty()) return Bad("something follows the dictionary of its header");
+    if (!descr || !fortran_order || !shape) {
+      return Bad("its header lacks one of 'descr', 'fortran_order', 'shape'");
+    }
+    return absl::OkStatus();
+  }
+
+  std::optional<std::string> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<int64_t>> shape;
+
+ private:
+  void Skip() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\n"), rest_.size())); }
+  bool Peek(char c) {
+    Skip();
+    return rest_.starts_with(c);
+  }
+  bool Eat(char c) {
+    if (!Peek(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  bool Eat(std::string_view word) {
+    Skip();
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  bool String(std::string* out) {
+    Skip();
+    if (rest_.empty() || (rest_[0] != '\'' && rest_[0] != '"')) return false;
+    const size_t end = rest_.find(rest_[0], 1);
+    if (end == rest_.npos) return false;
+    *out = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  bool Value(std::string_view key) {
+    if (key == "descr") {
+      descr.emplace();
+      return String(&*descr);
+    }
+    if (key == "fortran_order") {
+      fortran_order = Eat("True");
+      return *fortran_order || Eat("False");
+    }
+    return key == "shape" && Shape();
+  }
+
+  bool Shape() {
+    shape.emplace();
+    if (!Eat('(')) return false;
+    while (!Eat(')')) {
+      Skip();
+      const size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+      int64_t size = 0;
+      const std::string text(rest_.substr(0, digits));
+      if (!absl::SimpleAtoi(text, &size) || shape->size() == kMaxRank) return false;
+      rest_.remove_prefix(digits);
+      Eat('L');  // Python 2 wrote long integers so
+      shape->push_back(size);
+      if (!Eat(',') && !Peek(')')) return false;
+    }
+    return true;
+  }
+
+  std::string_view rest_;
+};
+
+absl::StatusOr<jit::DType> DTypeOf(std::string_view descr) {
+  if (descr == "<f4") return jit::DType::kF32;
+  if (descr == "<f8") return jit::DType::kF64;
+  if (descr == ">f4" || descr == ">f8") return Bad("its numbers are big-endian; save as '<f4'");
+  return Bad(absl::StrFormat("its elements are '%s'; float32 ('<f4') or float64 ('<f8') is needed",
+                             descr));
+}
+
+// Files are closed, and a half-written one removed, whichever way a function is left.
+struct File {
+  int fd = -1;
+  std::string remove;
+  ~File() {
+    if (fd >= 0) close(fd);
+    if (!remove.empty()) unlink(remove.c_str());
+  }
+};
+
+absl::Status SystemError(std::string_view what, const std::string& path) {
+  return absl::UnavailableError(absl::StrFormat("cannot %s %s: %s", what, path, strerror(errno)));
+}
+
+absl::Status Named(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(path, ": ", std::string(status.message())));
+}
+
+// Reads until `bytes` are there or the file ends.
+int64_t ReadFully(int fd, void* out, int64_t bytes, int64_t offset) {
+  int64_t done = 0;
+  while (done < bytes) {
+    const ssize_t n = pread(fd, static_cast<char*>(out) + done, bytes - done, offset + done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += n;
+  }
+  return done;
+}
+
+bool WriteFully(int fd, const void* data, int64_t bytes) {
+  for (int64_t done = 0; done < bytes;) {
+    const ssize_t n = write(fd, static_cast<const char*>(data) + done, bytes - done);
+    if (n < 0 && errno != EINTR) return false;
+    if (n > 0) done += n;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return shape.empty() ? "a single number" : absl::StrJoin(shape, " × ");
+}
+
+absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
+  if (!bytes.starts_with(kMagic)) return Bad("it does not begin with \\x93NUMPY");
+  if (bytes.size() < kPrefixV1) return Bad("it ends within its header");
+  auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(bytes[i])); };
+  const size_t major = byte(6);
+  if (major < 1 || major > 3) {
+    return Bad(absl::StrFormat("its format is %d.%d; 1.0 to 3.0 are known", major, byte(7)));
+  }
+  const size_t prefix = major == 1 ? kPrefixV1 : kPrefixV2;
+  if (bytes.size() < prefix) return Bad("it ends within its header");
+  size_t length = byte(8) | byte(9) << 8;
+  if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
+  if (length > kMaxDictionary) return Bad("its header is longer than 10000 bytes");
+  if (bytes.size() < prefix + length) return Bad("it ends within its header");
+
+  Dictionary dictionary(bytes.substr(prefix, length));
+  if (absl::Status status = dictionary.Parse(); !status.ok()) return status;
+  NpyHeader header;
+  absl::StatusOr<jit::DType> dtype = DTypeOf(*dictionary.descr);
+  if (!dtype.ok()) return dtype.status();
+  header.dtype = *dtype;
+  header.shape = *dictionary.shape;
+  if (*dictionary.fortran_order && header.shape.size() > 1) {
+    return Bad("it is in Fortran order; numpy.ascontiguousarray gives the order needed here");
+  }
+  header.data_offset = static_cast<int64_t>(prefix + length);
+  header.data_bytes = jit::SizeOf(header.dtype);
+  for (const int64_t size : header.shape) {
+    if (__builtin_mul_overflow(header.data_bytes, size, &header.data_bytes) ||
+        header.data_bytes >= int64_t{1} << 62) {
+      return Bad(absl::StrFormat("its shape %s is beyond any memory", ShapeText(header.shape)));
+    }
+  }
+  return header;
+}
+
+absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
+  File file{.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return SystemError("open", path);
+  struct stat info;
+  if (fstat(file.fd, &info) != 0) return SystemError("read", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::DataLossError(absl::StrCat(path, ": not a regular file"));
+  }
+  std::string start(kPrefixV2 + kMaxDictionary, '\0');
+  start.resize(ReadFully(file.fd, start.data(), start.size(), 0));
+  absl::StatusOr<NpyHeader> header = ParseNpyHeader(start);
+  if (!header.ok()) return Named(path, header.status());
+  const int64_t there = info.st_size - header->data_offset;
+  if (there != header->data_bytes) {
+    return absl::DataLossError(
+        absl::StrFormat("%s: not a usable .npy file: %s elements take %d bytes, %d are there", path,
+                        ShapeText(header->shape), header->data_bytes, there));
+  }
+  absl::StatusOr<Buffer> data = Buffer::Create(header->data_bytes);
+  if (!data.ok()) return Named(path, data.status());
+  if (ReadFully(file.fd, data->data(), data->bytes(), header->data_offset) != data->bytes()) {
+    return SystemError("read", path);
+  }
+  return NpyArray{header->dtype, header->shape, std::move(*data)};
+}
+
+absl::Status WriteNpy(const std::string& path, jit::DType dtype, const std::vector<int64_t>& shape,
+                      const void* data) {
+  int64_t bytes = jit::SizeOf(dtype);
+  for (const int64_t size : shape) bytes *= size;
+  // A tuple of one needs its comma; blanks and a newline bring the elements to a multiple of 64.
+  std::string header = absl::StrFormat("{'descr': '<f%d', 'fortran_order': False, 'shape': (%s%s), }",
+                                       jit::SizeOf(dtype), absl::StrJoin(shape, ", "),
+                                       shape.size() == 1 ? "," : "");
+  header.append(63 - (kPrefixV1 + header.size()) % 64, ' ');
+  header.push_back('\n');
+  const std::string prefix =
+      absl::StrCat(std::string(kMagic), std::string("\x01\x00", 2),
+                   std::string({static_cast<char>(header.size() & 0xff),
+                                static_cast<char>(header.size() >> 8)}));
+
+  struct stat info;
+  const bool exists = stat(path.c_str(), &info) == 0;
+  const bool replace = !exists || S_ISREG(info.st_mode);  // a pipe or device is written to as it is
+  const std::string target = replace ? absl::StrFormat("%s.%d.part", path, getpid()) : path;
+  const int flags = O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_EXCL : 0);
+  File file{.fd = open(target.c_str(), flags, 0666)};
+  if (file.fd < 0) return SystemError("write", path);
+  if (replace) file.remove = target;
+  if (!WriteFully(file.fd, prefix.data(), prefix.size()) ||
+      !WriteFully(file.fd, header.data(), header.size()) || !WriteFully(file.fd, data, bytes)) {
+    return SystemError("write", path);
+  }
+  if (replace && rename(target.c_str(), path.c_str()) != 0) return SystemError("write", path);
+  file.remove.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,53 @@
+// Peak probes between measurements.
+
+#include "cli/peak_watch.h"
+
+#include <algorithm>
+
+namespace jitattn::cli {
+namespace {
+
+// The search needs only an occasional look (the clock may sink as the machine warms up); the race
+// that decides is cut in a few stretches with a look after each. A look takes several samples: where
+// other programs run, most of those that need all cores at once are spoilt.
+constexpr int kEvaluationsPerLook = 5;
+constexpr int kStretches = 4;
+constexpr int kSamplesPerLook = 4;
+
+void Look(runtime::PeakProbe& probe) {
+  for (int i = 0; i < kSamplesPerLook; ++i) probe.Sample();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
+                                                             const jit::Cpu& cpu, int threads) {
+  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
+    return runtime::MakeFmaProbe(attention->dtype, cpu.isa, threads, cpu);
+  }
+  // Bytes() counts what is read and what is written; the probe copies that much in all.
+  const auto bytes = static_cast<int64_t>(jit::Bytes(problem) / 2);
+  return runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, bytes, cpu.isa, threads, cpu);
+}
+
+runtime::Evaluation PeakWatch::Evaluate(const jit::Config& config, const Limits& limits) {
+  if (evaluations_++ % kEvaluationsPerLook == 0) Look(probe_);
+  return inner_.Evaluate(config, limits);
+}
+
+absl::StatusOr<std::vector<std::vector<double>>> PeakWatch::Race(
+    std::span<const jit::Config> configs, int rounds, double deadline_s) {
+  std::vector<std::vector<double>> all(configs.size());
+  const int stretch = std::max(1, (rounds + kStretches - 1) / kStretches);
+  for (int done = 0; done < rounds && (done == 0 || Now() < deadline_s); done += stretch) {
+    const auto part = inner_.Race(configs, std::min(stretch, rounds - done), deadline_s);
+    if (!part.ok()) return part.status();
+    for (size_t i = 0; i < all.size(); ++i) {
+      all[i].insert(all[i].end(), (*part)[i].begin(), (*part)[i].end());
+    }
+    Look(probe_);
+  }
+  return all;
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,40 @@
+// A measurer that looks at the machine's limit between the measurements, so that speed and limit
+// are taken under the same load and clock.
+
+#ifndef JITATTN_CLI_PEAK_WATCH_H_
+#define JITATTN_CLI_PEAK_WATCH_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/measure.h"
+#include "runtime/peak.h"
+
+namespace jitattn::cli {
+
+// What bounds the problem: FMA of its type for attention, copy bandwidth for sigmoid-mul.
+absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
+                                                             const jit::Cpu& cpu, int threads);
+
+class PeakWatch final : public runtime::Measurer {
+ public:
+  // Both must outlive this.
+  PeakWatch(runtime::Measurer& inner, runtime::PeakProbe& probe) : inner_(inner), probe_(probe) {}
+
+  runtime::Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+                                                        int rounds, double deadline_s) override;
+  double Now() override { return inner_.Now(); }
+
+ private:
+  runtime::Measurer& inner_;
+  runtime::PeakProbe& probe_;
+  int evaluations_ = 0;
+};
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_PEAK_WATCH_H_

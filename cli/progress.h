@@ -1,0 +1,42 @@
+// What people see while the tuner works: one line that is drawn over on a terminal, a line now and
+// then elsewhere. Goes to the error stream, so that a redirected report stays clean.
+
+#ifndef JITATTN_CLI_PROGRESS_H_
+#define JITATTN_CLI_PROGRESS_H_
+
+#include <cstdio>
+#include <string>
+
+#include "jit/problem.h"
+#include "runtime/tuner.h"
+
+namespace jitattn::cli {
+
+// "[########--------] 40/100  best 108.3 GFLOP/s, +6.1 % over the default  12 s left", cut to
+// `columns`.
+std::string ProgressLine(const jit::Problem& problem, const runtime::TuneProgress& progress,
+                         int columns);
+
+class Progress {
+ public:
+  Progress(const jit::Problem& problem, bool quiet, std::FILE* stream = stderr);
+  ~Progress();  // wipes the bar
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Update(const runtime::TuneProgress& progress);
+
+ private:
+  const jit::Problem problem_;
+  const bool quiet_;
+  std::FILE* const stream_;
+  const bool terminal_;
+  bool drawn_ = false;
+  double shown_s_ = -1e9;  // elapsed when something was last printed
+  double shown_best_s_ = 0;
+  runtime::TuneProgress::Phase shown_phase_ = runtime::TuneProgress::Phase::kPreparing;
+};
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_PROGRESS_H_

@@ -1,0 +1,266 @@
+// jitattn run: runs each problem with the best configuration known, and says which that is and why.
+// Never tunes.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "cli/operands.h"
+#include "cli/plan_flags.h"
+#include "cli/problem_flags.h"
+#include "cli/text.h"
+#include "runtime/measure.h"
+#include "runtime/reference.h"
+
+namespace jitattn::cli {
+namespace {
+
+struct RunFlags {
+  ProblemFlags problem;
+  MachineFlags machine;
+  PlanFlags plan;
+  InputFiles files;
+  std::optional<int64_t> causal_offset;
+  std::string out;
+  uint64_t seed = 1;
+  int repeat = 0;
+  bool check = false, json = false;
+};
+
+struct RunResult {
+  std::shared_ptr<const runtime::Plan> plan;
+  double ready_s = 0;  // from asking for the plan to having it
+  double first_s = 0;  // the first call, with caches and memory still cold
+  runtime::Statistics seconds;  // of the calls after it
+  std::optional<runtime::Verdict> verdict;
+  int64_t rows_checked = 0;
+};
+
+// Without --repeat: for so long, that the low end of the noise is met and nobody waits, within these
+// numbers of calls.
+constexpr double kTimingS = 0.1;
+constexpr int kLeastCalls = 10, kMostCalls = 10000;
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The same for both operations, which differ in the types of their operands.
+template <typename Operands>
+absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Operands& operands) {
+  RunResult result;
+  const double asked = Now();
+  auto plan = flags.plan.Plan(operands.problem, flags.machine);
+  if (!plan.ok()) return plan.status();
+  result.plan = *plan;
+  result.ready_s = Now() - asked;
+
+  auto args = operands.args();
+  if constexpr (std::is_same_v<Operands, AttentionOperands>) {
+    if (flags.causal_offset) args.causal_offset = *flags.causal_offset;
+  }
+  absl::Status status;
+  auto timed_call = [&] {
+    const double begin = Now();
+    status = result.plan->Run(args);
+    return Now() - begin;
+  };
+  result.first_s = timed_call();
+  std::vector<double> samples;
+  const double begin = Now();
+  auto enough = [&, calls = 0]() mutable {
+    if (flags.repeat > 0) return calls++ == flags.repeat;
+    return ++calls > kMostCalls || (calls > kLeastCalls && Now() - begin > kTimingS);
+  };
+  while (status.ok() && !enough()) samples.push_back(timed_call());
+  if (!status.ok()) return status;
+  result.seconds = runtime::Summarise(samples);
+  if (flags.check) {
+    const runtime::Reference reference(operands.problem, args);
+    result.verdict = reference.Check(args.out);
+    result.rows_checked = reference.rows_checked();
+  }
+  if (!flags.out.empty()) {
+    const NpyArray& out = operands.out;
+    status = WriteNpy(flags.out, out.dtype, out.shape, out.data.data());
+    if (!status.ok()) return status;
+  }
+  return result;
+}
+
+std::string ResultText(const RunFlags& flags, const RunResult& result) {
+  const jit::Problem& problem = result.plan->problem();
+  const runtime::PlanSource& source = result.plan->source();
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"record", source.record_path.empty() ? "none" : source.record_path},
+      {"why", SourceText(source)},
+      {"config", jit::ToString(result.plan->config())},
+      {"kernel", result.plan->kernel().name()},
+      {"ready", absl::StrFormat("%s, of which %s to emit the kernel; first call %s",
+                                Seconds(result.ready_s), Seconds(result.plan->emit_seconds()),
+                                Seconds(result.first_s))},
+      {"speed", absl::StrFormat("%s: median %s, fastest %s of %d runs, %d threads",
+                                RateText(problem, result.seconds.median),
+                                Seconds(result.seconds.median), Seconds(result.seconds.min),
+                                result.seconds.samples, result.plan->threads())}};
+  if (result.verdict) {
+    const runtime::Verdict& verdict = *result.verdict;
+    fields.emplace_back(
+        "check",
+        absl::StrFormat("%s: max error %.2g against %s in %d rows%s",
+                        verdict.correct ? "correct" : "WRONG", verdict.max_error,
+                        ReferenceName(problem), result.rows_checked,
+                        verdict.correct ? ""
+                                        : absl::StrFormat("; %s; %.2g is allowed there",
+                                                          verdict.what, verdict.bound)));
+  }
+  if (!flags.out.empty()) fields.emplace_back("written", flags.out);
+  return Fields(fields);
+}
+
+Json ResultJson(const RunFlags& flags, const RunResult& result) {
+  const jit::Problem& problem = result.plan->problem();
+  Json json = {{"problem", ToJson(problem)}};
+  AddSource(*result.plan, &json);
+  json["threads"] = result.plan->threads();
+  json["ready_seconds"] = Number(result.ready_s);
+  json["emit_seconds"] = Number(result.plan->emit_seconds());
+  json["seconds_first"] = Number(result.first_s);
+  json["seconds_median"] = Number(result.seconds.median);
+  json["seconds_min"] = Number(result.seconds.min);
+  json["repeats"] = result.seconds.samples;
+  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
+  json[attention ? "gflops" : "gbytes_per_s"] = Number(Rate(problem, result.seconds.median));
+  json["check"] = nullptr;
+  if (result.verdict) {
+    json["check"] = {{"correct", result.verdict->correct},
+                     {"max_error", Number(result.verdict->max_error)},
+                     {"bound", Number(result.verdict->bound)},
+                     {"rows", result.rows_checked},
+                     {"worst", result.verdict->what}};
+  }
+  json["out"] = OrNull(flags.out);
+  return json;
+}
+
+absl::StatusOr<RunResult> RunProblem(const RunFlags& flags, const jit::Problem& problem) {
+  return std::visit(
+      [&](const auto& p) -> absl::StatusOr<RunResult> {
+        const auto operands = RandomOperands(p, flags.seed);
+        if (!operands.ok()) return operands.status();
+        return RunOn(flags, *operands);
+      },
+      problem);
+}
+
+template <typename Operands>
+absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, const absl::StatusOr<Operands>& loaded) {
+  if (!loaded.ok()) return loaded.status();
+  return RunOn(flags, *loaded);
+}
+
+// Prints results as they come; JSON is printed whole at the end.
+class Printer {
+ public:
+  explicit Printer(const RunFlags& flags) : flags_(flags), json_(JsonHead("run")) {
+    json_["runs"] = Json::array();
+  }
+
+  // The exit code.
+  int Print(const absl::StatusOr<RunResult>& result) {
+    if (!result.ok()) return Fail(result.status());
+    if (flags_.json) {
+      json_["runs"].push_back(ResultJson(flags_, *result));
+    } else {
+      const std::string title = jit::Describe(result->plan->problem());
+      std::printf("%s\n%s", Bold(title, stdout).c_str(), ResultText(flags_, *result).c_str());
+      std::fflush(stdout);
+    }
+    return result->verdict && !result->verdict->correct ? kFailed : kDone;
+  }
+
+  int Finish(int exit_code) {
+    if (flags_.json) PrintJson(json_);
+    return exit_code;
+  }
+
+ private:
+  const RunFlags& flags_;
+  Json json_;
+};
+
+int RunRun(RunFlags flags) {
+  const bool attention_files = !(flags.files.q + flags.files.k + flags.files.v).empty();
+  const bool sigmoid_files = !flags.files.x.empty();
+  if (attention_files && sigmoid_files) {
+    return Fail(absl::InvalidArgumentError("--x belongs to sigmoid-mul, --q, --k, --v to attention"));
+  }
+  // An offset is an offset of the causal mask.
+  if (flags.causal_offset) flags.problem.causal = true;
+  if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
+  Printer printer(flags);
+  if (attention_files) {
+    return printer.Finish(printer.Print(RunLoaded(flags, LoadAttention(flags.files, flags.problem))));
+  }
+  if (sigmoid_files) {
+    return printer.Finish(printer.Print(RunLoaded(flags, LoadSigmoidMul(flags.files, flags.problem))));
+  }
+  const auto problems = flags.problem.Problems();
+  if (!problems.ok()) return Fail(problems.status());
+  if (!flags.out.empty() && problems->size() > 1) {
+    return Fail(absl::InvalidArgumentError(absl::StrFormat(
+        "--out takes the result of one problem, %d are asked for; --op chooses", problems->size())));
+  }
+  int exit_code = kDone;
+  for (const jit::Problem& problem : *problems) {
+    exit_code = std::max(exit_code, printer.Print(RunProblem(flags, problem)));
+  }
+  return printer.Finish(exit_code);
+}
+
+}  // namespace
+
+Command AddRun(CLI::App* app) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* run = app->add_subcommand("run", "Run with what is tuned, on random or .npy matrices");
+  flags->problem.AddTo(run);
+  run->add_option("--causal-offset", flags->causal_offset,
+                  "query i sees keys up to i + N (keys - queries); implies --causal")
+      ->type_name("N")
+      ->group("Problem");
+  auto file = [&](const char* name, std::string* path, const char* help) {
+    run->add_option(name, *path, help)->type_name("FILE")->group("Data");
+  };
+  file("--q", &flags->files.q, "queries (.npy): length x columns, or heads x length x size");
+  file("--k", &flags->files.k, "keys, in the same way");
+  file("--v", &flags->files.v, "values, in the same way");
+  file("--x", &flags->files.x, "the matrix of sigmoid-mul (.npy)");
+  file("--out", &flags->out, "where the result is written (.npy)");
+  run->add_option("--seed", flags->seed, "of random matrices (1)")
+      ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
+      ->type_name("N")
+      ->group("Data");
+  flags->machine.AddTo(run);
+  flags->plan.AddTo(run);
+  run->add_option("--repeat", flags->repeat, "timed runs after the first (a tenth of a second)")
+      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
+      ->type_name("N")
+      ->group("Output");
+  run->add_flag("--check", flags->check, "hold the result against higher precision")->group("Output");
+  run->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
+  run->footer(
+      "Examples:\n"
+      "  jitattn run --dim 1024 --check\n"
+      "  jitattn run --q q.npy --k k.npy --v v.npy --heads 8 --causal --out out.npy\n");
+  return {run, [flags] { return RunRun(*flags); }};
+}
+
+}  // namespace jitattn::cli

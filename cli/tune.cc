@@ -1,0 +1,195 @@
+// jitattn tune: finds the fastest configuration of each problem on this machine and saves it.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/problem_flags.h"
+#include "cli/text.h"
+#include "cli/tune_session.h"
+#include "cli/tune_study.h"
+#include "runtime/tuner.h"
+#include "search/strategy.h"
+#include "search/study_space.h"
+
+namespace jitattn::cli {
+namespace {
+
+struct TuneFlags {
+  ProblemFlags problem;
+  MachineFlags machine;
+  std::string space = "full";
+  std::string strategy;  // empty: the space's own
+  std::vector<std::string> strategy_options;
+  std::optional<int> evaluations;
+  std::optional<double> seconds;
+  uint64_t seed = 1;
+  bool quiet = false, json = false;
+};
+
+std::vector<std::string_view> StrategyNames() {
+  std::vector<std::string_view> names = {"auto"};
+  for (const search::StrategyInfo& info : search::Strategies()) names.push_back(info.name);
+  return names;
+}
+
+// Below the flags of --help: the options of the strategy that was named, else the strategies.
+std::string StrategyHelp(const std::string& strategy) {
+  std::vector<std::vector<std::string>> rows;
+  const std::string_view name = strategy == "auto" ? search::DefaultStrategy() : strategy;
+  std::string text = "Strategies (--strategy NAME --help lists the options of one):\n";
+  for (const search::StrategyInfo& info : search::Strategies()) {
+    if (info.name != strategy) {
+      const char* mark = info.name == search::DefaultStrategy() ? " (auto)" : "";
+      rows.push_back({"  " + std::string(info.name), std::string(info.summary) + mark});
+      continue;
+    }
+    rows.clear();
+    for (const search::OptionInfo& option : info.options) {
+      rows.push_back({absl::StrFormat("  %s=%s", option.name, option.default_value),
+                      std::string(option.help)});
+    }
+    text = absl::StrFormat("Strategy %s: %s\n%s", name, info.summary,
+                           rows.empty() ? "  It has no options.\n"
+                                        : "Options, each as --strategy-option NAME=VALUE:\n");
+    break;
+  }
+  return text + Table(rows);
+}
+
+absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& flags) {
+  search::StrategyOptions options;
+  for (const std::string& text : flags.strategy_options) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || equals == text.npos) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("--strategy-option %s: NAME=VALUE is needed", text));
+    }
+    options.values.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  // Tried on a space that costs nothing, so that a slip shows before a minute of tuning.
+  const search::Space space = search::StudySpace();
+  const auto made = search::MakeStrategy(flags.strategy, {.space = &space}, options);
+  if (!made.ok()) return made.status();
+  return options;
+}
+
+// Study A's space is of attention in both types; the flags may say nothing else.
+absl::Status CheckStudyFlags(const TuneFlags& flags) {
+  if (!flags.problem.dtype.empty()) {
+    return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
+  }
+  if (flags.problem.op == "sigmoid-mul") {
+    return absl::InvalidArgumentError("--space study-a is a space of attention, not of sigmoid-mul");
+  }
+  return absl::OkStatus();
+}
+
+int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems,
+               const jit::Cpu& cpu, const runtime::TuneOptions& options, TuneOutput output,
+               const Interrupt& interrupt) {
+  std::vector<TuneJob> jobs;
+  for (const jit::Problem& problem : problems) {
+    StudyJob job = {.problem = std::get<jit::AttentionProblem>(problem), .tune = options};
+    job.study.strategy = options.strategy;
+    job.study.strategy_options = options.strategy_options;
+    job.study.evaluations = options.evaluations;
+    job.study.seconds = options.seconds;
+    job.study.seed = options.seed;
+    job.study.stop = options.stop;
+    if (!flags.json && !flags.quiet) {
+      std::printf("%s\n", Bold(jit::Describe(problem), stdout).c_str());
+    }
+    auto found = RunStudyJob(job, cpu, &output);
+    if (!found.ok()) return Fail(found.status());
+    jobs.insert(jobs.end(), found->begin(), found->end());
+  }
+  return TuneAll(jobs, cpu, std::move(output), interrupt);
+}
+
+int RunTune(TuneFlags flags) {
+  const bool study = flags.space == "study-a";
+  if (study) {
+    if (absl::Status status = CheckStudyFlags(flags); !status.ok()) return Fail(status);
+    flags.problem.op = "attention";
+    if (flags.strategy.empty()) flags.strategy = "genetic-study";
+  }
+  if (flags.strategy.empty()) flags.strategy = "auto";
+  const auto problems = flags.problem.Problems();
+  if (!problems.ok()) return Fail(problems.status());
+  const auto cpu = flags.machine.Cpu();
+  if (!cpu.ok()) return Fail(cpu.status());
+  const auto strategy_options = ParseStrategyOptions(flags);
+  if (!strategy_options.ok()) return Fail(strategy_options.status());
+  const Interrupt interrupt;
+  runtime::TuneOptions options;
+  options.strategy = flags.strategy;
+  options.strategy_options = *strategy_options;
+  options.evaluations =
+      flags.evaluations.value_or(study ? runtime::kStudyEvaluations : options.evaluations);
+  options.seconds = flags.seconds.value_or(options.seconds);
+  options.seed = flags.seed;
+  options.threads = flags.machine.Threads();
+  options.isa = cpu->isa;
+  options.buffers = flags.machine.Buffers();
+  options.stop = &interrupt.stop();
+  TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
+  output.document["study"] = Json::array();
+  if (study) return RunStudies(flags, *problems, *cpu, options, std::move(output), interrupt);
+  std::vector<TuneJob> jobs;
+  for (const jit::Problem& problem : *problems) jobs.push_back({problem, options});
+  return TuneAll(jobs, *cpu, std::move(output), interrupt);
+}
+
+}  // namespace
+
+Command AddTune(CLI::App* app) {
+  auto flags = std::make_shared<TuneFlags>();
+  CLI::App* tune = app->add_subcommand("tune", "Find the fastest configurations here and save them");
+  flags->problem.AddTo(tune);
+  constexpr const char* kGroup = "Search";
+  const runtime::TuneOptions defaults;
+  tune->add_option("--space", flags->space,
+                   "full, or study-a: threads x block x type, 32 points, by default searched by "
+                   "genetic-study in 18 evaluations (full)")
+      ->check(CLI::Validator(OneOf("space", {"full", "study-a"}), ""))
+      ->type_name("SPACE")
+      ->group(kGroup);
+  tune->add_option("--strategy", flags->strategy, "how the next candidate is chosen (auto)")
+      ->check(CLI::Validator(OneOf("strategy", StrategyNames()), ""))
+      ->type_name("NAME")
+      ->group(kGroup);
+  tune->add_option("--strategy-option", flags->strategy_options, "an option of the strategy; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(kGroup);
+  tune->add_option("--evaluations", flags->evaluations,
+                   absl::StrCat("candidates to look at, for each problem (", defaults.evaluations, ")"))
+      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
+      ->type_name("N")
+      ->group(kGroup);
+  tune->add_option("--time", flags->seconds,
+                   absl::StrCat("seconds to spend, for each problem (", defaults.seconds, ")"))
+      ->check(CLI::Validator(PositiveNumber(), ""))
+      ->type_name("S")
+      ->group(kGroup);
+  tune->add_option("--seed", flags->seed, "of the strategy and of the operands (1)")
+      ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
+      ->type_name("N")
+      ->group(kGroup);
+  flags->machine.AddTo(tune);
+  tune->add_flag("--quiet", flags->quiet, "no progress, one line a problem")->group("Output");
+  tune->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
+  tune->footer([flags] { return StrategyHelp(flags->strategy); });
+  return {tune, [flags] { return RunTune(*flags); }};
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,28 @@
+// How a tuning ended, for people and for machines.
+
+#ifndef JITATTN_CLI_TUNE_REPORT_H_
+#define JITATTN_CLI_TUNE_REPORT_H_
+
+#include <string>
+
+#include "cli/json.h"
+#include "runtime/peak.h"
+#include "runtime/tuner.h"
+
+namespace jitattn::cli {
+
+struct Tuned {
+  runtime::TuneReport report;
+  double peak = 0;  // of this machine in the same run: flop/s or bytes/s
+  std::string peak_describe;
+};
+
+// Several aligned lines under the problem's own.
+std::string ReportText(const Tuned& tuned);
+// The same in one line, for --quiet.
+std::string ReportLine(const Tuned& tuned);
+Json ReportJson(const Tuned& tuned);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_TUNE_REPORT_H_

@@ -1,0 +1,74 @@
+// Tuning, as it looks from the command line.
+
+#include "cli/tune_session.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/command.h"
+#include "cli/peak_watch.h"
+#include "cli/progress.h"
+#include "cli/text.h"
+#include "cli/tune_report.h"
+
+namespace jitattn::cli {
+namespace {
+
+absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cache::Layers& layers,
+                              bool quiet) {
+  const runtime::TuneOptions& options = job.options;
+  auto probe = ProbeFor(job.problem, cpu, options.threads);
+  if (!probe.ok()) return probe.status();
+  auto measurer = runtime::MakeMeasurer(job.problem, {.threads = options.threads,
+                                                      .isa = options.isa,
+                                                      .buffers = options.buffers,
+                                                      .seed = options.seed});
+  if (!measurer.ok()) return measurer.status();
+  PeakWatch watch(**measurer, **probe);
+  Progress bar(job.problem, quiet);
+  auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
+                              [&](const runtime::TuneProgress& now) { bar.Update(now); });
+  if (!report.ok()) return report.status();
+  return Tuned{*std::move(report), (*probe)->best(), (*probe)->describe()};
+}
+
+void Print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);  // a minute may pass before the next
+}
+
+}  // namespace
+
+int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,
+            const Interrupt& interrupt) {
+  const cache::Layers layers = cache::Layers::Default(cpu);
+  Json& problems = output.document["problems"] = Json::array();
+  int exit_code = kDone;
+  for (const TuneJob& job : jobs) {
+    if (interrupt.stop()) break;
+    const bool as_text = !output.json && !output.quiet;
+    if (as_text) Print(Bold(jit::Describe(job.problem), stdout) + "\n");
+    const absl::StatusOr<Tuned> tuned = TuneOne(job, cpu, layers, output.quiet);
+    if (!tuned.ok()) {
+      exit_code = Fail(tuned.status());
+      continue;
+    }
+    if (output.json) problems.push_back(ReportJson(*tuned));
+    if (as_text) Print(ReportText(*tuned));
+    if (output.quiet && !output.json) Print(ReportLine(*tuned));
+    if (tuned->report.save_failed) {
+      exit_code = Fail(absl::UnavailableError(absl::StrCat("not saved: ", tuned->report.not_saved)));
+    }
+  }
+  output.document["interrupted"] = interrupt.stop().load();
+  if (output.json) PrintJson(output.document);
+  if (interrupt.stop()) {
+    std::fputs("jitattn: stopped by Ctrl-C; what was found until then is kept as said above\n",
+               stderr);
+    return kInterrupted;
+  }
+  return exit_code;
+}
+
+}  // namespace jitattn::cli

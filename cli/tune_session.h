@@ -1,0 +1,33 @@
+// The tuning of one problem after another, with progress and reports.
+
+#ifndef JITATTN_CLI_TUNE_SESSION_H_
+#define JITATTN_CLI_TUNE_SESSION_H_
+
+#include <vector>
+
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/tuner.h"
+
+namespace jitattn::cli {
+
+struct TuneJob {
+  jit::Problem problem;
+  runtime::TuneOptions options;
+};
+
+struct TuneOutput {
+  bool quiet = false;  // no progress, a line a problem
+  bool json = false;   // `document` at the end instead of text
+  Json document;       // what was found out before; each job adds to its "problems"
+};
+
+// Returns the exit code. A failed job does not keep the next from its turn; Ctrl-C does.
+int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,
+            const Interrupt& interrupt);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_TUNE_SESSION_H_

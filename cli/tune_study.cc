@@ -1,0 +1,93 @@
+// The study's space on the command line.
+
+#include "cli/tune_study.h"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/text.h"
+
+namespace jitattn::cli {
+namespace {
+
+using Outcome = runtime::Evaluation::Outcome;
+
+constexpr jit::DType kTypes[] = {jit::DType::kF32, jit::DType::kF64};
+
+std::string SpeedOf(const runtime::StudyTrial& trial) {
+  const bool measured = trial.evaluation.outcome == Outcome::kMeasured;
+  return measured ? RateText(trial.point.problem, trial.evaluation.seconds.median)
+                  : trial.evaluation.error;
+}
+
+std::string TrialsText(const std::vector<runtime::StudyTrial>& trials) {
+  std::vector<std::vector<std::string>> rows = {{">#", "TYPE", ">THREADS", ">BLOCK", ">SPEED", ""}};
+  for (const runtime::StudyTrial& trial : trials) {
+    const jit::DType dtype = trial.point.problem.dtype;
+    const bool best = &trial == BestOf(trials, dtype, runtime::kStudyThreads);
+    rows.push_back({absl::StrCat(rows.size()), std::string(jit::Name(dtype)),
+                    absl::StrCat(trial.point.threads), absl::StrCat(trial.point.block),
+                    SpeedOf(trial), best ? absl::StrFormat("best of %s", jit::Name(dtype)) : ""});
+  }
+  return Table(rows);
+}
+
+Json TrialJson(const runtime::StudyTrial& trial) {
+  const bool measured = trial.evaluation.outcome == Outcome::kMeasured;
+  Json json = {{"describe", jit::Describe(trial.point.problem)},
+               {"dtype", jit::Name(trial.point.problem.dtype)},
+               {"threads", trial.point.threads},
+               {"block", trial.point.block},
+               {"config", ToJson(trial.point.config)}};
+  json["seconds_median"] = measured ? Number(trial.evaluation.seconds.median) : Json(nullptr);
+  json["seconds_min"] = measured ? Number(trial.evaluation.seconds.min) : Json(nullptr);
+  json["error"] = OrNull(trial.evaluation.error);
+  return json;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit::Cpu& cpu,
+                                                 TuneOutput* output) {
+  std::unique_ptr<runtime::Measurer> owners[2];
+  runtime::Measurer* measurers[2];
+  for (const jit::DType dtype : kTypes) {
+    jit::AttentionProblem problem = job.problem;
+    problem.dtype = dtype;
+    auto measurer = runtime::MakeMeasurer(problem, {.threads = runtime::kStudyThreads,
+                                                    .isa = job.tune.isa,
+                                                    .buffers = job.tune.buffers,
+                                                    .seed = job.study.seed});
+    if (!measurer.ok()) return measurer.status();
+    owners[static_cast<int>(dtype)] = *std::move(measurer);
+    measurers[static_cast<int>(dtype)] = owners[static_cast<int>(dtype)].get();
+  }
+  int done = 0;
+  const auto trials = RunStudy(
+      job.problem, cpu, job.study, measurers, [&](const runtime::StudyTrial& trial) {
+        if (output->quiet) return;
+        std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", ++done,
+                     job.study.evaluations, std::string(jit::Name(trial.point.problem.dtype)).c_str(),
+                     trial.point.threads, trial.point.block, SpeedOf(trial).c_str());
+      });
+  if (!trials.ok()) return trials.status();
+  if (output->json) {
+    for (const auto& trial : *trials) output->document["study"].push_back(TrialJson(trial));
+  } else if (!output->quiet) {
+    std::fputs(TrialsText(*trials).c_str(), stdout);
+  }
+  std::vector<TuneJob> jobs;
+  for (const jit::DType dtype : kTypes) {
+    const auto* best = BestOf(*trials, dtype, job.tune.threads);
+    if (best == nullptr) continue;
+    TuneJob confirm = {best->point.problem, job.tune};
+    confirm.options.candidates = {best->point.config};
+    jobs.push_back(std::move(confirm));
+  }
+  return jobs;
+}
+
+}  // namespace jitattn::cli

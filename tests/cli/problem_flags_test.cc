@@ -1,0 +1,116 @@
+// What --dim and its overriding flags stand for, and the rules they may break.
+
+#include "cli/problem_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace jitattn::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Error(const ProblemFlags& flags) {
+  const auto problems = flags.Problems();
+  return problems.ok() ? "" : std::string(problems.status().message());
+}
+
+TEST(ProblemFlagsTest, DimIsOneHeadAndASquareMatrix) {
+  ProblemFlags flags;
+  flags.dims = {1024};
+  const auto problems = flags.Problems();
+  ASSERT_TRUE(problems.ok()) << problems.status();
+  ASSERT_EQ(problems->size(), 2u);
+  EXPECT_EQ((*problems)[0], jit::Problem(jit::AttentionProblem{
+                                .q_len = 1024, .kv_len = 1024, .head_dim = 1024, .value_dim = 1024}));
+  EXPECT_EQ((*problems)[1], jit::Problem(jit::SigmoidMulProblem{.rows = 1024, .cols = 1024}));
+}
+
+TEST(ProblemFlagsTest, HeadsSplitTheColumns) {
+  ProblemFlags flags;
+  flags.op = "attention";
+  flags.dims = {1024};
+  flags.heads = 16;
+  flags.kv_heads = 4;
+  flags.kv_seq = 2048;
+  flags.dtype = "float64";
+  flags.causal = true;
+  const auto problem = flags.OneProblem();
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_EQ(*problem, jit::Problem(jit::AttentionProblem{.dtype = jit::DType::kF64,
+                                                         .mask = jit::Mask::kCausal,
+                                                         .heads = 16,
+                                                         .kv_heads = 4,
+                                                         .q_len = 1024,
+                                                         .kv_len = 2048,
+                                                         .head_dim = 64,
+                                                         .value_dim = 64}));
+}
+
+TEST(ProblemFlagsTest, SeveralDimsEachCountOnce) {
+  ProblemFlags flags;
+  flags.dims = {64, 128, 64};
+  const auto problems = flags.Problems();
+  ASSERT_TRUE(problems.ok()) << problems.status();
+  EXPECT_EQ(problems->size(), 4u);
+}
+
+TEST(ProblemFlagsTest, FlagsAloneSayWhichOperationIsMeant) {
+  ProblemFlags sigmoid_mul;
+  sigmoid_mul.rows = 1024;
+  sigmoid_mul.cols = 11008;
+  const auto problem = sigmoid_mul.OneProblem();
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_EQ(*problem, jit::Problem(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008}));
+
+  ProblemFlags attention;
+  attention.seq = 77;
+  attention.head_dim = 64;
+  attention.value_dim = 32;
+  const auto other = attention.OneProblem();
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(*other, jit::Problem(jit::AttentionProblem{
+                        .q_len = 77, .kv_len = 77, .head_dim = 64, .value_dim = 32}));
+}
+
+TEST(ProblemFlagsTest, ErrorsCarryTheValueAndTheRule) {
+  ProblemFlags flags;
+  EXPECT_THAT(Error(flags), HasSubstr("no problem is given"));
+  flags.dims = {1024};
+  flags.heads = 7;
+  EXPECT_EQ(Error(flags), "--heads 7 does not divide --dim 1024: 2 columns would be left over");
+  flags.heads = 16;
+  flags.kv_heads = 3;
+  EXPECT_THAT(Error(flags), HasSubstr("3"));
+  EXPECT_THAT(Error(flags), HasSubstr("16"));
+  flags.kv_heads.reset();
+  flags.op = "sigmoid-mul";
+  EXPECT_EQ(Error(flags), "--heads says nothing to --op sigmoid-mul");
+  ProblemFlags half;
+  half.rows = 5;
+  EXPECT_EQ(Error(half), "sigmoid-mul needs --dim, or --rows and --cols");
+  ProblemFlags both;
+  both.dims = {64};
+  EXPECT_EQ(both.OneProblem().status().message(),
+            "one problem is meant here, the flags describe 2; --op chooses");
+}
+
+TEST(ProblemFlagsTest, NumbersAreChecked) {
+  const Check check = WholeNumber(1, 100);
+  EXPECT_EQ(check("1"), "");
+  EXPECT_EQ(check("100"), "");
+  EXPECT_EQ(check("0"), "0 is too small; at least 1");
+  EXPECT_EQ(check("-3"), "-3 is too small; at least 1");
+  EXPECT_EQ(check("101"), "101 is too large; at most 100");
+  for (const char* text : {"", "12x", "1e3", "1.5", "99999999999999999999"}) {
+    EXPECT_THAT(check(text), HasSubstr("not a whole number")) << text;
+  }
+  const Check positive = PositiveNumber();
+  EXPECT_EQ(positive("0.5"), "");
+  for (const char* text : {"0", "-1", "nan", "inf", "", "2s"}) {
+    EXPECT_THAT(positive(text), HasSubstr("not a number above 0")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace jitattn::cli
