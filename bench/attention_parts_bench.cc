@@ -1,0 +1,104 @@
+// What the attention kernel does between its products: packing a tile of queries, and the softmax
+// step over stored scores. Cycles a vector of the tile, data in L1 and L2.
+
+#include <cmath>
+
+#include "bench/emitted_loop.h"
+#include "jit/attention_layout.h"
+#include "jit/emit_pack.h"
+#include "jit/emit_softmax.h"
+
+namespace jitattn::bench {
+namespace {
+
+using jit::AttentionFrame;
+
+// The run-time values that the parts find on the stack: one whole tile, `keys` keys.
+void FillFrame(jit::Assembler& a, const jit::AttentionContext& ctx, const Xbyak::Reg64& queries,
+               int keys, const Xbyak::Reg64& temp) {
+  auto set = [&](int64_t AttentionFrame::*field, int64_t value) {
+    a.mov(temp, value);
+    a.mov(ctx.at(field), temp);
+  };
+  set(&AttentionFrame::rows, ctx.layout.tile_rows);
+  set(&AttentionFrame::vecs, ctx.config.q_vecs);
+  set(&AttentionFrame::keys, keys);
+  set(&AttentionFrame::first_key, 0);
+  set(&AttentionFrame::scale, 0);
+  a.mov(ctx.at(&AttentionFrame::q), queries);
+}
+
+void PackQueries(benchmark::State& state, jit::Isa isa) {
+  if (!HasIsa(state, isa)) return;
+  const int dim = static_cast<int>(state.range(0));
+  const jit::AttentionSpec spec{.head_dim = dim, .value_dim = dim};
+  const jit::AttentionConfig config{.isa = isa};
+  const jit::AttentionLayout layout(spec, config);
+  EmittedLoop loop(isa, spec.dtype, sizeof(AttentionFrame),
+                   [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
+                     const jit::AttentionContext ctx{a, spec, config, layout, a.rsp};
+                     {
+                       const jit::Gprs queries = a.pool().LeaseGprs("queries"),
+                                       temp = a.pool().LeaseGprs("temp");
+                       a.mov(queries, ctx.arg(offsetof(jit::AttentionArgs, q)));
+                       FillFrame(a, ctx, queries, 0, temp);
+                     }
+                     repeat([&] { jit::EmitPackQueries(ctx, data); });
+                   });
+  const Data scratch(layout.bytes), queries(layout.tile_rows * dim * 4);
+  LoopArgs args{.data = scratch.get()};
+  args.attention.q = queries.get();
+  args.attention.q_stride = dim * 4;
+  loop.Run(state, args, static_cast<double>(dim) * config.q_vecs, "cycles/vector");
+}
+
+void Softmax(benchmark::State& state, jit::Isa isa) {
+  if (!HasIsa(state, isa)) return;
+  const int keys = static_cast<int>(state.range(0));
+  const jit::AttentionSpec spec;
+  const jit::AttentionConfig config{.isa = isa, .kv_block = keys};
+  const jit::AttentionLayout layout(spec, config);
+  EmittedLoop loop(isa, spec.dtype, sizeof(AttentionFrame),
+                   [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
+                     const jit::AttentionContext ctx{a, spec, config, layout, a.rsp};
+                     jit::EmitSoftmax softmax(ctx);
+                     const jit::Gprs scores = a.pool().LeaseGprs("scores");
+                     {
+                       const jit::Gprs temp = a.pool().LeaseGprs("temp");
+                       FillFrame(a, ctx, temp, keys, temp);
+                     }
+                     Xbyak::Label rescale;
+                     repeat([&] {
+                       // Fresh scores: exponentials of exponentials would leave the range. The copy
+                       // stands for the stores of Q·Kᵀ and is part of the figure.
+                       const jit::Vecs x = a.pool().LeaseVecs("score");
+                       const jit::Gprs count = a.pool().LeaseGprs("count");
+                       a.lea(scores, a.ptr[data + layout.scores]);
+                       a.Broadcast(x, a.ptr[data]);
+                       a.Repeat(count, static_cast<int64_t>(keys) * config.q_vecs, [&] {
+                         a.StoreVec(a.ptr[scores[0]], x);
+                         a.add(scores, layout.vec_bytes);
+                       });
+                       // The step moves the state's address; it is the caller's to bring it back.
+                       a.mov(count, data);
+                       softmax.EmitStored(data, scores, rescale);
+                       a.mov(data, a.ptr[a.args() + static_cast<int>(offsetof(LoopArgs, data))]);
+                     });
+                     a.L(rescale);  // never due: every maximum equals its threshold
+                     a.ret();
+                   });
+  const Data scratch(layout.bytes);
+  std::fill_n(static_cast<float*>(scratch.get()), layout.bytes / 4, -1.0f);
+  loop.Run(state, {.data = scratch.get()}, static_cast<double>(keys) * config.q_vecs,
+           "cycles/vector");
+}
+
+BENCHMARK_CAPTURE(PackQueries, avx512, jit::Isa::kAvx512)->ArgName("head_dim")->Arg(64)->Arg(128);
+BENCHMARK_CAPTURE(PackQueries, avx2, jit::Isa::kAvx2)->ArgName("head_dim")->Arg(64)->Arg(128);
+BENCHMARK_CAPTURE(Softmax, avx512, jit::Isa::kAvx512)->ArgName("keys")->Arg(64)->Arg(256);
+BENCHMARK_CAPTURE(Softmax, avx2, jit::Isa::kAvx2)->ArgName("keys")->Arg(64)->Arg(256);
+
+}  // namespace
+}  // namespace jitattn::bench
+
+BENCHMARK_MAIN();

@@ -1,0 +1,111 @@
+// One emitter in a loop of its own, for Google Benchmark: a loss in a kernel is looked for here.
+
+#ifndef JITATTN_BENCH_EMITTED_LOOP_H_
+#define JITATTN_BENCH_EMITTED_LOOP_H_
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "jit/assembler.h"
+#include "jit/cpu.h"
+#include "jit/executable_memory.h"
+#include "runtime/peak.h"
+
+namespace jitattn::bench {
+
+// What every emitted loop is called with. The kernel's own arguments come first, for emitters that
+// read them.
+struct LoopArgs {
+  jit::AttentionArgs attention = {};
+  void* data = nullptr;  // 64-byte aligned
+  int64_t repeats = 1;
+};
+
+// Zeroed, 64-byte aligned.
+class Data {
+ public:
+  explicit Data(size_t bytes) : memory_(std::aligned_alloc(64, (bytes + 63) / 64 * 64)) {
+    std::fill_n(static_cast<char*>(memory_.get()), bytes, 0);
+  }
+  void* get() const { return memory_.get(); }
+
+ private:
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  std::unique_ptr<void, Free> memory_;
+};
+
+class EmittedLoop {
+ public:
+  // setup(a, data) is emitted once, body(a, data) in the loop, subroutines(a) behind the end.
+  // `data` is a register that holds LoopArgs::data; both must leave it as it is.
+  template <typename Emit>
+  EmittedLoop(jit::Isa isa, jit::DType dtype, int frame_bytes, Emit emit) {
+    try {
+      jit::Assembler a(isa, jit::HostCpu());
+      a.Prolog(dtype, frame_bytes);
+      const jit::Gprs data = a.pool().LeaseGprs("data"), left = a.pool().LeaseGprs("repeats left");
+      a.mov(data, a.ptr[a.args() + static_cast<int>(offsetof(LoopArgs, data))]);
+      a.mov(left, a.ptr[a.args() + static_cast<int>(offsetof(LoopArgs, repeats))]);
+      emit(a, data[0], [&](auto body) {
+        Xbyak::Label top;
+        a.align(64);
+        a.L(top);
+        body();
+        a.dec(left);
+        a.jnz(top, a.T_NEAR);
+        a.Epilog();
+      });
+      auto memory = jit::ExecutableMemory::Create(a.Finish());
+      if (memory.ok()) memory_.emplace(*std::move(memory));
+      if (!memory.ok()) error_ = std::string(memory.status().message());
+    } catch (const std::exception& e) {  // an Xbyak::Error, where registers run out
+      error_ = std::string("cannot be emitted: ") + e.what();
+    }
+  }
+
+  // Runs it under `state`, kRepeats times an iteration, and reports cycles for one of `units` units
+  // of work (vectors, FMAs) that a repeat does.
+  void Run(benchmark::State& state, LoopArgs args, double units, const char* counter) {
+    if (!memory_) return state.SkipWithError(error_.c_str());
+    args.repeats = kRepeats;
+    const auto entry = reinterpret_cast<void (*)(const LoopArgs*)>(
+        reinterpret_cast<uintptr_t>(memory_->code().data()));
+    // The clock belongs to the moment: cores slow down under wide vectors and neighbours.
+    double seconds = 1e300, clock_hz = runtime::MeasureClockHz();
+    for (auto _ : state) {
+      const auto start = std::chrono::steady_clock::now();
+      entry(&args);
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      seconds = std::min(seconds, elapsed.count());
+    }
+    clock_hz = std::max(clock_hz, runtime::MeasureClockHz());
+    state.counters[counter] = seconds * clock_hz / kRepeats / units;  // of the fastest iteration
+  }
+
+ private:
+  static constexpr int64_t kRepeats = 1000;
+  std::optional<jit::ExecutableMemory> memory_;
+  std::string error_;
+};
+
+// Those that this CPU has.
+inline bool HasIsa(benchmark::State& state, jit::Isa isa) {
+  if (isa <= jit::HostCpu().isa) return true;
+  state.SkipWithError("this CPU has no such instructions");
+  return false;
+}
+
+}  // namespace jitattn::bench
+
+#endif  // JITATTN_BENCH_EMITTED_LOOP_H_

@@ -1,0 +1,183 @@
+// oneDNN 3: attention as a graph that its compiler may fuse (matmul, scale, mask, softmax, matmul),
+// sigmoid-mul as its swish primitive.
+
+#include <omp.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <oneapi/dnnl/dnnl_graph.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "bench/peers/peer.h"
+
+namespace jitattn::bench {
+namespace {
+
+namespace graph = dnnl::graph;
+using Tensor = graph::logical_tensor;
+
+const dnnl::engine& Engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+class OneDnnAttention {
+ public:
+  // Throws dnnl::error where the graph is refused.
+  explicit OneDnnAttention(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
+    omp_set_num_threads(threads_);  // what is compiled depends on it
+    const auto& p = std::get<jit::AttentionProblem>(task.problem);
+    const Tensor q = Make({p.batch, p.heads, p.q_len, p.head_dim});
+    const Tensor k = Make({p.batch, p.heads, p.kv_len, p.head_dim});
+    const Tensor v = Make({p.batch, p.heads, p.kv_len, p.value_dim});
+    const Tensor out = Make({p.batch, p.heads, p.q_len, p.value_dim});
+    const std::vector<int64_t> square = {p.batch, p.heads, p.q_len, p.kv_len};
+    const Tensor raw = Make(square), scaled = Make(square), masked = Make(square);
+    const Tensor probabilities = Make(square), divisor = Make({1});
+    const bool causal = p.mask == jit::Mask::kCausal;
+    const Tensor mask = Make({1, 1, p.q_len, p.kv_len});
+
+    graph::graph g(dnnl::engine::kind::cpu);
+    graph::op qk(0, graph::op::kind::MatMul, {q, k}, {raw}, "qk");
+    qk.set_attr<bool>(graph::op::attr::transpose_b, true);
+    graph::op scale(1, graph::op::kind::Divide, {raw, divisor}, {scaled}, "scale");
+    graph::op add(2, graph::op::kind::Add, {scaled, mask}, {masked}, "mask");
+    graph::op softmax(3, graph::op::kind::SoftMax, {causal ? masked : scaled}, {probabilities},
+                      "softmax");
+    softmax.set_attr<int64_t>(graph::op::attr::axis, -1);
+    graph::op pv(4, graph::op::kind::MatMul, {probabilities, v}, {out}, "pv");
+    g.add_op(qk);
+    g.add_op(scale);
+    if (causal) g.add_op(add);
+    g.add_op(softmax);
+    g.add_op(pv);
+    g.finalize();
+
+    divisor_ = static_cast<float>(1 / task.attention.scale);
+    if (causal) FillMask(p);
+    Bind(q, const_cast<void*>(task.attention.q));
+    Bind(k, const_cast<void*>(task.attention.k));
+    Bind(v, const_cast<void*>(task.attention.v));
+    Bind(out, task.attention.out);
+    Bind(divisor, &divisor_);
+    Bind(mask, mask_.data());
+    for (const graph::partition& partition : g.get_partitions()) Compile(partition);
+  }
+
+  void Run() {
+    omp_set_num_threads(threads_);
+    for (auto& [partition, inputs, outputs] : steps_) partition.execute(stream_, inputs, outputs);
+    stream_.wait();
+  }
+
+ private:
+  struct Step {
+    graph::compiled_partition partition;
+    std::vector<graph::tensor> inputs, outputs;
+  };
+
+  Tensor Make(const std::vector<int64_t>& shape) {
+    return Tensor(next_id_++, Tensor::data_type::f32, shape, Tensor::layout_type::strided);
+  }
+
+  void Bind(const Tensor& tensor, void* data) { bound_.emplace_back(tensor.get_id(), data); }
+
+  void FillMask(const jit::AttentionProblem& p) {
+    mask_.resize(p.q_len * p.kv_len);
+    for (int64_t i = 0; i < p.q_len; ++i) {
+      for (int64_t j = 0; j < p.kv_len; ++j) {
+        mask_[i * p.kv_len + j] =
+            j <= i + p.kv_len - p.q_len ? 0 : -std::numeric_limits<float>::infinity();
+      }
+    }
+  }
+
+  // Where the compiler leaves several partitions, what passes between them is memory of ours.
+  graph::tensor Place(const Tensor& tensor) {
+    for (const auto& [id, data] : bound_) {
+      if (id == tensor.get_id()) return graph::tensor(tensor, Engine(), data);
+    }
+    between_.push_back(std::make_unique<std::vector<float>>(tensor.get_mem_size() / sizeof(float)));
+    Bind(tensor, between_.back()->data());
+    return graph::tensor(tensor, Engine(), between_.back()->data());
+  }
+
+  void Compile(const graph::partition& partition) {
+    const std::vector<Tensor> inputs = partition.get_input_ports(),
+                              outputs = partition.get_output_ports();
+    Step step{partition.compile(inputs, outputs, Engine()), {}, {}};
+    for (const Tensor& t : inputs) step.inputs.push_back(Place(t));
+    for (const Tensor& t : outputs) {
+      step.outputs.push_back(Place(step.partition.query_logical_tensor(t.get_id())));
+    }
+    steps_.push_back(std::move(step));
+  }
+
+  dnnl::stream stream_;
+  const int threads_;
+  size_t next_id_ = 0;
+  float divisor_ = 1;
+  std::vector<float> mask_;
+  std::vector<std::pair<size_t, void*>> bound_;
+  std::vector<std::unique_ptr<std::vector<float>>> between_;
+  std::vector<Step> steps_;
+};
+
+class OneDnnSwish {
+ public:
+  explicit OneDnnSwish(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
+    omp_set_num_threads(threads_);
+    const auto& p = std::get<jit::SigmoidMulProblem>(task.problem);
+    const dnnl::memory::desc shape({p.rows * p.cols}, dnnl::memory::data_type::f32,
+                                   dnnl::memory::format_tag::a);
+    const dnnl::eltwise_forward::primitive_desc desc(Engine(), dnnl::prop_kind::forward_inference,
+                                                     dnnl::algorithm::eltwise_swish, shape, shape,
+                                                     1.0f);
+    primitive_ = dnnl::eltwise_forward(desc);
+    x_ = dnnl::memory(shape, Engine(), const_cast<void*>(task.sigmoid_mul.x));
+    out_ = dnnl::memory(shape, Engine(), task.sigmoid_mul.out);
+  }
+
+  void Run() {
+    omp_set_num_threads(threads_);
+    primitive_.execute(stream_, {{DNNL_ARG_SRC, x_}, {DNNL_ARG_DST, out_}});
+    stream_.wait();
+  }
+
+ private:
+  dnnl::stream stream_;
+  const int threads_;
+  dnnl::eltwise_forward primitive_;
+  dnnl::memory x_, out_;
+};
+
+absl::StatusOr<PeerRun> MakeRun(const PeerTask& task) {
+  const bool f32 =
+      std::visit([](const auto& p) { return p.dtype == jit::DType::kF32; }, task.problem);
+  if (!f32) return absl::UnimplementedError("written here for f32 only");
+  try {
+    if (jit::OpOf(task.problem) == jit::Op::kSigmoidMul) {
+      return [swish = std::make_shared<OneDnnSwish>(task)] { swish->Run(); };
+    }
+    const auto& p = std::get<jit::AttentionProblem>(task.problem);
+    if (p.heads != p.kv_heads) return absl::UnimplementedError("has no grouped heads in this form");
+    return [attention = std::make_shared<OneDnnAttention>(task)] { attention->Run(); };
+  } catch (const dnnl::error& error) {
+    return absl::UnimplementedError(error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<Peer> OneDnnPeers() {
+  const dnnl_version_t& version = *dnnl_version();
+  return {
+      {absl::StrCat("oneDNN ", version.major, ".", version.minor, ".", version.patch), MakeRun}};
+}
+
+}  // namespace jitattn::bench

@@ -1,0 +1,46 @@
+// x · sigmoid(x) by EmitSigmoid in L1: cycles a vector, by its ways of doing it.
+
+#include "bench/emitted_loop.h"
+#include "jit/emit_sigmoid.h"
+
+namespace jitattn::bench {
+namespace {
+
+void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
+  const int in_flight = static_cast<int>(state.range(0));
+  const bool table = state.range(1) != 0, reciprocal = state.range(2) != 0;
+  if (!HasIsa(state, isa)) return;
+  if (table && !jit::EmitSigmoid::HasTable(isa, dtype)) return state.SkipWithError("no table");
+  if (reciprocal && isa != jit::Isa::kAvx512) return state.SkipWithError("no reciprocal");
+  EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
+    const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
+    // What is left of the registers holds constants, as in the kernel.
+    jit::EmitSigmoid sigmoid(
+        a, {.table = table,
+            .reciprocal = reciprocal,
+            .in_flight = in_flight,
+            .constant_registers = a.pool().free_vecs() - jit::EmitSigmoid::VecsNeeded(in_flight)});
+    sigmoid.LoadConstants();
+    repeat([&] {
+      for (int i = 0; i < in_flight; ++i) a.LoadVec(x[i], a.ptr[data + i * a.vec_bytes()]);
+      sigmoid.Emit(x.regs());
+      for (int i = 0; i < in_flight; ++i) {
+        a.StoreVec(a.ptr[data + (in_flight + i) * a.vec_bytes()], x[i]);
+      }
+    });
+  });
+  const Data data(2 * in_flight * jit::VecBytes(isa));
+  loop.Run(state, {.data = data.get()}, in_flight, "cycles/vector");
+}
+
+void Shapes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"in_flight", "table", "reciprocal"})->ArgsProduct({{1, 2, 4, 6}, {0, 1}, {0, 1}});
+}
+BENCHMARK_CAPTURE(SigmoidMul, f32_avx512, jit::Isa::kAvx512, jit::DType::kF32)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f32_avx2, jit::Isa::kAvx2, jit::DType::kF32)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f64_avx512, jit::Isa::kAvx512, jit::DType::kF64)->Apply(Shapes);
+
+}  // namespace
+}  // namespace jitattn::bench
+
+BENCHMARK_MAIN();
