@@ -12,9 +12,7 @@ void Exp2(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
   const int constants = static_cast<int>(state.range(1));
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
-    jit::EmitExp exp(
-        a,
-        {.base = jit::ExpOptions::kTwo, .in_flight = in_flight, .constant_registers = constants});
+    jit::EmitExp exp(a, in_flight, constants);
     exp.LoadConstants();
     repeat([&] {
       for (int i = 0; i < in_flight; ++i) a.LoadVec(x[i], a.ptr[data + i * a.vec_bytes()]);

@@ -38,8 +38,8 @@ double Minimum(const std::vector<double>& v) { return *std::min_element(v.begin(
 
 void BM_Kernel(benchmark::State& state) {
   Operands o;
-  const AttentionProblem problem{.q_len = kLength, .kv_len = kLength, .head_dim = kDim,
-                                 .value_dim = kDim};
+  const AttentionProblem problem{
+      .q_len = kLength, .kv_len = kLength, .head_dim = kDim, .value_dim = kDim};
   const auto compiled = jitattn::runtime::GetKernel(
       jitattn::jit::SpecOf(problem),
       jitattn::runtime::DefaultConfig(problem, jitattn::jit::HostCpu(), 1),
@@ -70,8 +70,8 @@ BENCHMARK(BM_Kernel)->ComputeStatistics("min", Minimum);
 
 void BM_Plan(benchmark::State& state) {
   Operands o;
-  const auto plan = jitattn::AttentionPlan<float>::Make({.q_len = kLength, .head_dim = kDim},
-                                                        OneThread());
+  const auto plan =
+      jitattn::AttentionPlan<float>::Make({.q_len = kLength, .head_dim = kDim}, OneThread());
   if (!plan.ok()) return state.SkipWithError(plan.error().message().c_str());
   for (auto _ : state) jitattn_attention_run(plan->get(), &o.args);
 }

@@ -74,18 +74,19 @@ int ParseFailure(const CLI::App& root, const CLI::ParseError& error) {
 }  // namespace
 
 int Fail(const absl::Status& status) {
-  return PrintError(std::string(status.message()), absl::IsInvalidArgument(status) ? kUsage : kFailed);
+  return PrintError(std::string(status.message()),
+                    absl::IsInvalidArgument(status) ? kUsage : kFailed);
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Attention and sigmoid-mul (SiLU) kernels, emitted and tuned for this CPU.", "jitattn");
+  CLI::App app("Attention and sigmoid-mul (SiLU) kernels, emitted and tuned for this CPU.",
+               "jitattn");
   app.set_version_flag("--version", std::string("jitattn ") + jitattn_version());
   app.set_help_flag("-h,--help", "Print this and exit");
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  const Command commands[] = {AddTune(&app), AddRun(&app), AddCache(&app), AddCpu(&app),
-                              AddShow(&app), AddBench(&app),
-                              AddRoofline(&app)};
+  const Command commands[] = {AddTune(&app), AddRun(&app),   AddCache(&app),    AddCpu(&app),
+                              AddShow(&app), AddBench(&app), AddRoofline(&app), AddReplay(&app)};
   // Set after the commands were added, which would inherit it.
   app.footer("jitattn COMMAND --help tells the flags of each.");
   try {
@@ -100,7 +101,8 @@ int Main(int argc, char** argv) {
   const int exit_code = asked->run();
   // A full disk behind a redirection shows here at the latest.
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-    return PrintError(absl::StrFormat("cannot write the output: %s", std::strerror(errno)), kFailed);
+    return PrintError(absl::StrFormat("cannot write the output: %s", std::strerror(errno)),
+                      kFailed);
   }
   return exit_code;
 }

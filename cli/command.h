@@ -32,6 +32,7 @@ Command AddCpu(CLI::App* app);
 Command AddShow(CLI::App* app);
 Command AddBench(CLI::App* app);
 Command AddRoofline(CLI::App* app);
+Command AddReplay(CLI::App* app);
 
 // Prints one line, "jitattn: …", on the error stream and returns the exit code: kUsage for
 // InvalidArgument, where the request itself is wrong, else kFailed.

@@ -1,5 +1,7 @@
 // jitattn cpu: what was detected, and on request what the machine can do at most.
 
+#include "jit/cpu.h"
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -14,7 +16,6 @@
 #include "cli/json.h"
 #include "cli/text.h"
 #include "cli/topology.h"
-#include "jit/cpu.h"
 #include "runtime/parallel.h"
 #include "runtime/peak.h"
 
@@ -72,7 +73,8 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
   }
   std::vector<Peak> peaks;
   for (const Probe& probe : probes) {
-    peaks.push_back({probe.where + probe.probe->describe(), probe.unit, probe.probe->best() * 1e-9});
+    peaks.push_back(
+        {probe.where + probe.probe->describe(), probe.unit, probe.probe->best() * 1e-9});
   }
   peaks.push_back({"clock, from dependent additions", "GHz", runtime::MeasureClockHz() * 1e-9});
   return peaks;
@@ -108,12 +110,13 @@ void PrintText(const jit::Cpu& cpu, const cache::Fingerprint& print,
       {"model", absl::StrFormat("%s family %d model %d stepping %d, microcode %s", print.vendor,
                                 cpu.family, cpu.model, cpu.stepping,
                                 print.microcode.empty() ? "unknown" : print.microcode)},
-      {"cores", absl::StrFormat("%d physical, %d logical, this process may use%s",
-                                cpu.physical_cores, cpu.logical_cpus,
-                                cpu.hybrid ? "; of several kinds" : "")},
+      {"cores",
+       absl::StrFormat("%d physical, %d logical, this process may use%s", cpu.physical_cores,
+                       cpu.logical_cpus, cpu.hybrid ? "; of several kinds" : "")},
       {"FMA units", absl::StrFormat("%d a core, assumed: CPUID does not tell", cpu.fma_units)},
-      {"caches used", absl::StrFormat("L1d %s, L2 %s, L3 %s, lines of %d bytes", Bytes(cpu.l1d_bytes),
-                                      Bytes(cpu.l2_bytes), Bytes(cpu.l3_bytes), cpu.line_bytes)}};
+      {"caches used",
+       absl::StrFormat("L1d %s, L2 %s, L3 %s, lines of %d bytes", Bytes(cpu.l1d_bytes),
+                       Bytes(cpu.l2_bytes), Bytes(cpu.l3_bytes), cpu.line_bytes)}};
   if (topology.ok()) {
     fields.emplace_back(
         "machine", absl::StrFormat("packages %d, NUMA nodes %d, cores %d, threads %d, memory %s",
@@ -132,7 +135,8 @@ void PrintText(const jit::Cpu& cpu, const cache::Fingerprint& print,
   if (peaks.empty()) return;
   std::vector<std::vector<std::string>> rows = {{">PEAK", "", "OF"}};
   for (const Peak& peak : peaks) {
-    rows.push_back({absl::StrFormat("%.*f", peak.value < 10 ? 2 : 1, peak.value), peak.unit, peak.what});
+    rows.push_back(
+        {absl::StrFormat("%.*f", peak.value < 10 ? 2 : 1, peak.value), peak.unit, peak.what});
   }
   std::fputs(Table(rows).c_str(), stdout);
 }
@@ -181,7 +185,8 @@ void PrintAsJson(const jit::Cpu& cpu, const cache::Fingerprint& print,
   json["machine"] = topology.ok() ? MachineJson(*topology) : Json(nullptr);
   json["peaks"] = Json::array();
   for (const Peak& peak : peaks) {
-    json["peaks"].push_back({{"what", peak.what}, {"value", Number(peak.value)}, {"unit", peak.unit}});
+    json["peaks"].push_back(
+        {{"what", peak.what}, {"value", Number(peak.value)}, {"unit", peak.unit}});
   }
   PrintJson(json);
 }

@@ -1,6 +1,8 @@
-// Decoding with Zydis, which the build links where there is a JIT whose code could be decoded.
+// Decoding with Zydis.
 
 #include "cli/listing.h"
+
+#include <Zydis/Zydis.h>
 
 #include <algorithm>
 #include <bit>
@@ -12,13 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#if JITATTN_JIT
-#include <Zydis/Zydis.h>
-#endif
-
 namespace jitattn::cli {
-
-#if JITATTN_JIT
 
 namespace {
 
@@ -35,8 +31,8 @@ class Decoder {
 
   bool Decode(std::span<const uint8_t> code, uint32_t offset) {
     const auto rest = code.subspan(offset);
-    return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_, rest.data(), rest.size(), &instruction,
-                                               operands));
+    return ZYAN_SUCCESS(
+        ZydisDecoderDecodeFull(&decoder_, rest.data(), rest.size(), &instruction, operands));
   }
 
   std::string Text(uint32_t offset) {
@@ -118,8 +114,8 @@ absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel) {
   std::set<uint32_t> jump_targets;
   for (uint32_t offset = 0; offset < listing.constants_begin;) {
     if (!decoder.Decode(code, offset)) {
-      return absl::InternalError(absl::StrFormat("%s: the bytes at 0x%x are no instruction",
-                                                 kernel.name(), offset));
+      return absl::InternalError(
+          absl::StrFormat("%s: the bytes at 0x%x are no instruction", kernel.name(), offset));
     }
     Instruction line = {.offset = offset,
                         .text = decoder.Text(offset),
@@ -142,12 +138,6 @@ absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel) {
   return listing;
 }
 
-#else
-
-absl::StatusOr<Listing> Disassemble(const jit::Kernel&) { return Listing(); }
-
-#endif
-
 std::string ConstantText(std::span<const uint8_t> line) {
   uint32_t words[16] = {};
   const size_t bytes = std::min(line.size(), sizeof words);
@@ -164,7 +154,8 @@ std::string ConstantText(std::span<const uint8_t> line) {
                            std::bit_cast<double>(doubles[0]));
   }
   std::string text;
-  for (size_t i = 0; i < count; ++i) absl::StrAppendFormat(&text, i == 0 ? "%08x" : " %08x", words[i]);
+  for (size_t i = 0; i < count; ++i)
+    absl::StrAppendFormat(&text, i == 0 ? "%08x" : " %08x", words[i]);
   return text;
 }
 

@@ -234,15 +234,14 @@ absl::Status WriteNpy(const std::string& path, jit::DType dtype, const std::vect
   int64_t bytes = jit::SizeOf(dtype);
   for (const int64_t size : shape) bytes *= size;
   // A tuple of one needs its comma; blanks and a newline bring the elements to a multiple of 64.
-  std::string header = absl::StrFormat("{'descr': '<f%d', 'fortran_order': False, 'shape': (%s%s), }",
-                                       jit::SizeOf(dtype), absl::StrJoin(shape, ", "),
-                                       shape.size() == 1 ? "," : "");
+  std::string header =
+      absl::StrFormat("{'descr': '<f%d', 'fortran_order': False, 'shape': (%s%s), }",
+                      jit::SizeOf(dtype), absl::StrJoin(shape, ", "), shape.size() == 1 ? "," : "");
   header.append(63 - (kPrefixV1 + header.size()) % 64, ' ');
   header.push_back('\n');
-  const std::string prefix =
-      absl::StrCat(std::string(kMagic), std::string("\x01\x00", 2),
-                   std::string({static_cast<char>(header.size() & 0xff),
-                                static_cast<char>(header.size() >> 8)}));
+  const std::string prefix = absl::StrCat(std::string(kMagic), std::string("\x01\x00", 2),
+                                          std::string({static_cast<char>(header.size() & 0xff),
+                                                       static_cast<char>(header.size() >> 8)}));
 
   struct stat info;
   const bool exists = stat(path.c_str(), &info) == 0;

@@ -55,9 +55,9 @@ absl::StatusOr<NpyArray> ReadOperand(const std::string& path, ProblemFlags* flag
   if (!array.ok()) return array.status();
   if (flags->dtype.empty()) flags->dtype = jit::Name(array->dtype);
   if (array->dtype != flags->dtype_or_default()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: its elements are %s, %s is needed", path, jit::Name(array->dtype),
-                        jit::Name(flags->dtype_or_default())));
+    return absl::InvalidArgumentError(absl::StrFormat("%s: its elements are %s, %s is needed", path,
+                                                      jit::Name(array->dtype),
+                                                      jit::Name(flags->dtype_or_default())));
   }
   const int rank = static_cast<int>(array->shape.size());
   if (rank < min_rank || rank > max_rank) {
@@ -92,8 +92,8 @@ absl::Status Fill(const std::string& path, const Sizes& sizes, std::optional<int
   if (*dim) return absl::OkStatus();
   const int64_t count = heads->value_or(1);
   if (sizes.columns % count != 0) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: %d heads do not divide its %d columns",
-                                                      path, count, sizes.columns));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: %d heads do not divide its %d columns", path, count, sizes.columns));
   }
   *dim = sizes.dim > 0 ? sizes.dim : sizes.columns / count;
   return absl::OkStatus();
@@ -217,13 +217,12 @@ absl::StatusOr<AttentionOperands> LoadAttention(const InputFiles& files, Problem
   const auto p = std::get<jit::AttentionProblem>(*problem);
   auto expect = [&](const std::string& path, const NpyArray& array, int64_t heads, int64_t length,
                     int64_t dim) {
-    return ExpectShape(path, array, ShapeOf(static_cast<int>(array.shape.size()), p.batch, heads,
-                                            length, dim));
+    return ExpectShape(path, array,
+                       ShapeOf(static_cast<int>(array.shape.size()), p.batch, heads, length, dim));
   };
-  for (const absl::Status& status :
-       {expect(files.q, *q, p.heads, p.q_len, p.head_dim),
-        expect(files.k, *k, p.kv_heads, p.kv_len, p.head_dim),
-        expect(files.v, *v, p.kv_heads, p.kv_len, p.value_dim)}) {
+  for (const absl::Status& status : {expect(files.q, *q, p.heads, p.q_len, p.head_dim),
+                                     expect(files.k, *k, p.kv_heads, p.kv_len, p.head_dim),
+                                     expect(files.v, *v, p.kv_heads, p.kv_len, p.value_dim)}) {
     if (!status.ok()) return status;
   }
   const int rank = static_cast<int>(q->shape.size());

@@ -8,8 +8,8 @@ namespace jitattn::cli {
 namespace {
 
 // The search needs only an occasional look (the clock may sink as the machine warms up); the race
-// that decides is cut in a few stretches with a look after each. A look takes several samples: where
-// other programs run, most of those that need all cores at once are spoilt.
+// that decides is cut in a few stretches with a look after each. A look takes several samples:
+// where other programs run, most of those that need all cores at once are spoilt.
 constexpr int kEvaluationsPerLook = 5;
 constexpr int kStretches = 4;
 constexpr int kSamplesPerLook = 4;
@@ -21,12 +21,15 @@ void Look(runtime::PeakProbe& probe) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
-                                                             const jit::Cpu& cpu, int threads) {
+                                                             const jit::Cpu& cpu, int threads,
+                                                             cache::Buffers buffers) {
   if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
     return runtime::MakeFmaProbe(attention->dtype, cpu.isa, threads, cpu);
   }
-  // Bytes() counts what is read and what is written; the probe copies that much in all.
-  const auto bytes = static_cast<int64_t>(jit::Bytes(problem) / 2);
+  // Of the bytes half are read and half written: the probe copies the read half. Cold operands come
+  // from memory, whatever their size.
+  auto bytes = static_cast<int64_t>(jit::Bytes(problem) / 2);
+  if (buffers == cache::Buffers::kCold) bytes = std::max(bytes, 2 * cpu.l3_bytes);
   return runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, bytes, cpu.isa, threads, cpu);
 }
 

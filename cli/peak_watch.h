@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cache/record.h"
 #include "jit/cpu.h"
 #include "jit/problem.h"
 #include "runtime/measure.h"
@@ -17,7 +18,8 @@ namespace jitattn::cli {
 
 // What bounds the problem: FMA of its type for attention, copy bandwidth for sigmoid-mul.
 absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
-                                                             const jit::Cpu& cpu, int threads);
+                                                             const jit::Cpu& cpu, int threads,
+                                                             cache::Buffers buffers);
 
 class PeakWatch final : public runtime::Measurer {
  public:

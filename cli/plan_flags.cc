@@ -17,7 +17,8 @@ namespace {
 // The pairs of `text`, and those of `base` whose fields it does not name.
 std::string Completed(const std::string& text, const jit::Config& base) {
   std::string completed = text;
-  for (const std::string& pair : std::vector<std::string>(absl::StrSplit(jit::ToString(base), ' '))) {
+  for (const std::string& pair :
+       std::vector<std::string>(absl::StrSplit(jit::ToString(base), ' '))) {
     const std::string name = pair.substr(0, pair.find('=') + 1);
     if (!absl::StrContains(absl::StrCat(" ", text), absl::StrCat(" ", name))) {
       absl::StrAppend(&completed, " ", pair);

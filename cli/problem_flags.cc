@@ -67,7 +67,8 @@ void ProblemFlags::AddTo(CLI::App* command) {
       ->check(CLI::Validator(OneOf("operation", {"attention", "sigmoid-mul"}), ""))
       ->type_name("OP")
       ->group(kGroup);
-  size("--dim", &dims, "N x N matrices: one head of size N, length N; several values, several problems")
+  size("--dim", &dims,
+       "N x N matrices: one head of size N, length N; several values, several problems")
       ->delimiter(',');
   size("--seq", &seq, "queries, and keys where --kv-seq is not given");
   size("--kv-seq", &kv_seq, "keys and values");
@@ -162,10 +163,10 @@ absl::StatusOr<std::vector<jit::Problem>> ProblemFlags::Problems() const {
         "no problem is given: --dim N, or --seq and --head-dim, or --rows and --cols");
   }
   // Without --dim the flags themselves say which operation is meant.
-  const bool attention = op == "attention" ||
-                         (op.empty() && (!dims.empty() || !attention_flag.empty()));
-  const bool sigmoid_mul = op == "sigmoid-mul" ||
-                           (op.empty() && (!dims.empty() || !sigmoid_flag.empty()));
+  const bool attention =
+      op == "attention" || (op.empty() && (!dims.empty() || !attention_flag.empty()));
+  const bool sigmoid_mul =
+      op == "sigmoid-mul" || (op.empty() && (!dims.empty() || !sigmoid_flag.empty()));
   std::vector<std::optional<int64_t>> sizes(dims.begin(), dims.end());
   if (sizes.empty()) sizes.push_back(std::nullopt);
 

@@ -33,8 +33,8 @@ struct ProblemFlags {
   std::string op;  // empty: whatever the sizes describe
   std::vector<int64_t> dims;
   std::optional<int64_t> seq, kv_seq, heads, kv_heads, head_dim, value_dim, batch;  // attention
-  std::optional<int64_t> rows, cols;                                               // sigmoid-mul
-  std::string dtype;  // empty: f32
+  std::optional<int64_t> rows, cols;                                                // sigmoid-mul
+  std::string dtype;                                                                // empty: f32
   bool causal = false;
 
   void AddTo(CLI::App* command);

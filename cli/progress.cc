@@ -37,10 +37,14 @@ std::string BestText(const jit::Problem& problem, const runtime::TuneProgress& p
 
 std::string_view PhaseText(Phase phase) {
   switch (phase) {
-    case Phase::kPreparing: return "preparing";
-    case Phase::kSearching: return "searching";
-    case Phase::kConfirming: return "re-timing the best against the default";
-    case Phase::kDone: return "done";
+    case Phase::kPreparing:
+      return "preparing";
+    case Phase::kSearching:
+      return "searching";
+    case Phase::kConfirming:
+      return "re-timing the best against the default";
+    case Phase::kDone:
+      return "done";
   }
   return "";
 }
@@ -64,8 +68,8 @@ std::string Cut(const std::string& text, int columns) {
 
 std::string ProgressLine(const jit::Problem& problem, const runtime::TuneProgress& progress,
                          int columns) {
-  std::string line = absl::StrFormat("%s %d/%d  ", Bar(progress, 20), progress.evaluations,
-                                     progress.budget);
+  std::string line =
+      absl::StrFormat("%s %d/%d  ", Bar(progress, 20), progress.evaluations, progress.budget);
   const std::string best = BestText(problem, progress);
   if (progress.phase == Phase::kSearching) {
     absl::StrAppend(&line, best, best.empty() ? "" : "  ");
@@ -88,7 +92,8 @@ Progress::~Progress() {
 void Progress::Update(const runtime::TuneProgress& progress) {
   if (quiet_) return;
   const bool new_phase = progress.phase != shown_phase_;
-  const bool better = progress.best_s > 0 && (shown_best_s_ <= 0 || progress.best_s < shown_best_s_);
+  const bool better =
+      progress.best_s > 0 && (shown_best_s_ <= 0 || progress.best_s < shown_best_s_);
   const double since = progress.elapsed_s - shown_s_;
   const bool due = terminal_ ? since >= kRedrawS : since >= kPlainLineS || (better && since >= 1);
   if (!due && !new_phase) return;

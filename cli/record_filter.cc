@@ -19,12 +19,11 @@ bool InDims(const ProblemFlags& flags, int64_t rows, int64_t more_rows, int64_t 
 }
 
 bool Agree(const ProblemFlags& flags, const jit::AttentionProblem& p) {
-  return flags.SigmoidMulFlag().empty() &&
-         InDims(flags, p.q_len, p.kv_len, p.heads * p.head_dim) && Agrees(flags.seq, p.q_len) &&
-         Agrees(flags.kv_seq, p.kv_len) && Agrees(flags.heads, p.heads) &&
-         Agrees(flags.kv_heads, p.kv_heads) && Agrees(flags.head_dim, p.head_dim) &&
-         Agrees(flags.value_dim, p.value_dim) && Agrees(flags.batch, p.batch) &&
-         (!flags.causal || p.mask == jit::Mask::kCausal);
+  return flags.SigmoidMulFlag().empty() && InDims(flags, p.q_len, p.kv_len, p.heads * p.head_dim) &&
+         Agrees(flags.seq, p.q_len) && Agrees(flags.kv_seq, p.kv_len) &&
+         Agrees(flags.heads, p.heads) && Agrees(flags.kv_heads, p.kv_heads) &&
+         Agrees(flags.head_dim, p.head_dim) && Agrees(flags.value_dim, p.value_dim) &&
+         Agrees(flags.batch, p.batch) && (!flags.causal || p.mask == jit::Mask::kCausal);
 }
 
 bool Agree(const ProblemFlags& flags, const jit::SigmoidMulProblem& p) {

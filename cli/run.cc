@@ -37,15 +37,15 @@ struct RunFlags {
 
 struct RunResult {
   std::shared_ptr<const runtime::Plan> plan;
-  double ready_s = 0;  // from asking for the plan to having it
-  double first_s = 0;  // the first call, with caches and memory still cold
+  double ready_s = 0;           // from asking for the plan to having it
+  double first_s = 0;           // the first call, with caches and memory still cold
   runtime::Statistics seconds;  // of the calls after it
   std::optional<runtime::Verdict> verdict;
   int64_t rows_checked = 0;
 };
 
-// Without --repeat: for so long, that the low end of the noise is met and nobody waits, within these
-// numbers of calls.
+// Without --repeat: for so long, that the low end of the noise is met and nobody waits, within
+// these numbers of calls.
 constexpr double kTimingS = 0.1;
 constexpr int kLeastCalls = 10, kMostCalls = 10000;
 
@@ -104,9 +104,9 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
       {"why", SourceText(source)},
       {"config", jit::ToString(result.plan->config())},
       {"kernel", result.plan->kernel().name()},
-      {"ready", absl::StrFormat("%s, of which %s to emit the kernel; first call %s",
-                                Seconds(result.ready_s), Seconds(result.plan->emit_seconds()),
-                                Seconds(result.first_s))},
+      {"ready",
+       absl::StrFormat("%s, of which %s to emit the kernel; first call %s", Seconds(result.ready_s),
+                       Seconds(result.plan->emit_seconds()), Seconds(result.first_s))},
       {"speed", absl::StrFormat("%s: median %s, fastest %s of %d runs, %d threads",
                                 RateText(problem, result.seconds.median),
                                 Seconds(result.seconds.median), Seconds(result.seconds.min),
@@ -114,13 +114,12 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
   if (result.verdict) {
     const runtime::Verdict& verdict = *result.verdict;
     fields.emplace_back(
-        "check",
-        absl::StrFormat("%s: max error %.2g against %s in %d rows%s",
-                        verdict.correct ? "correct" : "WRONG", verdict.max_error,
-                        ReferenceName(problem), result.rows_checked,
-                        verdict.correct ? ""
-                                        : absl::StrFormat("; %s; %.2g is allowed there",
-                                                          verdict.what, verdict.bound)));
+        "check", absl::StrFormat("%s: max error %.2g against %s in %d rows%s",
+                                 verdict.correct ? "correct" : "WRONG", verdict.max_error,
+                                 ReferenceName(problem), result.rows_checked,
+                                 verdict.correct ? ""
+                                                 : absl::StrFormat("; %s; %.2g is allowed there",
+                                                                   verdict.what, verdict.bound)));
   }
   if (!flags.out.empty()) fields.emplace_back("written", flags.out);
   return Fields(fields);
@@ -201,23 +200,27 @@ int RunRun(RunFlags flags) {
   const bool attention_files = !(flags.files.q + flags.files.k + flags.files.v).empty();
   const bool sigmoid_files = !flags.files.x.empty();
   if (attention_files && sigmoid_files) {
-    return Fail(absl::InvalidArgumentError("--x belongs to sigmoid-mul, --q, --k, --v to attention"));
+    return Fail(
+        absl::InvalidArgumentError("--x belongs to sigmoid-mul, --q, --k, --v to attention"));
   }
   // An offset is an offset of the causal mask.
   if (flags.causal_offset) flags.problem.causal = true;
   if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
   Printer printer(flags);
   if (attention_files) {
-    return printer.Finish(printer.Print(RunLoaded(flags, LoadAttention(flags.files, flags.problem))));
+    return printer.Finish(
+        printer.Print(RunLoaded(flags, LoadAttention(flags.files, flags.problem))));
   }
   if (sigmoid_files) {
-    return printer.Finish(printer.Print(RunLoaded(flags, LoadSigmoidMul(flags.files, flags.problem))));
+    return printer.Finish(
+        printer.Print(RunLoaded(flags, LoadSigmoidMul(flags.files, flags.problem))));
   }
   const auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
   if (!flags.out.empty() && problems->size() > 1) {
-    return Fail(absl::InvalidArgumentError(absl::StrFormat(
-        "--out takes the result of one problem, %d are asked for; --op chooses", problems->size())));
+    return Fail(absl::InvalidArgumentError(
+        absl::StrFormat("--out takes the result of one problem, %d are asked for; --op chooses",
+                        problems->size())));
   }
   int exit_code = kDone;
   for (const jit::Problem& problem : *problems) {
@@ -254,7 +257,8 @@ Command AddRun(CLI::App* app) {
       ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group("Output");
-  run->add_flag("--check", flags->check, "hold the result against higher precision")->group("Output");
+  run->add_flag("--check", flags->check, "hold the result against higher precision")
+      ->group("Output");
   run->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
   run->footer(
       "Examples:\n"

@@ -92,10 +92,9 @@ void PrintText(const runtime::Plan& plan, const Listing& listing) {
     std::fputs(Fields(fields).c_str(), stdout);
     return;
   }
-  fields.emplace_back("code", absl::StrFormat("%d bytes, of which %d constants; hash %016x",
-                                              kernel.code().size(),
-                                              kernel.code().size() - listing.constants_begin,
-                                              kernel.code_hash()));
+  fields.emplace_back(
+      "code", absl::StrFormat("%d bytes, of which %d constants; hash %016x", kernel.code().size(),
+                              kernel.code().size() - listing.constants_begin, kernel.code_hash()));
   fields.emplace_back("scratch", absl::StrCat(Bytes(kernel.scratch_bytes()), " a thread"));
   std::printf("%s\n%s\n", Fields(fields).c_str(), Bold("registers", stdout).c_str());
   std::vector<std::pair<std::string, std::string>> registers;

@@ -31,8 +31,8 @@ int EditDistance(std::string_view a, std::string_view b) {
         best = static_cast<int>(i + j);
         continue;
       }
-      best = std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1,
-                       edits[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      best = std::min(
+          {edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         best = std::min(best, edits[i - 2][j - 2] + 1);
       }
@@ -63,9 +63,7 @@ std::string Bytes(double bytes) {
 
 std::string Percent(double fraction) { return absl::StrFormat("%+.1f %%", fraction * 100); }
 
-std::string_view RateUnit(jit::Op op) {
-  return op == jit::Op::kAttention ? "GFLOP/s" : "GB/s";
-}
+std::string_view RateUnit(jit::Op op) { return op == jit::Op::kAttention ? "GFLOP/s" : "GB/s"; }
 
 double Rate(const jit::Problem& problem, double seconds) {
   const bool attention = jit::OpOf(problem) == jit::Op::kAttention;

@@ -14,13 +14,13 @@
 
 namespace jitattn::cli {
 
-std::string Seconds(double seconds);  // "39.7 ms", four digits at most
-std::string Bytes(double bytes);      // "32 KiB"
+std::string Seconds(double seconds);   // "39.7 ms", four digits at most
+std::string Bytes(double bytes);       // "32 KiB"
 std::string Percent(double fraction);  // "+6.1 %", signed
 
 // How fast a problem runs: GFLOP/s for attention, GB/s for sigmoid-mul, whose bound is traffic.
 std::string_view RateUnit(jit::Op op);
-double Rate(const jit::Problem& problem, double seconds);  // in that unit
+double Rate(const jit::Problem& problem, double seconds);           // in that unit
 std::string RateText(const jit::Problem& problem, double seconds);  // "108.3 GFLOP/s"
 
 // What the problem's results are held against: "float64", for f64 problems "long double".

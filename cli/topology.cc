@@ -27,9 +27,8 @@ absl::StatusOr<Topology> ReadTopology() {
                        .cores = count(HWLOC_OBJ_CORE),
                        .threads = count(HWLOC_OBJ_PU)};
   topology.memory_bytes = static_cast<int64_t>(hwloc_get_root_obj(handle)->total_memory);
-  constexpr std::pair<hwloc_obj_type_t, const char*> kLevels[] = {{HWLOC_OBJ_L1CACHE, "L1d"},
-                                                                  {HWLOC_OBJ_L2CACHE, "L2"},
-                                                                  {HWLOC_OBJ_L3CACHE, "L3"}};
+  constexpr std::pair<hwloc_obj_type_t, const char*> kLevels[] = {
+      {HWLOC_OBJ_L1CACHE, "L1d"}, {HWLOC_OBJ_L2CACHE, "L2"}, {HWLOC_OBJ_L3CACHE, "L3"}};
   for (const auto& [type, name] : kLevels) {
     const hwloc_obj_t first = hwloc_get_obj_by_type(handle, type, 0);
     if (first == nullptr) continue;

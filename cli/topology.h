@@ -12,10 +12,10 @@
 namespace jitattn::cli {
 
 struct CacheLevel {
-  std::string name;  // "L1d", "L2", "L3"
-  int count = 0;     // instances
+  std::string name;   // "L1d", "L2", "L3"
+  int count = 0;      // instances
   int64_t bytes = 0;  // of one
-  int sharing = 0;   // hardware threads that share one
+  int sharing = 0;    // hardware threads that share one
 };
 
 struct Topology {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@
 #include "cli/interrupt.h"
 #include "cli/problem_flags.h"
 #include "cli/text.h"
-#include "cli/tune_session.h"
+#include "cli/text_file.h"
+#include "cli/tune_jobs.h"
+#include "cli/tune_recording.h"
 #include "cli/tune_study.h"
 #include "runtime/tuner.h"
 #include "search/strategy.h"
@@ -21,6 +24,12 @@
 
 namespace jitattn::cli {
 namespace {
+
+// More than a measurement takes, whatever its resource.
+constexpr int kMaxRecordSamples = 1000000;
+// A recording of a whole space ends when it is whole: these only stop what would never end.
+constexpr int kMaxEvaluations = 1000000;
+constexpr double kRecordSeconds = 3600;
 
 struct TuneFlags {
   ProblemFlags problem;
@@ -31,6 +40,9 @@ struct TuneFlags {
   std::optional<int> evaluations;
   std::optional<double> seconds;
   uint64_t seed = 1;
+  std::vector<std::string> fields;  // --fields
+  std::string record;
+  int record_samples = kMaxRecordSamples;
   bool quiet = false, json = false;
 };
 
@@ -81,13 +93,59 @@ absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& fl
   return options;
 }
 
+// The space that an operation is searched in: --space, and --fields before it.
+absl::StatusOr<runtime::SpaceLimits> Limits(const TuneFlags& flags, jit::Op op,
+                                            std::span<const jit::Op> ops) {
+  runtime::SpaceLimits limits;
+  for (const std::string& text : flags.fields) {
+    auto limit = runtime::ParseFieldLimit(text, ops);
+    if (!limit.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--fields ", std::string(limit.status().message())));
+    }
+    limits.fields.push_back(*std::move(limit));
+  }
+  if (flags.space == "small") {
+    for (auto& limit : runtime::SmallSpace(op).fields) limits.fields.push_back(std::move(limit));
+  }
+  return limits;
+}
+
+// A job a problem, with what differs between them.
+absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
+                                          const std::vector<jit::Problem>& problems,
+                                          const runtime::TuneOptions& options) {
+  std::vector<jit::Op> ops;
+  for (const jit::Problem& problem : problems) ops.push_back(jit::OpOf(problem));
+  std::vector<TuneJob> jobs;
+  for (const jit::Problem& problem : problems) {
+    TuneJob job = {problem, options};
+    auto limits = Limits(flags, jit::OpOf(problem), ops);
+    if (!limits.ok()) return limits.status();
+    job.options.limits = *std::move(limits);
+    if (!flags.record.empty()) {
+      const cache::Key key = cache::MakeKey(problem, options.threads, options.isa, options.buffers);
+      job.record = RecordingPath(flags.record, key.ToString(), problems.size() > 1);
+      job.record_samples = flags.record_samples;
+      if (absl::Status status = CheckTextFile("--record", job.record); !status.ok()) return status;
+    }
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
 // Study A's space is of attention in both types; the flags may say nothing else.
 absl::Status CheckStudyFlags(const TuneFlags& flags) {
   if (!flags.problem.dtype.empty()) {
     return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
   }
   if (flags.problem.op == "sigmoid-mul") {
-    return absl::InvalidArgumentError("--space study-a is a space of attention, not of sigmoid-mul");
+    return absl::InvalidArgumentError(
+        "--space study-a is a space of attention, not of sigmoid-mul");
+  }
+  if (!flags.fields.empty() || !flags.record.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(flags.fields.empty() ? "--record" : "--fields",
+                                                   " says nothing to --space study-a"));
   }
   return absl::OkStatus();
 }
@@ -132,8 +190,12 @@ int RunTune(TuneFlags flags) {
   runtime::TuneOptions options;
   options.strategy = flags.strategy;
   options.strategy_options = *strategy_options;
-  options.evaluations =
-      flags.evaluations.value_or(study ? runtime::kStudyEvaluations : options.evaluations);
+  if (study) options.evaluations = runtime::kStudyEvaluations;
+  if (!flags.record.empty() && flags.strategy == "exhaustive") {
+    options.evaluations = kMaxEvaluations;
+    options.seconds = kRecordSeconds;
+  }
+  options.evaluations = flags.evaluations.value_or(options.evaluations);
   options.seconds = flags.seconds.value_or(options.seconds);
   options.seed = flags.seed;
   options.threads = flags.machine.Threads();
@@ -143,36 +205,48 @@ int RunTune(TuneFlags flags) {
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   output.document["study"] = Json::array();
   if (study) return RunStudies(flags, *problems, *cpu, options, std::move(output), interrupt);
-  std::vector<TuneJob> jobs;
-  for (const jit::Problem& problem : *problems) jobs.push_back({problem, options});
-  return TuneAll(jobs, *cpu, std::move(output), interrupt);
+  const auto jobs = Jobs(flags, *problems, options);
+  if (!jobs.ok()) return Fail(jobs.status());
+  return TuneAll(*jobs, *cpu, std::move(output), interrupt);
 }
 
 }  // namespace
 
 Command AddTune(CLI::App* app) {
   auto flags = std::make_shared<TuneFlags>();
-  CLI::App* tune = app->add_subcommand("tune", "Find the fastest configurations here and save them");
+  CLI::App* tune =
+      app->add_subcommand("tune", "Find the fastest configurations here and save them");
   flags->problem.AddTo(tune);
   constexpr const char* kGroup = "Search";
   const runtime::TuneOptions defaults;
   tune->add_option("--space", flags->space,
-                   "full, or study-a: threads x block x type, 32 points, by default searched by "
+                   "full; small: the fields that matter most, at most 2000 points; or study-a: "
+                   "threads x block x type, 32 points, by default searched by "
                    "genetic-study in 18 evaluations (full)")
-      ->check(CLI::Validator(OneOf("space", {"full", "study-a"}), ""))
+      ->check(CLI::Validator(OneOf("space", {"full", "small", "study-a"}), ""))
       ->type_name("SPACE")
+      ->group(kGroup);
+  tune->add_option("--fields", flags->fields,
+                   "values that a field may take, and the default's, in the place of the space's "
+                   "own")
+      ->type_name("FIELD=V1:V2,...")
+      ->expected(1)
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kGroup);
   tune->add_option("--strategy", flags->strategy, "how the next candidate is chosen (auto)")
       ->check(CLI::Validator(OneOf("strategy", StrategyNames()), ""))
       ->type_name("NAME")
       ->group(kGroup);
-  tune->add_option("--strategy-option", flags->strategy_options, "an option of the strategy; may be repeated")
+  tune->add_option("--strategy-option", flags->strategy_options,
+                   "an option of the strategy; may be repeated")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kGroup);
-  tune->add_option("--evaluations", flags->evaluations,
-                   absl::StrCat("candidates to look at, for each problem (", defaults.evaluations, ")"))
+  tune->add_option(
+          "--evaluations", flags->evaluations,
+          absl::StrCat("candidates to look at, for each problem (", defaults.evaluations, ")"))
       ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group(kGroup);
@@ -186,6 +260,18 @@ Command AddTune(CLI::App* app) {
       ->type_name("N")
       ->group(kGroup);
   flags->machine.AddTo(tune);
+  tune->add_option(
+          "--record", flags->record,
+          "write all that is measured to FILE for jitattn replay (docs/search.md); with "
+          "--strategy exhaustive the whole space, for an hour at most. Of several problems "
+          "each has its key before the extension")
+      ->type_name("FILE")
+      ->group("Output");
+  tune->add_option("--record-samples", flags->record_samples,
+                   "samples to keep of a point, at most (all)")
+      ->check(CLI::Validator(WholeNumber(1, kMaxRecordSamples), ""))
+      ->type_name("N")
+      ->group("Output");
   tune->add_flag("--quiet", flags->quiet, "no progress, one line a problem")->group("Output");
   tune->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
   tune->footer([flags] { return StrategyHelp(flags->strategy); });

@@ -26,6 +26,13 @@ std::string GainText(const cache::Record& record) {
                          Percent(result.gain_low - 1), Percent(result.gain_high - 1));
 }
 
+Json RecordedJson(const std::optional<Recorded>& recorded) {
+  if (!recorded) return nullptr;
+  return {{"path", recorded->path},
+          {"points", recorded->points},
+          {"space_size", recorded->space_size}};
+}
+
 }  // namespace
 
 std::string ReportText(const Tuned& tuned) {
@@ -43,7 +50,8 @@ std::string ReportText(const Tuned& tuned) {
                                RateUnit(jit::OpOf(record.problem)), tuned.peak_describe)},
       {"gain", GainText(record)},
       {"decision", report.decision},
-      {"max error", absl::StrFormat("%.2g against %s", result.max_error, ReferenceName(record.problem))},
+      {"max error",
+       absl::StrFormat("%.2g against %s", result.max_error, ReferenceName(record.problem))},
       {"search", absl::StrFormat("%d evaluations of a space of %d, strategy %s, seed %d, %s",
                                  result.evaluations, result.space_size, result.strategy,
                                  result.seed, Seconds(result.tuning_s))}};
@@ -63,26 +71,31 @@ std::string ReportLine(const Tuned& tuned) {
   const cache::Record& record = report.record;
   return absl::StrFormat(
       "%s: %s, %.1f %% of peak, %s, %s\n", jit::Describe(record.problem),
-      RateText(record.problem, record.result.median_s), Fraction(tuned) * 100,
-      GainText(record),
+      RateText(record.problem, record.result.median_s), Fraction(tuned) * 100, GainText(record),
       report.path.empty() ? "not saved: " + report.not_saved : "saved " + report.path);
+}
+
+std::string RecordedText(const Recorded& recorded) {
+  return absl::StrFormat("recorded %d of %d points: %s", recorded.points, recorded.space_size,
+                         recorded.path);
 }
 
 Json ReportJson(const Tuned& tuned) {
   const runtime::TuneReport& report = tuned.report;
   const cache::Record& record = report.record;
   const bool attention = jit::OpOf(record.problem) == jit::Op::kAttention;
-  return {{"record", ToJson(record)},
-          {attention ? "gflops" : "gbytes_per_s",
-           Number(Rate(record.problem, record.result.median_s))},
-          {"peak", Number(tuned.peak * 1e-9)},
-          {"peak_describe", tuned.peak_describe},
-          {"fraction", Number(Fraction(tuned))},
-          {"decision", report.decision},
-          {"best_found", ToJson(report.best_found)},
-          {"interrupted", report.interrupted},
-          {"path", OrNull(report.path)},
-          {"not_saved", OrNull(report.not_saved)}};
+  return {
+      {"record", ToJson(record)},
+      {attention ? "gflops" : "gbytes_per_s", Number(Rate(record.problem, record.result.median_s))},
+      {"peak", Number(tuned.peak * 1e-9)},
+      {"peak_describe", tuned.peak_describe},
+      {"fraction", Number(Fraction(tuned))},
+      {"decision", report.decision},
+      {"best_found", ToJson(report.best_found)},
+      {"interrupted", report.interrupted},
+      {"path", OrNull(report.path)},
+      {"not_saved", OrNull(report.not_saved)},
+      {"recorded", RecordedJson(tuned.recorded)}};
 }
 
 }  // namespace jitattn::cli

@@ -3,6 +3,7 @@
 #ifndef JITATTN_CLI_TUNE_REPORT_H_
 #define JITATTN_CLI_TUNE_REPORT_H_
 
+#include <optional>
 #include <string>
 
 #include "cli/json.h"
@@ -11,16 +12,25 @@
 
 namespace jitattn::cli {
 
+// What --record wrote.
+struct Recorded {
+  std::string path;
+  int points = 0, space_size = 0;
+};
+
 struct Tuned {
   runtime::TuneReport report;
   double peak = 0;  // of this machine in the same run: flop/s or bytes/s
   std::string peak_describe;
+  std::optional<Recorded> recorded;
 };
 
 // Several aligned lines under the problem's own.
 std::string ReportText(const Tuned& tuned);
 // The same in one line, for --quiet.
 std::string ReportLine(const Tuned& tuned);
+// "recorded 312 of 480 points: FILE"
+std::string RecordedText(const Recorded& recorded);
 Json ReportJson(const Tuned& tuned);
 
 }  // namespace jitattn::cli

@@ -66,12 +66,13 @@ absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit:
     measurers[static_cast<int>(dtype)] = owners[static_cast<int>(dtype)].get();
   }
   int done = 0;
-  const auto trials = RunStudy(
-      job.problem, cpu, job.study, measurers, [&](const runtime::StudyTrial& trial) {
+  const auto trials =
+      RunStudy(job.problem, cpu, job.study, measurers, [&](const runtime::StudyTrial& trial) {
         if (output->quiet) return;
         std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", ++done,
-                     job.study.evaluations, std::string(jit::Name(trial.point.problem.dtype)).c_str(),
-                     trial.point.threads, trial.point.block, SpeedOf(trial).c_str());
+                     job.study.evaluations,
+                     std::string(jit::Name(trial.point.problem.dtype)).c_str(), trial.point.threads,
+                     trial.point.block, SpeedOf(trial).c_str());
       });
   if (!trials.ok()) return trials.status();
   if (output->json) {

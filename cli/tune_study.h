@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "cli/tune_session.h"
+#include "cli/tune_jobs.h"
 #include "runtime/study.h"
 
 namespace jitattn::cli {

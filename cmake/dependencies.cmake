@@ -6,10 +6,12 @@
 
 include(FetchContent)
 
-# jitattn_dependency(<name> <target> REPOSITORY <url> COMMIT <sha> [PACKAGE <find_package args>...])
-# Makes <target> exist. `name` is what FETCHCONTENT_SOURCE_DIR_<NAME> is called by.
+# jitattn_dependency(<name> <target> REPOSITORY <url> COMMIT <sha> [PACKAGE <find_package args>...]
+#                    [HEADERS <folder> | TARGET <its name there>])
+# Makes <target> exist. `name` is what FETCHCONTENT_SOURCE_DIR_<NAME> is called by. Of a header-only
+# package the folder of headers is all that is used, not its build.
 function(jitattn_dependency name target)
-  cmake_parse_arguments(arg "" "REPOSITORY;COMMIT" "PACKAGE" ${ARGN})
+  cmake_parse_arguments(arg "" "REPOSITORY;COMMIT;HEADERS;TARGET" "PACKAGE" ${ARGN})
   string(TOUPPER ${name} upper)
   if(arg_PACKAGE AND NOT FETCHCONTENT_SOURCE_DIR_${upper})
     find_package(${arg_PACKAGE} QUIET GLOBAL)
@@ -24,14 +26,19 @@ function(jitattn_dependency name target)
   FetchContent_Declare(${name} GIT_REPOSITORY ${arg_REPOSITORY} GIT_TAG ${arg_COMMIT}
                        SOURCE_SUBDIR none)
   FetchContent_MakeAvailable(${name})
+  if(arg_HEADERS)
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(${target} INTERFACE ${${name}_SOURCE_DIR}/${arg_HEADERS})
+    return()
+  endif()
   set(BUILD_SHARED_LIBS OFF)
   set(BUILD_TESTING OFF)
   set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)  # the options that callers set hold in old packages too
   set(CMAKE_POLICY_VERSION_MINIMUM 3.5)  # packages that ask for CMake 2.6, under CMake 4
   set(CMAKE_WARN_DEPRECATED OFF)
   add_subdirectory(${${name}_SOURCE_DIR} ${${name}_BINARY_DIR} EXCLUDE_FROM_ALL SYSTEM)
-  if(NOT TARGET ${target})
-    message(FATAL_ERROR "${name}: ${${name}_SOURCE_DIR} does not define ${target}")
+  if(arg_TARGET)
+    add_library(${target} ALIAS ${arg_TARGET})
   endif()
 endfunction()
 
@@ -51,49 +58,39 @@ jitattn_dependency(absl absl::statusor PACKAGE ${absl_package}
   REPOSITORY https://github.com/abseil/abseil-cpp.git
   COMMIT 4447c7562e3bc702ade25105912dce503f0c4010)  # 20240722.0
 
-if(JITATTN_JIT)
-  # Emitted bytes depend on the version: golden files were made with this one.
-  jitattn_dependency(xbyak xbyak::xbyak PACKAGE xbyak CONFIG
-    REPOSITORY https://github.com/herumi/xbyak.git
-    COMMIT a1ac3750f9a639b5a6c6d6c7da4259b8d6790989)  # v6.68
-endif()
+# Emitted bytes depend on the version: golden files were made with this one.
+jitattn_dependency(xbyak xbyak::xbyak PACKAGE xbyak CONFIG HEADERS .
+  REPOSITORY https://github.com/herumi/xbyak.git
+  COMMIT a1ac3750f9a639b5a6c6d6c7da4259b8d6790989)  # v6.68
 
-# Header-only, whatever the package offers: one shared library fewer to load at an application's
-# start. Its asserts can be reached by damaged files, so they are off in every build; its exceptions
-# are caught at once where they are thrown.
-jitattn_dependency(tomlplusplus tomlplusplus::tomlplusplus PACKAGE tomlplusplus CONFIG
+# For its headers alone, whatever the package offers: one shared library fewer to load at an
+# application's start. cache/toml.cc says how they are compiled.
+jitattn_dependency(tomlplusplus tomlplusplus::tomlplusplus PACKAGE tomlplusplus CONFIG HEADERS include
   REPOSITORY https://github.com/marzer/tomlplusplus.git
   COMMIT c635f218c0aefc801d9748841930365e54fe3089)  # v3.3.0
 add_library(jitattn_tomlplusplus INTERFACE)
 target_include_directories(jitattn_tomlplusplus SYSTEM INTERFACE
   $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
-target_compile_definitions(jitattn_tomlplusplus INTERFACE
-  TOML_HEADER_ONLY=1 $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:TOML_ASSERT\(x\)=static_assert\(true\)>)
 
-set(EIGEN_BUILD_DOC OFF)
-set(EIGEN_BUILD_PKGCONFIG OFF)
-jitattn_dependency(eigen Eigen3::Eigen PACKAGE Eigen3 3.4 CONFIG
+jitattn_dependency(eigen Eigen3::Eigen PACKAGE Eigen3 3.4 CONFIG HEADERS .
   REPOSITORY https://gitlab.com/libeigen/eigen.git
   COMMIT 3147391d946bb4b6c68edd901f2add6ac1f31f8c)  # 3.4.0
 
-set(JSON_BuildTests OFF)
-set(JSON_Install OFF)
-jitattn_dependency(nlohmann_json nlohmann_json::nlohmann_json PACKAGE nlohmann_json 3.11 CONFIG
+jitattn_dependency(nlohmann_json nlohmann_json::nlohmann_json
+  PACKAGE nlohmann_json 3.11 CONFIG HEADERS include
   REPOSITORY https://github.com/nlohmann/json.git
   COMMIT bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d)  # v3.11.2
 
 # ---- The command's ------------------------------------------------------------------------------
 
-set(CLI11_BUILD_TESTS OFF)
-set(CLI11_BUILD_EXAMPLES OFF)
-jitattn_dependency(cli11 CLI11::CLI11 PACKAGE CLI11 CONFIG
-  REPOSITORY https://github.com/CLIUtils/CLI11.git
-  COMMIT 70f8072f9dd2292fd0b9f9e5f58e279f60483ed3)  # v2.1.2
+if(JITATTN_BUILD_COMMAND OR JITATTN_BUILD_TESTS)
+  jitattn_dependency(cli11 CLI11::CLI11 PACKAGE CLI11 CONFIG HEADERS include
+    REPOSITORY https://github.com/CLIUtils/CLI11.git
+    COMMIT 70f8072f9dd2292fd0b9f9e5f58e279f60483ed3)  # v2.1.2
 
-if(JITATTN_JIT)
   set(ZYDIS_BUILD_TOOLS OFF)
   set(ZYDIS_BUILD_EXAMPLES OFF)
-  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG  # with its submodule zycore
+  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG TARGET Zydis  # with its submodule
     REPOSITORY https://github.com/zyantific/zydis.git
     COMMIT 1ba75aeefae37094c7be8eba07ff81d4fe0f1f20)  # v4.0.0
 endif()

@@ -1,10 +1,9 @@
 // From C++: attention with grouped heads through a plan, then SiLU in place by a one-shot call.
 #include <algorithm>
 #include <cstdio>
+#include <jitattn/jitattn.hpp>
 #include <random>
 #include <vector>
-
-#include <jitattn/jitattn.hpp>
 
 namespace {
 
@@ -24,8 +23,8 @@ int Fail(const jitattn::Status& status) {
 }  // namespace
 
 int main() {
-  const jitattn::AttentionShape shape{.heads = 8, .kv_heads = 2, .q_len = 128, .kv_len = 512,
-                                      .head_dim = 64, .causal = true};
+  const jitattn::AttentionShape shape{
+      .heads = 8, .kv_heads = 2, .q_len = 128, .kv_len = 512, .head_dim = 64, .causal = true};
   const std::vector<float> q = Normal(8 * 128 * 64), k = Normal(2 * 512 * 64);
   const std::vector<float> v(2 * 512 * 64, 0.5f);  // so every weighted mean of values is 0.5
   std::vector<float> out(8 * 128 * 64);

@@ -5,6 +5,8 @@
 
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <string>
 
 namespace jitattn::jit {
 namespace {
@@ -60,8 +62,6 @@ JITATTN_OP(Fma213, vfmadd213)
 JITATTN_OP(Fnma231, vfnmadd231)
 JITATTN_OP(And, vand)
 JITATTN_OP(AndNot, vandn)
-JITATTN_OP(Or, vor)
-JITATTN_OP(Xor, vxor)
 #undef JITATTN_OP
 
 // The ymm or xmm idiom clears the whole register and needs no EVEX; above 15 only EVEX reaches.
@@ -108,11 +108,9 @@ void Assembler::LoadVec(const Vec& x, const Address& src) { vmovups(x, src); }
 void Assembler::StoreVec(const Address& dst, const Vec& x) { vmovups(dst, x); }
 
 Address Assembler::Const(double value) {
-  return ConstBits(compute_ == DType::kF64 ? std::bit_cast<uint64_t>(value)
-                                           : std::bit_cast<uint32_t>(static_cast<float>(value)));
-}
-
-Address Assembler::ConstBits(uint64_t bits) {
+  const uint64_t bits = compute_ == DType::kF64
+                            ? std::bit_cast<uint64_t>(value)
+                            : std::bit_cast<uint32_t>(static_cast<float>(value));
   std::vector<uint8_t> bytes(vec_bytes());
   for (int i = 0; i < vec_bytes(); i += elem_bytes()) std::memcpy(&bytes[i], &bits, elem_bytes());
   return ptr[rip + Table(bytes)];

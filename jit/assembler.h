@@ -70,11 +70,9 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   void Fnma231(const Vec& x, const Vec& a, const Xbyak::Operand& b);  // x −= a·b
   void And(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void AndNot(const Vec& x, const Vec& a, const Xbyak::Operand& b);  // x = ~a & b
-  void Or(const Vec& x, const Vec& a, const Xbyak::Operand& b);
-  void Xor(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void Zero(const Vec& x);
   void Move(const Vec& x, const Vec& a);
-  void Round(const Vec& x, const Xbyak::Operand& a);  // to the nearest integer, ties to even
+  void Round(const Vec& x, const Xbyak::Operand& a);     // to the nearest integer, ties to even
   void ShiftLeft(const Vec& x, const Vec& a, int bits);  // of each lane as an integer
   // One element of the compute type to every lane, from memory or from lane 0 of a register.
   void Broadcast(const Vec& x, const Xbyak::Operand& a);
@@ -86,8 +84,6 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
 
   // `value` in every lane, as a full vector.
   Xbyak::Address Const(double value);
-  // The same for a bit pattern of the compute type.
-  Xbyak::Address ConstBits(uint64_t bits);
   // Any bytes; the label stands before them, for `lea(reg, ptr[rip + label])`.
   const Xbyak::Label& Table(std::span<const uint8_t> bytes);
 
@@ -144,7 +140,6 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
 
  private:
   friend class SectionScope;
-  static constexpr int kNoOffset = -1;
 
   Isa isa_;
   Cpu cpu_;

@@ -31,7 +31,8 @@ constexpr int kTaskTiles[] = {1, 2, 4, 8, 16};
 constexpr Field kFields[] = {
     FieldOf<&C::isa>("isa", "_", "instruction set", kIsaValues, kIsaLabels),
     FieldOf<&C::q_vecs>("q_vecs", "_q", "query tile, vectors", kQVecs, {}, true),
-    FieldOf<&C::kv_block>("kv_block", "b", "keys whose scores are held at once", kKvBlock, {}, true),
+    FieldOf<&C::kv_block>("kv_block", "b", "keys whose scores are held at once", kKvBlock, {},
+                          true),
     FieldOf<&C::qk_keys>("qk_keys", "_s", "register block of Q·Kt: keys", kQkKeys, {}, true),
     FieldOf<&C::qk_vecs>("qk_vecs", "x", "register block of Q·Kt: vectors of queries", kBlockVecs),
     FieldOf<&C::qk_unroll>("qk_unroll", "u", "steps of the head dimension an iteration", kQkUnroll,
@@ -46,8 +47,8 @@ constexpr Field kFields[] = {
     FieldOf<&C::pv_unroll>("pv_unroll", "u", "keys an iteration", kPvUnroll, {}, true),
     FieldOf<&C::pv_embed>("pv_embed", "m", "1: the FMA broadcasts its operand", kNoYes),
     FieldOf<&C::prefetch>("prefetch", "_p", "rows of V fetched ahead, 0: none", kPrefetch),
-    FieldOf<&C::task_tiles>("task_tiles", "", "query tiles a thread takes at a time", kTaskTiles, {},
-                            true),
+    FieldOf<&C::task_tiles>("task_tiles", "", "query tiles a thread takes at a time", kTaskTiles,
+                            {}, true),
     FieldOf<&C::threads>("threads", "", "threads", kThreadValues, {}, true),
 };
 
@@ -67,7 +68,8 @@ int CapAt(int value, int limit, std::span<const int> ladder) {
   return cap == ladder.end() ? value : std::min(value, *cap);
 }
 
-absl::Status CheckRegisters(const C& config, std::string_view what, int rows, int vecs, int needed) {
+absl::Status CheckRegisters(const C& config, std::string_view what, int rows, int vecs,
+                            int needed) {
   if (needed <= VecRegs(config.isa)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       std::string(what), " ", rows, " × ", vecs, " needs ", needed, " vector registers, ",
@@ -82,14 +84,12 @@ absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
   if (config.qk_vecs > config.q_vecs) {
-    return absl::InvalidArgumentError(absl::StrCat("qk_vecs ", config.qk_vecs,
-                                                   " is wider than the tile, q_vecs ",
-                                                   config.q_vecs));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "qk_vecs ", config.qk_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
   }
   if (config.pv_form == 1 && config.pv_vecs > config.q_vecs) {
-    return absl::InvalidArgumentError(absl::StrCat("pv_vecs ", config.pv_vecs,
-                                                   " is wider than the tile, q_vecs ",
-                                                   config.q_vecs));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "pv_vecs ", config.pv_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
   }
   if ((config.qk_embed || config.pv_embed) && config.isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(

@@ -102,8 +102,9 @@ void AttentionEmitter::Emit() {
   a_.L(tile_done);
   {
     const Gprs stride = a_.pool().LeaseGprs("stride");
-    for (const auto& [row, offset] : {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
-                                      std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
+    for (const auto& [row, offset] :
+         {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
+          std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
       a_.imul(stride, ctx_.arg(offset), ctx_.layout.tile_rows);
       a_.add(ctx_.at(row), stride);
     }

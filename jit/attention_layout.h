@@ -15,17 +15,18 @@ namespace jitattn::jit {
 // fixed displacements reach everything that belongs to a group of queries.
 //
 //   state     the online softmax, a row a quantity
-//   scores    S = s − m, then P     [kv_block][tile]
+//   scores    u = s − m/2, then P   [kv_block][tile]
 //   queries   scale · log2 e · Qᵀ   [head_dim][tile]
 //   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
 struct AttentionLayout {
+  // kStart: −m/2, where accumulators begin (see emit_softmax.h).
   enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
 
   AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config);
 
   int lanes, vec_bytes, elem_bytes;
-  int tile_rows;       // queries a tile
-  int tile_bytes;      // one row of a block
+  int tile_rows;                     // queries a tile
+  int tile_bytes;                    // one row of a block
   int64_t scores, queries, outputs;  // offsets from the state
   int64_t bytes;
 
@@ -37,18 +38,18 @@ struct AttentionLayout {
 struct AttentionFrame {
   enum Flags { kFirst = 1, kRescale = 2, kLast = 4 };
 
-  int64_t scale;  // scale · log2 e as one element of the compute type
-  int64_t q, out, rows_left;          // current tile
-  int64_t rows, vecs;                 // in it, and vectors they fill
-  int64_t diagonal;                   // causal: query r of the tile sees keys ≤ diagonal + r
-  int64_t kv_end;                     // keys that any query of the tile sees
-  int64_t k, v, first_key, keys;      // current chunk
-  int64_t flags;                      // of the chunk: what happens to O around P·V
-  int64_t group, group_vecs, width;   // column group of Q·Kᵀ: its state, vectors left, its own
-  int64_t group_diagonal;             // first chunk key that is not before the group's diagonal
-  int64_t key, step;                  // next chunk key of the group; where its diagonal step ends
-  int64_t columns, out_column;        // column groups of P·V left; the output's first row there
-  int64_t rows_todo, seen;            // rows left there; causal: chunk keys that the next one sees
+  int64_t scale;                     // scale · log2 e as one element of the compute type
+  int64_t q, out, rows_left;         // current tile
+  int64_t rows, vecs;                // in it, and vectors they fill
+  int64_t diagonal;                  // causal: query r of the tile sees keys ≤ diagonal + r
+  int64_t kv_end;                    // keys that any query of the tile sees
+  int64_t k, v, first_key, keys;     // current chunk
+  int64_t flags;                     // of the chunk: what happens to O around P·V
+  int64_t group, group_vecs, width;  // column group of Q·Kᵀ: its state, vectors left, its own
+  int64_t group_diagonal;            // first chunk key that is not before the group's diagonal
+  int64_t key, step;                 // next chunk key of the group; where its diagonal step ends
+  int64_t columns, out_column;       // column groups of P·V left; the output's first row there
+  int64_t rows_todo, seen;           // rows left there; causal: chunk keys that the next one sees
 };
 
 // What every part of the kernel is emitted with.
@@ -62,8 +63,8 @@ struct AttentionContext {
   bool causal() const { return spec.mask == Mask::kCausal; }
   Xbyak::Address at(int64_t AttentionFrame::*field) const {
     const AttentionFrame zero{};
-    const auto offset = reinterpret_cast<const char*>(&(zero.*field)) -
-                        reinterpret_cast<const char*>(&zero);
+    const auto offset =
+        reinterpret_cast<const char*>(&(zero.*field)) - reinterpret_cast<const char*>(&zero);
     return a.qword[frame + static_cast<int>(offset)];
   }
   Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }

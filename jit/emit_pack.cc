@@ -31,7 +31,8 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   const Vecs scale = a.pool().LeaseVecs("scale");
   std::optional<TailMask> tail_mask;
   if (tail > 0) tail_mask.emplace(a);
-  const Gprs rows = a.pool().LeaseGprs("rows of this vector"), stride = a.pool().LeaseGprs("stride");
+  const Gprs rows = a.pool().LeaseGprs("rows of this vector"),
+             stride = a.pool().LeaseGprs("stride");
   const Gprs left = a.pool().LeaseGprs("rows left"), to = a.pool().LeaseGprs("packed");
   const Gprs from = a.pool().LeaseGprs("queries"), dst = a.pool().LeaseGprs("store");
   const Gprs row = a.pool().LeaseGprs("row"), next = a.pool().LeaseGprs("next row");

@@ -7,8 +7,8 @@
 
 namespace jitattn::jit {
 
-// Qt[d][r] = scale · log2 e · Q[r][d] for the tile's rows. Lanes past the last row repeat it, so that
-// they hold numbers of the problem and never raise a NaN of their own. `state` is preserved.
+// Qt[d][r] = scale · log2 e · Q[r][d] for the tile's rows. Lanes past the last row repeat it, so
+// that they hold numbers of the problem and never raise a NaN of their own. `state` is preserved.
 void EmitPackQueries(const AttentionContext& ctx, const Xbyak::Reg64& state);
 
 int PackVecsNeeded(int lanes);

@@ -1,7 +1,4 @@
 // The online softmax, vertical: a lane is a query.
-//
-// Probabilities under 2^−126 are flushed to 0: beside l ≥ 1 they are nothing, and as denormals they
-// would cost a hundred cycles a product on some CPUs.
 
 #include "jit/emit_softmax.h"
 
@@ -129,12 +126,13 @@ void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const 
     for (int c = 0; c < gemm.vecs(); ++c)
       a_.Add(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kStart, c));
   {
-    EmitExp exp(a_, {.base = ExpOptions::kTwo, .in_flight = ctx_.config.exp_vecs, .flush = true});
+    EmitExp exp(a_, ctx_.config.exp_vecs);
     for (const auto& group : gemm.Groups(ctx_.config.exp_vecs)) exp.Emit(group);
   }
   const Vecs sums = a_.pool().LeaseVecs("partial sums", 2);
   for (int c = 0; c < gemm.vecs(); ++c) {
-    EmitSum(gemm.rows(), [&](int r) { return gemm.acc(r, c); }, sums[0], sums[1]);
+    EmitSum(
+        gemm.rows(), [&](int r) { return gemm.acc(r, c); }, sums[0], sums[1]);
     a_.Add(sums[0], sums[0], State(state, Layout::kSum, c));
     a_.StoreVec(State(state, Layout::kSum, c), sums[0]);
   }
@@ -209,7 +207,7 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
     }
   }
   {
-    EmitExp exp(a_, {.base = ExpOptions::kTwo, .in_flight = 1});
+    EmitExp exp(a_, 1);
     for (int c = 0; c < vecs; ++c) exp.Emit({&alpha[c], 1});
   }
   const Vecs value = a_.pool().LeaseVecs("rescale");
@@ -303,11 +301,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
   const Gprs seen = a_.pool().LeaseGprs("keys seen");
   const Vecs x = a_.pool().LeaseVecs("scores", group), sum = a_.pool().LeaseVecs("sum");
   const Vecs rest = a_.pool().LeaseVecs("what is left of −m");
-  const int spare = a_.pool().free_vecs() - 2 * group;
-  EmitExp exp(a_, {.base = ExpOptions::kTwo,
-                   .in_flight = group,
-                   .constant_registers = std::clamp(spare, 0, 8),
-                   .flush = true});
+  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0));
   exp.LoadConstants();
   if (ctx_.causal()) {  // column 0 sees keys < diagonal + lanes
     a_.mov(seen, ctx_.at(&AttentionFrame::diagonal));

@@ -33,8 +33,8 @@ class RowAddresses {
 // reg += count · stride.
 void AddMultiple(Assembler& a, const Xbyak::Reg64& reg, const Xbyak::Reg64& stride, int count);
 
-// How `total` rows are split when a block takes `most`: `most` as often as it fits, then each of the
-// powers of two below it at most once. Fewer bodies than one a remainder.
+// How `total` rows are split when a block takes `most`: `most` as often as it fits, then each of
+// the powers of two below it at most once. Fewer bodies than one a remainder.
 std::vector<int> BlockSizes(int most);
 
 class EmitTileGemm {

@@ -105,7 +105,8 @@ void EmitTransposedValues::EmitBegin(const EmitTileGemm& gemm) {
   for (int c = 0; c < gemm.vecs(); ++c) {
     const int alpha = ctx_.layout.state(AttentionLayout::kAlpha) + c * a_.vec_bytes();
     a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + alpha]);
-    for (int r = 0; r < gemm.rows(); ++r) a_.Mul(gemm.acc(r, c), gemm.free_operand(), Accumulator(r, c));
+    for (int r = 0; r < gemm.rows(); ++r)
+      a_.Mul(gemm.acc(r, c), gemm.free_operand(), Accumulator(r, c));
   }
   a_.L(end);
 }
@@ -113,7 +114,8 @@ void EmitTransposedValues::EmitBegin(const EmitTileGemm& gemm) {
 void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGemm::Part& part) {
   gemm.Step([&](int r) { return v_key_[0] + r * a_.elem_bytes(); },
             [&](const Vec& x, int c) {
-              a_.LoadVec(x, a_.ptr[p_key_[0] + (key * ctx_.layout.tile_bytes + c * a_.vec_bytes())]);
+              a_.LoadVec(x,
+                         a_.ptr[p_key_[0] + (key * ctx_.layout.tile_bytes + c * a_.vec_bytes())]);
             },
             part);
   if (ctx_.config.prefetch > 0)
@@ -174,7 +176,8 @@ void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
   for (int c = 0; c < gemm.vecs(); ++c) {
     const int inverse = ctx_.layout.state(AttentionLayout::kInverse) + c * a_.vec_bytes();
     a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + inverse]);
-    for (int r = 0; r < gemm.rows(); ++r) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), gemm.free_operand());
+    for (int r = 0; r < gemm.rows(); ++r)
+      a_.Mul(gemm.acc(r, c), gemm.acc(r, c), gemm.free_operand());
   }
   a_.L(store);
   for (int r = 0; r < gemm.rows(); ++r)

@@ -8,10 +8,10 @@
 
 namespace jitattn::jit {
 
-// The other form of P·V. It reads each element of V once a column group of queries, where EmitValues
-// reads it once every pv_rows queries: what counts when value rows are so long that a panel of V
-// stays in no near cache (at 1024 columns its lines all fall into the same few sets). In return
-// outputs are transposed at the end.
+// The other form of P·V. It reads each element of V once a column group of queries, where
+// EmitValues reads it once every pv_rows queries: what counts when value rows are so long that a
+// panel of V stays in no near cache (at 1024 columns its lines all fall into the same few sets). In
+// return outputs are transposed at the end.
 class EmitTransposedValues {
  public:
   static int VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec);

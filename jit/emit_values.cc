@@ -29,12 +29,13 @@ struct ColumnGroups {
 int EmitValues::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec) {
   const int lanes = VecBytes(config.isa) / SizeOf(spec.dtype);
   const ColumnGroups groups(spec, config, lanes);
-  const int whole =
-      groups.whole > 0 ? EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed) : 0;
-  const int rest =
-      groups.rest > 0 ? EmitTileGemm::VecsNeeded(config.pv_rows, groups.rest, config.pv_embed) +
-                            (groups.tail > 0 ? TailMask::VecsNeeded(config.isa) : 0)
-                      : 0;
+  const int whole = groups.whole > 0
+                        ? EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed)
+                        : 0;
+  const int rest = groups.rest > 0
+                       ? EmitTileGemm::VecsNeeded(config.pv_rows, groups.rest, config.pv_embed) +
+                             (groups.tail > 0 ? TailMask::VecsNeeded(config.isa) : 0)
+                       : 0;
   return std::max(whole, rest);
 }
 
@@ -124,7 +125,7 @@ void EmitValues::EmitBlock(int rows, int vecs, const TailMask* tail) {
 
 void EmitValues::Load(const Vec& x, const RegExp& src, int col, int vecs, const TailMask* tail) {
   const auto address = a_.ptr[src + col * a_.vec_bytes()];
-  tail != nullptr && col + 1 == vecs ? io_.Load(x, address, *tail) : io_.Load(x, address);
+  tail != nullptr&& col + 1 == vecs ? io_.Load(x, address, *tail) : io_.Load(x, address);
 }
 
 void EmitValues::EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out,
@@ -156,14 +157,12 @@ void EmitValues::EmitScale(const EmitTileGemm& gemm, AttentionLayout::State fact
 }
 
 void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row) {
-  gemm.Step(
-      [&](int r) { return p_key_[0] + (key * ctx_.layout.tile_bytes + r * a_.elem_bytes()); },
-      [&](const Vec& x, int c) { Load(x, RegExp(v_key_[0]), c, gemm.vecs(), tail); },
-      {.first_row = first_row});
+  gemm.Step([&](int r) { return p_key_[0] + (key * ctx_.layout.tile_bytes + r * a_.elem_bytes()); },
+            [&](const Vec& x, int c) { Load(x, RegExp(v_key_[0]), c, gemm.vecs(), tail); },
+            {.first_row = first_row});
   if (ctx_.config.prefetch > 0) {
     for (int c = 0; c < gemm.vecs(); ++c) {
-      a_.prefetcht0(
-          a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch + c * a_.vec_bytes()]);
+      a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch + c * a_.vec_bytes()]);
     }
   }
   a_.add(v_key_, v_stride_);
@@ -211,8 +210,8 @@ void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, cons
   for (int r = 0; r < gemm.rows(); ++r) {
     for (int c = 0; c < gemm.vecs(); ++c) {
       const auto address = a_.ptr[out(r) + c * a_.vec_bytes()];
-      tail != nullptr && c + 1 == gemm.vecs() ? io_.Store(address, gemm.acc(r, c), *tail)
-                                              : io_.Store(address, gemm.acc(r, c));
+      tail != nullptr&& c + 1 == gemm.vecs() ? io_.Store(address, gemm.acc(r, c), *tail)
+                                             : io_.Store(address, gemm.acc(r, c));
     }
   }
 }

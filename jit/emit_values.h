@@ -34,8 +34,8 @@ class EmitValues {
   Assembler& a_;
   VectorIo io_;
   const Xbyak::Reg64 state_;
-  Gprs p_, out_, v_, v_stride_, out_stride_;   // of the row group and the column group
-  Gprs p_key_, v_key_, count_;                 // running over keys
+  Gprs p_, out_, v_, v_stride_, out_stride_;  // of the row group and the column group
+  Gprs p_key_, v_key_, count_;                // running over keys
 };
 
 }  // namespace jitattn::jit

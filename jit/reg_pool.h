@@ -4,6 +4,7 @@
 #define JITATTN_JIT_REG_POOL_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -53,8 +54,8 @@ using Opmasks = Lease<Xbyak::Opmask, RegKind::kMask>;
 
 class RegPool {
  public:
-  // All vector registers of `isa`, k1–k7 on AVX-512 (k0 means "no mask"), and every general register
-  // but rsp.
+  // All vector registers of `isa`, k1–k7 on AVX-512 (k0 means "no mask"), and every general
+  // register but rsp.
   explicit RegPool(Isa isa);
 
   // `purpose` is what `jitattn show` prints beside the register. Throws Xbyak::Error if fewer are
@@ -66,7 +67,6 @@ class RegPool {
   Gprs LeaseGpr(std::string_view purpose, const Xbyak::Reg64& reg);
 
   int free_vecs() const { return Free(RegKind::kVec); }
-  int free_gprs() const { return Free(RegKind::kGpr); }
 
   // Every lease so far, in order, equal ones once.
   const std::vector<RegisterUse>& uses() const { return uses_; }

@@ -35,8 +35,8 @@ void TailMask::Set(int count, const Reg64& temp) {
     a_.kmovw(mask_[0], temp.cvt32());
   } else {
     const int middle = a_.vec_bytes();
-    a_.LoadVec(vec_[0], a_.ptr[a_.rip + a_.Table(MaskTable(middle)) +
-                               (middle - count * a_.elem_bytes())]);
+    a_.LoadVec(vec_[0],
+               a_.ptr[a_.rip + a_.Table(MaskTable(middle)) + (middle - count * a_.elem_bytes())]);
   }
 }
 

@@ -44,9 +44,7 @@ AttentionRunner::AttentionRunner(const jit::AttentionProblem& problem,
       worthwhile_flops_(worthwhile_flops),
       scratch_stride_(RoundUp(kernel_->scratch_bytes(), kScratchAlignment)) {}
 
-absl::Status AttentionRunner::Init() {
-  return scratch_.Init(scratch_stride_, SlotCount(threads_));
-}
+absl::Status AttentionRunner::Init() { return scratch_.Init(scratch_stride_, SlotCount(threads_)); }
 
 struct AttentionRunner::Shared {
   const AttentionRunner* runner;
@@ -108,21 +106,20 @@ void AttentionRunner::Work(int worker, void* data) {
     // Under a causal mask late tiles cost most, so they come first, over all heads. Without one all
     // cost the same, and neighbours in time share the keys and values of a head.
     const int64_t head = causal ? task % shared.heads : task / shared.tiles;
-    const int64_t tile =
-        causal ? shared.tiles - 1 - task / shared.heads : task % shared.tiles;
+    const int64_t tile = causal ? shared.tiles - 1 - task / shared.heads : task % shared.tiles;
     const int64_t first_row = tile * runner.task_rows_;
     const int64_t rows = std::min(runner.task_rows_, args.q_len - first_row);
     runner.RunRows(args, first_row, rows, head / runner.problem_.heads,
-                    head % runner.problem_.heads, scratch);
+                   head % runner.problem_.heads, scratch);
   }
 }
 
 // Strides are in elements in `args` and in bytes in the kernel's.
 void AttentionRunner::RunRows(const jitattn_attention_args& args, int64_t first_row, int64_t rows,
-                               int64_t batch, int64_t head, void* scratch) const {
+                              int64_t batch, int64_t head, void* scratch) const {
   const int64_t bytes = SizeOf(spec_.dtype);
   const int64_t kv_head = head / group_;
-  const auto offset = [&](const int64_t (&strides)[3], int64_t h, int64_t row) {
+  const auto offset = [&](const int64_t(&strides)[3], int64_t h, int64_t row) {
     return (batch * strides[0] + h * strides[1] + row * strides[2]) * bytes;
   };
   kernel_->Run(jit::AttentionArgs{
@@ -138,8 +135,7 @@ void AttentionRunner::RunRows(const jitattn_attention_args& args, int64_t first_
       .q_rows = rows,
       .kv_len = args.kv_len,
       // Beyond these a larger offset changes nothing; within them no sum in a kernel overflows.
-      .causal_offset =
-          std::clamp(args.causal_offset, -args.q_len, args.kv_len) + first_row,
+      .causal_offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len) + first_row,
       .scale = args.scale,
       .scratch = scratch,
   });

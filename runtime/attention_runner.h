@@ -21,8 +21,7 @@ namespace jitattn::runtime {
 class AttentionRunner {
  public:
   AttentionRunner(const jit::AttentionProblem& problem, const jit::AttentionConfig& config,
-                  std::shared_ptr<const jit::Kernel> kernel, int threads,
-                  double worthwhile_flops);
+                  std::shared_ptr<const jit::Kernel> kernel, int threads, double worthwhile_flops);
   absl::Status Init();  // ResourceExhausted: no memory for scratch
 
   // REQUIRES: CheckArgs(problem, args) is OK.
@@ -33,8 +32,8 @@ class AttentionRunner {
  private:
   struct Shared;
   int ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const;
-  void RunRows(const jitattn_attention_args& args, int64_t first_row, int64_t rows,
-                int64_t batch, int64_t head, void* scratch) const;
+  void RunRows(const jitattn_attention_args& args, int64_t first_row, int64_t rows, int64_t batch,
+               int64_t head, void* scratch) const;
   void RunOnThisThread(const jitattn_attention_args& args) const;
   static void Work(int worker, void* shared);
 
@@ -42,7 +41,7 @@ class AttentionRunner {
   const jit::AttentionSpec spec_;
   const std::shared_ptr<const jit::Kernel> kernel_;
   const int threads_;
-  const int64_t group_;         // query heads that share a kv head
+  const int64_t group_;  // query heads that share a kv head
   const int64_t task_rows_;
   const double planned_flops_;
   const double worthwhile_flops_;

@@ -149,8 +149,7 @@ jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* probl
 
 void jitattn_plan_free(jitattn_plan* plan) { delete plan; }
 
-jitattn_status jitattn_attention_run(const jitattn_plan* plan,
-                                     const jitattn_attention_args* args) {
+jitattn_status jitattn_attention_run(const jitattn_plan* plan, const jitattn_attention_args* args) {
   return RunPlan(plan, args);
 }
 
@@ -166,7 +165,8 @@ size_t jitattn_plan_scratch_bytes(const jitattn_plan* plan) {
 jitattn_status jitattn_plan_get_info(const jitattn_plan* plan, jitattn_plan_info* info) {
   return Guarded([&]() -> absl::Status {
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
-    if (absl::Status status = CheckOutStruct("info", info, sizeof *info); !status.ok()) return status;
+    if (absl::Status status = CheckOutStruct("info", info, sizeof *info); !status.ok())
+      return status;
     const Plan& p = *plan->plan;
     info->match = static_cast<int32_t>(p.source().match);
     info->threads = p.threads();

@@ -35,9 +35,9 @@ absl::StatusOr<size_t> StructSize(const char* name, const void* data, size_t kno
   std::memcpy(&size, data, sizeof size);
   // Garbage for a size must not send us reading far away: no version will grow a struct tenfold.
   if (size < known || size > 10 * known) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ".struct_size is ", size, ", jitattn ", JITATTN_VERSION, " knows ", known,
-                     " bytes: was it initialised?"));
+    return absl::InvalidArgumentError(absl::StrCat(name, ".struct_size is ", size, ", jitattn ",
+                                                   JITATTN_VERSION, " knows ", known,
+                                                   " bytes: was it initialised?"));
   }
   return size;
 }
@@ -105,8 +105,8 @@ absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options, jit::Op o
         absl::StrCat("tune_seconds ", options->tune_seconds, ": must be 0 or more, and finite"));
   }
   request.options.threads = options->threads;
-  request.options.buffers = options->buffers == JITATTN_BUFFERS_COLD ? cache::Buffers::kCold
-                                                                     : cache::Buffers::kHot;
+  request.options.buffers =
+      options->buffers == JITATTN_BUFFERS_COLD ? cache::Buffers::kCold : cache::Buffers::kHot;
   request.options.use_cache = options->ignore_cache == 0;
   if (options->config != nullptr) {
     auto config = jit::ConfigFromString(op, options->config);

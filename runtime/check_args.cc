@@ -14,8 +14,8 @@ namespace {
 
 absl::Status CheckSize(const char* name, int64_t value, int64_t most) {
   if (value >= 0 && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      name, " ", value, ": must be in 0 … ", most, ", what the problem was stated with"));
+  return absl::InvalidArgumentError(absl::StrCat(name, " ", value, ": must be in 0 … ", most,
+                                                 ", what the problem was stated with"));
 }
 
 struct Operand {
@@ -30,9 +30,9 @@ absl::Status CheckOperand(Operand& operand, int element_bytes) {
   }
   // Sizes are powers of two; four divisions would take a quarter of a call's overhead.
   if ((reinterpret_cast<uintptr_t>(region.base) & (element_bytes - 1)) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        operand.name, " lies at ", reinterpret_cast<uintptr_t>(region.base),
-        ", which is no multiple of its element's ", element_bytes, " bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(operand.name, " lies at ", reinterpret_cast<uintptr_t>(region.base),
+                     ", which is no multiple of its element's ", element_bytes, " bytes"));
   }
   if (!region.Measure()) {
     return absl::InvalidArgumentError(
@@ -43,8 +43,8 @@ absl::Status CheckOperand(Operand& operand, int element_bytes) {
 
 absl::Status CheckOut(const Operand& out, std::initializer_list<const Operand*> inputs) {
   if (OverlapsItself(out.region)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "out: rows of ", out.region.row_bytes, " bytes overlap each other by its strides"));
+    return absl::InvalidArgumentError(absl::StrCat("out: rows of ", out.region.row_bytes,
+                                                   " bytes overlap each other by its strides"));
   }
   for (const Operand* input : inputs) {
     if (input->region.base != nullptr && MayOverlap(out.region, input->region)) {
@@ -65,13 +65,13 @@ int64_t StrideBytes(int64_t elements, int element_bytes) {
 
 Operand MakeOperand(const char* name, const void* base, int element_bytes, int64_t batch,
                     int64_t heads, int64_t rows, int64_t cols, const int64_t (&strides)[3]) {
-  return {name,
-          {.base = base,
-           .row_bytes = cols * element_bytes,
-           .count = {batch, heads, rows},
-           .stride = {StrideBytes(strides[0], element_bytes),
-                      StrideBytes(strides[1], element_bytes),
-                      StrideBytes(strides[2], element_bytes)}}};
+  return {
+      name,
+      {.base = base,
+       .row_bytes = cols * element_bytes,
+       .count = {batch, heads, rows},
+       .stride = {StrideBytes(strides[0], element_bytes), StrideBytes(strides[1], element_bytes),
+                  StrideBytes(strides[2], element_bytes)}}};
 }
 
 }  // namespace
@@ -87,8 +87,8 @@ absl::Status CheckArgs(const jit::AttentionProblem& p, const jitattn_attention_a
   }
 
   const int bytes = SizeOf(p.dtype);
-  Operand q = MakeOperand("q", args.q, bytes, args.batch, p.heads, args.q_len, p.head_dim,
-                          args.q_strides);
+  Operand q =
+      MakeOperand("q", args.q, bytes, args.batch, p.heads, args.q_len, p.head_dim, args.q_strides);
   Operand out = MakeOperand("out", args.out, bytes, args.batch, p.heads, args.q_len, p.value_dim,
                             args.out_strides);
   if (absl::Status s = CheckOperand(q, bytes); !s.ok()) return s;

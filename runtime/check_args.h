@@ -13,8 +13,7 @@ namespace jitattn::runtime {
 // misaligned pointer where something is read or written, strides beyond the address space, out
 // overlapping an input or itself. Costs some ten nanoseconds where nothing is wrong.
 absl::Status CheckArgs(const jit::AttentionProblem& problem, const jitattn_attention_args& args);
-absl::Status CheckArgs(const jit::SigmoidMulProblem& problem,
-                       const jitattn_sigmoid_mul_args& args);
+absl::Status CheckArgs(const jit::SigmoidMulProblem& problem, const jitattn_sigmoid_mul_args& args);
 
 }  // namespace jitattn::runtime
 

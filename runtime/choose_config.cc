@@ -31,12 +31,10 @@ PlanSource SourceOf(cache::Lookup lookup) {
     const cache::Record::Result& result = stored.record.result;
     source.record_path = stored.path;
     source.stale = stored.stale;
-    source.reason =
-        absl::StrCat(std::string(cache::Name(lookup.match)), " record, tuned for ",
-                     jit::Describe(stored.record.problem));
+    source.reason = absl::StrCat(std::string(cache::Name(lookup.match)), " record, tuned for ",
+                                 jit::Describe(stored.record.problem));
     if (result.gain > 0) {
-      absl::StrAppendFormat(&source.reason, ", %+.1f %% over the default",
-                            (result.gain - 1) * 100);
+      absl::StrAppendFormat(&source.reason, ", %+.1f %% over the default", (result.gain - 1) * 100);
     }
   }
   if (!source.rejected.empty()) {
@@ -103,8 +101,8 @@ absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptio
     if (!compiled.ok()) {
       const absl::Status& status = compiled.status();
       if (options.config.has_value() && !absl::IsUnavailable(status)) return status;
-      absl::StrAppend(&failures, "; ", candidate.source.reason, " failed: ",
-                      std::string(status.message()));
+      absl::StrAppend(&failures, "; ", candidate.source.reason,
+                      " failed: ", std::string(status.message()));
       continue;
     }
     Choice choice{candidate.config, *std::move(compiled), std::move(candidate.source)};

@@ -31,24 +31,98 @@ int Threads(const jit::Problem& problem, const Cpu& cpu, int threads) {
       std::clamp<double>(jit::Flops(problem) / WorthwhileFlops(problem, cpu), 1, threads));
 }
 
+// How a tile of queries is worked on. Each was best, or within 2 % of it, on its kind of problem,
+// among all combinations of some fifteen tilings and seven forms of P·V (lengths 16 … 1024, head
+// sizes 16 … 1024, one thread of Zen 4; the tuner measures the rest).
+struct Tiling {
+  int q_vecs, kv_block;
+  int qk_keys, qk_vecs, qk_embed, fuse_exp;
+};
+
+// 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers.
+constexpr Tiling kAvx512Wide = {4, 128, 6, 4, 0, 1};
+// Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
+// to share out. Few enough accumulators a key that the FMA may do the broadcast.
+constexpr Tiling kAvx512Half = {2, 128, 4, 2, 1, 0};
+constexpr Tiling kAvx512Quarter = {1, 256, 14, 1, 1, 0};
+// 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
+constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0, 1};
+constexpr Tiling kAvx2Half = {4, 128, 6, 2, 0, 1};
+constexpr Tiling kAvx2Quarter = {2, 256, 6, 2, 0, 1};
+
+void Apply(const Tiling& t, AttentionConfig& c) {
+  c.q_vecs = t.q_vecs;
+  c.kv_block = t.kv_block;
+  c.qk_keys = t.qk_keys;
+  c.qk_vecs = t.qk_vecs;
+  c.qk_embed = t.qk_embed;
+  c.fuse_exp = t.fuse_exp;
+}
+
+void TileForAvx512(const AttentionProblem& p, AttentionConfig& c) {
+  // Scores of a short dot product are cheap: what counts is that exponentials run apart from them.
+  const bool f64 = p.dtype == jit::DType::kF64;
+  Apply(p.head_dim <= 32 || (f64 && p.head_dim < 256) ? kAvx512Half : kAvx512Wide, c);
+  c.pv_rows = 6;
+  c.pv_vecs = 4;
+  if (f64 && p.value_dim >= 256) {
+    c.pv_rows = 8;
+    c.pv_vecs = 3;
+  }
+}
+
+void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
+  const bool causal = p.mask == jit::Mask::kCausal;
+  const bool f64 = p.dtype == jit::DType::kF64;
+  c.exp_vecs = 2;
+  if (p.q_len <= 32 || f64) {
+    Apply(kAvx2Quarter, c);
+    c.fuse_exp = 0;
+  } else {
+    Apply(causal || p.q_len <= 128 ? kAvx2Wide : kAvx2Quarter, c);
+  }
+  c.pv_rows = 6;
+  c.pv_vecs = 2;
+  if (p.q_len > 32 && !causal && (f64 || p.q_len > 128)) {
+    // With 16 registers P·V over natural rows of V spends its time on loading them; over queries it
+    // reuses P, which a narrow tile keeps in L1.
+    c.pv_form = 1;
+  } else if ((p.q_len <= 32 || f64) && p.value_dim % (f64 ? 4 : 8) == 0) {
+    // 12 accumulators as well; with a tail's mask they would need the 17th register.
+    c.pv_rows = 4;
+    c.pv_vecs = 3;
+  }
+}
+
 AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads) {
-  const int lanes = jit::VecBytes(cpu.isa) / jit::SizeOf(p.dtype);
-  const int value_vecs = static_cast<int>((p.value_dim + lanes - 1) / lanes);
   AttentionConfig c;
   c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
-  if (cpu.isa == Isa::kAvx512) {
-    // 24 accumulators, 4 vectors, 1 broadcast: 29 of 32 registers in both products.
-    c.q_vecs = c.qk_vecs = c.pv_vecs = 4;
-    c.qk_keys = c.pv_rows = 6;
-  } else {
-    // 12 accumulators, 2 vectors, 1 broadcast: 15 of 16 registers in both products.
-    c.q_vecs = 8;
-    c.qk_vecs = c.pv_vecs = 2;
-    c.qk_keys = c.pv_rows = 6;
-    c.exp_vecs = 2;
+  if (cpu.isa == Isa::kPortable) return c;
+  const bool avx512 = cpu.isa == Isa::kAvx512;
+  const int64_t lanes = jit::VecBytes(cpu.isa) / jit::SizeOf(p.dtype);
+  avx512 ? TileForAvx512(p, c) : TileForAvx2(p, c);
+  // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
+  // latency.
+  const int value_vecs = static_cast<int>((p.value_dim + lanes - 1) / lanes);
+  if (c.pv_form == 0 && value_vecs < c.pv_vecs) {
+    c.pv_vecs = value_vecs;
+    c.pv_rows = value_vecs == 3 ? 8 : avx512 || value_vecs == 1 ? 12 : 6;
   }
-  c.pv_vecs = std::min(c.pv_vecs, value_vecs);
+
+  // Smaller tiles where there would be less than four tasks a thread: an uneven last one then costs
+  // an eighth on average.
+  const auto tasks = [&] {
+    const int64_t rows = c.q_vecs * lanes;
+    return p.batch * p.heads * ((p.q_len + rows - 1) / rows);
+  };
+  if (c.threads > 1) {
+    for (const Tiling& smaller :
+         {avx512 ? kAvx512Half : kAvx2Half, avx512 ? kAvx512Quarter : kAvx2Quarter}) {
+      if (tasks() < 4 * c.threads && smaller.q_vecs < c.q_vecs) Apply(smaller, c);
+    }
+    c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
+  }
   return c;
 }
 
@@ -56,10 +130,10 @@ SigmoidMulConfig SigmoidMul(const SigmoidMulProblem& p, const Cpu& cpu, int thre
   SigmoidMulConfig c;
   c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
-  c.vecs = cpu.isa == Isa::kAvx512 ? 4 : 2;
+  c.vecs = cpu.isa == Isa::kAvx512 ? 4 : 3;
   // Stores past the caches save reading the lines that are overwritten; they hurt where the output
-  // would have stayed in the cache for its reader.
-  c.non_temporal = jit::Bytes(p) > static_cast<double>(cpu.l3_bytes);
+  // would have stayed in the cache for its reader. Half of it: others live there too.
+  c.non_temporal = jit::Bytes(p) > static_cast<double>(cpu.l3_bytes) / 2;
   return c;
 }
 

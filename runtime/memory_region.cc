@@ -41,8 +41,7 @@ bool MayOverlap(const MemoryRegion& a, const MemoryRegion& b) {
   const int64_t divisor = std::gcd(la.divisor, lb.divisor);
   if (divisor == 0) return true;  // two single rows whose ranges meet
   // On a circle of `divisor` bytes, b's row begins `from` bytes after a's.
-  const int64_t distance =
-      reinterpret_cast<intptr_t>(b.base) - reinterpret_cast<intptr_t>(a.base);
+  const int64_t distance = reinterpret_cast<intptr_t>(b.base) - reinterpret_cast<intptr_t>(a.base);
   const int64_t from = (distance % divisor + divisor) % divisor;
   return from < la.row_bytes || from + lb.row_bytes > divisor;
 }

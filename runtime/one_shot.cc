@@ -23,14 +23,13 @@ class PlanTable {
   }
 
   // The plan that another thread put there meanwhile, else `plan`.
-  std::shared_ptr<const Plan> Insert(const jit::Problem& bucket,
-                                     std::shared_ptr<const Plan> plan) {
+  std::shared_ptr<const Plan> Insert(const jit::Problem& bucket, std::shared_ptr<const Plan> plan) {
     std::lock_guard lock(mutex_);
     if (Entry* entry = FindEntry(bucket)) return entry->plan;
     if (entries_.size() == kMaxOneShotPlans) {
-      entries_.erase(std::min_element(
-          entries_.begin(), entries_.end(),
-          [](const Entry& a, const Entry& b) { return a.last_use < b.last_use; }));
+      entries_.erase(
+          std::min_element(entries_.begin(), entries_.end(),
+                           [](const Entry& a, const Entry& b) { return a.last_use < b.last_use; }));
     }
     entries_.push_back({bucket, plan, ++uses_});
     return plan;

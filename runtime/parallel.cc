@@ -62,7 +62,8 @@ bool SetParallelForHook(ParallelForHook hook, void* context) {
 int ThreadBudget(int requested) {
   if (requested > 0) return requested;
   // OpenMP's own answer is OMP_NUM_THREADS where that is set, what the program last asked for by
-  // omp_set_num_threads, else every logical CPU: never less than the cores unless somebody wants so.
+  // omp_set_num_threads, else every logical CPU: never less than the cores unless somebody wants
+  // so.
   return std::max(1, std::min(jit::HostCpu().physical_cores, omp_get_max_threads()));
 }
 

@@ -39,9 +39,9 @@ struct Plan::Impl {
   absl::Status MakeRunner(const jit::Cpu& cpu) {
     const double worthwhile = WorthwhileFlops(problem, cpu);
     if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-      attention = std::make_unique<AttentionRunner>(
-          *p, std::get<jit::AttentionConfig>(choice.config), choice.compiled.kernel, threads,
-          worthwhile);
+      attention =
+          std::make_unique<AttentionRunner>(*p, std::get<jit::AttentionConfig>(choice.config),
+                                            choice.compiled.kernel, threads, worthwhile);
       return attention->Init();
     }
     sigmoid_mul = std::make_unique<SigmoidMulRunner>(std::get<jit::SigmoidMulProblem>(problem),

@@ -18,21 +18,21 @@
 namespace jitattn::runtime {
 
 struct PlanOptions {
-  int threads = 0;                         // ThreadBudget(threads)
-  jit::Isa isa = jit::Isa::kAvx512;        // at most
+  int threads = 0;                   // ThreadBudget(threads)
+  jit::Isa isa = jit::Isa::kAvx512;  // at most
   cache::Buffers buffers = cache::Buffers::kHot;
   bool use_cache = true;
-  std::optional<jit::Config> config;       // given: no record is looked for
+  std::optional<jit::Config> config;  // given: no record is looked for
   std::string config_origin = "configuration given by the caller";  // what `reason` says of it
-  const cache::Layers* layers = nullptr;   // null: the process's, from the environment
+  const cache::Layers* layers = nullptr;  // null: the process's, from the environment
 };
 
 // Why a plan has its configuration.
 struct PlanSource {
   cache::Match match = cache::Match::kNone;
-  std::string record_path;                 // "" if none
-  std::string reason;                      // "record … tuned for …, +12.3 % over the default"
-  std::string stale;                       // "" if not
+  std::string record_path;  // "" if none
+  std::string reason;       // "record … tuned for …, +12.3 % over the default"
+  std::string stale;        // "" if not
   std::vector<cache::RejectedRecord> rejected;
 };
 
@@ -59,8 +59,8 @@ class Plan {
   const jit::Kernel& kernel() const;
   const PlanSource& source() const;
   double emit_seconds() const;
-  int threads() const;                     // the most a run uses
-  size_t scratch_bytes() const;            // for all its threads
+  int threads() const;           // the most a run uses
+  size_t scratch_bytes() const;  // for all its threads
 
  private:
   struct Impl;

@@ -42,8 +42,7 @@ ScratchPool::Lease::Lease(ScratchPool& pool) {
     std::atomic<uint32_t>& owner = pool.slots_[i].owner;
     uint32_t holder = owner.load(std::memory_order_relaxed);
     // A holder of another generation is a thread that this process does not have.
-    if (holder != mine &&
-        owner.compare_exchange_strong(holder, mine, std::memory_order_acquire)) {
+    if (holder != mine && owner.compare_exchange_strong(holder, mine, std::memory_order_acquire)) {
       owner_ = &owner;
       memory_ = pool.memory_ + i * pool.stride_;
       return;

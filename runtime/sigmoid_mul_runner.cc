@@ -61,10 +61,8 @@ void SigmoidMulRunner::Run(const jitattn_sigmoid_mul_args& args) const {
     kernel_->Run(all);
     return;
   }
-  Shared shared{.runner = this,
-                .all = all,
-                .parts = (threads + all.rows - 1) / all.rows,
-                .workers = threads};
+  Shared shared{
+      .runner = this, .all = all, .parts = (threads + all.rows - 1) / all.rows, .workers = threads};
   ParallelFor(threads, Work, &shared);
 }
 

@@ -15,9 +15,8 @@ namespace jitattn::runtime {
 // the output begin, so that no two threads write to one line.
 class SigmoidMulRunner {
  public:
-  SigmoidMulRunner(const jit::SigmoidMulProblem& problem,
-                   std::shared_ptr<const jit::Kernel> kernel, int threads,
-                   double worthwhile_flops);
+  SigmoidMulRunner(const jit::SigmoidMulProblem& problem, std::shared_ptr<const jit::Kernel> kernel,
+                   int threads, double worthwhile_flops);
 
   // REQUIRES: CheckArgs(problem, args) is OK.
   void Run(const jitattn_sigmoid_mul_args& args) const;

@@ -1,5 +1,5 @@
-// The study that this tuner grew from, on this library's kernels: 32 points, threads × block × type,
-// by default under its genetic preset of 18 evaluations at most.
+// The study that this tuner grew from, on this library's kernels: 32 points, threads × block ×
+// type, by default under its genetic preset of 18 evaluations at most.
 
 #ifndef JITATTN_RUNTIME_STUDY_H_
 #define JITATTN_RUNTIME_STUDY_H_

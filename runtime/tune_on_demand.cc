@@ -23,8 +23,7 @@ absl::StatusOr<TuneReport> TuneNow(const jit::Problem& problem, const jit::Cpu& 
   tune.buffers = options.buffers;
   if (seconds > 0) tune.seconds = seconds;
   auto measurer = MakeMeasurer(
-      problem,
-      {.threads = threads, .isa = cpu.isa, .buffers = options.buffers, .seed = tune.seed});
+      problem, {.threads = threads, .isa = cpu.isa, .buffers = options.buffers, .seed = tune.seed});
   if (!measurer.ok()) return measurer.status();
   return Tune(problem, cpu, tune, **measurer, &LayersOf(options), nullptr);
 }

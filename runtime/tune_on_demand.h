@@ -8,9 +8,9 @@
 
 namespace jitattn::runtime {
 
-// Where no exact record is found: tunes for at most `seconds` (0: the tuner's default) and saves the
-// winner. Returns the options with which a plan gets it. A tuning that fails is no reason to give
-// no plan: it goes to the log, and the options come back as they were.
+// Where no exact record is found: tunes for at most `seconds` (0: the tuner's default) and saves
+// the winner. Returns the options with which a plan gets it. A tuning that fails is no reason to
+// give no plan: it goes to the log, and the options come back as they were.
 PlanOptions TuneIfUnknown(const jit::Problem& problem, PlanOptions options, double seconds);
 
 }  // namespace jitattn::runtime

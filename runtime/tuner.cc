@@ -31,6 +31,9 @@ constexpr double kCheapSeconds = 2;
 constexpr double kInterruptedSeconds = 2;
 // Seeds by estimate: its order is rough, so that several may hold the best.
 constexpr int kEstimateSeeds = 5;
+// Seeds in all: two or three a tunable. More would spread a large budget evenly over the space, where
+// a strategy would by then know better, and a maximin design costs the square of its size.
+constexpr int kMaxSeeds = 40;
 // A strategy that asks only for what it knows has nothing left to ask.
 constexpr int kMaxRepeats = 10000;
 
@@ -142,7 +145,8 @@ absl::Status Tuning::Prepare() {
     return absl::InvalidArgumentError(
         absl::StrCat("seconds ", options_.seconds, ": more than 0 are needed"));
   }
-  absl::StatusOr<TuningSpace> space = TuningSpace::Create(problem_, cpu_, threads_);
+  absl::StatusOr<TuningSpace> space =
+      TuningSpace::Create(problem_, cpu_, threads_, options_.limits);
   if (!space.ok()) return space.status();
   space_.emplace(*std::move(space));
   default_config_ = jit::Canonical(DefaultConfig(problem_, cpu_, threads_), jit::SpecOf(problem_));
@@ -162,7 +166,7 @@ absl::Status Tuning::Prepare() {
   return absl::OkStatus();
 }
 
-// Best guess first; a third of the budget at most, which the Latin hypercube fills.
+// Best guess first; at most a third of the budget, which the Latin hypercube fills.
 std::vector<int> Tuning::Seeds() const {
   std::vector<int> seeds;
   auto add = [&seeds](int rank) {
@@ -171,7 +175,7 @@ std::vector<int> Tuning::Seeds() const {
   add(space_->RankOf(default_config_));
   if (lookup_.found) add(space_->RankOf(lookup_.found->record.config));
   for (const int rank : BestByEstimate(kEstimateSeeds)) add(rank);
-  const size_t most = static_cast<size_t>(std::max(1, options_.evaluations / 3));
+  const size_t most = static_cast<size_t>(std::clamp(options_.evaluations / 3, 1, kMaxSeeds));
   if (seeds.size() > most) seeds.resize(most);
   return search::WithLatinHypercube(space_->space(), std::move(seeds), static_cast<int>(most),
                                     options_.seed);

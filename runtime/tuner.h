@@ -24,6 +24,7 @@ namespace jitattn::runtime {
 struct TuneOptions {
   std::string strategy;  // empty: search::DefaultStrategy()
   search::StrategyOptions strategy_options;
+  SpaceLimits limits;                   // narrow the space that is searched
   std::vector<jit::Config> candidates;  // if any: looked at instead of searching
   int evaluations = 100;  // distinct candidates, seeds included
   double seconds = 25;    // everything: finalists too

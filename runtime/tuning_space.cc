@@ -58,14 +58,18 @@ void DropBeyond(int64_t length, int64_t unit, std::vector<int>& values) {
 }
 
 std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, const jit::Cpu& cpu,
-                        int threads) {
+                        int threads, const FieldLimit* limit) {
   if (field.name == "isa") return {static_cast<int>(cpu.isa)};
-  if (field.name == "threads") return ThreadLadder(threads);
   std::vector<int> values(field.values.begin(), field.values.end());
+  if (limit != nullptr) values = limit->values;
+  if (field.name == "threads") {
+    if (limit == nullptr) return ThreadLadder(threads);
+    std::erase_if(values, [threads](int count) { return count > threads; });
+  }
   const auto* p = std::get_if<jit::AttentionProblem>(&problem);
   if (p == nullptr) return values;
   for (const Steps& steps : kBiggerSteps) {
-    if (steps.field != field.name) continue;
+    if (steps.field != field.name || limit != nullptr) continue;
     std::erase_if(values, [&](int value) {
       return std::find(steps.values.begin(), steps.values.end(), value) == steps.values.end();
     });
@@ -78,17 +82,18 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
 
 class Enumeration {
  public:
-  Enumeration(const jit::Problem& problem, const jit::Cpu& cpu, int threads)
+  Enumeration(const jit::Problem& problem, const jit::Cpu& cpu, int threads,
+              const SpaceLimits& limits)
       : spec_(jit::SpecOf(problem)), cpu_(cpu), config_(DefaultConfig(problem, cpu, threads)) {
     config_ = jit::Canonical(config_, spec_);
     for (const jit::Field& field : jit::Fields(jit::OpOf(problem))) {
-      Axis axis{&field, Ladder(field, problem, cpu, threads)};
+      Axis axis{&field, Ladder(field, problem, cpu, threads, limits.Find(field.name))};
       // The default is a point of its space.
       const int base = field.get(config_);
       const auto place = std::lower_bound(axis.values.begin(), axis.values.end(), base);
       if (place == axis.values.end() || *place != base) axis.values.insert(place, base);
       for (const FullBlock& block : kFullBlocks) {
-        if (field.name == block.last)
+        if (field.name == block.last && limits.Find(block.rows) == nullptr)
           axis.full_block = jit::FindField(jit::OpOf(problem), block.rows);
       }
       axes_.push_back(std::move(axis));
@@ -169,8 +174,8 @@ class Enumeration {
 }  // namespace
 
 absl::StatusOr<TuningSpace> TuningSpace::Create(const jit::Problem& problem, const jit::Cpu& cpu,
-                                                int threads) {
-  Enumeration all(problem, cpu, threads);
+                                                int threads, const SpaceLimits& limits) {
+  Enumeration all(problem, cpu, threads, limits);
   all.Run();
   std::vector<search::Point> points = all.TakePoints();
   std::vector<const jit::Field*> fields;

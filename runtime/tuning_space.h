@@ -10,20 +10,22 @@
 #include "jit/config.h"
 #include "jit/cpu.h"
 #include "jit/problem.h"
+#include "runtime/space_limits.h"
 #include "search/space.h"
 
 namespace jitattn::runtime {
 
 // The points of a problem: the ladders of jit::Fields as far as they matter to it, less what
 // Validate refuses and what Canonical maps to another point. A space that would be larger than
-// kMaxPoints keeps those that EstimateCycles likes best.
+// kMaxPoints keeps those that EstimateCycles likes best. `limits` narrow the ladders of single
+// fields.
 class TuningSpace {
  public:
   // What a Gaussian process can look through in a step of milliseconds.
   static constexpr int kMaxPoints = 20000;
 
   static absl::StatusOr<TuningSpace> Create(const jit::Problem& problem, const jit::Cpu& cpu,
-                                            int threads);
+                                            int threads, const SpaceLimits& limits = {});
   const search::Space& space() const { return space_; }
   jit::Config ConfigAt(int rank) const;
   // The rank of the nearest point of the space: a config from a record may lie off the ladders.

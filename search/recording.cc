@@ -10,7 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
 namespace jitattn::search {
@@ -94,6 +96,14 @@ std::string KeyText(const Json& value) {
 // Names come from outside: bytes that are no UTF-8 are replaced, where dump() alone would throw.
 std::string Text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// In the files' milliseconds. Seven digits are more than a clock has, and half as long as all.
+double Milliseconds(double seconds) {
+  const std::string text = absl::StrFormat("%.7g", seconds / kMilli);
+  double value = 0;
+  (void)absl::SimpleAtod(text, &value);
+  return value;
 }
 
 double NumberAt(const Json& object, const char* key) {
@@ -249,15 +259,15 @@ std::string WriteKernelTunerCache(const Recording& recording) {
     }
     // Readers of this format know three words for failure.
     const bool known = point.error == "InvalidConfig" || point.error == "CompilationFailedConfig";
-    entry["time"] = !point.failed() ? Json(point.cost / kMilli)
+    entry["time"] = !point.failed() ? Json(Milliseconds(point.cost))
                     : known         ? Json(point.error)
                                     : Json("RuntimeFailedConfig");
     if (!point.samples.empty()) {
-      for (const double sample : point.samples) entry["times"].push_back(sample / kMilli);
+      for (const double sample : point.samples) entry["times"].push_back(Milliseconds(sample));
     }
-    entry["compile_time"] = point.compile_seconds / kMilli;
+    entry["compile_time"] = Milliseconds(point.compile_seconds);
     entry["verification_time"] = 0;
-    entry["benchmark_time"] = point.benchmark_seconds / kMilli;
+    entry["benchmark_time"] = Milliseconds(point.benchmark_seconds);
     entry["strategy_time"] = 0;
     entry["framework_time"] = 0;
     entry["timestamp"] = point.timestamp;
@@ -344,11 +354,11 @@ std::string WriteT4Results(const Recording& recording) {
       const Parameter& parameter = space.parameters()[p];
       configuration[parameter.name] = ValueJson(parameter, space.Row(rank)[p]);
     }
-    for (const double sample : point.samples) runtimes.push_back(sample / kMilli);
+    for (const double sample : point.samples) runtimes.push_back(Milliseconds(sample));
     Json result = {{"timestamp", point.timestamp},
                    {"configuration", std::move(configuration)},
                    {"times",
-                    {{"compilation_time", point.compile_seconds / kMilli},
+                    {{"compilation_time", Milliseconds(point.compile_seconds)},
                      {"framework", 0},
                      {"search_algorithm", 0},
                      {"validation", 0},
@@ -367,7 +377,7 @@ std::string WriteT4Results(const Recording& recording) {
                                                                   : "runtime";
     } else {
       result["measurements"].push_back(
-          {{"name", "time"}, {"value", point.cost / kMilli}, {"unit", "ms"}});
+          {{"name", "time"}, {"value", Milliseconds(point.cost)}, {"unit", "ms"}});
     }
     results.push_back(std::move(result));
   }

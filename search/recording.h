@@ -16,7 +16,7 @@
 namespace jitattn::search {
 
 struct RecordedPoint {
-  double cost = 0;              // seconds, the mean of the samples; infinite if it failed
+  double cost = 0;              // seconds, as its tuner compares; infinite if it failed
   std::vector<double> samples;  // seconds; may be missing
   double compile_seconds = 0, benchmark_seconds = 0;  // what looking at it took; 0 if not known
   std::string error;                                  // why it failed; empty if it did not

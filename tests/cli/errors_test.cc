@@ -51,7 +51,8 @@ TEST(ErrorsTest, WrongUsage) {
       {{"tune", "--dim", "8192"}, "8192"},  // one head of 8192 columns
       {{"tune", "--dim", "1024", "--heads", "7"}, "--heads 7 does not divide --dim 1024"},
       {{"tune", "--dim", "64", "--heads", "4", "--kv-heads", "3"}, "3"},
-      {{"tune", "--dim", "64", "--strategy", "magic"}, "unknown strategy 'magic'; there are auto, "},
+      {{"tune", "--dim", "64", "--strategy", "magic"},
+       "unknown strategy 'magic'; there are auto, "},
       {{"tune", "--dim", "64", "--strategy", "genetik"}, "did you mean genetic?"},
       {{"tune", "--dim", "64", "--strategy-option", "x"}, "NAME=VALUE"},
       {{"tune", "--dim", "64", "--strategy-option", "no_such=1"}, "no_such"},
@@ -98,7 +99,8 @@ TEST(ErrorsTest, UnusableFiles) {
       {{"run", "--x", f32, "--dtype", "f64"}, f32 + ": its elements are f32, f64 is needed"},
       {{"run", "--q", f32, "--k", f64, "--v", f32}, f64 + ": its elements are f64, f32 is needed"},
       {{"run", "--q", f32, "--k", f32, "--v", f32, "--heads", "3"}, "3 heads do not divide its 8"},
-      {{"run", "--q", cube, "--k", cube, "--v", f32}, f32 + ": its shape is 8 × 8, 4 × 8 is needed"},
+      {{"run", "--q", cube, "--k", cube, "--v", f32},
+       f32 + ": its shape is 8 × 8, 4 × 8 is needed"},
       {{"cache", "show", "no.such.key"}, "no record has the key 'no.such.key'", 1},
   };
   for (const Case& wrong : cases) ExpectError(folder, wrong);

@@ -45,7 +45,7 @@ TEST(JourneyTest, TuneRunListClear) {
   const ProcessResult tuned = RunJitattn(cache, Tune());
   ASSERT_EQ(tuned.exit_code, 0) << tuned.err;
   EXPECT_THAT(tuned.out, AllOf(HasSubstr("GFLOP/s"), HasSubstr("GB/s"), HasSubstr("max error"),
-                               HasSubstr("over the default"), HasSubstr(cache.path())));
+                               HasSubstr("gain"), HasSubstr(cache.path())));
   const std::vector<std::string> files = FilesUnder(cache.path());
   ASSERT_THAT(files, SizeIs(2));
 
@@ -60,13 +60,15 @@ TEST(JourneyTest, TuneRunListClear) {
 
   const ProcessResult list = RunJitattn(cache, {"cache", "list"});
   EXPECT_THAT(list.out, AllOf(HasSubstr("attn_f32_d32"), HasSubstr("silu_f32")));
-  const std::string key = RunJson(cache, {"cache", "list"})["folders"][0]["records"][0]["record"]["key"];
+  const std::string key =
+      RunJson(cache, {"cache", "list"})["folders"][0]["records"][0]["record"]["key"];
   EXPECT_THAT(RunJitattn(cache, {"cache", "show", key}).out, HasSubstr(files[0]));
 
   // Nobody can be asked: refused. Then a filter, then all.
   EXPECT_EQ(RunJitattn(cache, {"cache", "clear"}).exit_code, 2);
   EXPECT_THAT(FilesUnder(cache.path()), SizeIs(2));
-  EXPECT_EQ(RunJitattn(cache, {"cache", "clear", "--yes", "--op", "sigmoid-mul"}).out, "1 removed\n");
+  EXPECT_EQ(RunJitattn(cache, {"cache", "clear", "--yes", "--op", "sigmoid-mul"}).out,
+            "1 removed\n");
   EXPECT_THAT(FilesUnder(cache.path()), SizeIs(1));
   EXPECT_EQ(RunJitattn(cache, {"cache", "clear", "--yes", "--dim", "64"}).out, "0 removed\n");
   EXPECT_EQ(RunJitattn(cache, {"cache", "clear", "--yes"}).out, "1 removed\n");
@@ -146,8 +148,8 @@ TEST(JourneyTest, TerminalsGetABar) {
   const ProcessOptions terminal = {.env = {{"TERM", "xterm"}, {"NO_COLOR", ""}}, .terminal = true};
   const ProcessResult tuned = RunJitattn(cache, Tune({"--op", "attention"}), terminal);
   EXPECT_EQ(tuned.exit_code, 0) << tuned.err;
-  EXPECT_THAT(tuned.err, AllOf(HasSubstr("\r["), HasSubstr("#"), HasSubstr("s left"),
-                               HasSubstr("\033[1m")));
+  EXPECT_THAT(tuned.err,
+              AllOf(HasSubstr("\r["), HasSubstr("#"), HasSubstr("s left"), HasSubstr("\033[1m")));
   ProcessOptions no_color = terminal;
   no_color.env["NO_COLOR"] = "1";
   const ProcessResult plain = RunJitattn(cache, {"cache", "list"}, no_color);
@@ -193,7 +195,9 @@ TEST(JourneyTest, StudyASpace) {
     EXPECT_EQ(problem["record"]["strategy"], "genetic-study");
     EXPECT_THAT(problem["path"].get<std::string>(), HasSubstr(cache.path()));
   }
-  EXPECT_EQ(RunJitattn(cache, {"tune", "--dim", "48", "--space", "study-a", "--dtype", "f32"}).exit_code, 2);
+  EXPECT_EQ(
+      RunJitattn(cache, {"tune", "--dim", "48", "--space", "study-a", "--dtype", "f32"}).exit_code,
+      2);
 }
 
 // The columns of --heads and the leading axis of a cube are two layouts of the same heads.
@@ -210,11 +214,14 @@ TEST(JourneyTest, HeadsInColumnsOrInFront) {
       }
     }
   }
-  ASSERT_TRUE(WriteNpy(folder / "a.npy", jit::DType::kF32, {kLength, kHeads * kSize}, columns.data()).ok());
-  ASSERT_TRUE(WriteNpy(folder / "b.npy", jit::DType::kF32, {kHeads, kLength, kSize}, cube.data()).ok());
+  ASSERT_TRUE(
+      WriteNpy(folder / "a.npy", jit::DType::kF32, {kLength, kHeads * kSize}, columns.data()).ok());
+  ASSERT_TRUE(
+      WriteNpy(folder / "b.npy", jit::DType::kF32, {kHeads, kLength, kSize}, cube.data()).ok());
   const std::string a = folder / "a.npy", b = folder / "b.npy", out_a = folder / "out_a.npy",
                     out_b = folder / "out_b.npy";
-  RunJson(folder, {"run", "--q", a, "--k", a, "--v", a, "--heads", "3", "--causal", "--out", out_a});
+  RunJson(folder,
+          {"run", "--q", a, "--k", a, "--v", a, "--heads", "3", "--causal", "--out", out_a});
   RunJson(folder, {"run", "--q", b, "--k", b, "--v", b, "--causal", "--out", out_b});
   const auto in_columns = ReadNpy(out_a), in_front = ReadNpy(out_b);
   ASSERT_TRUE(in_columns.ok() && in_front.ok());
@@ -246,7 +253,7 @@ TEST(JourneyTest, ShowPrintsSectionsRegistersAndTotals) {
     fmas += totals["fmas"].get<int64_t>();
   }
   EXPECT_EQ(instructions, static_cast<int64_t>(kernel["instructions"].size()));
-  EXPECT_GT(fmas, 0);
+  ASSERT_GT(fmas, 0);
   EXPECT_FALSE(kernel["sections"].empty());
   EXPECT_FALSE(kernel["registers"].empty());
   EXPECT_THAT(kernel["instructions"].back()["text"].get<std::string>(), HasSubstr("ret"));
@@ -265,16 +272,16 @@ TEST(JourneyTest, RunWithAGivenConfiguration) {
                                      "vecs=2 threads=1", "--check"});
   EXPECT_EQ(given["runs"][0]["config"]["vecs"], 2);
   EXPECT_EQ(given["runs"][0]["check"]["correct"], true);
-  const ProcessResult bad = RunJitattn(cache, {"run", "--dim", "64", "--op", "sigmoid-mul",
-                                               "--config", "vecs=1000"});
+  const ProcessResult bad =
+      RunJitattn(cache, {"run", "--dim", "64", "--op", "sigmoid-mul", "--config", "vecs=1000"});
   EXPECT_EQ(bad.exit_code, 2);
   EXPECT_THAT(bad.err, HasSubstr("vecs"));
 }
 
 TEST(JourneyTest, EverythingWorksWithoutEmittedCode) {
   const TempDir cache;
-  const ProcessResult result = RunJitattn(cache, {"run", "--dim", "24", "--check"},
-                                          {.env = {{"JITATTN_MAX_ISA", "none"}}});
+  const ProcessResult result =
+      RunJitattn(cache, {"run", "--dim", "24", "--check"}, {.env = {{"JITATTN_MAX_ISA", "none"}}});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("correct"), Not(HasSubstr("WRONG"))));
 }

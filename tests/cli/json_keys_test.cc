@@ -1,5 +1,5 @@
-// docs/json.md and the commands' output list the same keys: a key that is printed is documented, and
-// a documented key is printed.
+// docs/json.md and the commands' output list the same keys: a key that is printed is documented,
+// and a documented key is printed.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -112,14 +112,22 @@ class JsonKeysTest : public testing::Test {
     WriteFile(files.front(), "this is no record");
   }
 
-  const TempDir cache_;
+  const TempDir cache_, recordings_;
   Keys printed_;
 };
 
 TEST_F(JsonKeysTest, MatchTheDocument) {
   Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "4"});
   Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "4"});
+  const TempDir recordings;
+  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "4",
+           "--record", recordings / "space.json"});
+  const std::string recording = recordings_ / "space.json";
+  Collect({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "4",
+           "--record", recording});
   Compare("jitattn tune");
+  Collect({"replay", recording, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
+  Compare("jitattn replay");
   Collect({"cache", "list"});
   const std::string shown = RunJitattn(cache_, {"cache", "list", "--json"}).out;
   const Json listed = Json::parse(shown);

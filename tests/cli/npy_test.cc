@@ -137,7 +137,8 @@ TEST(NpyTest, FileErrorsNameThePath) {
     const auto array = ReadNpy(folder / name);
     return array.ok() ? "" : std::string(array.status().message());
   };
-  EXPECT_EQ(error("missing.npy"), "cannot open " + (folder / "missing.npy") + ": No such file or directory");
+  EXPECT_EQ(error("missing.npy"),
+            "cannot open " + (folder / "missing.npy") + ": No such file or directory");
   WriteFile(folder / "short.npy", File(kGood, 1, "1234"));
   EXPECT_THAT(error("short.npy"), HasSubstr("2 × 3 elements take 24 bytes, 4 are there"));
   WriteFile(folder / "long.npy", File(kGood, 1, std::string(25, 'x')));
@@ -154,8 +155,7 @@ TEST(NpyTest, FailedWriteLeavesTheOldFile) {
   const TempDir folder;
   WriteFile(folder / "a.npy", "old");
   const float numbers[4] = {};
-  const absl::Status status =
-      WriteNpy(folder / "none/a.npy", jit::DType::kF32, {4}, numbers);
+  const absl::Status status = WriteNpy(folder / "none/a.npy", jit::DType::kF32, {4}, numbers);
   EXPECT_THAT(std::string(status.message()), HasSubstr("none/a.npy: No such file"));
   EXPECT_EQ(ReadFile(folder / "a.npy"), "old");
   EXPECT_TRUE(WriteNpy("/dev/null", jit::DType::kF32, {4}, numbers).ok());

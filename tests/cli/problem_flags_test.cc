@@ -21,8 +21,9 @@ TEST(ProblemFlagsTest, DimIsOneHeadAndASquareMatrix) {
   const auto problems = flags.Problems();
   ASSERT_TRUE(problems.ok()) << problems.status();
   ASSERT_EQ(problems->size(), 2u);
-  EXPECT_EQ((*problems)[0], jit::Problem(jit::AttentionProblem{
-                                .q_len = 1024, .kv_len = 1024, .head_dim = 1024, .value_dim = 1024}));
+  EXPECT_EQ((*problems)[0],
+            jit::Problem(jit::AttentionProblem{
+                .q_len = 1024, .kv_len = 1024, .head_dim = 1024, .value_dim = 1024}));
   EXPECT_EQ((*problems)[1], jit::Problem(jit::SigmoidMulProblem{.rows = 1024, .cols = 1024}));
 }
 

@@ -30,7 +30,7 @@ class TempDir {
 };
 
 struct ProcessOptions {
-  std::map<std::string, std::string> env;  // beside what the test itself has
+  std::map<std::string, std::string> env;    // beside what the test itself has
   std::optional<uint64_t> file_limit_bytes;  // larger files cannot be written: a full disk
   bool terminal = false;  // stdin, stdout and stderr are a terminal; all output is in `err`
   std::string folder;     // where it runs; empty: here

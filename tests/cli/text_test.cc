@@ -25,7 +25,8 @@ TEST(TextTest, BytesUsePowersOfTwo) {
 }
 
 TEST(TextTest, RatesFollowTheOperation) {
-  const jit::AttentionProblem attention = {.q_len = 1000, .kv_len = 1000, .head_dim = 250, .value_dim = 250};
+  const jit::AttentionProblem attention = {
+      .q_len = 1000, .kv_len = 1000, .head_dim = 250, .value_dim = 250};
   EXPECT_EQ(RateText(attention, 1), "1.0 GFLOP/s");  // 4 · 10⁶ · 250 = 10⁹
   const jit::SigmoidMulProblem sigmoid_mul = {.rows = 1000, .cols = 1000};
   EXPECT_EQ(RateText(sigmoid_mul, 1e-3), "8.0 GB/s");  // 4 MB read, 4 MB written

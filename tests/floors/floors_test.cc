@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 struct Floor {
   std::string folder;
-  std::vector<std::string> ours;        // prefixes of what it may include of this project
+  std::vector<std::string> ours;         // prefixes of what it may include of this project
   std::vector<std::string> third_party;  // names from kThirdParty
 };
 
@@ -30,7 +30,8 @@ const std::vector<Floor> kFloors = {
       "jit/log.h"},
      {"toml"}},
     {"runtime", {"runtime/", "search/", "cache/", "jit/", "jitattn/"}, {"openmp"}},
-    {"cli", {"cli/", "runtime/", "search/", "cache/", "jit/", "jitattn/"},
+    {"cli",
+     {"cli/", "runtime/", "search/", "cache/", "jit/", "jitattn/"},
      {"cli11", "json", "hwloc", "zydis"}},
 };
 

@@ -36,8 +36,14 @@ Emitted Emit(const AttentionSpec& spec, const AttentionConfig& config) {
 
 // A valid configuration of one ISA, with as few values at the edge of validity as possible.
 AttentionConfig Middle(Isa isa) {
-  if (isa == Isa::kAvx512) return {.isa = isa, .qk_vecs = 2, .exp_vecs = 2, .pv_rows = 4, .pv_vecs = 2};
-  return {.isa = isa, .q_vecs = 8, .qk_keys = 4, .qk_vecs = 2, .exp_vecs = 2, .pv_rows = 4,
+  if (isa == Isa::kAvx512)
+    return {.isa = isa, .qk_vecs = 2, .exp_vecs = 2, .pv_rows = 4, .pv_vecs = 2};
+  return {.isa = isa,
+          .q_vecs = 8,
+          .qk_keys = 4,
+          .qk_vecs = 2,
+          .exp_vecs = 2,
+          .pv_rows = 4,
           .pv_vecs = 2};
 }
 
@@ -61,9 +67,8 @@ TEST_P(AttentionCodeTest, EncodingsFitTheIsa) {
     ASSERT_EQ(code.sections[0].begin, 0u);
     ZydisDisassembledInstruction instruction;
     for (size_t at = 0; at < code.sections[0].end; at += instruction.info.length) {
-      ASSERT_TRUE(ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, at,
-                                                     &code.bytes[at], code.bytes.size() - at,
-                                                     &instruction)))
+      ASSERT_TRUE(ZYAN_SUCCESS(ZydisDisassembleIntel(
+          ZYDIS_MACHINE_MODE_LONG_64, at, &code.bytes[at], code.bytes.size() - at, &instruction)))
           << KernelName(spec, config) << " at byte " << at;
       ASSERT_FALSE(isa() == Isa::kAvx2 &&
                    instruction.info.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
@@ -81,7 +86,8 @@ TEST_P(AttentionCodeTest, BytesAreDeterministic) {
     const AttentionSpec spec = Spec(1 + random() % 100, 1 + random() % 100);
     const AttentionConfig config = RandomConfig(isa(), spec, random);
     const Emitted once = Emit(spec, config);
-    const std::vector<std::vector<char>> elsewhere(10, std::vector<char>(100000));  // moves the heap
+    const std::vector<std::vector<char>> elsewhere(10,
+                                                   std::vector<char>(100000));  // moves the heap
     ASSERT_EQ(once.bytes, Emit(spec, config).bytes) << KernelName(spec, config);
   }
 }
@@ -149,12 +155,14 @@ TEST(ValidateAttentionTest, NamesTheRule) {
   EXPECT_EQ(error({.q_vecs = 2}), "qk_vecs 4 is wider than the tile, q_vecs 2");
   EXPECT_EQ(error({.q_vecs = 2, .qk_vecs = 2, .pv_form = 1}),
             "pv_vecs 4 is wider than the tile, q_vecs 2");
-  EXPECT_EQ(error({.pv_rows = 8}), "pv_rows × pv_vecs 8 × 4 needs 37 vector registers, avx512 has 32");
+  EXPECT_EQ(error({.pv_rows = 8}),
+            "pv_rows × pv_vecs 8 × 4 needs 37 vector registers, avx512 has 32");
   EXPECT_EQ(error({.isa = Isa::kAvx2, .qk_vecs = 2, .qk_embed = 1}),
             "qk_embed 1 needs avx512, isa is avx2");
   EXPECT_EQ(error({.isa = Isa::kAvx2, .qk_vecs = 2, .fuse_exp = 0, .exp_vecs = 6, .pv_vecs = 2}),
             "exp_vecs 6 needs 20 vector registers, avx2 has 16");
-  EXPECT_EQ(error({.kv_block = 100}), "kv_block 100 is none of 32, 64, 96, 128, 192, 256, 384, 512");
+  EXPECT_EQ(error({.kv_block = 100}),
+            "kv_block 100 is none of 32, 64, 96, 128, 192, 256, 384, 512");
 }
 
 TEST(CanonicalAttentionTest, OneKernelIsOnePoint) {
@@ -171,16 +179,15 @@ TEST(CanonicalAttentionTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical({}, AttentionSpec{}), AttentionConfig{});
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, AttentionCodeTest,
-    ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                       ::testing::Values(DType::kF32, DType::kF64),
-                       ::testing::Values(Mask::kNone, Mask::kCausal)),
-    [](const auto& info) {
-      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                          std::string(Name(std::get<1>(info.param))), "_",
-                          std::string(Name(std::get<2>(info.param))));
-    });
+INSTANTIATE_TEST_SUITE_P(All, AttentionCodeTest,
+                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                                            ::testing::Values(DType::kF32, DType::kF64),
+                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
+                         [](const auto& info) {
+                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                                               std::string(Name(std::get<1>(info.param))), "_",
+                                               std::string(Name(std::get<2>(info.param))));
+                         });
 
 }  // namespace
 }  // namespace jitattn::jit

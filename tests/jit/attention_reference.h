@@ -158,9 +158,9 @@ Wider<T> PlainError(const AttentionCase<T>& in) {
   return error;
 }
 
-// The contract: at most twice the error of the straightforward loop in T, or 4 ε · max|V|; NaN where
-// the formula gives NaN, and non-finite where it is not finite. `plain_error` is taken over many
-// inputs where one has only a few rows in which rounding shows, and a plain loop may be lucky.
+// The contract: at most twice the error of the straightforward loop in T, or 4 ε · max|V|; NaN
+// where the formula gives NaN, and non-finite where it is not finite. `plain_error` is taken over
+// many inputs where one has only a few rows in which rounding shows, and a plain loop may be lucky.
 template <typename T>
 ::testing::AssertionResult AsExactAsAPlainLoop(const AttentionCase<T>& in,
                                                const std::vector<T>& got, Wider<T> plain_error) {

@@ -16,8 +16,8 @@ using testing::RunKernel;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-// Kernels drawn from the whole space, on problems of a few tiles and chunks, with head_dim 4: q and k
-// are 1 in their first element and 0 elsewhere, so that one element sets a score.
+// Kernels drawn from the whole space, on problems of a few tiles and chunks, with head_dim 4: q and
+// k are 1 in their first element and 0 elsewhere, so that one element sets a score.
 class AttentionSpecialsTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
  protected:
   static constexpr int kKernels = 6;
@@ -146,14 +146,13 @@ TEST_P(AttentionSpecialsTest, UnseenKeysDoNotMatter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, AttentionSpecialsTest,
-    ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                       ::testing::Values(DType::kF32, DType::kF64)),
-    [](const auto& info) {
-      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                          std::string(Name(std::get<1>(info.param))));
-    });
+INSTANTIATE_TEST_SUITE_P(All, AttentionSpecialsTest,
+                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                                            ::testing::Values(DType::kF32, DType::kF64)),
+                         [](const auto& info) {
+                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                                               std::string(Name(std::get<1>(info.param))));
+                         });
 
 }  // namespace
 }  // namespace jitattn::jit

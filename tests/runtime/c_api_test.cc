@@ -1,11 +1,14 @@
-// The C ABI: structs of other versions, errors that say what is wrong, hooks, and the promises about
-// the caller's world.
+// The C ABI: structs of other versions, errors that say what is wrong, hooks, and the promises
+// about the caller's world.
 
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <thread>
@@ -32,8 +35,8 @@ using jitattn::runtime::InChild;
 using jitattn::runtime::MallocCalls;
 using testing::HasSubstr;
 
-const jitattn::jit::AttentionProblem kShape{.heads = 2, .kv_heads = 2, .q_len = 100,
-                                            .kv_len = 100, .head_dim = 64, .value_dim = 64};
+const jitattn::jit::AttentionProblem kShape{
+    .heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100, .head_dim = 64, .value_dim = 64};
 
 jitattn_attention_problem SomeProblem() {
   jitattn_attention_problem problem;
@@ -59,9 +62,8 @@ std::string ErrorOf(jitattn_status status) {
 TEST(CApi, UsedFromC) { EXPECT_EQ(JitattnUsedFromC(), 0) << jitattn_last_error(); }
 
 TEST(CApi, VersionIsTheHeaders) {
-  EXPECT_EQ(jitattn_version(),
-            absl::StrCat(JITATTN_VERSION_MAJOR, ".", JITATTN_VERSION_MINOR, ".",
-                         JITATTN_VERSION_PATCH));
+  EXPECT_EQ(jitattn_version(), absl::StrCat(JITATTN_VERSION_MAJOR, ".", JITATTN_VERSION_MINOR, ".",
+                                            JITATTN_VERSION_PATCH));
 }
 
 TEST(CApi, StructsOfOtherVersions) {
@@ -129,7 +131,8 @@ TEST(CApi, ErrorsNameTheValueAndTheRule) {
   };
   EXPECT_THAT(options_refused([](auto& o) { o.threads = -2; }), HasSubstr("threads -2"));
   EXPECT_THAT(options_refused([](auto& o) { o.buffers = 5; }), HasSubstr("buffers 5"));
-  EXPECT_THAT(options_refused([](auto& o) { o.tune_seconds = NAN; }), HasSubstr("tune_seconds nan"));
+  EXPECT_THAT(options_refused([](auto& o) { o.tune_seconds = NAN; }),
+              HasSubstr("tune_seconds nan"));
   EXPECT_THAT(options_refused([](auto& o) { o.config = "q_vecs=4 colour=3"; }),
               HasSubstr("colour"));
 
@@ -188,7 +191,8 @@ TEST(CApi, OneShotCalls) {
   }
   // The bucket's plan could do more than the problem allows; the problem's word counts.
   args.q_len = 101;
-  EXPECT_THAT(ErrorOf(jitattn_attention(&problem, &args)), HasSubstr("q_len 101: must be in 0 … 100"));
+  EXPECT_THAT(ErrorOf(jitattn_attention(&problem, &args)),
+              HasSubstr("q_len 101: must be in 0 … 100"));
 
   std::vector<float> x = {-100, -1, 0, 1, 100};
   ASSERT_TRUE(jitattn::SigmoidMul<float>({.rows = 1, .cols = 5}, x.data(), x.data()).ok());
@@ -203,10 +207,14 @@ TEST(CApi, OneShotCallsOfManyLengths) {
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&wrong, t] {
       for (int heads = 1; heads <= 100; ++heads) {
-        AttentionData data({.heads = heads, .kv_heads = heads, .q_len = 1 + t, .kv_len = 3,
-                            .head_dim = 8, .value_dim = 8});
-        const jitattn_attention_problem problem = jitattn::Problem<float>(
-            {.heads = heads, .q_len = 1 + t, .kv_len = 3, .head_dim = 8});
+        AttentionData data({.heads = heads,
+                            .kv_heads = heads,
+                            .q_len = 1 + t,
+                            .kv_len = 3,
+                            .head_dim = 8,
+                            .value_dim = 8});
+        const jitattn_attention_problem problem =
+            jitattn::Problem<float>({.heads = heads, .q_len = 1 + t, .kv_len = 3, .head_dim = 8});
         const jitattn_attention_args args = data.args();
         wrong += jitattn_attention(&problem, &args) != JITATTN_OK || !(data.MaxError(args) < 2e-5);
       }
@@ -239,8 +247,8 @@ TEST(CApi, RunsAllocateNothing) {
   if (MallocCalls() < 0) GTEST_SKIP() << "not counted under a sanitizer";
   jitattn_attention_problem problem;
   jitattn_attention_problem_init(&problem, 8, 512, 64);
-  AttentionData data({.heads = 8, .kv_heads = 8, .q_len = 512, .kv_len = 512, .head_dim = 64,
-                      .value_dim = 64});
+  AttentionData data(
+      {.heads = 8, .kv_heads = 8, .q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64});
   const jitattn_attention_args args = data.args();
   for (int threads : {1, 2}) {
     jitattn_plan* plan = MakePlan(threads, problem);
@@ -261,8 +269,8 @@ TEST(CApi, RunsAllocateNothing) {
 TEST(CApi, FloatingPointModesOfTheCaller) {
   jitattn_attention_problem problem;
   jitattn_attention_problem_init(&problem, 8, 300, 64);
-  AttentionData data({.heads = 8, .kv_heads = 8, .q_len = 300, .kv_len = 300, .head_dim = 64,
-                      .value_dim = 64});
+  AttentionData data(
+      {.heads = 8, .kv_heads = 8, .q_len = 300, .kv_len = 300, .head_dim = 64, .value_dim = 64});
   const jitattn_attention_args args = data.args();
   const unsigned before = _mm_getcsr();
   for (int threads : {1, 2}) {
@@ -295,7 +303,8 @@ TEST(CApiDeathTest, AllocatorHook) {
                 const auto alloc = [](size_t bytes, size_t alignment, void* context) -> void* {
                   if (context != &live) return nullptr;
                   ++live, ++calls;
-                  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+                  return std::aligned_alloc(alignment,
+                                            (bytes + alignment - 1) / alignment * alignment);
                 };
                 const auto release = [](void* memory, void*) {
                   --live;
@@ -324,7 +333,8 @@ TEST(CApiDeathTest, AnAllocatorWithoutMemory) {
                 const jitattn_attention_problem problem = SomeProblem();
                 jitattn_plan* plan = nullptr;
                 return jitattn_attention_plan(&problem, nullptr, &plan) == JITATTN_OUT_OF_MEMORY &&
-                               std::string(jitattn_last_error()).find("scratch") != std::string::npos
+                               std::string(jitattn_last_error()).find("scratch") !=
+                                   std::string::npos
                            ? 0
                            : 1;
               })),
@@ -335,12 +345,45 @@ TEST(CApiDeathTest, TooLateForAnAllocator) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(_exit(InFreshProcess([] {
                 jitattn_plan_free(MakePlan(1));
-                const jitattn_status status = jitattn_set_allocator(
-                    [](size_t, size_t, void*) -> void* { return nullptr; }, [](void*, void*) {},
-                    nullptr);
+                const jitattn_status status =
+                    jitattn_set_allocator([](size_t, size_t, void*) -> void* { return nullptr; },
+                                          [](void*, void*) {}, nullptr);
                 return status == JITATTN_INVALID_ARGUMENT ? 0 : 1;
               })),
               testing::ExitedWithCode(0), "");
+}
+
+TEST(CApiDeathTest, TuneOnDemandSavesARecordOnce) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  std::string folder = testing::TempDir() + "/c_api_tune_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  setenv("JITATTN_CACHE_DIR", folder.c_str(), 1);
+  EXPECT_EXIT(_exit(InFreshProcess([] {
+                const jitattn_attention_problem problem =
+                    jitattn::Problem<float>({.q_len = 40, .head_dim = 16});
+                jitattn_plan_options options;
+                jitattn_plan_options_init(&options);
+                options.threads = 1;
+                jitattn_plan* plan = nullptr;
+                jitattn_plan_info info{.struct_size = sizeof info};
+                if (jitattn_attention_plan(&problem, &options, &plan) != JITATTN_OK) return 1;
+                if (jitattn_plan_get_info(plan, &info) != JITATTN_OK) return 2;
+                if (info.portable) return 0;  // nothing to tune
+                if (info.match != JITATTN_MATCH_NONE) return 3;
+                options.tune = 1;
+                options.tune_seconds = 0.5;
+                if (jitattn_attention_plan(&problem, &options, &plan) != JITATTN_OK) return 4;
+                if (jitattn_plan_get_info(plan, &info) != JITATTN_OK) return 5;
+                if (info.match != JITATTN_MATCH_EXACT) return 6;
+                // Found, so not tuned again: far from the time that was given.
+                const auto start = std::chrono::steady_clock::now();
+                options.tune_seconds = 1000;
+                if (jitattn_attention_plan(&problem, &options, &plan) != JITATTN_OK) return 7;
+                return std::chrono::steady_clock::now() - start < std::chrono::seconds(100) ? 0 : 8;
+              })),
+              testing::ExitedWithCode(0), "");
+  unsetenv("JITATTN_CACHE_DIR");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(CApiDeathTest, PortablePathByEnvironment) {

@@ -17,8 +17,8 @@ using jit::SigmoidMulSpec;
 
 // Of sigmoid-mul, whose ladder begins the same on every CPU: portable without emitted code.
 SigmoidMulConfig Config(int vecs = 1) {
-  SigmoidMulConfig config = std::get<SigmoidMulConfig>(
-      DefaultConfig(jit::SigmoidMulProblem{}, jit::HostCpu(), 1));
+  SigmoidMulConfig config =
+      std::get<SigmoidMulConfig>(DefaultConfig(jit::SigmoidMulProblem{}, jit::HostCpu(), 1));
   if (config.isa != jit::Isa::kPortable) config.vecs = vecs;
   return config;
 }

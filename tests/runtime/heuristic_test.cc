@@ -43,9 +43,9 @@ void ExpectValid(const jit::Problem& problem, const Cpu& cpu, int threads) {
 class HeuristicTest : public testing::TestWithParam<Isa> {};
 
 TEST_P(HeuristicTest, AttentionIsAlwaysValid) {
-  constexpr int64_t kDims[] = {1,  2,  3,  7,  8,   15,  16,  17,  31,  32,  33,   48,  63,
-                               64, 65, 80, 96, 100, 112, 127, 128, 129, 160, 192, 200, 255,
-                               256, 257, 400, 512, 768, 1000, 1024, 1025, 2048, 4096};
+  constexpr int64_t kDims[] = {1,   2,   3,   7,   8,   15,  16,  17,   31,   32,   33,   48,
+                               63,  64,  65,  80,  96,  100, 112, 127,  128,  129,  160,  192,
+                               200, 255, 256, 257, 400, 512, 768, 1000, 1024, 1025, 2048, 4096};
   constexpr int64_t kLengths[] = {0, 1, 2, 5, 16, 17, 63, 64, 128, 300, 1024, 5000, 100000};
   for (int fma_units : {1, 2}) {
     const Cpu cpu = CpuWith(GetParam(), fma_units);
@@ -53,9 +53,14 @@ TEST_P(HeuristicTest, AttentionIsAlwaysValid) {
       for (Mask mask : {Mask::kNone, Mask::kCausal}) {
         for (int64_t dim : kDims) {
           for (int64_t length : kLengths) {
-            AttentionProblem p{.dtype = dtype, .mask = mask, .heads = 4, .kv_heads = 2,
-                               .q_len = length, .kv_len = length,
-                               .head_dim = dim, .value_dim = dim};
+            AttentionProblem p{.dtype = dtype,
+                               .mask = mask,
+                               .heads = 4,
+                               .kv_heads = 2,
+                               .q_len = length,
+                               .kv_len = length,
+                               .head_dim = dim,
+                               .value_dim = dim};
             ExpectValid(p, cpu, 4);
             p.q_len = 1;
             p.value_dim = 4097 - dim;
@@ -70,8 +75,8 @@ TEST_P(HeuristicTest, AttentionIsAlwaysValid) {
 TEST_P(HeuristicTest, SigmoidMulIsAlwaysValid) {
   for (DType dtype : {DType::kF32, DType::kF64}) {
     for (int64_t cols = 1; cols < int64_t{1} << 34; cols = cols * 3 + 1) {
-      ExpectValid(SigmoidMulProblem{.dtype = dtype, .rows = 3, .cols = cols},
-                  CpuWith(GetParam()), 8);
+      ExpectValid(SigmoidMulProblem{.dtype = dtype, .rows = 3, .cols = cols}, CpuWith(GetParam()),
+                  8);
     }
   }
 }
@@ -83,10 +88,10 @@ INSTANTIATE_TEST_SUITE_P(Isas, HeuristicTest,
 TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
   EXPECT_EQ(ThreadsOf(DefaultConfig(AttentionProblem{.q_len = 32, .kv_len = 32}, cpu, 8)), 1);
-  EXPECT_EQ(ThreadsOf(DefaultConfig(
-                AttentionProblem{.heads = 16, .kv_heads = 16, .q_len = 2048, .kv_len = 2048}, cpu,
-                8)),
-            8);
+  EXPECT_EQ(
+      ThreadsOf(DefaultConfig(
+          AttentionProblem{.heads = 16, .kv_heads = 16, .q_len = 2048, .kv_len = 2048}, cpu, 8)),
+      8);
   EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 8, .cols = 64}, cpu, 8)), 1);
   EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 4096, .cols = 4096}, cpu, 8)), 8);
 }

@@ -26,8 +26,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const AttentionProblem kProblem{.heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100,
-                                .head_dim = 64, .value_dim = 64};
+const AttentionProblem kProblem{
+    .heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100, .head_dim = 64, .value_dim = 64};
 
 // A cache folder of its own, and records in it.
 class PlanSourceTest : public testing::Test {
@@ -98,7 +98,8 @@ TEST_F(PlanSourceTest, ExactRecord) {
   const auto plan = Make(kProblem);
   EXPECT_EQ(plan->source().match, cache::Match::kExact);
   EXPECT_EQ(plan->config(), jit::Config(Tuned()));
-  EXPECT_TRUE(fs::equivalent(fs::path(plan->source().record_path).parent_path().parent_path(), root_));
+  EXPECT_TRUE(
+      fs::equivalent(fs::path(plan->source().record_path).parent_path().parent_path(), root_));
   EXPECT_THAT(plan->source().reason,
               AllOf(HasSubstr("exact record, tuned for"), HasSubstr("+12.5 % over the default")));
 }
@@ -171,9 +172,8 @@ TEST_F(PlanSourceTest, RefusedExecutableMemoryMeansThePortablePath) {
               if (!plan->kernel().code().empty()) return "emitted code";
               if (!plan->Run(data.args()).ok()) return "run failed";
               if (!(data.MaxError(data.args()) < 2e-5)) return "wrong";
-              return plan->source().reason.rfind("portable path; ", 0) == 0
-                         ? ""
-                         : plan->source().reason;
+              return plan->source().reason.rfind("portable path; ", 0) == 0 ? ""
+                                                                            : plan->source().reason;
             }),
             "");
 }

@@ -41,13 +41,28 @@ TEST(AttentionPlan, AgreesWithTheFormula) {
   const AttentionProblem problems[] = {
       {.q_len = 1, .kv_len = 1, .head_dim = 1, .value_dim = 1},
       {.heads = 3, .kv_heads = 3, .q_len = 65, .kv_len = 129, .head_dim = 64, .value_dim = 64},
-      {.batch = 2, .heads = 6, .kv_heads = 2, .q_len = 70, .kv_len = 33, .head_dim = 40,
+      {.batch = 2,
+       .heads = 6,
+       .kv_heads = 2,
+       .q_len = 70,
+       .kv_len = 33,
+       .head_dim = 40,
        .value_dim = 24},
-      {.mask = Mask::kCausal, .heads = 2, .kv_heads = 1, .q_len = 200, .kv_len = 200,
-       .head_dim = 32, .value_dim = 80},
+      {.mask = Mask::kCausal,
+       .heads = 2,
+       .kv_heads = 1,
+       .q_len = 200,
+       .kv_len = 200,
+       .head_dim = 32,
+       .value_dim = 80},
       {.mask = Mask::kCausal, .q_len = 100, .kv_len = 300, .head_dim = 17, .value_dim = 5},
       {.mask = Mask::kCausal, .q_len = 300, .kv_len = 100, .head_dim = 16, .value_dim = 16},
-      {.dtype = DType::kF64, .heads = 2, .kv_heads = 2, .q_len = 50, .kv_len = 70, .head_dim = 33,
+      {.dtype = DType::kF64,
+       .heads = 2,
+       .kv_heads = 2,
+       .q_len = 50,
+       .kv_len = 70,
+       .head_dim = 33,
        .value_dim = 33},
   };
   for (const AttentionProblem& problem : problems) {
@@ -64,8 +79,13 @@ TEST(AttentionPlan, AgreesWithTheFormula) {
 
 TEST(AttentionPlan, BitsDoNotDependOnTheThreads) {
   for (Mask mask : {Mask::kNone, Mask::kCausal}) {
-    const AttentionProblem problem{.mask = mask, .heads = 3, .kv_heads = 1, .q_len = 333,
-                                   .kv_len = 401, .head_dim = 64, .value_dim = 64};
+    const AttentionProblem problem{.mask = mask,
+                                   .heads = 3,
+                                   .kv_heads = 1,
+                                   .q_len = 333,
+                                   .kv_len = 401,
+                                   .head_dim = 64,
+                                   .value_dim = 64};
     AttentionData data(problem);
     ASSERT_TRUE(MakePlan(problem)->Run(data.args()).ok());
     const std::string one = data.out_bytes();
@@ -81,8 +101,14 @@ TEST(AttentionPlan, BitsDoNotDependOnTheThreads) {
 }
 
 TEST(AttentionPlan, ShorterRunsThanPlanned) {
-  const AttentionProblem problem{.mask = Mask::kCausal, .batch = 2, .heads = 2, .kv_heads = 2,
-                                 .q_len = 128, .kv_len = 256, .head_dim = 32, .value_dim = 32};
+  const AttentionProblem problem{.mask = Mask::kCausal,
+                                 .batch = 2,
+                                 .heads = 2,
+                                 .kv_heads = 2,
+                                 .q_len = 128,
+                                 .kv_len = 256,
+                                 .head_dim = 32,
+                                 .value_dim = 32};
   AttentionData data(problem);
   for (int threads : {1, 4}) {
     const auto plan = MakePlan(problem, threads);
@@ -101,8 +127,13 @@ TEST(AttentionPlan, ShorterRunsThanPlanned) {
 }
 
 TEST(AttentionPlan, NoKeysGiveZerosAndNothingTouchesNothing) {
-  const AttentionProblem problem{.mask = Mask::kCausal, .heads = 2, .kv_heads = 2, .q_len = 20,
-                                 .kv_len = 20, .head_dim = 8, .value_dim = 8};
+  const AttentionProblem problem{.mask = Mask::kCausal,
+                                 .heads = 2,
+                                 .kv_heads = 2,
+                                 .q_len = 20,
+                                 .kv_len = 20,
+                                 .head_dim = 8,
+                                 .value_dim = 8};
   AttentionData data(problem);
   const auto plan = MakePlan(problem, 2);
   jitattn_attention_args args = data.args();
@@ -130,8 +161,13 @@ TEST(AttentionPlan, NoKeysGiveZerosAndNothingTouchesNothing) {
 
 // [token][head][dim] in and out, as transformers have it, and keys shared by a stride of 0.
 TEST(AttentionPlan, Strides) {
-  const AttentionProblem problem{.batch = 2, .heads = 4, .kv_heads = 4, .q_len = 40, .kv_len = 40,
-                                 .head_dim = 16, .value_dim = 16};
+  const AttentionProblem problem{.batch = 2,
+                                 .heads = 4,
+                                 .kv_heads = 4,
+                                 .q_len = 40,
+                                 .kv_len = 40,
+                                 .head_dim = 16,
+                                 .value_dim = 16};
   AttentionData data(problem);
   jitattn_attention_args args = data.args();
   for (auto* strides : {&args.q_strides, &args.k_strides, &args.v_strides, &args.out_strides}) {
@@ -148,8 +184,8 @@ TEST(AttentionPlan, Strides) {
 }
 
 TEST(AttentionPlan, CallersScratchIsEnoughAndUsedAlone) {
-  const AttentionProblem problem{.heads = 4, .kv_heads = 4, .q_len = 200, .kv_len = 100,
-                                 .head_dim = 64, .value_dim = 64};
+  const AttentionProblem problem{
+      .heads = 4, .kv_heads = 4, .q_len = 200, .kv_len = 100, .head_dim = 64, .value_dim = 64};
   AttentionData data(problem);
   const auto plan = MakePlan(problem, 3);
   const size_t bytes = plan->scratch_bytes();
@@ -168,8 +204,13 @@ TEST(AttentionPlan, CallersScratchIsEnoughAndUsedAlone) {
 }
 
 TEST(AttentionPlan, RunsAtOnceGiveTheSameBits) {
-  const AttentionProblem problem{.mask = Mask::kCausal, .heads = 2, .kv_heads = 2, .q_len = 150,
-                                 .kv_len = 150, .head_dim = 64, .value_dim = 64};
+  const AttentionProblem problem{.mask = Mask::kCausal,
+                                 .heads = 2,
+                                 .kv_heads = 2,
+                                 .q_len = 150,
+                                 .kv_len = 150,
+                                 .head_dim = 64,
+                                 .value_dim = 64};
   for (int threads : {1, 2}) {
     const auto plan = MakePlan(problem, threads);
     AttentionData expected(problem);
@@ -191,8 +232,8 @@ TEST(AttentionPlan, RunsAtOnceGiveTheSameBits) {
 }
 
 TEST(AttentionPlan, AChildOfForkComputesTheSame) {
-  const AttentionProblem problem{.heads = 4, .kv_heads = 4, .q_len = 150, .kv_len = 150,
-                                 .head_dim = 64, .value_dim = 64};
+  const AttentionProblem problem{
+      .heads = 4, .kv_heads = 4, .q_len = 150, .kv_len = 150, .head_dim = 64, .value_dim = 64};
   const auto plan = MakePlan(problem, 2);
   AttentionData data(problem);
   ASSERT_TRUE(plan->Run(data.args()).ok());
@@ -206,8 +247,8 @@ TEST(AttentionPlan, AChildOfForkComputesTheSame) {
 }
 
 TEST(AttentionPlan, RefusesArgumentsBeyondThePlan) {
-  const AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 10, .kv_len = 20,
-                                 .head_dim = 8, .value_dim = 8};
+  const AttentionProblem problem{
+      .heads = 2, .kv_heads = 2, .q_len = 10, .kv_len = 20, .head_dim = 8, .value_dim = 8};
   AttentionData data(problem);
   const auto plan = MakePlan(problem);
   const auto message = [&](auto change) {
@@ -239,8 +280,8 @@ TEST(AttentionPlan, RefusesArgumentsBeyondThePlan) {
 float Silu(float x) { return static_cast<float>(x / (1 + std::exp(-static_cast<double>(x)))); }
 
 TEST(SigmoidMulPlan, EveryShapeAndSplit) {
-  for (auto [rows, cols] : {std::pair<int64_t, int64_t>(1, 1), {1, 1000}, {3, 17}, {2, 777},
-                            {100, 3}, {5, 64}}) {
+  for (auto [rows, cols] :
+       {std::pair<int64_t, int64_t>(1, 1), {1, 1000}, {3, 17}, {2, 777}, {100, 3}, {5, 64}}) {
     for (int64_t gap : {0, 3}) {
       for (int shift : {0, 1, 5}) {  // of the first element from a cache line's start
         for (int threads : {1, 2, 5}) {
@@ -248,9 +289,13 @@ TEST(SigmoidMulPlan, EveryShapeAndSplit) {
           std::vector<float> x(rows * stride + 32), out(rows * stride + 32, -7);
           for (size_t i = 0; i < x.size(); ++i) x[i] = 10 * std::sin(static_cast<float>(i));
           const auto plan = MakePlan(SigmoidMulProblem{.rows = rows, .cols = cols}, threads);
-          jitattn_sigmoid_mul_args args{.struct_size = sizeof args, .x = x.data(),
-                                        .out = out.data() + shift, .rows = rows, .cols = cols,
-                                        .x_stride = stride, .out_stride = stride};
+          jitattn_sigmoid_mul_args args{.struct_size = sizeof args,
+                                        .x = x.data(),
+                                        .out = out.data() + shift,
+                                        .rows = rows,
+                                        .cols = cols,
+                                        .x_stride = stride,
+                                        .out_stride = stride};
           ASSERT_TRUE(plan->Run(args).ok());
           for (int64_t i = 0; i < static_cast<int64_t>(out.size()); ++i) {
             const int64_t at = i - shift, row = at / stride, col = at % stride;
@@ -269,8 +314,13 @@ TEST(SigmoidMulPlan, InPlaceAndBitsDoNotDependOnTheThreads) {
   const SigmoidMulProblem problem{.rows = 3, .cols = 1001};
   std::vector<float> x(3003), one(3003);
   for (size_t i = 0; i < x.size(); ++i) x[i] = 20 * std::cos(static_cast<float>(i));
-  jitattn_sigmoid_mul_args args{.struct_size = sizeof args, .x = x.data(), .out = one.data(),
-                                .rows = 3, .cols = 1001, .x_stride = 1001, .out_stride = 1001};
+  jitattn_sigmoid_mul_args args{.struct_size = sizeof args,
+                                .x = x.data(),
+                                .out = one.data(),
+                                .rows = 3,
+                                .cols = 1001,
+                                .x_stride = 1001,
+                                .out_stride = 1001};
   ASSERT_TRUE(MakePlan(problem)->Run(args).ok());
   for (int threads : {1, 2, 3, 4}) {
     std::vector<float> in_place = x;
@@ -283,8 +333,13 @@ TEST(SigmoidMulPlan, InPlaceAndBitsDoNotDependOnTheThreads) {
 TEST(SigmoidMulPlan, RefusesWhatOverlaps) {
   const auto plan = MakePlan(SigmoidMulProblem{.rows = 4, .cols = 10});
   std::vector<float> x(100);
-  jitattn_sigmoid_mul_args args{.struct_size = sizeof args, .x = x.data(), .out = x.data() + 1,
-                                .rows = 4, .cols = 10, .x_stride = 10, .out_stride = 10};
+  jitattn_sigmoid_mul_args args{.struct_size = sizeof args,
+                                .x = x.data(),
+                                .out = x.data() + 1,
+                                .rows = 4,
+                                .cols = 10,
+                                .x_stride = 10,
+                                .out_stride = 10};
   EXPECT_THAT(std::string(plan->Run(args).message()), HasSubstr("out overlaps x"));
   args.out = x.data();
   args.out_stride = 20;  // in place, but elsewhere from the second row on

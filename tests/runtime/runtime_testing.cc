@@ -120,7 +120,7 @@ double AttentionData::MaxError(const jitattn_attention_args& args) const {
   for (int64_t row = 0; row < args.batch * p.heads * args.q_len; ++row) {
     const int64_t i = row % args.q_len, h = row / args.q_len % p.heads;
     const int64_t b = row / args.q_len / p.heads, g = h / (p.heads / p.kv_heads);
-    const auto at = [b](const int64_t (&s)[3], int64_t head, int64_t r) {
+    const auto at = [b](const int64_t(&s)[3], int64_t head, int64_t r) {
       return b * s[0] + head * s[1] + r * s[2];
     };
     const int64_t seen = p.mask == jit::Mask::kCausal
@@ -183,8 +183,7 @@ bool DenyExecutableMemory() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
-  const sock_fprog program = {.len = std::size(filter),
-                              .filter = const_cast<sock_filter*>(filter)};
+  const sock_fprog program = {.len = std::size(filter), .filter = const_cast<sock_filter*>(filter)};
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 #else

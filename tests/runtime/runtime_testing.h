@@ -19,12 +19,12 @@ class AttentionData {
   explicit AttentionData(const jit::AttentionProblem& problem, uint64_t seed = 1);
 
   const jit::AttentionProblem& problem() const { return problem_; }
-  jitattn_attention_args args();   // of the whole problem; out is this object's
-  std::string out_bytes() const;   // to compare bit by bit
-  void SpoilOut();                 // so that what is not written shows
+  jitattn_attention_args args();  // of the whole problem; out is this object's
+  std::string out_bytes() const;  // to compare bit by bit
+  void SpoilOut();                // so that what is not written shows
 
-  // Greatest difference of out to the formula computed in double, for the run that `args` describes.
-  // NaN where out is NaN.
+  // Greatest difference of out to the formula computed in double, for the run that `args`
+  // describes. NaN where out is NaN.
   double MaxError(const jitattn_attention_args& args) const;
 
  private:
@@ -34,8 +34,8 @@ class AttentionData {
   std::vector<char> q_, k_, v_, out_;
 };
 
-// Runs `body` in a forked child; "" if it returned "", else what it returned or how it died. A child
-// that hangs is killed after `seconds`.
+// Runs `body` in a forked child; "" if it returned "", else what it returned or how it died. A
+// child that hangs is killed after `seconds`.
 std::string InChild(const std::function<std::string()>& body, int seconds = 30);
 
 // From now on this process gets no executable memory, as under a hardened system's policy. False

@@ -1,36 +1,66 @@
 // Tuning, as it looks from the command line.
 
-#include "cli/tune_session.h"
+#include "cli/tune_jobs.h"
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
 #include "cli/peak_watch.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "cli/text_file.h"
+#include "cli/tune_recording.h"
 #include "cli/tune_report.h"
+#include "search/recording.h"
 
 namespace jitattn::cli {
 namespace {
 
+// Also after a search that was interrupted or failed: what was measured took its time.
+absl::StatusOr<Recorded> Record(const TuneJob& job, const jit::Cpu& cpu, int space_size,
+                                const RecordingMeasurer& measurer) {
+  const auto recording = MakeRecording(job.problem, cpu, measurer.evaluations());
+  if (!recording.ok()) return recording.status();
+  absl::Status status = WriteTextFile(job.record, search::WriteKernelTunerCache(*recording));
+  if (!status.ok()) return status;
+  return Recorded{job.record, recording->space.size(), space_size};
+}
+
 absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cache::Layers& layers,
                               bool quiet) {
   const runtime::TuneOptions& options = job.options;
-  auto probe = ProbeFor(job.problem, cpu, options.threads);
+  auto probe = ProbeFor(job.problem, cpu, options.threads, options.buffers);
   if (!probe.ok()) return probe.status();
   auto measurer = runtime::MakeMeasurer(job.problem, {.threads = options.threads,
                                                       .isa = options.isa,
                                                       .buffers = options.buffers,
                                                       .seed = options.seed});
   if (!measurer.ok()) return measurer.status();
-  PeakWatch watch(**measurer, **probe);
+  RecordingMeasurer recorder(**measurer, job.record_samples);
+  const bool record = !job.record.empty();
+  PeakWatch watch(record ? recorder : **measurer, **probe);
   Progress bar(job.problem, quiet);
+  int space_size = 0;
   auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
-                              [&](const runtime::TuneProgress& now) { bar.Update(now); });
+                              [&](const runtime::TuneProgress& now) {
+                                space_size = now.space_size;
+                                bar.Update(now);
+                              });
+  std::optional<Recorded> recorded;
+  if (record && !recorder.evaluations().empty()) {
+    const auto written = Record(job, cpu, space_size, recorder);
+    if (!written.ok()) return written.status();
+    recorded = *written;
+  }
+  if (!report.ok() && recorded) {
+    return absl::Status(report.status().code(),
+                        absl::StrCat(report.status().message(), "; ", RecordedText(*recorded)));
+  }
   if (!report.ok()) return report.status();
-  return Tuned{*std::move(report), (*probe)->best(), (*probe)->describe()};
+  return Tuned{*std::move(report), (*probe)->best(), (*probe)->describe(), recorded};
 }
 
 void Print(const std::string& text) {
@@ -57,8 +87,10 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
     if (output.json) problems.push_back(ReportJson(*tuned));
     if (as_text) Print(ReportText(*tuned));
     if (output.quiet && !output.json) Print(ReportLine(*tuned));
+    if (tuned->recorded && !output.json) Print(RecordedText(*tuned->recorded) + "\n");
     if (tuned->report.save_failed) {
-      exit_code = Fail(absl::UnavailableError(absl::StrCat("not saved: ", tuned->report.not_saved)));
+      exit_code =
+          Fail(absl::UnavailableError(absl::StrCat("not saved: ", tuned->report.not_saved)));
     }
   }
   output.document["interrupted"] = interrupt.stop().load();

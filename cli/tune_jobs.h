@@ -1,8 +1,9 @@
 // The tuning of one problem after another, with progress and reports.
 
-#ifndef JITATTN_CLI_TUNE_SESSION_H_
-#define JITATTN_CLI_TUNE_SESSION_H_
+#ifndef JITATTN_CLI_TUNE_JOBS_H_
+#define JITATTN_CLI_TUNE_JOBS_H_
 
+#include <string>
 #include <vector>
 
 #include "cli/interrupt.h"
@@ -16,6 +17,8 @@ namespace jitattn::cli {
 struct TuneJob {
   jit::Problem problem;
   runtime::TuneOptions options;
+  std::string record;            // file for everything that is measured; empty: none
+  int record_samples = 1 << 20;  // of a point, at most
 };
 
 struct TuneOutput {
@@ -30,4 +33,4 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
 
 }  // namespace jitattn::cli
 
-#endif  // JITATTN_CLI_TUNE_SESSION_H_
+#endif  // JITATTN_CLI_TUNE_JOBS_H_

@@ -1,0 +1,184 @@
+// jitattn replay: judges search strategies on recorded spaces, without measuring anything.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "cli/problem_flags.h"
+#include "cli/replay_report.h"
+#include "cli/text.h"
+#include "cli/text_file.h"
+#include "search/strategy.h"
+#include "search/study_space.h"
+#include "search/tournament.h"
+
+namespace jitattn::cli {
+namespace {
+
+constexpr int kMaxCount = 1000000;  // more of anything would be a slip
+
+struct ReplayFlags {
+  std::vector<std::string> files;
+  std::vector<std::string> strategies = {"all"};
+  std::vector<int> budgets = {18, 36, 50, 100};
+  int repeats = 200;
+  uint64_t seed = 1;
+  int threads = 0;
+  bool noisy = false, own_time = false, json = false, quiet = false;
+  std::string csv;
+};
+
+// "all" and "auto" as the strategies that they stand for, each once.
+absl::StatusOr<std::vector<std::string>> Strategies(const ReplayFlags& flags) {
+  std::vector<std::string> names;
+  auto add = [&names](std::string_view name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  };
+  const search::Space space = search::StudySpace();
+  for (const std::string& name : flags.strategies) {
+    if (name == "all") {
+      for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
+      continue;
+    }
+    const auto made = search::MakeStrategy(name, {.space = &space});
+    if (!made.ok()) return made.status();
+    add(name == "auto" ? search::DefaultStrategy() : name);
+  }
+  return names;
+}
+
+absl::StatusOr<search::Recording> ReadFile(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<search::Recording> recording = search::ReadRecording(*text);
+  if (recording.ok()) return recording;
+  // Not InvalidArgument: the command line was right, the file is not.
+  return absl::DataLossError(absl::StrFormat("%s: not a usable recording: %s", path,
+                                             std::string(recording.status().message())));
+}
+
+void ShowProgress(int done, int all) {
+  std::fprintf(stderr, "\r\033[K[%d/%d] strategies x files", done, all);
+  if (done == all) std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+}
+
+search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::string> strategies) {
+  search::TournamentOptions options;
+  options.strategies = std::move(strategies);
+  options.budgets = flags.budgets;
+  options.replay.repeats = flags.repeats;
+  options.replay.seed = flags.seed;
+  options.replay.noisy = flags.noisy;
+  if (flags.own_time) {
+    options.replay.clock = [] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+          .count();
+    };
+  }
+  options.threads = flags.threads > 0
+                        ? flags.threads
+                        : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (!flags.quiet && IsTerminal(stderr)) options.progress = ShowProgress;
+  return options;
+}
+
+int RunReplay(const ReplayFlags& flags) {
+  auto strategies = Strategies(flags);
+  if (!strategies.ok()) return Fail(strategies.status());
+  if (!flags.csv.empty()) {
+    if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
+  }
+  std::deque<search::Recording> recordings;  // spaces refer to them
+  Replayed replayed{.paths = flags.files,
+                    .budgets = flags.budgets,
+                    .repeats = flags.repeats,
+                    .seed = flags.seed,
+                    .noisy = flags.noisy,
+                    .own_time = flags.own_time};
+  for (const std::string& path : flags.files) {
+    absl::StatusOr<search::Recording> recording = ReadFile(path);
+    if (!recording.ok()) return Fail(recording.status());
+    recordings.push_back(*std::move(recording));
+    const auto space = search::ReplaySpace::Create(recordings.back());
+    if (!space.ok()) {
+      return Fail(absl::DataLossError(absl::StrCat(path, ": ", space.status().message())));
+    }
+    replayed.spaces.push_back(*space);
+  }
+  auto tournament = search::RunTournament(replayed.spaces, Options(flags, *std::move(strategies)));
+  if (!tournament.ok()) return Fail(tournament.status());
+  replayed.tournament = *std::move(tournament);
+  if (!flags.csv.empty()) {
+    absl::Status status = WriteTextFile(flags.csv, ReplayCsv(replayed));
+    if (!status.ok()) return Fail(status);
+  }
+  if (flags.json) {
+    PrintJson(ReplayJson(replayed));
+  } else {
+    std::fputs(ReplayText(replayed).c_str(), stdout);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Command AddReplay(CLI::App* app) {
+  auto flags = std::make_shared<ReplayFlags>();
+  CLI::App* replay =
+      app->add_subcommand("replay", "Judge search strategies on recorded spaces (docs/search.md)");
+  replay
+      ->add_option("FILE", flags->files,
+                   "recordings: of jitattn tune --record, Kernel Tuner's caches, T4 results")
+      ->required()
+      ->type_name("");
+  constexpr const char* kGroup = "Replay";
+  replay
+      ->add_option("--strategies", flags->strategies,
+                   "names as of jitattn tune --strategy, or all (all)")
+      ->delimiter(',')
+      ->type_name("A,B,...")
+      ->group(kGroup);
+  replay->add_option("--budgets", flags->budgets, "distinct evaluations (18,36,50,100)")
+      ->delimiter(',')
+      ->check(CLI::Validator(WholeNumber(1, kMaxCount), ""))
+      ->type_name("N,M,...")
+      ->group(kGroup);
+  replay->add_option("--repeats", flags->repeats, "runs of a strategy on a file (200)")
+      ->check(CLI::Validator(WholeNumber(1, kMaxCount), ""))
+      ->type_name("N")
+      ->group(kGroup);
+  replay->add_option("--seed", flags->seed, "of the first run; the same gives the same tables (1)")
+      ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
+      ->type_name("N")
+      ->group(kGroup);
+  replay
+      ->add_flag("--noisy", flags->noisy,
+                 "a strategy sees one sample of a point; its choice is judged by the point's time")
+      ->group(kGroup);
+  replay
+      ->add_flag("--own-time", flags->own_time,
+                 "scores charge the time strategies think too, which no seed repeats")
+      ->group(kGroup);
+  replay->add_option("--threads", flags->threads, "threads to replay on (all)")
+      ->check(CLI::Validator(WholeNumber(1, 4096), ""))
+      ->type_name("N")
+      ->group(kGroup);
+  replay->add_option("--csv", flags->csv, "a line for each file, strategy and budget to FILE")
+      ->type_name("FILE")
+      ->group("Output");
+  replay->add_flag("--quiet", flags->quiet, "no progress")->group("Output");
+  replay->add_flag("--json", flags->json, "the tables as JSON (docs/json.md)")->group("Output");
+  return {replay, [flags] { return RunReplay(*flags); }};
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,194 @@
+// Tables of `jitattn replay`.
+
+#include "cli/replay_report.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "cli/text.h"
+#include "search/strategy.h"
+
+namespace jitattn::cli {
+namespace {
+
+using search::Balance;
+using search::Entrant;
+using Rows = std::vector<std::vector<std::string>>;
+
+// Of Willemsen et al., as in search/replay.cc: where a score's last moment lies.
+constexpr double kScoreShare = 0.96;
+
+int FailedOf(const search::Recording& recording) {
+  return static_cast<int>(std::count_if(recording.points.begin(), recording.points.end(),
+                                        [](const auto& point) { return point.failed(); }));
+}
+
+std::string FilesText(const Replayed& replayed) {
+  Rows rows = {{"FILE", ">POINTS", ">FAILED", ">OPTIMUM", ">MEDIAN", ">SCORED TO"}};
+  for (size_t s = 0; s < replayed.spaces.size(); ++s) {
+    const search::ReplaySpace& space = replayed.spaces[s];
+    rows.push_back({std::filesystem::path(replayed.paths[s]).filename(),
+                    absl::StrCat(space.recording().points.size()),
+                    absl::StrCat(FailedOf(space.recording())), Seconds(space.optimum()),
+                    absl::StrFormat("×%.2f", space.median() / space.optimum()),
+                    absl::StrFormat("%d draws", space.DrawsToReach(kScoreShare))});
+  }
+  return Table(rows);
+}
+
+std::string Label(const Entrant& entrant) {
+  return entrant.name == search::DefaultStrategy() ? entrant.name + " (auto)" : entrant.name;
+}
+
+// By the exact baseline; random itself is off it by chance alone.
+bool IsBelowRandom(const Entrant& entrant) { return entrant.name != "random" && entrant.score < 0; }
+
+std::string ScoresText(const Replayed& replayed) {
+  Rows rows = {{"STRATEGY", ">SCORE", ">LOWEST", ">HIGHEST", ""}};
+  for (const Entrant& entrant : replayed.tournament.entrants) {
+    const auto [low, high] = std::minmax_element(entrant.scores.begin(), entrant.scores.end());
+    rows.push_back({Label(entrant), absl::StrFormat("%+.3f", entrant.score),
+                    absl::StrFormat("%+.3f", *low), absl::StrFormat("%+.3f", *high),
+                    IsBelowRandom(entrant) ? "below random" : ""});
+  }
+  return Table(rows);
+}
+
+std::string BalanceText(const Balance& balance) {
+  return absl::StrFormat("%d/%d/%d", balance.wins, balance.ties, balance.losses);
+}
+
+std::string BudgetText(const Replayed& replayed, size_t budget) {
+  Rows rows = {
+      {"STRATEGY", ">OF OPTIMUM", ">10TH PCT", ">WITHIN 5 %", ">VS RANDOM", ">P", ">VS ALL"}};
+  for (const Entrant& entrant : replayed.tournament.entrants) {
+    const Entrant::AtBudget& at = entrant.budgets[budget];
+    const bool random = entrant.name == "random";
+    rows.push_back({Label(entrant), absl::StrFormat("%.3f", at.mean),
+                    absl::StrFormat("%.3f", at.tenth_percentile),
+                    absl::StrFormat("%.0f %%", 100 * at.within_5_percent),
+                    random ? "" : BalanceText(at.against_random),
+                    random ? "" : absl::StrFormat("%.2g", at.p_random),
+                    BalanceText(at.against_all)});
+  }
+  return Table(rows);
+}
+
+Json ToJson(const Balance& balance) {
+  return {{"wins", balance.wins}, {"ties", balance.ties}, {"losses", balance.losses}};
+}
+
+Json FilesJson(const Replayed& replayed) {
+  Json files = Json::array();
+  for (size_t s = 0; s < replayed.spaces.size(); ++s) {
+    const search::ReplaySpace& space = replayed.spaces[s];
+    const search::Recording& recording = space.recording();
+    files.push_back({{"path", replayed.paths[s]},
+                     {"device", OrNull(recording.device)},
+                     {"kernel", OrNull(recording.kernel)},
+                     {"points", recording.points.size()},
+                     {"failed", FailedOf(recording)},
+                     {"optimum_seconds", Number(space.optimum())},
+                     {"median_seconds", Number(space.median())},
+                     {"score_draws", space.DrawsToReach(kScoreShare)}});
+  }
+  return files;
+}
+
+Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
+  Json budgets = Json::array();
+  for (size_t b = 0; b < replayed.budgets.size(); ++b) {
+    const Entrant::AtBudget& at = entrant.budgets[b];
+    Json files = Json::array();
+    for (const search::BudgetResult& result : at.spaces) {
+      files.push_back({{"mean", Number(result.mean)},
+                       {"tenth_percentile", Number(result.tenth_percentile)},
+                       {"within_5_percent", Number(result.within_5_percent)},
+                       {"score", Number(result.score)}});
+    }
+    budgets.push_back({{"budget", replayed.budgets[b]},
+                       {"mean", Number(at.mean)},
+                       {"tenth_percentile", Number(at.tenth_percentile)},
+                       {"within_5_percent", Number(at.within_5_percent)},
+                       {"against_random", ToJson(at.against_random)},
+                       {"p_random", Number(at.p_random)},
+                       {"against_all", ToJson(at.against_all)},
+                       {"files", std::move(files)}});
+  }
+  return {{"name", entrant.name},
+          {"auto", entrant.name == search::DefaultStrategy()},
+          {"score", Number(entrant.score)},
+          {"scores", entrant.scores},
+          {"below_random", IsBelowRandom(entrant)},
+          {"budgets", std::move(budgets)}};
+}
+
+// A field of CSV: quoted where it has to be.
+std::string CsvText(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == text.npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
+}  // namespace
+
+std::string ReplayText(const Replayed& replayed) {
+  std::string text = FilesText(replayed);
+  absl::StrAppendFormat(&text,
+                        "\nScore: 0 as random search, 1 the optimum at once; %d %srepeats "
+                        "a file, seed %d\n",
+                        replayed.repeats, replayed.noisy ? "noisy " : "", replayed.seed);
+  absl::StrAppend(&text, ScoresText(replayed));
+  for (size_t b = 0; b < replayed.budgets.size(); ++b) {
+    absl::StrAppendFormat(&text, "\nAt %d evaluations\n%s", replayed.budgets[b],
+                          BudgetText(replayed, b));
+  }
+  absl::StrAppend(&text,
+                  "\nWins/ties/losses count files: Wilcoxon over repeats, Holm, 5 %. P: Wilcoxon "
+                  "over files against random, Holm",
+                  replayed.spaces.size() < 6 ? "; too few files for any to be small.\n" : ".\n");
+  return text;
+}
+
+Json ReplayJson(const Replayed& replayed) {
+  Json json = JsonHead("replay");
+  json["repeats"] = replayed.repeats;
+  json["seed"] = replayed.seed;
+  json["noisy"] = replayed.noisy;
+  json["own_time"] = replayed.own_time;
+  json["files"] = FilesJson(replayed);
+  Json& strategies = json["strategies"] = Json::array();
+  for (const Entrant& entrant : replayed.tournament.entrants) {
+    strategies.push_back(EntrantJson(replayed, entrant));
+  }
+  Json& comparisons = json["comparisons"] = Json::array();
+  for (const search::Comparison& c : replayed.tournament.comparisons) {
+    Json comparison = {{"budget", replayed.budgets[c.budget]},
+                       {"a", replayed.tournament.entrants[c.a].name},
+                       {"b", replayed.tournament.entrants[c.b].name}};
+    comparison.update(ToJson(c.balance));
+    comparisons.push_back(std::move(comparison));
+  }
+  return json;
+}
+
+std::string ReplayCsv(const Replayed& replayed) {
+  std::string csv =
+      "file,strategy,score,budget,mean,tenth_percentile,within_5_percent,score_at_budget\n";
+  for (size_t s = 0; s < replayed.spaces.size(); ++s) {
+    for (const Entrant& entrant : replayed.tournament.entrants) {
+      for (size_t b = 0; b < replayed.budgets.size(); ++b) {
+        const search::BudgetResult& result = entrant.budgets[b].spaces[s];
+        absl::StrAppendFormat(&csv, "%s,%s,%.6g,%d,%.6g,%.6g,%.6g,%.6g\n",
+                              CsvText(replayed.paths[s]), entrant.name, entrant.scores[s],
+                              replayed.budgets[b], result.mean, result.tenth_percentile,
+                              result.within_5_percent, result.score);
+      }
+    }
+  }
+  return csv;
+}
+
+}  // namespace jitattn::cli

@@ -1,0 +1,58 @@
+// `jitattn tune --record`: everything that was measured, in a file that other tuners read too.
+
+#ifndef JITATTN_CLI_TUNE_RECORDING_H_
+#define JITATTN_CLI_TUNE_RECORDING_H_
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/measure.h"
+#include "search/recording.h"
+
+namespace jitattn::cli {
+
+struct RecordedEvaluation {
+  runtime::Evaluation evaluation;
+  double wall_s = 0;  // what it took in all
+  std::string timestamp;
+};
+
+// Between the tuner and the real measurer. No candidate is dropped for being slow: a recording
+// wants each point's own time.
+class RecordingMeasurer final : public runtime::Measurer {
+ public:
+  // Keeps at most `max_samples` samples of a point. `inner` must outlive this.
+  RecordingMeasurer(runtime::Measurer& inner, int max_samples)
+      : inner_(inner), max_samples_(max_samples) {}
+
+  runtime::Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+                                                        int rounds, double deadline_s) override {
+    return inner_.Race(configs, rounds, deadline_s);
+  }
+  double Now() override { return inner_.Now(); }
+
+  // Each config once. What the deadline cut off before its first sample is left out.
+  const std::vector<RecordedEvaluation>& evaluations() const { return evaluations_; }
+
+ private:
+  runtime::Measurer& inner_;
+  const int max_samples_;
+  std::vector<RecordedEvaluation> evaluations_;
+};
+
+// The space of the points that were looked at. Fields that have one value in all of them are no
+// parameters; they stand in the kernel's name. REQUIRES: at least one evaluation.
+absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, const jit::Cpu& cpu,
+                                                std::span<const RecordedEvaluation> evaluations);
+
+// `file`, or where several problems share it "spaces.KEY.json" for "spaces.json".
+std::string RecordingPath(const std::string& file, const std::string& key, bool several);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_TUNE_RECORDING_H_

@@ -1,0 +1,67 @@
+// Strategies against each other and against chance, over recorded spaces.
+
+#ifndef JITATTN_SEARCH_TOURNAMENT_H_
+#define JITATTN_SEARCH_TOURNAMENT_H_
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "search/replay.h"
+
+namespace jitattn::search {
+
+// A difference counts where Holm's p, over all tests at a budget, is below.
+inline constexpr double kSignificance = 0.05;
+
+// Over spaces: on how many one strategy chose significantly better (Wilcoxon's test over repeats).
+struct Balance {
+  int wins = 0, ties = 0, losses = 0;
+};
+
+struct Entrant {
+  std::string name;
+  std::vector<double> scores;  // by space: ReplayScore
+  double score = 0;            // their mean
+
+  struct AtBudget {
+    std::vector<BudgetResult> spaces;
+    // Means over spaces.
+    double mean = 0, tenth_percentile = 0, within_5_percent = 0;
+    Balance against_random;
+    // Wilcoxon's test of the spaces' means against random's, by Holm over the strategies. Fewer
+    // than six spaces can never be significant.
+    double p_random = 1;
+    Balance against_all;  // summed over the other strategies
+  };
+  std::vector<AtBudget> budgets;  // as asked for
+};
+
+struct Comparison {
+  size_t a = 0, b = 0;  // entrants; a < b
+  size_t budget = 0;    // as asked for
+  Balance balance;      // as `a` sees it
+};
+
+struct Tournament {
+  std::vector<Entrant> entrants;  // best score first
+  std::vector<Comparison> comparisons;
+};
+
+struct TournamentOptions {
+  std::vector<std::string> strategies;  // "random", which everyone is held against, is added
+  std::vector<int> budgets;
+  ReplayOptions replay;
+  int threads = 1;  // strategies and spaces are shared out; the result does not depend on it
+  std::function<void(int done, int all)> progress;  // one call at a time
+};
+
+// InvalidArgument: no space, a strategy twice, and what replaying refuses.
+absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
+                                         const TournamentOptions& options);
+
+}  // namespace jitattn::search
+
+#endif  // JITATTN_SEARCH_TOURNAMENT_H_

@@ -1,0 +1,118 @@
+// The emitted 2^x against the library's in higher precision.
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "jit/cpu.h"
+#include "jit/emit_exp.h"
+#include "jit/executable_memory.h"
+
+namespace jitattn::jit {
+namespace {
+
+struct ExpParam {
+  Isa isa;
+  int in_flight, constants;
+};
+
+class ExpTest : public ::testing::TestWithParam<ExpParam> {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa < GetParam().isa) GTEST_SKIP() << "no " << Name(GetParam().isa);
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+
+  // 2^x of every element; their number is rounded up to whole groups.
+  template <typename T>
+  std::vector<T> Exp2(std::vector<T> x) {
+    const ExpParam param = GetParam();
+    Assembler a(param.isa, HostCpu());
+    a.Prolog(sizeof(T) == 8 ? DType::kF64 : DType::kF32);
+    const int group = param.in_flight * a.lanes();
+    x.resize((x.size() + group - 1) / group * group);
+    {
+      const Gprs at = a.pool().LeaseGprs("elements"), left = a.pool().LeaseGprs("groups left");
+      const Vecs v = a.pool().LeaseVecs("x", param.in_flight);
+      EmitExp exp(a, param.in_flight, param.constants);
+      exp.LoadConstants();
+      a.mov(at, a.ptr[a.args()]);
+      a.Repeat(left, x.size() / group, [&] {
+        for (int i = 0; i < v.size(); ++i) a.LoadVec(v[i], a.ptr[at[0] + i * a.vec_bytes()]);
+        exp.Emit(v.regs());
+        for (int i = 0; i < v.size(); ++i) a.StoreVec(a.ptr[at[0] + i * a.vec_bytes()], v[i]);
+        a.add(at, v.size() * a.vec_bytes());
+      });
+    }
+    a.Epilog();
+    auto memory = ExecutableMemory::Create(a.Finish());
+    EXPECT_TRUE(memory.ok()) << memory.status();
+    const void* args[] = {x.data()};
+    reinterpret_cast<void (*)(const void*)>(reinterpret_cast<uintptr_t>(memory->code().data()))(
+        args);
+    return x;
+  }
+
+  // Worst error over the normal results up to 2^`highest`, in units of the result's last place.
+  template <typename T, typename R>
+  R WorstUlp(T lowest, T highest) {
+    constexpr int kPoints = 200000;
+    std::vector<T> x(kPoints);
+    for (int i = 0; i < kPoints; ++i) x[i] = lowest + (highest - lowest) * (i / T(kPoints));
+    const std::vector<T> y = Exp2(x);
+    R worst = 0;
+    for (int i = 0; i < kPoints; ++i) {
+      const R exact = std::exp2(static_cast<R>(x[i]));
+      const R ulp = std::exp2(std::floor(std::log2(exact))) * std::numeric_limits<T>::epsilon();
+      worst = std::max(worst, std::abs(y[i] - exact) / ulp);
+    }
+    return worst;
+  }
+
+  template <typename T>
+  void CheckSpecials() {
+    constexpr T kInf = std::numeric_limits<T>::infinity();
+    constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+    const T least = std::numeric_limits<T>::min_exponent - 1;  // of normal numbers
+    const std::vector<T> y =
+        Exp2<T>({kNan, -kInf, T(-1e30), 0, 1, -1, 8, least, least - 1, least - 20, T(-0.0)});
+    EXPECT_TRUE(std::isnan(y[0]));
+    EXPECT_EQ(y[1], 0);
+    EXPECT_EQ(y[2], 0);
+    EXPECT_EQ(y[3], 1);
+    EXPECT_EQ(y[4], 2);
+    EXPECT_EQ(y[5], 0.5);
+    EXPECT_EQ(y[6], 256);
+    EXPECT_EQ(y[7], std::numeric_limits<T>::min());
+    EXPECT_EQ(y[8], 0);
+    EXPECT_EQ(y[9], 0);
+    EXPECT_EQ(y[10], 1);
+  }
+};
+
+TEST_P(ExpTest, Float32) {
+  EXPECT_LE((WorstUlp<float, double>(-125.5, 100)), 2.1);
+  EXPECT_LE((WorstUlp<float, double>(-1, 1)), 2.1);
+  CheckSpecials<float>();
+}
+
+TEST_P(ExpTest, Float64) {
+  EXPECT_LE((WorstUlp<double, long double>(-1021.5, 1000)), 1.0);
+  EXPECT_LE((WorstUlp<double, long double>(-1, 1)), 1.0);
+  CheckSpecials<double>();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ExpTest,
+                         ::testing::Values(ExpParam{Isa::kAvx2, 1, 0}, ExpParam{Isa::kAvx2, 2, 3},
+                                           ExpParam{Isa::kAvx2, 4, 4}, ExpParam{Isa::kAvx512, 1, 0},
+                                           ExpParam{Isa::kAvx512, 4, 20},
+                                           ExpParam{Isa::kAvx512, 6, 5}),
+                         [](const auto& info) {
+                           return std::string(Name(info.param.isa)) + "_x" +
+                                  std::to_string(info.param.in_flight) + "_c" +
+                                  std::to_string(info.param.constants);
+                         });
+
+}  // namespace
+}  // namespace jitattn::jit

@@ -1,0 +1,105 @@
+// The study's 32 points and its preset, on scripted costs.
+
+#include "runtime/study.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+#include <string>
+
+#include "search/study_space.h"
+#include "tests/runtime/scripted_measurer.h"
+
+namespace jitattn::runtime {
+namespace {
+
+constexpr int kPoints = 32;
+
+jit::AttentionProblem Square(int64_t n) {
+  return {.q_len = n, .kv_len = n, .head_dim = n, .value_dim = n};
+}
+
+// Two threads and a block of 32 are best; float64 takes twice as long.
+struct Script {
+  ScriptedMeasurer f32, f64;
+  Measurer* const measurers[2] = {&f32, &f64};
+
+  Script() {
+    auto cost = [](const jit::Config& config) {
+      const auto& c = std::get<jit::AttentionConfig>(config);
+      return 1e-3 * (1 + std::abs(c.threads - 2) + std::abs(c.kv_block - 128) / 64.0);
+    };
+    f32.cost = cost;
+    f64.cost = [cost](const jit::Config& config) { return 2 * cost(config); };
+  }
+  size_t evaluations() const { return f32.evaluated.size() + f64.evaluated.size(); }
+};
+
+std::vector<StudyTrial> RunScript(const StudyOptions& options, Script* script) {
+  const auto trials = RunStudy(Square(256), jit::HostCpu(), options, script->measurers, nullptr);
+  EXPECT_TRUE(trials.ok()) << trials.status();
+  return *trials;
+}
+
+TEST(StudyTest, AllPointsAreValidAndDifferent) {
+  ASSERT_EQ(search::StudySpace().size(), kPoints);
+  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+    if (isa > jit::HostCpu().isa) continue;
+    const jit::Cpu cpu = jit::Capped(jit::HostCpu(), isa);
+    for (const int64_t n : {64, 400, 1024}) {
+      std::set<std::string> kernels;
+      for (int rank = 0; rank < kPoints; ++rank) {
+        const StudyPoint point = StudyPointAt(rank, Square(n), cpu);
+        const jit::Spec spec = jit::SpecOf(point.problem);
+        EXPECT_TRUE(jit::Validate(point.config, spec, cpu).ok())
+            << jit::ToString(point.config) << ": " << jit::Validate(point.config, spec, cpu);
+        kernels.insert(jit::KernelName(spec, point.config) + jit::ToString(point.config));
+      }
+      EXPECT_EQ(kernels.size(), static_cast<size_t>(kPoints)) << jit::Name(isa) << " " << n;
+    }
+  }
+}
+
+TEST(StudyTest, ThePresetTakesEighteenEvaluationsAtMost) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Script script;
+    const auto trials = RunScript({.seed = seed}, &script);
+    EXPECT_LE(trials.size(), static_cast<size_t>(kStudyEvaluations)) << "seed " << seed;
+    EXPECT_EQ(script.evaluations(), trials.size()) << "seed " << seed;
+    std::set<int> ranks;
+    for (const StudyTrial& trial : trials) ranks.insert(trial.rank);
+    EXPECT_EQ(ranks.size(), trials.size()) << "seed " << seed;
+  }
+}
+
+TEST(StudyTest, ExhaustiveFindsTheBestOfEachType) {
+  Script script;
+  const auto trials = RunScript({.strategy = "exhaustive", .evaluations = kPoints}, &script);
+  ASSERT_EQ(trials.size(), static_cast<size_t>(kPoints));
+  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+    const StudyTrial* best = BestOf(trials, dtype, kStudyThreads);
+    ASSERT_NE(best, nullptr);
+    EXPECT_EQ(best->point.problem.dtype, dtype);
+    EXPECT_EQ(best->point.threads, 2);
+    EXPECT_EQ(best->point.block, 32);
+    EXPECT_EQ(BestOf(trials, dtype, 1)->point.threads, 1);
+  }
+}
+
+TEST(StudyTest, SameSeedSameTrials) {
+  Script one, other;
+  const auto a = RunScript({.seed = 7}, &one), b = RunScript({.seed = 7}, &other);
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].rank, b[i].rank);
+}
+
+TEST(StudyTest, UnknownStrategyIsRefused) {
+  Script script;
+  const auto trials =
+      RunStudy(Square(64), jit::HostCpu(), {.strategy = "magic"}, script.measurers, nullptr);
+  EXPECT_TRUE(absl::IsInvalidArgument(trials.status())) << trials.status();
+}
+
+}  // namespace
+}  // namespace jitattn::runtime
