@@ -3,6 +3,7 @@
 #include "cli/replay_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -43,8 +44,23 @@ std::string Label(const Entrant& entrant) {
   return entrant.name == search::DefaultStrategy() ? entrant.name + " (auto)" : entrant.name;
 }
 
-// By the exact baseline; random itself is off it by chance alone.
-bool IsBelowRandom(const Entrant& entrant) { return entrant.name != "random" && entrant.score < 0; }
+// By the exact baseline, which sees no noise: with noise, by how random itself fared. Random is off
+// its own baseline by chance alone.
+bool IsBelowRandom(const Replayed& replayed, const Entrant& entrant) {
+  if (entrant.name == "random") return false;
+  if (!replayed.noisy) return entrant.score < 0;
+  const auto& entrants = replayed.tournament.entrants;
+  const auto random = std::find_if(entrants.begin(), entrants.end(),
+                                   [](const Entrant& other) { return other.name == "random"; });
+  return random != entrants.end() && entrant.score < random->score;
+}
+
+// The least p of n pairs is 2 / 2^n, times the strategies for Holm's first.
+bool IsPEverSmall(const Replayed& replayed) {
+  const auto pairs = static_cast<int>(replayed.spaces.size());
+  const auto tests = static_cast<double>(replayed.tournament.entrants.size()) - 1;
+  return tests * std::exp2(1 - pairs) < search::kSignificance;
+}
 
 std::string ScoresText(const Replayed& replayed) {
   Rows rows = {{"STRATEGY", ">SCORE", ">LOWEST", ">HIGHEST", ""}};
@@ -52,7 +68,7 @@ std::string ScoresText(const Replayed& replayed) {
     const auto [low, high] = std::minmax_element(entrant.scores.begin(), entrant.scores.end());
     rows.push_back({Label(entrant), absl::StrFormat("%+.3f", entrant.score),
                     absl::StrFormat("%+.3f", *low), absl::StrFormat("%+.3f", *high),
-                    IsBelowRandom(entrant) ? "below random" : ""});
+                    IsBelowRandom(replayed, entrant) ? "below random" : ""});
   }
   return Table(rows);
 }
@@ -122,7 +138,7 @@ Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
           {"auto", entrant.name == search::DefaultStrategy()},
           {"score", Number(entrant.score)},
           {"scores", entrant.scores},
-          {"below_random", IsBelowRandom(entrant)},
+          {"below_random", IsBelowRandom(replayed, entrant)},
           {"budgets", std::move(budgets)}};
 }
 
@@ -148,7 +164,7 @@ std::string ReplayText(const Replayed& replayed) {
   absl::StrAppend(&text,
                   "\nWins/ties/losses count files: Wilcoxon over repeats, Holm, 5 %. P: Wilcoxon "
                   "over files against random, Holm",
-                  replayed.spaces.size() < 6 ? "; too few files for any to be small.\n" : ".\n");
+                  IsPEverSmall(replayed) ? ".\n" : "; too few files for any to be below 0.05.\n");
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
@@ -14,19 +15,32 @@
 #include "cli/text_file.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_report.h"
+#include "runtime/tuning_space.h"
 #include "search/recording.h"
 
 namespace jitattn::cli {
 namespace {
 
-// Also after a search that was interrupted or failed: what was measured took its time.
-absl::StatusOr<Recorded> Record(const TuneJob& job, const jit::Cpu& cpu, int space_size,
-                                const RecordingMeasurer& measurer) {
-  const auto recording = MakeRecording(job.problem, cpu, measurer.evaluations());
+// Also after a search that was interrupted or failed: what was measured took its time. Nothing is
+// written where nothing of the space was measured.
+absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cpu& cpu,
+                                               const RecordingMeasurer& measurer) {
+  const runtime::TuneOptions& options = job.options;
+  const auto space =
+      runtime::TuningSpace::Create(job.problem, cpu, options.threads, options.limits);
+  if (!space.ok()) return space.status();
+  // An older record may lie outside this space, and is looked at all the same.
+  std::vector<RecordedEvaluation> inside;
+  for (const RecordedEvaluation& recorded : measurer.evaluations()) {
+    const jit::Config& config = recorded.evaluation.config;
+    if (space->ConfigAt(space->RankOf(config)) == config) inside.push_back(recorded);
+  }
+  if (inside.empty()) return std::nullopt;
+  const auto recording = MakeRecording(job.problem, cpu, inside);
   if (!recording.ok()) return recording.status();
   absl::Status status = WriteTextFile(job.record, search::WriteKernelTunerCache(*recording));
   if (!status.ok()) return status;
-  return Recorded{job.record, recording->space.size(), space_size};
+  return Recorded{job.record, recording->space.size(), space->space().size()};
 }
 
 absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cache::Layers& layers,
@@ -43,17 +57,13 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
   const bool record = !job.record.empty();
   PeakWatch watch(record ? recorder : **measurer, **probe);
   Progress bar(job.problem, quiet);
-  int space_size = 0;
   auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
-                              [&](const runtime::TuneProgress& now) {
-                                space_size = now.space_size;
-                                bar.Update(now);
-                              });
+                              [&](const runtime::TuneProgress& now) { bar.Update(now); });
   std::optional<Recorded> recorded;
-  if (record && !recorder.evaluations().empty()) {
-    const auto written = Record(job, cpu, space_size, recorder);
+  if (record) {
+    auto written = Record(job, cpu, recorder);
     if (!written.ok()) return written.status();
-    recorded = *written;
+    recorded = *std::move(written);
   }
   if (!report.ok() && recorded) {
     return absl::Status(report.status().code(),

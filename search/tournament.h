@@ -31,8 +31,8 @@ struct Entrant {
     // Means over spaces.
     double mean = 0, tenth_percentile = 0, within_5_percent = 0;
     Balance against_random;
-    // Wilcoxon's test of the spaces' means against random's, by Holm over the strategies. Fewer
-    // than six spaces can never be significant.
+    // Wilcoxon's test of the spaces' means against random's, by Holm over the strategies. At least
+    // 2 / 2^spaces × strategies.
     double p_random = 1;
     Balance against_all;  // summed over the other strategies
   };

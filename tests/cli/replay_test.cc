@@ -90,6 +90,20 @@ TEST(RecordTest, AnyStrategyRecordsWhatItLookedAt) {
   EXPECT_EQ(recording->space.size(), 5);
 }
 
+TEST(RecordTest, AnOlderRecordOutsideTheSpaceIsNoPointOfIt) {
+  const TempDir folder;
+  const std::string file = folder / "space.json";
+  const std::vector<std::string> elsewhere = {
+      "tune",  "--op",     "sigmoid-mul",
+      "--dim", "32",       "--threads",
+      "1",     "--fields", "vecs=6,unroll=4,prefetch=8,table=0"};
+  ASSERT_EQ(RunJitattn(folder, elsewhere).exit_code, 0);
+  const ProcessResult result = RunJitattn(folder, Exhaustive(file));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string count = std::to_string(ReadBack(file)->space.size());
+  EXPECT_THAT(result.out, HasSubstr("recorded " + count + " of " + count + " points"));
+}
+
 TEST(RecordTest, SeveralProblemsGetAFileEach) {
   const TempDir folder;
   const ProcessResult result =
