@@ -143,17 +143,23 @@ class Contender:
         self.name, self.run, self.prepare = name, run, prepare
         self.seconds, self.calls = [], 1
 
+    def take_over(self):
+        """The machine to itself: both sides' threads go on spinning for a while after a call, and
+        what ran before has filled the caches with its own."""
+        self.prepare()
+        time.sleep(0.05)
+        self.run()
+        self.run()
+
     def calibrate(self, sample_seconds):
         """As many calls a sample as last `sample_seconds`, so that the clock does not matter."""
-        self.prepare()
-        self.run()
+        self.take_over()
         begin = time.perf_counter()
         self.run()
         self.calls = max(1, int(sample_seconds / max(1e-9, time.perf_counter() - begin)))
 
     def sample(self):
-        self.prepare()
-        self.run()  # what ran before has filled the caches with its own
+        self.take_over()
         begin = time.perf_counter()
         for _ in range(self.calls):
             self.run()

@@ -70,6 +70,12 @@ void TileForAvx512(const AttentionProblem& p, AttentionConfig& c) {
   if (f64 && p.value_dim >= 256) {
     c.pv_rows = 8;
     c.pv_vecs = 3;
+  } else if (!f64 && p.mask == jit::Mask::kNone && p.value_dim >= 768 && c.q_vecs > 1) {
+    // The rows of a register block lie 3 KiB apart and more, in few sets of the L1: form 1 reads
+    // one row of V at a time, and its output stays in scratch.
+    c.pv_form = 1;
+    c.prefetch = 4;
+    c.kv_block = 256;
   }
 }
 

@@ -34,8 +34,15 @@ std::atomic<int64_t> malloc_calls{0};
 std::atomic<int64_t> wx_requests{0};
 }  // namespace
 
-#ifndef JITATTN_SANITIZED
-// The program's own definitions come before the C library's.
+#ifdef JITATTN_SANITIZED
+// A test asks for more memory than there is, and expects null as from any other allocator.
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "allocator_may_return_null=1";
+}
+#else
+// The program's own definitions come before the C library's, for shared libraries too if they can
+// see them.
+#pragma GCC visibility push(default)
 extern "C" {
 void* __libc_malloc(size_t bytes);
 void* malloc(size_t bytes) {
@@ -51,6 +58,7 @@ int mprotect(void* at, size_t bytes, int protection) noexcept {
   return static_cast<int>(syscall(SYS_mprotect, at, bytes, protection));
 }
 }
+#pragma GCC visibility pop
 #endif
 
 namespace jitattn::runtime {
