@@ -70,12 +70,6 @@ void TileForAvx512(const AttentionProblem& p, AttentionConfig& c) {
   if (f64 && p.value_dim >= 256) {
     c.pv_rows = 8;
     c.pv_vecs = 3;
-  } else if (!f64 && p.mask == jit::Mask::kNone && p.value_dim >= 768 && c.q_vecs > 1) {
-    // The rows of a register block lie 3 KiB apart and more, in few sets of the L1: form 1 reads
-    // one row of V at a time, and its output stays in scratch.
-    c.pv_form = 1;
-    c.prefetch = 4;
-    c.kv_block = 256;
   }
 }
 
@@ -128,7 +122,16 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
          {avx512 ? kAvx512Half : kAvx2Half, avx512 ? kAvx512Quarter : kAvx2Quarter}) {
       if (tasks() < 4 * c.threads && smaller.q_vecs < c.q_vecs) Apply(smaller, c);
     }
+    if (c.pv_form == 1) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
     c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
+  }
+  if (avx512 && p.dtype == jit::DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 768 &&
+      c.q_vecs >= c.pv_vecs) {
+    // The rows of a register block lie 3 KiB apart and more, in few sets of the L1: form 1 reads
+    // one row of V at a time, and its output stays in scratch.
+    c.pv_form = 1;
+    c.prefetch = 4;
+    c.kv_block = 256;
   }
   return c;
 }
