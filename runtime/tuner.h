@@ -26,8 +26,8 @@ struct TuneOptions {
   search::StrategyOptions strategy_options;
   SpaceLimits limits;                   // narrow the space that is searched
   std::vector<jit::Config> candidates;  // if any: looked at instead of searching
-  int evaluations = 100;  // distinct candidates, seeds included
-  double seconds = 25;    // everything: finalists too
+  int evaluations = 100;                // distinct candidates, seeds included
+  double seconds = 25;                  // everything: finalists too
   uint64_t seed = 1;
   int threads = 0;
   jit::Isa isa = jit::Isa::kAvx512;
@@ -45,12 +45,12 @@ struct TuneProgress {
 using ProgressHook = std::function<void(const TuneProgress&)>;
 
 struct TuneReport {
-  cache::Record record;    // what was, or would be, saved
-  std::string path;        // where; "" if not saved
-  std::string not_saved;   // why not
+  cache::Record record;      // what was, or would be, saved
+  std::string path;          // where; "" if not saved
+  std::string not_saved;     // why not
   bool save_failed = false;  // it was to be written and could not be; else a better record stands
-  jit::Config best_found;  // fastest in the search, before the confirmation
-  std::string decision;    // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
+  jit::Config best_found;    // fastest in the search, before the confirmation
+  std::string decision;      // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
   std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
   bool interrupted = false;
 };

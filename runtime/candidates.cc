@@ -1,0 +1,59 @@
+// What a tuning has looked at so far.
+
+#include "runtime/candidates.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/statistics.h"
+
+namespace jitattn::runtime {
+
+search::Trial ToTrial(const Candidate& candidate) {
+  using Outcome = search::Trial::Outcome;
+  const Evaluation& e = candidate.evaluation;
+  search::Trial trial{.rank = candidate.rank, .resource = candidate.resource, .error = e.error};
+  switch (e.outcome) {
+    case Evaluation::Outcome::kMeasured:
+    case Evaluation::Outcome::kCensored:
+      trial.outcome = candidate.measured() ? Outcome::kMeasured : Outcome::kCensored;
+      trial.cost = candidate.cost();
+      // How far the low end reaches: the fastest sample is off by about that much. Never zero, so
+      // that a surrogate does not take one lucky number for the truth.
+      trial.spread = std::max(1e-3, (LowQuantile(e.samples) - trial.cost) / trial.cost);
+      break;
+    case Evaluation::Outcome::kWrong:
+    case Evaluation::Outcome::kFailed:
+      trial.outcome = Outcome::kFailed;
+      break;
+  }
+  return trial;
+}
+
+std::optional<size_t> Candidates::Look(const jit::Config& config, int rank, int resource) {
+  const auto known = rank < 0 ? by_rank_.end() : by_rank_.find(rank);
+  const bool is_new = known == by_rank_.end();
+  if (!is_new && all_[known->second].resource >= resource) return known->second;
+  const bool budget_left = static_cast<int>(all_.size()) < budget_;
+  if ((is_new && !budget_left) || measurer_.Now() >= deadline_s_) return std::nullopt;
+
+  // The first is the default, which everything is compared to: measured in full.
+  Evaluation evaluation = measurer_.Evaluate(
+      config, {.resource = resource, .incumbent_s = best_cost(), .deadline_s = deadline_s_});
+  evaluation.config = config;
+  // What was cut off before its first sample says nothing about the candidate.
+  if (evaluation.outcome == Evaluation::Outcome::kFailed && evaluation.samples.empty() &&
+      measurer_.Now() >= deadline_s_) {
+    return std::nullopt;
+  }
+
+  const size_t index = is_new ? all_.size() : known->second;
+  if (is_new) all_.emplace_back();
+  all_[index] = {rank, resource, std::move(evaluation)};
+  if (is_new && rank >= 0) by_rank_.emplace(rank, index);
+  const Candidate& candidate = all_[index];
+  if (candidate.measured() && (!best_ || candidate.cost() < all_[*best_].cost())) best_ = index;
+  return index;
+}
+
+}  // namespace jitattn::runtime

@@ -1,0 +1,59 @@
+// What a tuning has looked at so far: each candidate once, within the budget and the time.
+
+#ifndef JITATTN_RUNTIME_CANDIDATES_H_
+#define JITATTN_RUNTIME_CANDIDATES_H_
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "jit/config.h"
+#include "runtime/measure.h"
+#include "search/trial.h"
+
+namespace jitattn::runtime {
+
+struct Candidate {
+  int rank = -1;  // -1: off the ladders of the space
+  int resource = 1;
+  Evaluation evaluation;
+
+  bool measured() const { return evaluation.outcome == Evaluation::Outcome::kMeasured; }
+  double cost() const { return evaluation.seconds.min; }
+};
+
+// As a strategy is told of it.
+search::Trial ToTrial(const Candidate& candidate);
+
+class Candidates {
+ public:
+  // At most `budget` distinct ones. `measurer` must outlive this.
+  Candidates(Measurer& measurer, int budget) : measurer_(measurer), budget_(budget) {}
+
+  // On the measurer's clock: nothing is looked at from then on.
+  void set_deadline(double deadline_s) { deadline_s_ = deadline_s; }
+  double deadline() const { return deadline_s_; }
+
+  // The candidate's index, or nothing if time ran out or there was no budget for it. One that is
+  // known is measured again only with a larger resource.
+  std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
+
+  size_t size() const { return all_.size(); }
+  const Candidate& operator[](size_t index) const { return all_[index]; }
+  // The fastest of those measured.
+  std::optional<size_t> best() const { return best_; }
+  double best_cost() const { return best_ ? all_[*best_].cost() : 0; }  // 0: there is none
+
+ private:
+  Measurer& measurer_;
+  const int budget_;
+  double deadline_s_ = 1e300;
+  std::vector<Candidate> all_;
+  absl::flat_hash_map<int, size_t> by_rank_;
+  std::optional<size_t> best_;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_CANDIDATES_H_

@@ -1,0 +1,49 @@
+// The last part of a tuning: which candidates are timed again in turn, and who of them wins.
+
+#ifndef JITATTN_RUNTIME_FINALISTS_H_
+#define JITATTN_RUNTIME_FINALISTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "runtime/candidates.h"
+#include "runtime/confirm.h"
+#include "runtime/measure.h"
+
+namespace jitattn::runtime {
+
+// Challengers at most, beside the default and the record.
+inline constexpr size_t kMaxChallengers = 5;
+
+// What a tuning has to keep (law 4), among its candidates.
+struct WhatStands {
+  std::optional<size_t> default_config, record;
+};
+
+// The fastest candidates, at most `most`, that may beat what stands; fastest first.
+std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& stands,
+                                size_t most);
+
+// Seconds that the race will want, by the fastest candidate.
+double RaceSeconds(const Candidates& candidates);
+
+struct Confirmation {
+  Decision decision;
+  std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
+};
+
+struct ConfirmOptions {
+  double deadline_s = 1e300;
+  bool keep_record = false;  // as in Decide
+  uint64_t seed = 1;
+};
+
+// The race of the default, the record and the challengers. REQUIRES: the default was measured.
+Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
+                     const std::vector<size_t>& challengers, const ConfirmOptions& options);
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_FINALISTS_H_
