@@ -8,9 +8,10 @@ namespace {
 
 void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
   const int in_flight = static_cast<int>(state.range(0));
-  const bool table = state.range(1) != 0, reciprocal = state.range(2) != 0;
+  const int table = static_cast<int>(state.range(1));
+  const bool reciprocal = state.range(2) != 0;
   if (!HasIsa(state, isa)) return;
-  if (table && !jit::EmitSigmoid::HasTable(isa, dtype)) return state.SkipWithError("no table");
+  if (!jit::EmitSigmoid::HasTable(table, isa, dtype)) return state.SkipWithError("no table");
   if (reciprocal && isa != jit::Isa::kAvx512) return state.SkipWithError("no reciprocal");
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
@@ -19,7 +20,8 @@ void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
         a, {.table = table,
             .reciprocal = reciprocal,
             .in_flight = in_flight,
-            .constant_registers = a.pool().free_vecs() - jit::EmitSigmoid::VecsNeeded(in_flight)});
+            .constant_registers =
+                a.pool().free_vecs() - jit::EmitSigmoid::VecsNeeded(in_flight, table)});
     sigmoid.LoadConstants();
     repeat([&] {
       for (int i = 0; i < in_flight; ++i) a.LoadVec(x[i], a.ptr[data + i * a.vec_bytes()]);
@@ -34,7 +36,7 @@ void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
 }
 
 void Shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"in_flight", "table", "reciprocal"})->ArgsProduct({{1, 2, 4, 6}, {0, 1}, {0, 1}});
+  b->ArgNames({"in_flight", "table", "reciprocal"})->ArgsProduct({{1, 2, 4, 6}, {0, 1, 2}, {0, 1}});
 }
 BENCHMARK_CAPTURE(SigmoidMul, f32_avx512, jit::Isa::kAvx512, jit::DType::kF32)->Apply(Shapes);
 BENCHMARK_CAPTURE(SigmoidMul, f32_avx2, jit::Isa::kAvx2, jit::DType::kF32)->Apply(Shapes);

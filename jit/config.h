@@ -44,7 +44,7 @@ struct SigmoidMulConfig {
   Isa isa = Isa::kAvx512;
   int vecs = 4;       // vectors in flight
   int unroll = 1;     // groups of `vecs` an iteration
-  int table = 1;      // 1: powers of two from a register and a shorter polynomial
+  int table = 1;      // powers of two 1: from a register, 2: and more for the adders (EmitSigmoid)
   int reciprocal = 0;  // 1: vrcp14 and Newton steps for the division
   int non_temporal = 0;  // 1: stores that bypass the caches
   int prefetch = 0;   // cache lines fetched ahead; 0: none

@@ -30,7 +30,18 @@ constexpr ScaledPolynomial kTableF32Zmm = {kExpF32Sixteenths, 0x1.084921cd8p+0};
 constexpr ScaledPolynomial kTableF32Ymm = {kExpF32Eighths, 0x1.16747bf59p+0};
 constexpr ScaledPolynomial kTableF64Zmm = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
 
+// Coefficients of p(r + offset): Horner's scheme, once for each of them.
+std::vector<double> Shifted(std::span<const double> coefficients, double offset) {
+  std::vector<double> c(coefficients.begin(), coefficients.end());
+  for (size_t first = 0; first + 1 < c.size(); ++first)
+    for (size_t i = c.size() - 1; i-- > first;) c[i] += offset * c[i + 1];
+  return c;
+}
+
+constexpr int kLowExponent = 29;  // see the header
+
 constexpr int kNotEqual = 12;  // predicate NEQ_OQ: false for NaN
+constexpr int kSmallerMagnitude = 2;  // vrange: of the two, with the sign of the first
 
 }  // namespace
 
@@ -41,36 +52,52 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
       r_(a.pool().LeaseVecs("sigmoid: reduced argument", options.in_flight)),
       power_(a.pool().LeaseVecs("sigmoid: power of two, denominator", options.in_flight)),
       temp_(a.pool().LeaseVecs("sigmoid: polynomial", options.in_flight)) {
+  if (by_adders()) low_ = a.pool().LeaseVecs("sigmoid: low part of r");
   if (options.reciprocal) inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
   ScaledPolynomial poly = {f64_ ? std::span<const double>(kExpF64) : kExpF32, 1};
-  if (options.table) {
+  if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
     poly = f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
     memory_.emplace(kTable, a.ptr[a.rip + a.Table(PowerTable(poly.kappa))]);
   }
 
-  const double steps = 1 << table_bits_;
-  const double bias = f64_ ? 1023 : 127;
-  // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's bias
-  // goes on top, so that those bits shifted up are 2^k; the table's entries carry it otherwise.
-  const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table ? 0 : bias);
-  Declare(kMagic, magic);
-  Declare(kOne, 1);
-  Declare(kLog2e, -steps * std::numbers::log2e);
   // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
   // and smaller than ½. High alone would be 2.4e-7 off at x = −87, four ulp.
   const double high = f64_ ? std::numbers::ln2 : static_cast<float>(std::numbers::ln2);
   const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
-  Declare(kLn2High, high / steps);
-  Declare(kLn2Low, low / steps);
-  // k ≥ −(bias − 1)·S keeps the power a normal number.
-  Declare(kHighest, (bias - 1) * std::numbers::ln2);
-  // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
-  Declare(kMost, magic + (options.table ? bias * steps + steps - 1 : bias + 1));
+  const double steps = 1 << table_bits_;
+  double offset = 0;  // of the polynomial's argument
+  Declare(kOne, 1);
+  if (by_adders()) {
+    constexpr double kMagicSteps = 0x1.8p23;
+    Declare(kMagic, kMagicSteps / steps);
+    Declare(kLog2e, -std::numbers::log2e);
+    Declare(kLn2High, high);
+    // The bits of this float are 29 in an exponent's place.
+    Declare(kLn2Low, std::bit_cast<float>(kLowExponent << 23));
+    offset = std::ldexp(kMagicSteps / steps, -kLowExponent);
+    // Beyond, k would not be exact any more; e^−x is 0 or +∞ long before.
+    Declare(kHighest, 0x1p16);
+  } else {
+    const double bias = f64_ ? 1023 : 127;
+    // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
+    // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
+    // otherwise.
+    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table != 0 ? 0 : bias);
+    Declare(kMagic, magic);
+    Declare(kLog2e, -steps * std::numbers::log2e);
+    Declare(kLn2High, high / steps);
+    Declare(kLn2Low, low / steps);
+    // k ≥ −(bias − 1)·S keeps the power a normal number.
+    Declare(kHighest, (bias - 1) * std::numbers::ln2);
+    // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
+    Declare(kMost, magic + (options.table != 0 ? bias * steps + steps - 1 : bias + 1));
+  }
   if (options.reciprocal) Declare(kZero, 0);
-  top_ = static_cast<int>(poly.coefficients.size()) - 1;
-  Declare(kTop, poly.coefficients[top_] / poly.kappa);
-  for (int i = 0; i < top_; ++i) Declare(kPoly + i, poly.coefficients[i] / poly.kappa);
+  const std::vector<double> shifted = Shifted(poly.coefficients, offset);
+  top_ = static_cast<int>(shifted.size()) - 1;
+  Declare(kTop, shifted[top_] / poly.kappa);
+  for (int i = 0; i < top_; ++i) Declare(kPoly + i, shifted[i] / poly.kappa);
 
   constant_regs_ = a.pool().LeaseVecs("sigmoid: constants",
                                       std::min<int>(options.constant_registers, memory_.size()));
@@ -80,8 +107,9 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   }
 }
 
-// Entry j: the bits of κ·2^(j/S), less j shifted to the top of the mantissa, since k shifted up
-// there brings its own low bits j along: entry + (k << shift) = κ·2^(j/S)·2^⌊k/S⌋.
+// Entry j: the bits of κ·2^(j/S); where k is added to them, less j shifted to the top of the
+// mantissa, since k shifted up there brings its own low bits j along: entry + (k << shift) =
+// κ·2^(j/S)·2^⌊k/S⌋.
 std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa) const {
   std::vector<uint8_t> bytes(a_.vec_bytes());
   for (int j = 0; j < a_.lanes(); ++j) {
@@ -89,7 +117,9 @@ std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa) const {
     const long double power = kappa * std::exp2(static_cast<long double>(j) / a_.lanes());
     const uint64_t bits = f64_ ? std::bit_cast<uint64_t>(static_cast<double>(power))
                                : std::bit_cast<uint32_t>(static_cast<float>(power));
-    const uint64_t entry = bits - (static_cast<uint64_t>(j) << ((f64_ ? 52 : 23) - table_bits_));
+    const uint64_t less =
+        by_adders() ? 0 : static_cast<uint64_t>(j) << ((f64_ ? 52 : 23) - table_bits_);
+    const uint64_t entry = bits - less;
     std::memcpy(&bytes[j * a_.elem_bytes()], &entry, a_.elem_bytes());
   }
   return bytes;
@@ -107,7 +137,7 @@ void EmitSigmoid::LoadConstants() {
 
 void EmitSigmoid::Emit(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
-  Reduce(x);
+  by_adders() ? ReduceByAdders(x) : Reduce(x);
   Power(count);
   Denominator(count);
   options_.reciprocal ? MultiplyByReciprocal(x) : Divide(x);
@@ -125,24 +155,43 @@ void EmitSigmoid::Reduce(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2Low));
 }
 
+// As above; temp_ keeps k/S. A NaN becomes an ordinary number here and is back in y = x / d.
+void EmitSigmoid::ReduceByAdders(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  for (int i = 0; i < count; ++i) a_.vrangeps(r_[i], x[i], Get(kHighest), kSmallerMagnitude);
+  for (int i = 0; i < count; ++i) a_.vmovaps(power_[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Fma231(power_[i], r_[i], Get(kLog2e));
+  for (int i = 0; i < count; ++i) a_.Sub(temp_[i], power_[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2High));
+  for (int i = 0; i < count; ++i) {
+    a_.vpsubd(low_[0], power_[i], Get(kLn2Low));
+    a_.Sub(r_[i], r_[i], low_[0]);
+  }
+}
+
+// These take static types only; the index is read modulo the number of lanes.
+void EmitSigmoid::LookUp(const Vec& to, const Vec& index) {
+  if (!a_.avx512()) {
+    a_.vpermps(Xbyak::Ymm(to.getIdx()), Xbyak::Ymm(index.getIdx()), Get(kTable));
+  } else if (f64_) {
+    a_.vpermpd(Xbyak::Zmm(to.getIdx()), Xbyak::Zmm(index.getIdx()), Get(kTable));
+  } else {
+    a_.vpermps(Xbyak::Zmm(to.getIdx()), Xbyak::Zmm(index.getIdx()), Get(kTable));
+  }
+}
+
 // power_ ← the float 2^(k/S)
 void EmitSigmoid::Power(int count) {
-  if (options_.table) {
-    for (int i = 0; i < count; ++i) {
-      // These take static types only; the index is read modulo the number of lanes.
-      const int to = temp_[i].getIdx(), index = power_[i].getIdx();
-      if (!a_.avx512()) {
-        a_.vpermps(Xbyak::Ymm(to), Xbyak::Ymm(index), Get(kTable));
-      } else if (f64_) {
-        a_.vpermpd(Xbyak::Zmm(to), Xbyak::Zmm(index), Get(kTable));
-      } else {
-        a_.vpermps(Xbyak::Zmm(to), Xbyak::Zmm(index), Get(kTable));
-      }
-    }
+  if (by_adders()) {
+    for (int i = 0; i < count; ++i) LookUp(power_[i], power_[i]);
+    for (int i = 0; i < count; ++i) a_.vscalefps(power_[i], power_[i], temp_[i]);  // by 2^⌊k/S⌋
+    return;
   }
+  if (options_.table != 0)
+    for (int i = 0; i < count; ++i) LookUp(temp_[i], power_[i]);
   for (int i = 0; i < count; ++i)
     a_.ShiftLeft(power_[i], power_[i], (f64_ ? 52 : 23) - table_bits_);
-  if (options_.table) {
+  if (options_.table != 0) {
     for (int i = 0; i < count; ++i) {
       f64_ ? a_.vpaddq(power_[i], power_[i], temp_[i]) : a_.vpaddd(power_[i], power_[i], temp_[i]);
     }

@@ -12,7 +12,7 @@
 namespace jitattn::jit {
 
 struct SigmoidOptions {
-  bool table = false;          // powers of two from a register instead of a longer polynomial
+  int table = 0;               // where powers of two come from: EmitSigmoid::HasTable
   bool reciprocal = false;     // vrcp14 and Newton steps instead of a division; AVX-512 only
   int in_flight = 4;           // vectors whose chains interleave
   int constant_registers = 0;  // at most so many constants in registers; others in memory
@@ -27,14 +27,28 @@ struct SigmoidOptions {
 //   r = t + k·(ln 2)/S                       e^−t = 2^(k/S) · e^−r
 //   d = 1 + 2^(k/S)·p(r)                     in one rounding
 //   y = x / d
+// table 0: S is 1, and 2^k is k moved to the exponent of a float. 1: a shorter polynomial, and
+// 2^(j/S) from a register; k is added to its exponent.
+// 2 leaves to the adders and shuffles all that they can do, for CPUs where those are pipes of their
+// own beside the multipliers: vscalef multiplies by 2^⌊k/S⌋ and bounds it, and the low part of ln 2
+// is no multiply-add but a difference. For
+//   ln 2 = high − 2^−29·1.02,   M + k/S being the float that rounding leaves,
+//   r = t + (k/S)·high − (k/S)·2^−29 = [t + (k/S)·high − (M + k/S)·2^−29] + M·2^−29
+// where the factor 2^−29 is a subtraction from the exponent, and the polynomial is that of the
+// bracket. What 1.02 is off by comes to 5e-9 at x = −87.
 // For x below what k allows r grows negative, p's terms are then all positive and d overflows to
 // +∞: one bound on k does what a lower bound on x would, and −∞ still comes out as −∞/∞.
 class EmitSigmoid {
  public:
-  // Whether the ISA has an instruction that looks up a vector of this type in one register.
-  static bool HasTable(Isa isa, DType dtype) { return isa == Isa::kAvx512 || dtype == DType::kF32; }
+  // 1 takes an instruction that looks up a vector of this type in one register.
+  static bool HasTable(int table, Isa isa, DType dtype) {
+    return table == 0 || (table == 1 && (isa == Isa::kAvx512 || dtype == DType::kF32)) ||
+           (table == 2 && isa == Isa::kAvx512 && dtype == DType::kF32);
+  }
   // Beside those for constants.
-  static constexpr int VecsNeeded(int in_flight) { return 3 * in_flight; }
+  static constexpr int VecsNeeded(int in_flight, int table) {
+    return 3 * in_flight + (table == 2 ? 1 : 0);
+  }
 
   EmitSigmoid(Assembler& a, const SigmoidOptions& options);
 
@@ -52,7 +66,7 @@ class EmitSigmoid {
     kOne,
     kLog2e,
     kLn2High,
-    kLn2Low,
+    kLn2Low,  // table 2: what to subtract from an exponent
     kHighest,
     kMost,
     kTable,
@@ -61,10 +75,13 @@ class EmitSigmoid {
     kPoly
   };
 
+  bool by_adders() const { return options_.table == 2; }
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
   const Xbyak::Operand& Get(int name) const;
   std::vector<uint8_t> PowerTable(double kappa) const;
   void Reduce(std::span<const Vec> x);
+  void ReduceByAdders(std::span<const Vec> x);
+  void LookUp(const Vec& to, const Vec& index);
   void Power(int count);
   void Denominator(int count);
   void Divide(std::span<const Vec> x);
@@ -80,8 +97,9 @@ class EmitSigmoid {
   // One of each a vector in flight; what they hold changes on the way:
   //   r_      t, r
   //   power_  k in the low bits of a float, the float 2^(k/S), d
-  //   temp_   k as a float, table entry, p, reciprocal
-  Vecs r_, power_, temp_, constant_regs_;
+  //   temp_   k as a float (table 2: k/S), table entry, p, reciprocal
+  Vecs r_, power_, temp_;
+  Vecs low_, constant_regs_;
   Opmasks inexact_;
 };
 

@@ -14,14 +14,17 @@ using C = SigmoidMulConfig;
 
 constexpr int kVecs[] = {1, 2, 3, 4, 5, 6};
 constexpr int kUnroll[] = {1, 2, 4};
+constexpr int kTable[] = {0, 1, 2};
 constexpr int kPrefetch[] = {0, 4, 8, 16, 32, 64};
 
 constexpr Field kFields[] = {
     FieldOf<&C::isa>("isa", "_", "instruction set", kIsaValues, kIsaLabels),
     FieldOf<&C::vecs>("vecs", "_v", "vectors in flight", kVecs),
     FieldOf<&C::unroll>("unroll", "u", "groups of vecs an iteration", kUnroll, {}, true),
-    FieldOf<&C::table>("table", "_t", "1: powers of two from a register, a shorter polynomial",
-                       kNoYes),
+    FieldOf<&C::table>("table", "_t",
+                       "powers of two 0: shifted, 1: from a register, a shorter polynomial, 2: and "
+                       "more work for the adders",
+                       kTable),
     FieldOf<&C::reciprocal>("reciprocal", "r", "1: vrcp14 and Newton steps, no division", kNoYes),
     FieldOf<&C::non_temporal>("non_temporal", "_nt", "1: stores that bypass the caches", kNoYes),
     FieldOf<&C::prefetch>("prefetch", "_p", "cache lines fetched ahead, 0: none", kPrefetch),
@@ -37,16 +40,18 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   const std::string isa(Name(config.isa));
   // Each vector in flight is an element vector and what EmitSigmoid asks; constants may all be in
   // memory.
-  const int vecs =
-      config.vecs + EmitSigmoid::VecsNeeded(config.vecs) + TailMask::VecsNeeded(config.isa);
+  const int vecs = config.vecs + EmitSigmoid::VecsNeeded(config.vecs, config.table) +
+                   TailMask::VecsNeeded(config.isa);
   if (vecs > VecRegs(config.isa)) {
     return absl::InvalidArgumentError(absl::StrCat("vecs ", config.vecs, " needs ", vecs,
                                                    " vector registers, ", isa, " has ",
                                                    VecRegs(config.isa)));
   }
-  if (config.table != 0 && !EmitSigmoid::HasTable(config.isa, spec.dtype)) {
+  if (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("table 1 needs avx512 for ", std::string(Name(spec.dtype)), ", isa is ", isa));
+        absl::StrCat("table ", config.table, " needs ",
+                     config.table == 1 ? "avx512 or f32, it is " : "avx512 and f32, it is ", isa,
+                     " and ", std::string(Name(spec.dtype))));
   }
   if (config.reciprocal != 0 && config.isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(absl::StrCat("reciprocal 1 needs avx512, isa is ", isa));
@@ -58,7 +63,7 @@ SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config, const SigmoidMulSp
   if (config.isa == Isa::kPortable) {
     return {.isa = Isa::kPortable, .threads = config.threads};  // the rest shapes no code there
   }
-  if (!EmitSigmoid::HasTable(config.isa, spec.dtype)) config.table = 0;
+  while (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) --config.table;
   if (config.isa != Isa::kAvx512) config.reciprocal = 0;
   return config;
 }

@@ -29,11 +29,11 @@ class SigmoidMulEmitter {
         values_(a.pool().LeaseVecs("elements", config.vecs)),
         mask_(a),
         io_(a),
-        sigmoid_(
-            a, {.table = config.table != 0,
-                .reciprocal = config.reciprocal != 0,
-                .in_flight = config.vecs,
-                .constant_registers = a.pool().free_vecs() - EmitSigmoid::VecsNeeded(config.vecs)}),
+        sigmoid_(a, {.table = config.table,
+                     .reciprocal = config.reciprocal != 0,
+                     .in_flight = config.vecs,
+                     .constant_registers = a.pool().free_vecs() -
+                                           EmitSigmoid::VecsNeeded(config.vecs, config.table)}),
         gprs_(a.pool().LeaseGprs("x, out, elements left, rows left, count, temporary", 6)),
         x_(gprs_[0]),
         out_(gprs_[1]),

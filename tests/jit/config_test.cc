@@ -119,7 +119,7 @@ TEST(ValidateSigmoidMulTest, NamesTheRule) {
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 4}),
             "vecs 4 needs 17 vector registers, avx2 has 16");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2}, DType::kF64),
-            "table 1 needs avx512 for f64, isa is avx2");
+            "table 1 needs avx512 or f32, it is avx2 and f64");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2, .reciprocal = 1}),
             "reciprocal 1 needs avx512, isa is avx2");
   EXPECT_EQ(ErrorOf({}, DType::kF32, Isa::kAvx2),
@@ -155,6 +155,9 @@ TEST(CanonicalTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical({.isa = Isa::kAvx2, .reciprocal = 1}, DType::kF32).reciprocal, 0);
   EXPECT_EQ(canonical({.isa = Isa::kAvx2}, DType::kF64).table, 0);
   EXPECT_EQ(canonical({.isa = Isa::kAvx2}, DType::kF32).table, 1);
+  EXPECT_EQ(canonical({.isa = Isa::kAvx2, .table = 2}, DType::kF32).table, 1);
+  EXPECT_EQ(canonical({.isa = Isa::kAvx512, .table = 2}, DType::kF64).table, 1);
+  EXPECT_EQ(canonical({.isa = Isa::kAvx512, .table = 2}, DType::kF32).table, 2);
   const SigmoidMulConfig all = {.table = 1, .reciprocal = 1, .prefetch = 16};
   EXPECT_EQ(canonical(all, DType::kF64), all);
 }
