@@ -104,7 +104,9 @@ TEST(Heuristic, StoresPastTheCachesOnlyWhereTheyWouldNotHold) {
         .non_temporal;
   };
   EXPECT_EQ(non_temporal(cpu.l2_bytes / 4), 0);
-  EXPECT_EQ(non_temporal(4 * cpu.l3_bytes / 4), 1);
+  // Input and output of 4 bytes an element just fit, and do not.
+  EXPECT_EQ(non_temporal(cpu.l3_bytes / 8), 0);
+  EXPECT_EQ(non_temporal(cpu.l3_bytes / 8 + 1), 1);
 }
 
 }  // namespace
