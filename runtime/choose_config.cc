@@ -56,10 +56,20 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
   if (options.config.has_value()) {
     add(*options.config, {.reason = options.config_origin});
   } else if (cpu.isa == jit::Isa::kPortable) {
-    add(DefaultConfig(problem, cpu, threads),
-        {.reason = cpu.detected_isa == jit::Isa::kPortable
-                       ? "portable path: this CPU has no AVX2"
-                       : "portable path: emitted code is switched off"});
+    const std::string why = cpu.detected_isa == jit::Isa::kPortable
+                                ? "portable path: this CPU has no AVX2"
+                                : "portable path: emitted code is switched off";
+    // Its threads are worth tuning, so that it has records of its own.
+    cache::Lookup lookup;
+    if (options.use_cache) {
+      lookup = LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
+    }
+    if (lookup.match != cache::Match::kNone) {
+      const jit::Config config = lookup.found->record.config;
+      Candidate& recorded = add(config, SourceOf(std::move(lookup)));
+      recorded.source.reason = absl::StrCat(why, "; ", recorded.source.reason);
+    }
+    add(DefaultConfig(problem, cpu, threads), {.reason = why});
     return candidates;
   } else if (options.use_cache) {
     cache::Lookup lookup =
