@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
+#include "cli/goal_flags.h"
 #include "cli/interrupt.h"
 #include "cli/problem_flags.h"
 #include "cli/text.h"
@@ -34,6 +35,7 @@ constexpr double kRecordSeconds = 3600;
 struct TuneFlags {
   ProblemFlags problem;
   MachineFlags machine;
+  GoalFlags goals;
   std::string space = "full";
   std::string strategy;  // empty: the space's own
   std::vector<std::string> strategy_options;
@@ -198,6 +200,7 @@ int RunTune(TuneFlags flags) {
   options.evaluations = flags.evaluations.value_or(options.evaluations);
   options.seconds = flags.seconds.value_or(options.seconds);
   options.seed = flags.seed;
+  if (absl::Status status = flags.goals.Fill(&options); !status.ok()) return Fail(status);
   options.threads = flags.machine.Threads();
   options.isa = cpu->isa;
   options.buffers = flags.machine.Buffers();
@@ -259,6 +262,7 @@ Command AddTune(CLI::App* app) {
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
+  flags->goals.AddTo(tune);
   flags->machine.AddTo(tune);
   tune->add_option(
           "--record", flags->record,

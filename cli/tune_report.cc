@@ -28,12 +28,60 @@ std::string GainText(const cache::Record& record) {
 
 Json RecordedJson(const std::optional<Recorded>& recorded) {
   if (!recorded) return nullptr;
-  return {{"path", recorded->path},
-          {"points", recorded->points},
-          {"space_size", recorded->space_size}};
+  return {
+      {"path", recorded->path}, {"points", recorded->points}, {"space_size", recorded->space_size}};
+}
+
+std::string FrontText(const runtime::TuneReport& report) {
+  std::vector<std::vector<std::string>> rows = {
+      {"  FRONT", ">FASTEST", ">MEDIAN", ">SCRATCH", ">MAX ERROR", "CONFIG"}};
+  for (const runtime::Evaluation& e : report.front) {
+    const bool winner = e.config == report.record.config;
+    const bool standing = e.config == report.record.result.default_config;
+    rows.push_back({winner     ? "  winner"
+                    : standing ? "  default"
+                               : "",
+                    Seconds(e.seconds.min), Seconds(e.seconds.median),
+                    Bytes(static_cast<double>(e.scratch_bytes)),
+                    absl::StrFormat("%.2g", e.max_error), jit::ToString(e.config)});
+  }
+  return Table(rows);
+}
+
+std::string_view OutcomeName(runtime::Evaluation::Outcome outcome) {
+  static constexpr std::string_view kNames[] = {"ok", "censored", "infeasible", "wrong", "failed"};
+  return kNames[static_cast<int>(outcome)];
+}
+
+Json EvaluationsJson(const std::vector<runtime::Evaluation>& evaluations) {
+  Json json = Json::array();
+  for (const runtime::Evaluation& e : evaluations) json.push_back(EvaluationJson(e));
+  return json;
 }
 
 }  // namespace
+
+Json EvaluationJson(const runtime::Evaluation& e) {
+  const bool timed = !e.samples.empty();
+  auto seconds = [&](double value) { return timed ? Number(value) : Json(nullptr); };
+  return {{"config", ToJson(e.config)},
+          {"status", OutcomeName(e.outcome)},
+          {"reason", OrNull(e.error)},
+          {"samples", e.samples.size()},
+          {"seconds_mean", seconds(e.seconds.mean)},
+          {"seconds_std", seconds(e.seconds.std)},
+          {"cv", seconds(e.seconds.cv)},
+          {"seconds_min", seconds(e.seconds.min)},
+          {"seconds_median", seconds(e.seconds.median)},
+          {"seconds_mad", seconds(e.seconds.mad)},
+          {"seconds_p95", seconds(e.seconds.p95)},
+          {"seconds_p99", seconds(e.seconds.p99)},
+          {"seconds_max", seconds(e.seconds.max)},
+          {"max_error", Number(e.max_error)},
+          {"scratch_bytes", e.scratch_bytes},
+          {"emit_seconds", Number(e.emit_s)},
+          {"first_call_seconds", Number(e.first_call_s)}};
+}
 
 std::string ReportText(const Tuned& tuned) {
   const runtime::TuneReport& report = tuned.report;
@@ -55,6 +103,11 @@ std::string ReportText(const Tuned& tuned) {
       {"search", absl::StrFormat("%d evaluations of a space of %d, strategy %s, seed %d, %s",
                                  result.evaluations, result.space_size, result.strategy,
                                  result.seed, Seconds(result.tuning_s))}};
+  const runtime::Evaluation& winner = report.finalists[report.winner];
+  fields.insert(fields.end() - 1,
+                {{"scratch", Bytes(static_cast<double>(winner.scratch_bytes))},
+                 {"apart", absl::StrFormat("%s to emit the kernel, first call %s",
+                                           Seconds(winner.emit_s), Seconds(winner.first_call_s))}});
   if (!result.machine_flags.empty()) {
     fields.emplace_back("beware", absl::StrJoin(result.machine_flags, ", "));
   }
@@ -63,7 +116,7 @@ std::string ReportText(const Tuned& tuned) {
   } else {
     fields.emplace_back("saved", report.path);
   }
-  return Fields(fields);
+  return Fields(fields) + (report.front.empty() ? "" : FrontText(report));
 }
 
 std::string ReportLine(const Tuned& tuned) {
@@ -92,6 +145,9 @@ Json ReportJson(const Tuned& tuned) {
       {"fraction", Number(Fraction(tuned))},
       {"decision", report.decision},
       {"best_found", ToJson(report.best_found)},
+      {"winner", report.winner},
+      {"finalists", EvaluationsJson(report.finalists)},
+      {"front", EvaluationsJson(report.front)},
       {"interrupted", report.interrupted},
       {"path", OrNull(report.path)},
       {"not_saved", OrNull(report.not_saved)},

@@ -32,6 +32,8 @@ std::string ReportLine(const Tuned& tuned);
 // "recorded 312 of 480 points: FILE"
 std::string RecordedText(const Recorded& recorded);
 Json ReportJson(const Tuned& tuned);
+// What a race or a search knows of one candidate, for "finalists" and "front".
+Json EvaluationJson(const runtime::Evaluation& evaluation);
 
 }  // namespace jitattn::cli
 

@@ -22,6 +22,7 @@ search::Trial ToTrial(const Candidate& candidate) {
       // that a surrogate does not take one lucky number for the truth.
       trial.spread = std::max(1e-3, (LowQuantile(e.samples) - trial.cost) / trial.cost);
       break;
+    case Evaluation::Outcome::kInfeasible:
     case Evaluation::Outcome::kWrong:
     case Evaluation::Outcome::kFailed:
       trial.outcome = Outcome::kFailed;
@@ -34,17 +35,23 @@ std::optional<size_t> Candidates::Look(const jit::Config& config, int rank, int 
   const auto known = rank < 0 ? by_rank_.end() : by_rank_.find(rank);
   const bool is_new = known == by_rank_.end();
   if (!is_new && all_[known->second].resource >= resource) return known->second;
-  const bool budget_left = static_cast<int>(all_.size()) < budget_;
+  const bool budget_left = static_cast<int>(all_.size()) < limits_.budget;
   if ((is_new && !budget_left) || measurer_.Now() >= deadline_s_) return std::nullopt;
 
   // The first is the default, which everything is compared to: measured in full.
+  const double incumbent = limits_.drop_slow ? best_cost() : 0;
   Evaluation evaluation = measurer_.Evaluate(
-      config, {.resource = resource, .incumbent_s = best_cost(), .deadline_s = deadline_s_});
+      config, {.resource = resource, .incumbent_s = incumbent, .deadline_s = deadline_s_});
   evaluation.config = config;
   // What was cut off before its first sample says nothing about the candidate.
   if (evaluation.outcome == Evaluation::Outcome::kFailed && evaluation.samples.empty() &&
       measurer_.Now() >= deadline_s_) {
     return std::nullopt;
+  }
+
+  if (!evaluation.samples.empty() && evaluation.error.empty()) {
+    evaluation.error = limits_.constraints.Broken(evaluation);
+    if (!evaluation.error.empty()) evaluation.outcome = Evaluation::Outcome::kInfeasible;
   }
 
   const size_t index = is_new ? all_.size() : known->second;

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "jit/config.h"
 #include "runtime/measure.h"
+#include "runtime/objectives.h"
 #include "search/trial.h"
 
 namespace jitattn::runtime {
@@ -26,10 +27,18 @@ struct Candidate {
 // As a strategy is told of it.
 search::Trial ToTrial(const Candidate& candidate);
 
+struct CandidateLimits {
+  int budget = 100;         // distinct ones
+  Constraints constraints;  // what breaks them is infeasible
+  // Clearly slower than the fastest is dropped. Not where a slow one may still be wanted.
+  bool drop_slow = true;
+};
+
 class Candidates {
  public:
-  // At most `budget` distinct ones. `measurer` must outlive this.
-  Candidates(Measurer& measurer, int budget) : measurer_(measurer), budget_(budget) {}
+  // `measurer` must outlive this.
+  Candidates(Measurer& measurer, const CandidateLimits& limits)
+      : measurer_(measurer), limits_(limits) {}
 
   // On the measurer's clock: nothing is looked at from then on.
   void set_deadline(double deadline_s) { deadline_s_ = deadline_s; }
@@ -41,13 +50,13 @@ class Candidates {
 
   size_t size() const { return all_.size(); }
   const Candidate& operator[](size_t index) const { return all_[index]; }
-  // The fastest of those measured.
+  // The fastest of those measured, that is: right, and within the constraints.
   std::optional<size_t> best() const { return best_; }
   double best_cost() const { return best_ ? all_[*best_].cost() : 0; }  // 0: there is none
 
  private:
   Measurer& measurer_;
-  const int budget_;
+  const CandidateLimits limits_;
   double deadline_s_ = 1e300;
   std::vector<Candidate> all_;
   absl::flat_hash_map<int, size_t> by_rank_;

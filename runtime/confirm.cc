@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -29,6 +30,11 @@ std::string Reason(Comparison best_challenger) {
     default:
       return "nothing faster was found";
   }
+}
+
+// Where there was no time for a race, the order of the finalists is that of the search.
+double Low(const std::vector<double>& seconds) {
+  return seconds.empty() ? std::numeric_limits<double>::infinity() : LowQuantile(seconds);
 }
 
 }  // namespace
@@ -69,10 +75,12 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
     return strict == usual ? usual : Comparison::kUnclear;
   };
 
-  // What stays if nobody wins.
-  int standing = 0;
+  const bool barred = !finalists.barred.empty();
+  // What stays if nobody wins; none where the default is barred and there is no record.
+  std::optional<int> standing;
+  if (!barred) standing = 0;
   if (record && *record != 0) {
-    const Comparison old = judge(0, *record);
+    const Comparison old = barred ? Comparison::kFaster : judge(0, *record);
     const bool beaten = old == Comparison::kSlower || (old == Comparison::kTie && !keep_record);
     if (!beaten) standing = *record;
   }
@@ -82,23 +90,25 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
   Comparison closest = Comparison::kSlower;  // how the best of those that do not win did
   for (int i = 1; i < static_cast<int>(configs.size()); ++i) {
     if (record && i == *record) continue;
-    const Comparison to_default = judge(0, i);
+    const Comparison to_default = barred ? Comparison::kFaster : judge(0, i);
     const Comparison to_record = record ? judge(*record, i) : to_default;
     if (to_default == Comparison::kFaster && to_record == Comparison::kFaster) {
       winners.push_back(i);
-      if (leader < 0 || LowQuantile(seconds[i]) < LowQuantile(seconds[leader])) leader = i;
+      if (leader < 0 || Low(seconds[i]) < Low(seconds[leader])) leader = i;
       continue;
     }
     const Comparison worse = to_default == Comparison::kFaster ? to_record : to_default;
     if (worse == Comparison::kUnclear || closest == Comparison::kSlower) closest = worse;
   }
+  auto gain_of = [&](int winner) {
+    return winner == 0 || seconds[0].empty() ? Ratio{1, 1, 1} : ratio(0, winner);
+  };
+  const std::string prefix = barred ? absl::StrCat(finalists.barred, ": ") : "";
   if (leader < 0) {
-    const Ratio gain = ratio(0, standing);
-    if (standing == 0) {
-      return {0, {1, 1, 1}, absl::StrCat(Reason(closest), ": the default stays")};
-    }
-    return {standing, gain,
-            absl::StrCat(Reason(closest), ": the record stays, ", Percent(gain),
+    const Ratio gain = gain_of(*standing);
+    if (*standing == 0) return {0, gain, absl::StrCat(Reason(closest), ": the default stays")};
+    return {*standing, gain,
+            absl::StrCat(prefix, Reason(closest), ": the record stays, ", Percent(gain),
                          " ahead of the default")};
   }
   int winner = leader;
@@ -108,10 +118,13 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
       winner = i;
     }
   }
-  const Ratio gain = ratio(0, winner);
-  std::string why = absl::StrCat("beats the default by ", Percent(gain));
+  const Ratio gain = gain_of(winner);
+  std::string why = barred ? absl::StrCat(prefix, "the fastest that may take its place")
+                           : absl::StrCat("beats the default by ", Percent(gain));
+  if (barred && !seconds[0].empty()) absl::StrAppend(&why, ", ", Percent(gain), " ahead of it");
   if (record && *record != 0) {
-    absl::StrAppend(&why, " and the record by ", Percent(ratio(*record, winner)));
+    absl::StrAppend(&why, barred ? "; beats" : " and", " the record by ",
+                    Percent(ratio(*record, winner)));
   }
   return {winner, gain, why};
 }

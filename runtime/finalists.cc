@@ -3,6 +3,7 @@
 #include "runtime/finalists.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -64,10 +65,16 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
   for (const size_t index : indices) {
     result.finalists.push_back(candidates[index].evaluation);
     finalists.configs.push_back(candidates[index].evaluation.config);
-    if (index == stands.record) {
+    if (index == stands.record && candidates[index].measured()) {
       finalists.record = static_cast<int>(finalists.configs.size()) - 1;
     }
     round_s += std::max(candidates[index].cost(), kLeastSample);
+  }
+  const Evaluation& standing = result.finalists.front();
+  if (standing.outcome == Evaluation::Outcome::kInfeasible) {
+    finalists.barred = absl::StrCat("the default breaks a constraint (", standing.error, ")");
+  } else if (!candidates[indices.front()].measured()) {
+    finalists.barred = absl::StrCat("the default failed (", standing.error, ")");
   }
   if (indices.size() == 1) {
     result.decision = {0, {1, 1, 1}, "nothing faster was found: the default stays"};
@@ -78,13 +85,16 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
   const int most = kRaceRounds * round_s <= kCheapSeconds ? kRaceRounds : kPlannedRounds;
   const int rounds =
       static_cast<int>(std::clamp<double>(left / (kOverhead * round_s), kMinRounds, most));
-  auto seconds = measurer.Race(finalists.configs, rounds, options.deadline_s);
+  // A default that gave no right result is not timed either.
+  const size_t first = standing.samples.empty() ? 1 : 0;
+  auto seconds =
+      measurer.Race(std::span(finalists.configs).subspan(first), rounds, options.deadline_s);
   std::string failure;
+  finalists.seconds.resize(indices.size());
   if (seconds.ok()) {
-    finalists.seconds = *std::move(seconds);
+    std::move(seconds->begin(), seconds->end(), finalists.seconds.begin() + first);
   } else {  // as if there had been no time for it: what stands is kept
     failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
-    finalists.seconds.resize(indices.size());
   }
   for (size_t i = 0; i < indices.size(); ++i) {
     if (finalists.seconds[i].empty()) continue;

@@ -40,7 +40,8 @@ struct ConfirmOptions {
   uint64_t seed = 1;
 };
 
-// The race of the default, the record and the challengers. REQUIRES: the default was measured.
+// The race of the default, the record and the challengers. A default that is infeasible is timed
+// with them and cannot win; one that failed is not timed. REQUIRES: something was measured.
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options);
 

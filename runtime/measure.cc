@@ -20,8 +20,8 @@ namespace {
 constexpr double kLongRunSeconds = 10e-3;
 constexpr int kLongRunSamples = 3;
 
-// A machine that does not come to rest is not waited for, once the least number of samples is there:
-// the race of the finalists decides, not this.
+// A machine that does not come to rest is not waited for, once the least number of samples is
+// there: the race of the finalists decides, not this.
 constexpr double kPatienceSeconds = 0.15;
 
 // Sampling ends when the two fastest samples agree within this: the low end has been reached.
@@ -154,6 +154,7 @@ Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limit
     return evaluation;
   }
   evaluation.emit_s = (*plan)->emit_seconds();
+  evaluation.scratch_bytes = static_cast<int64_t>((*plan)->scratch_bytes());
   if (absl::Status status = Verify(**plan, evaluation); !status.ok()) {
     evaluation.error = std::string(status.message());
   }

@@ -3,6 +3,7 @@
 #ifndef JITATTN_RUNTIME_MEASURE_H_
 #define JITATTN_RUNTIME_MEASURE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,14 +20,16 @@
 namespace jitattn::runtime {
 
 struct Evaluation {
-  enum class Outcome { kMeasured, kCensored, kWrong, kFailed };
+  // kInfeasible: right and timed, but breaks a constraint of the tuning; never a measurer's word.
+  enum class Outcome { kMeasured, kCensored, kInfeasible, kWrong, kFailed };
   Outcome outcome = Outcome::kFailed;
   jit::Config config;
   Statistics seconds;
   std::vector<double> samples;
   double emit_s = 0, first_call_s = 0;
   double max_error = 0;
-  std::string error;  // why it is wrong or failed
+  int64_t scratch_bytes = 0;  // what its plan allocates
+  std::string error;          // why it is infeasible, wrong or failed
 };
 
 // What the tuner asks of the world; tests script it.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/candidates.h"
 #include "runtime/confirm.h"
+#include "runtime/directed_search.h"
 #include "runtime/finalists.h"
 #include "runtime/heuristic.h"
 #include "runtime/machine_flags.h"
@@ -40,7 +41,9 @@ class Tuning {
         hook_(progress),
         start_(measurer.Now()),
         deadline_(start_ + options.seconds),
-        candidates_(measurer, options.evaluations) {}
+        candidates_(measurer, {.budget = options.evaluations,
+                               .constraints = options.constraints,
+                               .drop_slow = options.objectives.size() == 1}) {}
 
   absl::StatusOr<TuneReport> Run() {
     if (absl::Status status = Prepare(); !status.ok()) return status;
@@ -53,6 +56,7 @@ class Tuning {
   bool Stopped() const { return options_.stop != nullptr && options_.stop->load(); }
 
   absl::Status Prepare();
+  absl::Status CheckObjectives() const;
   std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
   int RankOf(const jit::Config& config) const;  // -1: off the ladders of the space
   void LookAtWhatStands();
@@ -60,6 +64,7 @@ class Tuning {
   double ReservedSeconds() const;
 
   absl::StatusOr<TuneReport> Conclude();
+  std::vector<Evaluation> Front() const;
   void Save(const Decision& decision, TuneReport& report);
   void Progress(TuneProgress::Phase phase);
 
@@ -75,7 +80,7 @@ class Tuning {
   const MachineWatch machine_;
 
   std::optional<TuningSpace> space_;
-  std::unique_ptr<search::Strategy> strategy_;
+  std::optional<DirectedSearch> search_;
   jit::Config default_config_;
   cache::Lookup lookup_;
 
@@ -94,6 +99,7 @@ absl::Status Tuning::Prepare() {
     return absl::InvalidArgumentError(
         absl::StrCat("seconds ", options_.seconds, ": more than 0 are needed"));
   }
+  if (absl::Status status = CheckObjectives(); !status.ok()) return status;
   absl::StatusOr<TuningSpace> space =
       TuningSpace::Create(problem_, cpu_, threads_, options_.limits);
   if (!space.ok()) return space.status();
@@ -103,18 +109,33 @@ absl::Status Tuning::Prepare() {
     lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
   }
   const auto record = lookup_.found ? std::optional(lookup_.found->record.config) : std::nullopt;
-  auto strategy =
-      search::MakeStrategy(strategy_name_,
-                           {.space = &space_->space(),
-                            .seeds = SeedRanks(problem_, cpu_, *space_, default_config_, record,
-                                               options_.evaluations, options_.seed),
-                            .budget = options_.evaluations,
-                            .seed = options_.seed},
-                           options_.strategy_options);
-  if (!strategy.ok()) return strategy.status();
-  strategy_ = *std::move(strategy);
+  auto search =
+      DirectedSearch::Create(strategy_name_,
+                             {.space = &space_->space(),
+                              .seeds = SeedRanks(problem_, cpu_, *space_, default_config_, record,
+                                                 options_.evaluations, options_.seed),
+                              .budget = options_.evaluations,
+                              .seed = options_.seed},
+                             options_.strategy_options, options_.objectives);
+  if (!search.ok()) return search.status();
+  search_.emplace(*std::move(search));
   candidates_.set_deadline(deadline_ - 0.2 * options_.seconds);
   Progress(TuneProgress::Phase::kPreparing);
+  return absl::OkStatus();
+}
+
+absl::Status Tuning::CheckObjectives() const {
+  const std::vector<Objective>& given = options_.objectives;
+  if (given.empty() || given.front() != Objective::kTime) {
+    return absl::InvalidArgumentError(
+        "objectives: time is the first of them, since it decides what wins");
+  }
+  for (size_t i = 1; i < given.size(); ++i) {
+    if (std::find(given.begin(), given.begin() + i, given[i]) != given.begin() + i) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("objectives: ", std::string(Name(given[i])), " is named twice"));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -156,17 +177,17 @@ void Tuning::Search() {
     return;
   }
   for (size_t i = 0; i < candidates_.size(); ++i) {
-    if (candidates_[i].rank >= 0) strategy_->Tell(ToTrial(candidates_[i]));
+    if (candidates_[i].rank >= 0) search_->Tell(candidates_[i]);
   }
   int repeats = 0;
   while (!Stopped() && repeats < kMaxRepeats) {
-    const std::optional<search::Ask> ask = strategy_->Next();
+    const std::optional<search::Ask> ask = search_->Next();
     if (!ask) return;
     const size_t before = candidates_.size();
     const auto index = Look(space_->ConfigAt(ask->rank), ask->rank, ask->resource);
     if (!index) return;
     repeats = candidates_.size() > before ? 0 : repeats + 1;
-    strategy_->Tell(ToTrial(candidates_[*index]));
+    search_->Tell(candidates_[*index]);
   }
 }
 
@@ -177,47 +198,50 @@ absl::StatusOr<TuneReport> Tuning::Conclude() {
                                                     jit::Describe(problem_), " once"));
   }
   if (!candidates_.best()) {
-    const std::string& why = candidates_[*stands_.default_config].evaluation.error;
-    return absl::InternalError(absl::StrCat("none of ", candidates_.size(), " configurations of ",
-                                            jit::Describe(problem_),
-                                            " could be measured; the default: ", why));
+    const Evaluation& e = candidates_[*stands_.default_config].evaluation;
+    const bool infeasible = e.outcome == Evaluation::Outcome::kInfeasible;
+    return absl::InternalError(absl::StrCat(
+        "none of ", candidates_.size(), " configurations of ", jit::Describe(problem_),
+        infeasible ? " keeps the constraints" : " could be measured", "; the default: ", e.error));
   }
   TuneReport report;
   report.interrupted = Stopped();
   report.best_found = candidates_[*candidates_.best()].evaluation.config;
   Progress(TuneProgress::Phase::kConfirming);
 
-  Decision decision;
-  if (!candidates_[*stands_.default_config].measured()) {
-    // Nothing to compare with; whatever is right beats it.
-    report.finalists = {candidates_[*candidates_.best()].evaluation};
-    decision = {
-        0,
-        {1, 1, 1},
-        absl::StrCat("the default failed (", candidates_[*stands_.default_config].evaluation.error,
-                     "): the fastest that gave right results")};
-  } else {
-    const double now = measurer_.Now();
-    const double deadline = Stopped() ? std::min(deadline_, now + kInterruptedSeconds) : deadline_;
-    const bool keep_record = Stopped() && stands_.record && lookup_.found->record.result.complete;
-    Confirmation confirmed =
-        Confirm(measurer_, candidates_, stands_,
-                Challengers(candidates_, stands_, Stopped() ? 1 : kMaxChallengers),
-                {.deadline_s = deadline, .keep_record = keep_record, .seed = options_.seed});
-    decision = std::move(confirmed.decision);
-    report.finalists = std::move(confirmed.finalists);
-  }
-  report.decision = decision.why;
-  Save(decision, report);
+  const double now = measurer_.Now();
+  const double deadline = Stopped() ? std::min(deadline_, now + kInterruptedSeconds) : deadline_;
+  const bool keep_record = Stopped() && stands_.record && lookup_.found->record.result.complete;
+  Confirmation confirmed =
+      Confirm(measurer_, candidates_, stands_,
+              Challengers(candidates_, stands_, Stopped() ? 1 : kMaxChallengers),
+              {.deadline_s = deadline, .keep_record = keep_record, .seed = options_.seed});
+  report.decision = confirmed.decision.why;
+  report.winner = confirmed.decision.winner;
+  report.finalists = std::move(confirmed.finalists);
+  if (options_.objectives.size() > 1) report.front = Front();
+  Save(confirmed.decision, report);
   Progress(TuneProgress::Phase::kDone);
   return report;
 }
 
+std::vector<Evaluation> Tuning::Front() const {
+  std::vector<const Evaluation*> measured;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    if (candidates_[i].measured()) measured.push_back(&candidates_[i].evaluation);
+  }
+  std::vector<Evaluation> front;
+  for (const size_t i : ParetoFront(measured, options_.objectives)) front.push_back(*measured[i]);
+  return front;
+}
+
 void Tuning::Save(const Decision& decision, TuneReport& report) {
+  const Evaluation& winner = report.finalists[decision.winner];
+  const bool default_timed = !report.finalists[0].samples.empty();
   report.record = MakeRecord(problem_, cpu_,
                              {.key = cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers),
-                              .winner = report.finalists[decision.winner],
-                              .standing = report.finalists[0],
+                              .winner = winner,
+                              .standing = default_timed ? report.finalists[0] : winner,
                               .default_config = default_config_,
                               .gain = decision.gain,
                               .strategy = strategy_name_,

@@ -16,6 +16,7 @@
 #include "jit/cpu.h"
 #include "jit/problem.h"
 #include "runtime/measure.h"
+#include "runtime/objectives.h"
 #include "runtime/tuning_space.h"
 #include "search/strategy.h"
 
@@ -26,8 +27,11 @@ struct TuneOptions {
   search::StrategyOptions strategy_options;
   SpaceLimits limits;                   // narrow the space that is searched
   std::vector<jit::Config> candidates;  // if any: looked at instead of searching
-  int evaluations = 100;                // distinct candidates, seeds included
-  double seconds = 25;                  // everything: finalists too
+  // Time is the first, and decides the winner; with others there is a front (TuneReport::front).
+  std::vector<Objective> objectives = {Objective::kTime};
+  Constraints constraints;  // what breaks them cannot win
+  int evaluations = 100;    // distinct candidates, seeds included
+  double seconds = 25;      // everything: finalists too
   uint64_t seed = 1;
   int threads = 0;
   jit::Isa isa = jit::Isa::kAvx512;
@@ -52,6 +56,10 @@ struct TuneReport {
   jit::Config best_found;    // fastest in the search, before the confirmation
   std::string decision;      // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
   std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
+  int winner = 0;                     // among them
+  // With several objectives: the candidates that keep the constraints and that no other beats in
+  // one objective without being worse in another, fastest first; as the search timed them.
+  std::vector<Evaluation> front;
   bool interrupted = false;
 };
 

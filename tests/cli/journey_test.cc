@@ -278,6 +278,44 @@ TEST(JourneyTest, RunWithAGivenConfiguration) {
   EXPECT_THAT(bad.err, HasSubstr("vecs"));
 }
 
+// The portable path has no kernel to choose, only threads; what is tuned is verified and saved all
+// the same, under a key of its own.
+TEST(JourneyTest, TuneWithoutEmittedCode) {
+  const TempDir cache;
+  const Json tuned = RunJson(cache, Tune({"--isa", "none", "--threads", "2"}));
+  ASSERT_THAT(tuned["problems"], SizeIs(2));
+  for (const Json& problem : tuned["problems"]) {
+    EXPECT_EQ(problem["record"]["isa"], "none");
+    EXPECT_EQ(problem["record"]["config"]["isa"], "none");
+    EXPECT_LT(problem["record"]["max_error"], 1e-5);
+    EXPECT_THAT(problem["path"].get<std::string>(), HasSubstr(".none.hot.toml"));
+  }
+  const Json run = RunJson(cache, {"run", "--dim", "32", "--isa", "none", "--threads", "2"});
+  for (const Json& one : run["runs"]) EXPECT_EQ(one["match"], "exact") << one;
+  EXPECT_EQ(RunJson(cache, {"run", "--dim", "32", "--threads", "2"})["runs"][0]["match"],
+            RunJson(cache, {"cpu"})["isa"] == "none" ? "exact" : "none");
+}
+
+TEST(JourneyTest, SeveralObjectivesAndConstraints) {
+  const TempDir cache;
+  const Json tuned = RunJson(cache, Tune({"--op", "attention", "--objective", "memory,time,error",
+                                          "--max-error", "1e-3", "--max-memory", "1M"}));
+  const Json& problem = tuned["problems"][0];
+  ASSERT_FALSE(problem["front"].empty());
+  for (const Json& e : problem["front"]) {
+    EXPECT_EQ(e["status"], "ok");
+    EXPECT_LE(e["scratch_bytes"], 1 << 20);
+    EXPECT_LE(e["max_error"], 1e-3);
+  }
+  EXPECT_EQ(problem["finalists"][problem["winner"].get<int>()]["config"],
+            problem["record"]["config"]);
+
+  const ProcessResult none = RunJitattn(cache, Tune({"--op", "attention", "--max-error", "1e-30"}));
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.err, AllOf(HasSubstr("keeps the constraints; the default: max error"),
+                              HasSubstr("is above 1e-30")));
+}
+
 TEST(JourneyTest, EverythingWorksWithoutEmittedCode) {
   const TempDir cache;
   const ProcessResult result =

@@ -118,6 +118,8 @@ class JsonKeysTest : public testing::Test {
 
 TEST_F(JsonKeysTest, MatchTheDocument) {
   Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "4"});
+  Collect(
+      {"tune", "--dim", "32", "--evaluations", "3", "--time", "4", "--objective", "time,memory"});
   Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "4"});
   const TempDir recordings;
   Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "4",

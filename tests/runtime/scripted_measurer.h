@@ -20,6 +20,8 @@ class ScriptedMeasurer : public Measurer {
   std::function<double(const jit::Config&)> cost = [](const jit::Config&) { return 1e-3; };
   // Not empty: this candidate gives wrong results, or cannot be compiled.
   std::function<std::string(const jit::Config&)> wrong, broken;
+  std::function<int64_t(const jit::Config&)> scratch = [](const jit::Config&) { return 0; };
+  std::function<double(const jit::Config&)> error = [](const jit::Config&) { return 1e-7; };
   double noise = 0.002;        // one-sided: mean of an exponential, relative
   double evaluation_s = 0.01;  // what the scripted clock moves by
   std::function<void()> after_evaluation;
@@ -27,7 +29,7 @@ class ScriptedMeasurer : public Measurer {
   std::vector<jit::Config> evaluated;
   std::vector<std::vector<jit::Config>> races;
   double now = 1000;
-  double last_deadline = 0;
+  double last_deadline = 0, last_incumbent = 0;
 
   explicit ScriptedMeasurer(uint64_t seed = 1) : rng_(seed) {}
 
@@ -35,6 +37,9 @@ class ScriptedMeasurer : public Measurer {
     evaluated.push_back(config);
     last_deadline = limits.deadline_s;
     Evaluation e{.config = config};
+    last_incumbent = limits.incumbent_s;
+    e.scratch_bytes = scratch(config);
+    e.max_error = error(config);
     now = std::min(now + evaluation_s, std::max(now, limits.deadline_s));
     if (broken && !broken(config).empty()) {
       e.error = broken(config);
