@@ -13,7 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
+#include "cli/gzip.h"
 #include "cli/problem_flags.h"
+#include "cli/replay_against.h"
 #include "cli/replay_report.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
@@ -34,7 +36,7 @@ struct ReplayFlags {
   uint64_t seed = 1;
   int threads = 0;
   bool noisy = false, own_time = false, json = false, quiet = false;
-  std::string csv;
+  std::string csv, curves, against;
 };
 
 // "all" and "auto" as the strategies that they stand for, each once.
@@ -57,9 +59,11 @@ absl::StatusOr<std::vector<std::string>> Strategies(const ReplayFlags& flags) {
 }
 
 absl::StatusOr<search::Recording> ReadFile(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  absl::StatusOr<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
-  absl::StatusOr<search::Recording> recording = search::ReadRecording(*text);
+  if (IsGzip(*text)) text = Gunzip(*text);
+  absl::StatusOr<search::Recording> recording =
+      text.ok() ? search::ReadRecording(*text) : text.status();
   if (recording.ok()) return recording;
   // Not InvalidArgument: the command line was right, the file is not.
   return absl::DataLossError(absl::StrFormat("%s: not a usable recording: %s", path,
@@ -67,7 +71,7 @@ absl::StatusOr<search::Recording> ReadFile(const std::string& path) {
 }
 
 void ShowProgress(int done, int all) {
-  std::fprintf(stderr, "\r\033[K[%d/%d] strategies x files", done, all);
+  std::fprintf(stderr, "\r\033[K[%d/%d] strategies x files x budgets", done, all);
   if (done == all) std::fputs("\r\033[K", stderr);
   std::fflush(stderr);
 }
@@ -88,6 +92,7 @@ search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::str
   options.threads = flags.threads > 0
                         ? flags.threads
                         : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.curves = !flags.curves.empty();
   if (!flags.quiet && IsTerminal(stderr)) options.progress = ShowProgress;
   return options;
 }
@@ -95,8 +100,9 @@ search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::str
 int RunReplay(const ReplayFlags& flags) {
   auto strategies = Strategies(flags);
   if (!strategies.ok()) return Fail(strategies.status());
-  if (!flags.csv.empty()) {
-    if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
+  for (const auto& [flag, path] : {std::pair("--csv", flags.csv), {"--curves", flags.curves}}) {
+    if (path.empty()) continue;
+    if (absl::Status status = CheckTextFile(flag, path); !status.ok()) return Fail(status);
   }
   std::deque<search::Recording> recordings;  // spaces refer to them
   Replayed replayed{.paths = flags.files,
@@ -115,11 +121,26 @@ int RunReplay(const ReplayFlags& flags) {
     }
     replayed.spaces.push_back(*space);
   }
-  auto tournament = search::RunTournament(replayed.spaces, Options(flags, *std::move(strategies)));
+  search::TournamentOptions options = Options(flags, *std::move(strategies));
+  if (!flags.against.empty()) {
+    const absl::StatusOr<std::string> text = ReadTextFile(flags.against);
+    if (!text.ok()) return Fail(text.status());
+    auto outsiders = ReadOutsiders(*text, replayed.paths, replayed.spaces, replayed.budgets);
+    if (!outsiders.ok()) {
+      return Fail(absl::DataLossError(
+          absl::StrCat("--against ", flags.against, ": ", outsiders.status().message())));
+    }
+    options.outsiders = *std::move(outsiders);
+  }
+  auto tournament = search::RunTournament(replayed.spaces, options);
   if (!tournament.ok()) return Fail(tournament.status());
   replayed.tournament = *std::move(tournament);
   if (!flags.csv.empty()) {
     absl::Status status = WriteTextFile(flags.csv, ReplayCsv(replayed));
+    if (!status.ok()) return Fail(status);
+  }
+  if (!flags.curves.empty()) {
+    absl::Status status = WriteTextFile(flags.curves, ReplayCurvesCsv(replayed));
     if (!status.ok()) return Fail(status);
   }
   if (flags.json) {
@@ -137,8 +158,9 @@ Command AddReplay(CLI::App* app) {
   CLI::App* replay =
       app->add_subcommand("replay", "Judge search strategies on recorded spaces (docs/search.md)");
   replay
-      ->add_option("FILE", flags->files,
-                   "recordings: of jitattn tune --record, Kernel Tuner's caches, T4 results")
+      ->add_option(
+          "FILE", flags->files,
+          "recordings, also .gz: of jitattn tune --record, Kernel Tuner's caches, T4 results")
       ->required()
       ->type_name("");
   constexpr const char* kGroup = "Replay";
@@ -173,6 +195,16 @@ Command AddReplay(CLI::App* app) {
       ->check(CLI::Validator(WholeNumber(1, 4096), ""))
       ->type_name("N")
       ->group(kGroup);
+  replay
+      ->add_option("--against", flags->against,
+                   "other tuners' results on these files, as bench/kernel_tuner.py writes them")
+      ->type_name("FILE")
+      ->group(kGroup);
+  replay
+      ->add_option("--curves", flags->curves,
+                   "fractions of the optimum after each number of evaluations to FILE, as CSV")
+      ->type_name("FILE")
+      ->group("Output");
   replay->add_option("--csv", flags->csv, "a line for each file, strategy and budget to FILE")
       ->type_name("FILE")
       ->group("Output");

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,23 +21,33 @@ using search::Balance;
 using search::Entrant;
 using Rows = std::vector<std::vector<std::string>>;
 
-// Of Willemsen et al., as in search/replay.cc: where a score's last moment lies.
-constexpr double kScoreShare = 0.96;
-
 int FailedOf(const search::Recording& recording) {
   return static_cast<int>(std::count_if(recording.points.begin(), recording.points.end(),
                                         [](const auto& point) { return point.failed(); }));
 }
 
+int ScoreDrawsOf(const Replayed& replayed, const search::ReplaySpace& space) {
+  return search::ScoreDraws(space,
+                            *std::max_element(replayed.budgets.begin(), replayed.budgets.end()));
+}
+
+// File names where they tell the files apart, else the paths as they were given.
+std::vector<std::string> ShortNames(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(std::filesystem::path(path).filename());
+  const std::set<std::string> distinct(names.begin(), names.end());
+  return distinct.size() == names.size() ? names : paths;
+}
+
 std::string FilesText(const Replayed& replayed) {
+  const std::vector<std::string> names = ShortNames(replayed.paths);
   Rows rows = {{"FILE", ">POINTS", ">FAILED", ">OPTIMUM", ">MEDIAN", ">SCORED TO"}};
   for (size_t s = 0; s < replayed.spaces.size(); ++s) {
     const search::ReplaySpace& space = replayed.spaces[s];
-    rows.push_back({std::filesystem::path(replayed.paths[s]).filename(),
-                    absl::StrCat(space.recording().points.size()),
+    rows.push_back({names[s], absl::StrCat(space.recording().points.size()),
                     absl::StrCat(FailedOf(space.recording())), Seconds(space.optimum()),
                     absl::StrFormat("×%.2f", space.median() / space.optimum()),
-                    absl::StrFormat("%d draws", space.DrawsToReach(kScoreShare))});
+                    absl::StrFormat("%d draws", ScoreDrawsOf(replayed, space))});
   }
   return Table(rows);
 }
@@ -47,7 +59,7 @@ std::string Label(const Entrant& entrant) {
 // By the exact baseline, which sees no noise: with noise, by how random itself fared. Random is off
 // its own baseline by chance alone.
 bool IsBelowRandom(const Replayed& replayed, const Entrant& entrant) {
-  if (entrant.name == "random") return false;
+  if (entrant.name == "random" || entrant.outsider) return false;
   if (!replayed.noisy) return entrant.score < 0;
   const auto& entrants = replayed.tournament.entrants;
   const auto random = std::find_if(entrants.begin(), entrants.end(),
@@ -65,6 +77,7 @@ bool IsPEverSmall(const Replayed& replayed) {
 std::string ScoresText(const Replayed& replayed) {
   Rows rows = {{"STRATEGY", ">SCORE", ">LOWEST", ">HIGHEST", ""}};
   for (const Entrant& entrant : replayed.tournament.entrants) {
+    if (entrant.outsider) continue;
     const auto [low, high] = std::minmax_element(entrant.scores.begin(), entrant.scores.end());
     rows.push_back({Label(entrant), absl::StrFormat("%+.3f", entrant.score),
                     absl::StrFormat("%+.3f", *low), absl::StrFormat("%+.3f", *high),
@@ -78,13 +91,18 @@ std::string BalanceText(const Balance& balance) {
 }
 
 std::string BudgetText(const Replayed& replayed, size_t budget) {
-  Rows rows = {
-      {"STRATEGY", ">OF OPTIMUM", ">10TH PCT", ">WITHIN 5 %", ">VS RANDOM", ">P", ">VS ALL"}};
-  for (const Entrant& entrant : replayed.tournament.entrants) {
-    const Entrant::AtBudget& at = entrant.budgets[budget];
-    const bool random = entrant.name == "random";
-    rows.push_back({Label(entrant), absl::StrFormat("%.3f", at.mean),
-                    absl::StrFormat("%.3f", at.tenth_percentile),
+  Rows rows = {{"STRATEGY", ">SCORE", ">OF OPTIMUM", ">10TH PCT", ">WITHIN 5 %", ">VS RANDOM", ">P",
+                ">VS ALL"}};
+  std::vector<const Entrant*> order;
+  for (const Entrant& entrant : replayed.tournament.entrants) order.push_back(&entrant);
+  std::stable_sort(order.begin(), order.end(), [budget](const Entrant* a, const Entrant* b) {
+    return a->budgets[budget].score > b->budgets[budget].score;
+  });
+  for (const Entrant* entrant : order) {
+    const Entrant::AtBudget& at = entrant->budgets[budget];
+    const bool random = entrant->name == "random";
+    rows.push_back({Label(*entrant), absl::StrFormat("%+.3f", at.score),
+                    absl::StrFormat("%.3f", at.mean), absl::StrFormat("%.3f", at.tenth_percentile),
                     absl::StrFormat("%.0f %%", 100 * at.within_5_percent),
                     random ? "" : BalanceText(at.against_random),
                     random ? "" : absl::StrFormat("%.2g", at.p_random),
@@ -109,7 +127,7 @@ Json FilesJson(const Replayed& replayed) {
                      {"failed", FailedOf(recording)},
                      {"optimum_seconds", Number(space.optimum())},
                      {"median_seconds", Number(space.median())},
-                     {"score_draws", space.DrawsToReach(kScoreShare)}});
+                     {"score_draws", ScoreDrawsOf(replayed, space)}});
   }
   return files;
 }
@@ -129,16 +147,15 @@ Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
                        {"mean", Number(at.mean)},
                        {"tenth_percentile", Number(at.tenth_percentile)},
                        {"within_5_percent", Number(at.within_5_percent)},
+                       {"score", Number(at.score)},
                        {"against_random", ToJson(at.against_random)},
                        {"p_random", Number(at.p_random)},
                        {"against_all", ToJson(at.against_all)},
                        {"files", std::move(files)}});
   }
-  return {{"name", entrant.name},
-          {"auto", entrant.name == search::DefaultStrategy()},
-          {"score", Number(entrant.score)},
-          {"scores", entrant.scores},
-          {"below_random", IsBelowRandom(replayed, entrant)},
+  return {{"name", entrant.name},         {"auto", entrant.name == search::DefaultStrategy()},
+          {"outsider", entrant.outsider}, {"score", Number(entrant.score)},
+          {"scores", entrant.scores},     {"below_random", IsBelowRandom(replayed, entrant)},
           {"budgets", std::move(budgets)}};
 }
 
@@ -197,10 +214,33 @@ std::string ReplayCsv(const Replayed& replayed) {
     for (const Entrant& entrant : replayed.tournament.entrants) {
       for (size_t b = 0; b < replayed.budgets.size(); ++b) {
         const search::BudgetResult& result = entrant.budgets[b].spaces[s];
-        absl::StrAppendFormat(&csv, "%s,%s,%.6g,%d,%.6g,%.6g,%.6g,%.6g\n",
-                              CsvText(replayed.paths[s]), entrant.name, entrant.scores[s],
+        absl::StrAppendFormat(&csv, "%s,%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n", CsvText(replayed.paths[s]),
+                              CsvText(entrant.name),
+                              entrant.outsider ? "" : absl::StrFormat("%.6g", entrant.scores[s]),
                               replayed.budgets[b], result.mean, result.tenth_percentile,
                               result.within_5_percent, result.score);
+      }
+    }
+  }
+  return csv;
+}
+
+std::string ReplayCurvesCsv(const Replayed& replayed) {
+  std::string csv =
+      "space,strategy,evaluations,fraction_mean,fraction_p10,fraction_p50,fraction_p90\n";
+  for (size_t s = 0; s < replayed.spaces.size(); ++s) {
+    for (const Entrant& entrant : replayed.tournament.entrants) {
+      if (entrant.outsider) continue;
+      int evaluations = 0;
+      for (const std::vector<double>& fractions : entrant.curves[s]) {
+        const double mean = std::accumulate(fractions.begin(), fractions.end(), 0.0) /
+                            static_cast<double>(fractions.size());
+        absl::StrAppendFormat(&csv, "%s,%s,%d,%.6g", CsvText(replayed.paths[s]), entrant.name,
+                              ++evaluations, mean);
+        for (const size_t tenths : {1, 5, 9}) {
+          absl::StrAppendFormat(&csv, ",%.6g", fractions[(fractions.size() - 1) * tenths / 10]);
+        }
+        absl::StrAppend(&csv, "\n");
       }
     }
   }

@@ -27,6 +27,8 @@ std::string ReplayText(const Replayed& replayed);
 Json ReplayJson(const Replayed& replayed);
 // A line for each file, strategy and budget, under a header.
 std::string ReplayCsv(const Replayed& replayed);
+// A line for each file, strategy and number of evaluations. REQUIRES: the tournament has curves.
+std::string ReplayCurvesCsv(const Replayed& replayed);
 
 }  // namespace jitattn::cli
 

@@ -104,6 +104,12 @@ if(NOT hwloc_FOUND)
   message(STATUS "hwloc: not found, `jitattn cpu` prints no topology")
 endif()
 
+# zlib's own CMake build writes into its source tree and exports no headers: not fetched either.
+find_package(ZLIB QUIET)
+if(NOT ZLIB_FOUND)
+  message(STATUS "zlib: not found, `jitattn replay` reads no .json.gz")
+endif()
+
 # ---- Tests and benchmarks -----------------------------------------------------------------------
 
 if(JITATTN_BUILD_TESTS)

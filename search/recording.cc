@@ -186,10 +186,9 @@ absl::Status CheckCost(const RecordedPoint& point, const std::string& entry) {
 
 }  // namespace
 
-absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text) {
-  const absl::StatusOr<Json> parsed = Parse(text);
-  if (!parsed.ok()) return parsed.status();
-  const Json& json = *parsed;
+namespace {
+
+absl::StatusOr<Recording> FromKernelTunerCache(const Json& json) {
   const auto keys = json.find("tune_params_keys"), lists = json.find("tune_params"),
              cache = json.find("cache");
   if (keys == json.end() || !keys->is_array() || lists == json.end() || !lists->is_object() ||
@@ -239,6 +238,13 @@ absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text) {
   return recording;
 }
 
+}  // namespace
+
+absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text) {
+  const absl::StatusOr<Json> json = Parse(text);
+  return json.ok() ? FromKernelTunerCache(*json) : json.status();
+}
+
 std::string WriteKernelTunerCache(const Recording& recording) {
   const Space& space = recording.space;
   Json keys = Json::array(), lists = Json::object(), cache = Json::object();
@@ -284,11 +290,18 @@ std::string WriteKernelTunerCache(const Recording& recording) {
   return Text(json);
 }
 
-absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
-  const absl::StatusOr<Json> parsed = Parse(text);
-  if (!parsed.ok()) return parsed.status();
-  const auto results = parsed->find("results");
-  if (results == parsed->end() || !results->is_array() || results->empty()) {
+namespace {
+
+// Seconds in a unit of time by its name, as the files spell it; milliseconds where they do not.
+double SecondsIn(const std::string& unit) {
+  if (unit.starts_with("mic") || unit == "us") return 1e-6;
+  if (unit.starts_with("nano") || unit == "ns") return 1e-9;
+  return unit.starts_with("sec") || unit == "s" ? 1.0 : kMilli;
+}
+
+absl::StatusOr<Recording> FromT4Results(const Json& json) {
+  const auto results = json.find("results");
+  if (results == json.end() || !results->is_array() || results->empty()) {
     return absl::InvalidArgumentError("T4 results need a list `results` that is not empty");
   }
   std::vector<std::pair<std::string, std::vector<Json>>> seen;  // values of each parameter
@@ -319,7 +332,9 @@ absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
     RecordedPoint recorded;
     if (const auto times = result.find("times"); times != result.end() && times->is_object()) {
       recorded.samples = SamplesAt(*times, "runtimes");
-      recorded.compile_seconds = NumberAt(*times, "compilation_time") * kMilli;
+      // The schema's name, and that of the files which Kernel Tuner's authors publish.
+      recorded.compile_seconds =
+          (NumberAt(*times, "compilation_time") + NumberAt(*times, "compilation")) * kMilli;
     }
     recorded.timestamp = TextAt(result, "timestamp");
     recorded.benchmark_seconds =
@@ -331,7 +346,7 @@ absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
       for (const Json& measurement : *list) {
         if (measurement.is_object() && TextAt(measurement, "name") == "time" &&
             NumberAt(measurement, "value") > 0) {
-          recorded.cost = NumberAt(measurement, "value") * kMilli;
+          recorded.cost = NumberAt(measurement, "value") * SecondsIn(TextAt(measurement, "unit"));
         }
       }
     }
@@ -342,6 +357,13 @@ absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
     points.push_back(std::move(recorded));
   }
   return Assemble(axes, std::move(where), std::move(points));
+}
+
+}  // namespace
+
+absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
+  const absl::StatusOr<Json> json = Parse(text);
+  return json.ok() ? FromT4Results(*json) : json.status();
 }
 
 std::string WriteT4Results(const Recording& recording) {
@@ -388,7 +410,7 @@ std::string WriteT4Results(const Recording& recording) {
 absl::StatusOr<Recording> ReadRecording(std::string_view text) {
   const absl::StatusOr<Json> parsed = Parse(text);
   if (!parsed.ok()) return parsed.status();
-  return parsed->contains("results") ? ReadT4Results(text) : ReadKernelTunerCache(text);
+  return parsed->contains("results") ? FromT4Results(*parsed) : FromKernelTunerCache(*parsed);
 }
 
 }  // namespace jitattn::search

@@ -13,24 +13,17 @@
 namespace jitattn::search {
 namespace {
 
-constexpr double kCoveredShare = 0.96;  // of Willemsen et al., as their 50 moments
-constexpr int kMoments = 50;
-
-struct Step {
-  double seconds;  // since the run began, this evaluation included
-  double cost;     // true cost of the point that the strategy holds best by then
-};
+constexpr int kMoments = 50;  // of Willemsen et al.
 
 // Seeds of repeats must differ in more than their last bits for no generator's sake but a reader's:
 // repeat r of seed s is not repeat r − 1 of seed s + 1.
 uint64_t RepeatSeed(uint64_t seed, int repeat) { return Rng(seed).Bits() + repeat; }
 
-// One run: a step for each distinct evaluation.
-std::vector<Step> Run(const ReplaySpace& space, Strategy* strategy, uint64_t seed,
-                      const ReplayOptions& options) {
+ReplayRun Run(const ReplaySpace& space, Strategy* strategy, uint64_t seed,
+              const ReplayOptions& options) {
   Rng rng(~seed);  // of the noise, apart from the strategy's own
   const Recording& recording = space.recording();
-  std::vector<Step> steps;
+  ReplayRun steps;
   std::vector<char> seen(recording.points.size());
   double seconds = 0, least_seen = std::numeric_limits<double>::infinity();
   double held = space.worst();
@@ -66,26 +59,6 @@ std::vector<Step> Run(const ReplaySpace& space, Strategy* strategy, uint64_t see
     seen[ask->rank] = true;
     strategy->Tell(trial);
   }
-}
-
-absl::StatusOr<std::vector<std::vector<Step>>> Runs(const ReplaySpace& space,
-                                                    std::string_view strategy, int budget,
-                                                    const ReplayOptions& options) {
-  if (options.repeats < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("a replay of ", options.repeats, " repeats"));
-  }
-  std::vector<std::vector<Step>> runs;
-  for (int repeat = 0; repeat < options.repeats; ++repeat) {
-    StrategyContext context;
-    context.space = &space.recording().space;
-    context.budget = budget;
-    context.seed = RepeatSeed(options.seed, repeat);
-    absl::StatusOr<std::unique_ptr<Strategy>> made =
-        MakeStrategy(strategy, context, options.strategy);
-    if (!made.ok()) return made.status();
-    runs.push_back(Run(space, made->get(), context.seed, options));
-  }
-  return runs;
 }
 
 // 0 at the baseline, 1 at the optimum; 1 too where chance has the optimum already.
@@ -147,21 +120,43 @@ double ReplaySpace::EvaluationSeconds(int rank) const {
   return timed_ ? point.compile_seconds + point.benchmark_seconds : 1.0;
 }
 
-absl::StatusOr<BudgetResult> ReplayAtBudget(const ReplaySpace& space, std::string_view strategy,
-                                            int budget, const ReplayOptions& options) {
-  const auto runs = Runs(space, strategy, budget, options);
-  if (!runs.ok()) return runs.status();
+absl::StatusOr<std::vector<ReplayRun>> Replay(const ReplaySpace& space, std::string_view strategy,
+                                              int budget, const ReplayOptions& options) {
+  if (options.repeats < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("a replay of ", options.repeats, " repeats"));
+  }
+  std::vector<ReplayRun> runs;
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    StrategyContext context;
+    context.space = &space.recording().space;
+    context.budget = budget;
+    context.seed = RepeatSeed(options.seed, repeat);
+    absl::StatusOr<std::unique_ptr<Strategy>> made =
+        MakeStrategy(strategy, context, options.strategy);
+    if (!made.ok()) return made.status();
+    runs.push_back(Run(space, made->get(), context.seed, options));
+  }
+  return runs;
+}
+
+double HeldAfter(const ReplaySpace& space, const ReplayRun& run, int evaluations) {
+  const size_t count = std::min(run.size(), static_cast<size_t>(std::max(0, evaluations)));
+  return count == 0 ? space.worst() : run[count - 1].cost;
+}
+
+BudgetResult JudgeBudget(const ReplaySpace& space, std::span<const double> costs, int budget) {
   BudgetResult result;
   double found = 0;
-  for (const std::vector<Step>& steps : *runs) {
-    found += steps.back().cost;
-    result.fractions.push_back(space.optimum() / steps.back().cost);
+  for (const double cost : costs) {
+    found += cost;
+    result.fractions.push_back(space.optimum() / cost);
     result.mean += result.fractions.back();
-    if (steps.back().cost <= 1.05 * space.optimum()) result.within_5_percent += 1;
+    if (cost <= 1.05 * space.optimum()) result.within_5_percent += 1;
   }
-  found /= options.repeats;
-  result.mean /= options.repeats;
-  result.within_5_percent /= options.repeats;
+  const auto repeats = static_cast<double>(costs.size());
+  found /= repeats;
+  result.mean /= repeats;
+  result.within_5_percent /= repeats;
   std::vector<double> sorted = result.fractions;
   std::sort(sorted.begin(), sorted.end());
   result.tenth_percentile = sorted[(sorted.size() - 1) / 10];
@@ -169,27 +164,44 @@ absl::StatusOr<BudgetResult> ReplayAtBudget(const ReplaySpace& space, std::strin
   return result;
 }
 
-absl::StatusOr<double> ReplayScore(const ReplaySpace& space, std::string_view strategy,
-                                   const ReplayOptions& options) {
-  const int draws = space.DrawsToReach(kCoveredShare);
-  const auto runs = Runs(space, strategy, draws, options);
-  if (!runs.ok()) return runs.status();
+int ScoreDraws(const ReplaySpace& space, int most) {
+  return std::min(space.DrawsToReach(kScoreShare), most);
+}
+
+double ScoreOverTime(const ReplaySpace& space, std::span<const ReplayRun> runs, int draws) {
   const double end = draws * space.MeanEvaluationSeconds();
   double score = 0;
   for (int moment = 1; moment <= kMoments; ++moment) {
     const double now = end * moment / kMoments;
     double found = 0;
-    for (const std::vector<Step>& steps : *runs) {
+    for (const ReplayRun& run : runs) {
       const auto after = std::upper_bound(
-          steps.begin(), steps.end(), now * (1 + 1e-9),  // sums of times against their product
-          [](double limit, const Step& step) { return limit < step.seconds; });
-      found += (after == steps.begin() ? space.worst() : std::prev(after)->cost) / options.repeats;
+          run.begin(), run.end(), now * (1 + 1e-9),  // sums of times against their product
+          [](double limit, const ReplayStep& step) { return limit < step.seconds; });
+      found += after == run.begin() ? space.worst() : std::prev(after)->cost;
     }
+    found /= static_cast<double>(runs.size());
     const int drawn = static_cast<int>(now / space.MeanEvaluationSeconds() * (1 + 1e-9));
     const double baseline = drawn == 0 ? space.worst() : space.ExpectedBest(drawn);
     score += Improvement(baseline, found, space.optimum()) / kMoments;
   }
   return score;
+}
+
+absl::StatusOr<BudgetResult> ReplayAtBudget(const ReplaySpace& space, std::string_view strategy,
+                                            int budget, const ReplayOptions& options) {
+  const auto runs = Replay(space, strategy, budget, options);
+  if (!runs.ok()) return runs.status();
+  std::vector<double> costs;
+  for (const ReplayRun& run : *runs) costs.push_back(HeldAfter(space, run, budget));
+  return JudgeBudget(space, costs, budget);
+}
+
+absl::StatusOr<double> ReplayScore(const ReplaySpace& space, std::string_view strategy, int draws,
+                                   const ReplayOptions& options) {
+  const auto runs = Replay(space, strategy, draws, options);
+  if (!runs.ok()) return runs.status();
+  return ScoreOverTime(space, *runs, draws);
 }
 
 }  // namespace jitattn::search

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -55,6 +56,20 @@ struct ReplayOptions {
   std::function<double()> clock;
 };
 
+// One run of a strategy: a step for each distinct evaluation.
+struct ReplayStep {
+  double seconds = 0;  // since the run began, this evaluation included
+  double cost = 0;     // true cost of the point that the strategy holds best by then
+};
+using ReplayRun = std::vector<ReplayStep>;
+
+// `options.repeats` runs, each told that it has `budget` evaluations.
+absl::StatusOr<std::vector<ReplayRun>> Replay(const ReplaySpace& space, std::string_view strategy,
+                                              int budget, const ReplayOptions& options);
+
+// What a run holds after `evaluations`; the slowest cost before the first.
+double HeldAfter(const ReplaySpace& space, const ReplayRun& run, int evaluations);
+
 // At a fixed budget of distinct evaluations; a fraction is optimum / cost of the point chosen.
 struct BudgetResult {
   std::vector<double> fractions;  // by repeat
@@ -63,14 +78,25 @@ struct BudgetResult {
   // 0: as random search is expected to do at this budget, 1: the optimum; negative: below random.
   double score = 0;
 };
-absl::StatusOr<BudgetResult> ReplayAtBudget(const ReplaySpace& space, std::string_view strategy,
-                                            int budget, const ReplayOptions& options);
+// `costs`: of the point chosen, by repeat.
+BudgetResult JudgeBudget(const ReplaySpace& space, std::span<const double> costs, int budget);
 
 // Willemsen et al., "A methodology for comparing optimization algorithms for auto-tuning" (FGCS
-// 2024): the mean over 50 moments of (baseline − F) / (baseline − optimum), F the mean over repeats
-// of the best found by then and baseline what random search has by then. The last moment is when
-// random search is expected to have covered the share 0.96 of the way from median to optimum.
-absl::StatusOr<double> ReplayScore(const ReplaySpace& space, std::string_view strategy,
+// 2024): the mean over 50 moments of (baseline − F) / (baseline − optimum), F the mean over runs of
+// the best found by then and baseline what random search has by then. The last moment is when
+// random search is expected to have made `draws` evaluations.
+double ScoreOverTime(const ReplaySpace& space, std::span<const ReplayRun> runs, int draws);
+
+// Where their scores end: random search is expected to have covered this share of the way from
+// median to optimum. With one good point in thousands that is thousands of draws; a score ends at
+// `most` draws if that is sooner.
+inline constexpr double kScoreShare = 0.96;
+int ScoreDraws(const ReplaySpace& space, int most);
+
+// Replay, then JudgeBudget or ScoreOverTime.
+absl::StatusOr<BudgetResult> ReplayAtBudget(const ReplaySpace& space, std::string_view strategy,
+                                            int budget, const ReplayOptions& options);
+absl::StatusOr<double> ReplayScore(const ReplaySpace& space, std::string_view strategy, int draws,
                                    const ReplayOptions& options);
 
 }  // namespace jitattn::search

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -17,47 +18,91 @@ namespace {
 
 constexpr std::string_view kRandomName = "random";
 
-// One strategy on one space.
+// One strategy on one space with one budget.
 struct Cell {
-  double score = 0;
-  std::vector<BudgetResult> budgets;
+  BudgetResult result;
+  std::optional<double> score;  // where the score's draws are this budget
+  std::vector<std::vector<double>> curve;
 };
 
-absl::StatusOr<Cell> Play(const ReplaySpace& space, const std::string& strategy,
-                          const TournamentOptions& options) {
-  Cell cell;
-  for (const int budget : options.budgets) {
-    absl::StatusOr<BudgetResult> result = ReplayAtBudget(space, strategy, budget, options.replay);
-    if (!result.ok()) return result.status();
-    cell.budgets.push_back(*std::move(result));
+// The budgets of a space: those asked for, then that of its score if it is another.
+std::vector<int> BudgetsOf(const ReplaySpace& space, const TournamentOptions& options) {
+  std::vector<int> budgets = options.budgets;
+  const int draws = ScoreDraws(space, *std::max_element(budgets.begin(), budgets.end()));
+  if (std::find(budgets.begin(), budgets.end(), draws) == budgets.end()) budgets.push_back(draws);
+  return budgets;
+}
+
+std::vector<std::vector<double>> CurveOf(const ReplaySpace& space, std::span<const ReplayRun> runs,
+                                         int budget) {
+  std::vector<std::vector<double>> curve;
+  for (int evaluations = 1; evaluations <= budget; ++evaluations) {
+    std::vector<double>& fractions = curve.emplace_back();
+    for (const ReplayRun& run : runs) {
+      fractions.push_back(space.optimum() / HeldAfter(space, run, evaluations));
+    }
+    std::sort(fractions.begin(), fractions.end());
   }
-  const absl::StatusOr<double> score = ReplayScore(space, strategy, options.replay);
-  if (!score.ok()) return score.status();
-  cell.score = *score;
+  return curve;
+}
+
+absl::StatusOr<Cell> Play(const ReplaySpace& space, const std::string& strategy, int budget,
+                          const TournamentOptions& options) {
+  const absl::StatusOr<std::vector<ReplayRun>> runs =
+      Replay(space, strategy, budget, options.replay);
+  if (!runs.ok()) return runs.status();
+  const int most = *std::max_element(options.budgets.begin(), options.budgets.end());
+  std::vector<double> costs;
+  for (const ReplayRun& run : *runs) costs.push_back(HeldAfter(space, run, budget));
+  Cell cell{.result = JudgeBudget(space, costs, budget), .score = {}, .curve = {}};
+  if (budget == ScoreDraws(space, most)) cell.score = ScoreOverTime(space, *runs, budget);
+  if (options.curves && budget == most) cell.curve = CurveOf(space, *runs, budget);
   return cell;
 }
 
-// Cells by strategy, then space.
-absl::StatusOr<std::vector<Cell>> PlayAll(std::span<const ReplaySpace> spaces,
-                                          const std::vector<std::string>& strategies,
-                                          const TournamentOptions& options) {
-  std::vector<Cell> cells(strategies.size() * spaces.size());
+// By strategy, space and budget, in the order of BudgetsOf.
+using Cells = std::vector<std::vector<std::vector<Cell>>>;
+
+absl::StatusOr<Cells> PlayAll(std::span<const ReplaySpace> spaces,
+                              const std::vector<std::string>& strategies,
+                              const TournamentOptions& options) {
+  struct Task {
+    size_t strategy, space;
+    int budget;
+    Cell* cell;
+  };
+  Cells cells(strategies.size(), std::vector<std::vector<Cell>>(spaces.size()));
+  std::vector<Task> tasks;
+  for (size_t e = 0; e < strategies.size(); ++e) {
+    for (size_t s = 0; s < spaces.size(); ++s) {
+      const std::vector<int> budgets = BudgetsOf(spaces[s], options);
+      cells[e][s].resize(budgets.size());
+      for (size_t b = 0; b < budgets.size(); ++b) {
+        tasks.push_back({e, s, budgets[b], &cells[e][s][b]});
+      }
+    }
+  }
+  // The longest first, so that no thread is left alone with one at the end.
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const Task& a, const Task& b) { return a.budget > b.budget; });
+
   std::atomic<size_t> next = 0;
   std::mutex mutex;  // of `failure` and `done`
   absl::Status failure;
   int done = 0;
   auto work = [&] {
-    for (size_t i; (i = next++) < cells.size();) {
+    for (size_t i; (i = next++) < tasks.size();) {
+      const Task& task = tasks[i];
       absl::StatusOr<Cell> cell =
-          Play(spaces[i % spaces.size()], strategies[i / spaces.size()], options);
+          Play(spaces[task.space], strategies[task.strategy], task.budget, options);
       const std::lock_guard lock(mutex);
       if (cell.ok()) {
-        cells[i] = *std::move(cell);
+        *task.cell = *std::move(cell);
       } else {
         failure.Update(cell.status());
-        next = cells.size();
+        next = tasks.size();
       }
-      if (options.progress) options.progress(++done, static_cast<int>(cells.size()));
+      if (options.progress) options.progress(++done, static_cast<int>(tasks.size()));
     }
   };
   {
@@ -85,13 +130,16 @@ std::vector<double> Means(const Entrant::AtBudget& at) {
 std::vector<Comparison> ComparePairs(const std::vector<Entrant>& entrants, size_t budget) {
   std::vector<Comparison> comparisons;
   std::vector<double> p;
-  const size_t spaces = entrants.front().scores.size();
+  const size_t spaces = entrants.front().budgets[budget].spaces.size();
   for (size_t a = 0; a < entrants.size(); ++a) {
     for (size_t b = a + 1; b < entrants.size(); ++b) {
       comparisons.push_back({a, b, budget, {}});
       for (size_t s = 0; s < spaces; ++s) {
-        p.push_back(WilcoxonSignedRank(entrants[a].budgets[budget].spaces[s].fractions,
-                                       entrants[b].budgets[budget].spaces[s].fractions));
+        const std::vector<double>& x = entrants[a].budgets[budget].spaces[s].fractions;
+        const std::vector<double>& y = entrants[b].budgets[budget].spaces[s].fractions;
+        const size_t pairs = std::min(x.size(), y.size());
+        p.push_back(
+            WilcoxonSignedRank(std::span(x).subspan(0, pairs), std::span(y).subspan(0, pairs)));
       }
     }
   }
@@ -139,18 +187,44 @@ void Settle(std::span<const Comparison> comparisons, size_t budget, size_t rando
   }
 }
 
-Entrant MakeEntrant(std::string name, std::span<Cell> cells, size_t budgets) {
-  Entrant entrant{.name = std::move(name), .scores = {}, .budgets = {}};
-  for (const Cell& cell : cells) entrant.scores.push_back(cell.score);
+void TakeMeans(Entrant::AtBudget* at) {
+  at->mean = Mean(at->spaces, &BudgetResult::mean);
+  at->tenth_percentile = Mean(at->spaces, &BudgetResult::tenth_percentile);
+  at->within_5_percent = Mean(at->spaces, &BudgetResult::within_5_percent);
+  at->score = Mean(at->spaces, &BudgetResult::score);
+}
+
+Entrant MakeEntrant(std::string name, std::vector<std::vector<Cell>> cells, size_t budgets) {
+  Entrant entrant;
+  entrant.name = std::move(name);
+  entrant.budgets.resize(budgets);
+  for (std::vector<Cell>& of_space : cells) {
+    for (Cell& cell : of_space) {
+      if (cell.score) entrant.scores.push_back(*cell.score);
+      if (!cell.curve.empty()) entrant.curves.push_back(std::move(cell.curve));
+    }
+    for (size_t b = 0; b < budgets; ++b) {
+      entrant.budgets[b].spaces.push_back(std::move(of_space[b].result));
+    }
+  }
   entrant.score = std::accumulate(entrant.scores.begin(), entrant.scores.end(), 0.0) /
                   static_cast<double>(cells.size());
-  entrant.budgets.resize(budgets);
-  for (size_t b = 0; b < budgets; ++b) {
-    Entrant::AtBudget& at = entrant.budgets[b];
-    for (Cell& cell : cells) at.spaces.push_back(std::move(cell.budgets[b]));
-    at.mean = Mean(at.spaces, &BudgetResult::mean);
-    at.tenth_percentile = Mean(at.spaces, &BudgetResult::tenth_percentile);
-    at.within_5_percent = Mean(at.spaces, &BudgetResult::within_5_percent);
+  for (Entrant::AtBudget& at : entrant.budgets) TakeMeans(&at);
+  return entrant;
+}
+
+Entrant MakeEntrant(std::span<const ReplaySpace> spaces, const Outsider& outsider,
+                    const std::vector<int>& budgets) {
+  Entrant entrant;
+  entrant.name = outsider.name;
+  entrant.outsider = true;
+  for (size_t b = 0; b < budgets.size(); ++b) {
+    Entrant::AtBudget& at = entrant.budgets.emplace_back();
+    for (size_t s = 0; s < spaces.size(); ++s) {
+      at.spaces.push_back(JudgeBudget(spaces[s], outsider.costs[s][b], budgets[b]));
+    }
+    TakeMeans(&at);
+    entrant.score += at.score / static_cast<double>(budgets.size());
   }
   return entrant;
 }
@@ -160,6 +234,7 @@ Entrant MakeEntrant(std::string name, std::span<Cell> cells, size_t budgets) {
 absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
                                          const TournamentOptions& options) {
   if (spaces.empty()) return absl::InvalidArgumentError("a tournament needs a recorded space");
+  if (options.budgets.empty()) return absl::InvalidArgumentError("a tournament needs a budget");
   std::vector<std::string> strategies = options.strategies;
   if (std::find(strategies.begin(), strategies.end(), kRandomName) == strategies.end()) {
     strategies.emplace_back(kRandomName);
@@ -171,18 +246,20 @@ absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
           absl::StrCat("strategy ", strategies[i], " is named twice"));
     }
   }
-  absl::StatusOr<std::vector<Cell>> cells = PlayAll(spaces, strategies, options);
+  absl::StatusOr<Cells> cells = PlayAll(spaces, strategies, options);
   if (!cells.ok()) return cells.status();
 
   Tournament tournament;
   std::vector<Entrant>& entrants = tournament.entrants;
   for (size_t i = 0; i < strategies.size(); ++i) {
-    entrants.push_back(MakeEntrant(strategies[i],
-                                   std::span(*cells).subspan(i * spaces.size(), spaces.size()),
-                                   options.budgets.size()));
+    entrants.push_back(MakeEntrant(strategies[i], std::move((*cells)[i]), options.budgets.size()));
   }
-  std::stable_sort(entrants.begin(), entrants.end(),
-                   [](const Entrant& a, const Entrant& b) { return a.score > b.score; });
+  for (const Outsider& outsider : options.outsiders) {
+    entrants.push_back(MakeEntrant(spaces, outsider, options.budgets));
+  }
+  std::stable_sort(entrants.begin(), entrants.end(), [](const Entrant& a, const Entrant& b) {
+    return a.outsider != b.outsider ? b.outsider : a.score > b.score;
+  });
   const auto random = static_cast<size_t>(
       std::find_if(entrants.begin(), entrants.end(),
                    [](const Entrant& entrant) { return entrant.name == kRandomName; }) -

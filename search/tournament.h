@@ -23,13 +23,14 @@ struct Balance {
 
 struct Entrant {
   std::string name;
-  std::vector<double> scores;  // by space: ReplayScore
-  double score = 0;            // their mean
+  bool outsider = false;
+  std::vector<double> scores;  // by space: ScoreOverTime to ScoreDraws; an outsider has none
+  double score = 0;            // their mean; of an outsider that of its scores at the budgets
 
   struct AtBudget {
     std::vector<BudgetResult> spaces;
     // Means over spaces.
-    double mean = 0, tenth_percentile = 0, within_5_percent = 0;
+    double mean = 0, tenth_percentile = 0, within_5_percent = 0, score = 0;
     Balance against_random;
     // Wilcoxon's test of the spaces' means against random's, by Holm over the strategies. At least
     // 2 / 2^spaces × strategies.
@@ -37,6 +38,10 @@ struct Entrant {
     Balance against_all;  // summed over the other strategies
   };
   std::vector<AtBudget> budgets;  // as asked for
+
+  // Where asked for: by space, for each number of evaluations up to the largest budget, the
+  // fractions of the optimum that the runs held then, ascending.
+  std::vector<std::vector<std::vector<double>>> curves;
 };
 
 struct Comparison {
@@ -45,20 +50,29 @@ struct Comparison {
   Balance balance;      // as `a` sees it
 };
 
+// Someone else's search, known by what it chose.
+struct Outsider {
+  std::string name;
+  std::vector<std::vector<std::vector<double>>> costs;  // by space, budget, repeat
+};
+
 struct Tournament {
-  std::vector<Entrant> entrants;  // best score first
+  std::vector<Entrant> entrants;  // best score first; then outsiders, by their scores at budgets
   std::vector<Comparison> comparisons;
 };
 
 struct TournamentOptions {
   std::vector<std::string> strategies;  // "random", which everyone is held against, is added
   std::vector<int> budgets;
+  std::vector<Outsider> outsiders;
+  bool curves = false;
   ReplayOptions replay;
   int threads = 1;  // strategies and spaces are shared out; the result does not depend on it
   std::function<void(int done, int all)> progress;  // one call at a time
 };
 
-// InvalidArgument: no space, a strategy twice, and what replaying refuses.
+// InvalidArgument: no space, no budget, a strategy twice, and what replaying refuses. Strategies
+// are paired by repeat; where one has fewer repeats, the others' first ones are compared with them.
 absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
                                          const TournamentOptions& options);
 

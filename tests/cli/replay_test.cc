@@ -5,10 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "search/recording.h"
 #include "tests/cli/process.h"
 
@@ -230,6 +234,88 @@ TEST(ReplayTest, NoiseChangesWhatIsChosen) {
   EXPECT_EQ(mean({}), 1);
   EXPECT_LT(mean({"--noisy"}), 1);
   EXPECT_GT(mean({"--noisy"}), 0.2);
+}
+
+TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
+  const TempDir folder;
+  WriteFile(folder / "bowl.json", Bowl());
+  const std::string curves = folder / "curves.csv";
+  const ProcessResult result =
+      RunJitattn(folder, {"replay", folder / "bowl.json", "--strategies", "genetic", "--budgets",
+                          "5,12", "--repeats", "10", "--curves", curves});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(ReadFile(curves));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line,
+            "space,strategy,evaluations,fraction_mean,fraction_p10,fraction_p50,fraction_p90");
+  std::map<std::string, std::vector<double>> means;
+  while (std::getline(lines, line)) {
+    std::vector<std::string> fields = absl::StrSplit(line, ',');
+    ASSERT_THAT(fields, SizeIs(7));
+    EXPECT_EQ(fields[0], folder / "bowl.json");
+    means[fields[1]].push_back(std::stod(fields[3]));
+    EXPECT_EQ(fields[2], std::to_string(means[fields[1]].size()));
+    EXPECT_LE(std::stod(fields[4]), std::stod(fields[5]));
+    EXPECT_LE(std::stod(fields[5]), std::stod(fields[6]));
+  }
+  ASSERT_THAT(means, SizeIs(2));
+  for (const auto& [strategy, mean] : means) {
+    EXPECT_THAT(mean, SizeIs(12)) << strategy;
+    EXPECT_TRUE(std::is_sorted(mean.begin(), mean.end())) << strategy;
+    EXPECT_LE(mean.back(), 1);
+  }
+}
+
+TEST(ReplayTest, OthersResultsEnterTheTables) {
+  const TempDir folder;
+  const std::string bowl = folder / "bowl.json", csv = folder / "others.csv";
+  WriteFile(bowl, Bowl());
+  auto replay = [&](const std::string& lines) {
+    WriteFile(csv, lines);
+    return RunJitattn(folder, {"replay", bowl, "--strategies", "random", "--budgets", "4,9",
+                               "--repeats", "40", "--json", "--against", csv});
+  };
+  const std::string header = "file,space,strategy,budget,repeat,evaluations,best_time_ms\n";
+  std::string lines = header;
+  for (int repeat = 0; repeat < 30; ++repeat) {
+    for (const int budget : {4, 9, 30}) {
+      const std::string run = "," + std::to_string(budget) + "," + std::to_string(repeat) + ",4,";
+      lines += "\"" + bowl + "\",\"a, b\",x:sure" + run + "1\n";
+      lines += bowl + ",bowl,\"x:\"\"bad\"" + run + "\n";  // nothing found
+      lines += "elsewhere.json,bowl,x:sure" + run + "oops\n";
+    }
+  }
+  const ProcessResult result = replay(lines);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json out = Json::parse(result.out);
+  ASSERT_THAT(out["strategies"], SizeIs(3));  // outsiders last, the better one first
+  const Json &sure = out["strategies"][1], &bad = out["strategies"][2];
+  EXPECT_EQ(out["strategies"][0]["outsider"], false);
+  EXPECT_EQ(sure["name"], "x:sure");
+  EXPECT_EQ(sure["outsider"], true);
+  EXPECT_THAT(sure["scores"], IsEmpty());
+  EXPECT_NEAR(sure["budgets"][0]["score"], 1, 1e-12);
+  EXPECT_EQ(sure["budgets"][1]["mean"], 1);
+  EXPECT_EQ(bad["name"], "x:\"bad");
+  EXPECT_LT(bad["budgets"][0]["score"], 0);
+  EXPECT_EQ(bad["budgets"][0]["against_random"]["losses"], 1);
+
+  const std::string one = bowl + ",bowl,x:sure,4,0,4,";
+  const std::pair<std::string, std::string> refused[] = {
+      {"file,strategy,budget\n", "line 1 names no column best_time_ms"},
+      {header, "has no line for these files and budgets"},
+      {header + one + "1\n", "has no line of x:sure for " + bowl + " at 9 evaluations"},
+      {header + one + "fast\n", "line 2 has the time 'fast'"},
+      {header + one + "nan\n", "line 2 has nan ms"},
+      {header + one + "0.9\n", "line 2 has 0.9 ms, but the fastest point of " + bowl},
+      {header + bowl + ",4\n", "line 2 has 2 fields, the header 7"},
+  };
+  for (const auto& [text, message] : refused) {
+    const ProcessResult failed = replay(text);
+    EXPECT_EQ(failed.exit_code, 1) << text;
+    EXPECT_THAT(failed.err, AllOf(HasSubstr("--against " + csv), HasSubstr(message)));
+  }
 }
 
 TEST(ReplayTest, CarelessUse) {

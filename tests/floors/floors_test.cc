@@ -33,20 +33,16 @@ const std::vector<Floor> kFloors = {
     {"runtime", {"runtime/", "search/", "cache/", "jit/", "jitattn/"}, {"openmp"}},
     {"cli",
      {"cli/", "runtime/", "search/", "cache/", "jit/", "jitattn/"},
-     {"cli11", "json", "hwloc", "zydis"}},
+     {"cli11", "json", "hwloc", "zydis", "zlib"}},
 };
 
 // How the names of a package's headers begin.
 const std::map<std::string, std::vector<std::string>> kThirdParty = {
-    {"xbyak", {"xbyak"}},
-    {"openmp", {"omp.h"}},
-    {"toml", {"toml"}},
-    {"eigen", {"Eigen/"}},
-    {"json", {"nlohmann/"}},
-    {"cli11", {"CLI/"}},
-    {"hwloc", {"hwloc"}},
-    {"zydis", {"Zydis", "Zycore"}},
-    {"tests", {"gtest/", "gmock/", "benchmark/"}},
+    {"xbyak", {"xbyak"}},    {"openmp", {"omp.h"}},
+    {"toml", {"toml"}},      {"eigen", {"Eigen/"}},
+    {"json", {"nlohmann/"}}, {"cli11", {"CLI/"}},
+    {"hwloc", {"hwloc"}},    {"zydis", {"Zydis", "Zycore"}},
+    {"zlib", {"zlib.h"}},    {"tests", {"gtest/", "gmock/", "benchmark/"}},
 };
 
 bool BeginsWithOneOf(const std::string& text, const std::vector<std::string>& prefixes) {

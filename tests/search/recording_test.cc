@@ -116,6 +116,32 @@ TEST(RecordingTest, T4ResultsSurviveWritingAndReading) {
   ExpectSame(*first, *second);
 }
 
+// As Kernel Tuner's authors publish theirs: `compilation`, a failed point's value a word, units
+// spelled their way.
+TEST(RecordingTest, ReadsPublishedT4Results) {
+  const auto recording = ReadRecording(R"({
+    "metadata": {"timeunit": "miliseconds"}, "schema_version": "1.0.0", "results": [
+    {"timestamp": "2023-12-22 09:54:05.502007+00:00", "configuration": {"block": 16, "fast": 0.5},
+     "times": {"compilation": 918.5, "framework": 105.2, "search_algorithm": 0, "validation": 0,
+               "runtimes": [4, 3]},
+     "invalidity": "correct", "correctness": 1,
+     "measurements": [{"name": "time", "value": 3.5, "unit": "miliseconds"}], "objectives": ["time"]},
+    {"configuration": {"block": 32, "fast": 0.5}, "times": {"compilation": 12}, "correctness": 0,
+     "invalidity": "compile", "objectives": ["time"],
+     "measurements": [{"name": "time", "value": "CompilationFailedConfig", "unit": ""}]},
+    {"configuration": {"block": 32, "fast": 1.5}, "invalidity": "correct",
+     "measurements": [{"name": "power", "value": 9}, {"name": "time", "value": 7, "unit": "us"}]}]})");
+  ASSERT_TRUE(recording.ok()) << recording.status();
+  const Space& space = recording->space;
+  ASSERT_EQ(space.size(), 3);
+  const RecordedPoint& good = recording->points[*space.RankOf({0, 0})];
+  EXPECT_DOUBLE_EQ(good.cost, 3.5e-3);
+  EXPECT_DOUBLE_EQ(good.compile_seconds, 0.9185);
+  EXPECT_DOUBLE_EQ(good.benchmark_seconds, 7e-3);
+  EXPECT_EQ(recording->points[*space.RankOf({1, 0})].error, "compile");
+  EXPECT_DOUBLE_EQ(recording->points[*space.RankOf({1, 1})].cost, 7e-6);
+}
+
 TEST(RecordingTest, ReadsACacheThatWasNotClosed) {
   std::string open(kCache.substr(0, kCache.find(",\n\"128,row")));
   for (const std::string_view end : {"", ",\n", "\n"}) {

@@ -76,6 +76,8 @@ TEST(ReplayTest, ExpectedBestIsThatOfAllSubsets) {
   }
   EXPECT_EQ(space.DrawsToReach(1.0), 7);
   EXPECT_EQ(space.DrawsToReach(0.0), 2);  // one draw: 5.93 on average; the median is 5
+  EXPECT_EQ(ScoreDraws(space, 100), space.DrawsToReach(kScoreShare));
+  EXPECT_EQ(ScoreDraws(space, 3), 3);
 }
 
 TEST(ReplayTest, RandomScoresZeroAndTheOptimumOne) {
@@ -86,7 +88,7 @@ TEST(ReplayTest, RandomScoresZeroAndTheOptimumOne) {
   options.repeats = 400;
   const BudgetResult random = *ReplayAtBudget(space, "random", 36, options);
   EXPECT_NEAR(random.score, 0, 0.15);
-  EXPECT_NEAR(*ReplayScore(space, "random", options), 0, 0.1);
+  EXPECT_NEAR(*ReplayScore(space, "random", ScoreDraws(space, 1000), options), 0, 0.1);
   options.repeats = 2;
   const int all = recording.space.size();
   const BudgetResult exhaustive = *ReplayAtBudget(space, "exhaustive", all, options);
@@ -101,7 +103,7 @@ TEST(ReplayTest, AGoodStrategyScoresAboveABadOne) {
   const ReplaySpace space = *ReplaySpace::Create(recording);
   ReplayOptions options;
   options.repeats = 40;
-  const double local = *ReplayScore(space, "local-search", options);
+  const double local = *ReplayScore(space, "local-search", ScoreDraws(space, 1000), options);
   EXPECT_GT(local, 0.3);
   EXPECT_LE(local, 1);
   const BudgetResult few = *ReplayAtBudget(space, "local-search", 18, options);
@@ -136,10 +138,10 @@ TEST(ReplayTest, TheStrategysOwnTimeIsCharged) {
   EXPECT_NEAR(space.MeanEvaluationSeconds(), 0.6, 1e-12);
   ReplayOptions options;
   options.repeats = 40;
-  const double free = *ReplayScore(space, "local-search", options);
+  const double free = *ReplayScore(space, "local-search", ScoreDraws(space, 1000), options);
   double now = 0;
   options.clock = [&now] { return now += 1.2; };  // 1.2 s between any two looks at it
-  EXPECT_LT(*ReplayScore(space, "local-search", options), free - 0.2);
+  EXPECT_LT(*ReplayScore(space, "local-search", ScoreDraws(space, 1000), options), free - 0.2);
 }
 
 TEST(ReplayTest, Refuses) {
@@ -149,7 +151,7 @@ TEST(ReplayTest, Refuses) {
   EXPECT_THAT(ReplayAtBudget(space, "rnd", 2, options).status().message(),
               HasSubstr("unknown strategy 'rnd'"));
   options.repeats = 0;
-  EXPECT_THAT(ReplayScore(space, "random", options).status().message(), HasSubstr("0 repeats"));
+  EXPECT_THAT(ReplayScore(space, "random", 2, options).status().message(), HasSubstr("0 repeats"));
   const Recording dead = Line({std::numeric_limits<double>::infinity()});
   EXPECT_THAT(ReplaySpace::Create(dead).status().message(), HasSubstr("no point"));
 }

@@ -1,0 +1,22 @@
+// Files compressed by gzip, as public recordings are kept.
+
+#ifndef JITATTN_CLI_GZIP_H_
+#define JITATTN_CLI_GZIP_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace jitattn::cli {
+
+// By the first two bytes, not by a name.
+bool IsGzip(std::string_view bytes);
+
+// What `bytes`, one gzip member or several, hold. DataLoss: cut short, damaged, followed by other
+// bytes, or more than 2 GiB when unpacked. Unimplemented: built without zlib.
+absl::StatusOr<std::string> Gunzip(std::string_view bytes);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_GZIP_H_
