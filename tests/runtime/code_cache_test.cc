@@ -20,6 +20,7 @@ SigmoidMulConfig Config(int vecs = 1) {
   SigmoidMulConfig config =
       std::get<SigmoidMulConfig>(DefaultConfig(jit::SigmoidMulProblem{}, jit::HostCpu(), 1));
   if (config.isa != jit::Isa::kPortable) config.vecs = vecs;
+  config.table = 0;  // the one value that is valid for every type
   return config;
 }
 
