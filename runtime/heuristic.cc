@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "runtime/parallel.h"
+
 namespace jitattn::runtime {
 namespace {
 
@@ -14,11 +16,6 @@ using jit::Cpu;
 using jit::Isa;
 using jit::SigmoidMulConfig;
 using jit::SigmoidMulProblem;
-
-// Cycles of work that pay for waking a thread: joining costs about 2 thousand cycles where OpenMP's
-// threads spin and 130 thousand where they sleep. Between the two: a caller who runs many small
-// problems in a row finds them spinning.
-constexpr double kWorthwhileCycles = 40e3;
 
 // Of one core: two operations a lane of a fused multiply-add.
 double FlopsPerCycle(jit::DType dtype, const Cpu& cpu) {
@@ -162,10 +159,12 @@ jit::Config DefaultConfig(const jit::Problem& problem, const Cpu& cpu, int threa
 
 double WorthwhileFlops(const jit::Problem& problem, const Cpu& cpu) {
   if (const auto* p = std::get_if<AttentionProblem>(&problem)) {
-    return kWorthwhileCycles * FlopsPerCycle(p->dtype, cpu);
+    return WorthwhileCycles() * FlopsPerCycle(p->dtype, cpu);
   }
-  // 16 floats take about 12 cycles by AVX-512; Flops() counts 4 an element.
-  return kWorthwhileCycles * 4 * 16 / 12;
+  // 64 bytes take about 10 cycles by AVX-512, and twice that by AVX2.
+  const auto& p = std::get<SigmoidMulProblem>(problem);
+  const double elements = 64.0 / jit::SizeOf(p.dtype) / (cpu.isa == Isa::kAvx512 ? 10 : 20);
+  return WorthwhileCycles() * elements * jit::Flops(SigmoidMulProblem{});
 }
 
 }  // namespace jitattn::runtime

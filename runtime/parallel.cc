@@ -3,11 +3,14 @@
 #include "runtime/parallel.h"
 
 #include <omp.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "jit/cpu.h"
+#include "jit/env.h"
 #include "runtime/fork.h"
 #include "runtime/fp_environment.h"
 #include "runtime/hooks.h"
@@ -34,7 +37,21 @@ void RunBody(int32_t index, void* data) {
   job.body(index, job.context);
 }
 
+// What libgomp reads when it is loaded.
+bool ThreadsSleep() {
+  const char* policy = jit::Env("OMP_WAIT_POLICY");
+  const char* spins = jit::Env("GOMP_SPINCOUNT");
+  return (policy != nullptr && strcasecmp(policy, "passive") == 0) ||
+         (spins != nullptr && strcmp(spins, "0") == 0);
+}
+
 }  // namespace
+
+double WorthwhileCycles() {
+  if (host_pool.get() != nullptr) return 40e3;
+  static const bool sleep = ThreadsSleep();
+  return sleep ? 200e3 : 12e3;
+}
 
 void ParallelFor(int count, void (*body)(int index, void* context), void* context) {
   Job job{body, context};

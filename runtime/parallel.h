@@ -17,6 +17,12 @@ using ParallelForHook = void (*)(int32_t count, void (*body)(int32_t, void*), vo
                                  void* context);
 bool SetParallelForHook(ParallelForHook hook, void* context);
 
+// Cycles of work that a thread must be given for starting it to pay. Joining two threads takes 4 to
+// 10 thousand cycles where OpenMP's spin between parallel regions, which they do for some
+// milliseconds unless OMP_WAIT_POLICY or GOMP_SPINCOUNT say otherwise, and 130 thousand where they
+// sleep; of a replacement's threads nothing is known.
+double WorthwhileCycles();
+
 // Threads a plan may use when it is asked for `requested` (0: all physical cores, at most
 // OMP_NUM_THREADS where set).
 int ThreadBudget(int requested);

@@ -87,13 +87,25 @@ INSTANTIATE_TEST_SUITE_P(Isas, HeuristicTest,
 
 TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
-  EXPECT_EQ(ThreadsOf(DefaultConfig(AttentionProblem{.q_len = 32, .kv_len = 32}, cpu, 8)), 1);
+  EXPECT_EQ(ThreadsOf(DefaultConfig(AttentionProblem{.q_len = 16, .kv_len = 16}, cpu, 8)), 1);
   EXPECT_EQ(
       ThreadsOf(DefaultConfig(
           AttentionProblem{.heads = 16, .kv_heads = 16, .q_len = 2048, .kv_len = 2048}, cpu, 8)),
       8);
   EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 8, .cols = 64}, cpu, 8)), 1);
   EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 4096, .cols = 4096}, cpu, 8)), 8);
+}
+
+// The time that pays for a thread is the same for all, what is done in it is not.
+TEST(Heuristic, AThreadMustBeWorthItsStart) {
+  const Cpu wide = CpuWith(Isa::kAvx512), narrow = CpuWith(Isa::kAvx2);
+  const AttentionProblem f32{.dtype = DType::kF32}, f64{.dtype = DType::kF64};
+  EXPECT_GT(WorthwhileFlops(f32, wide), 0);
+  EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f64, wide));
+  EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f32, narrow));
+  const SigmoidMulProblem one{.dtype = DType::kF32}, two{.dtype = DType::kF64};
+  EXPECT_EQ(WorthwhileFlops(one, wide), 2 * WorthwhileFlops(two, wide));
+  EXPECT_EQ(WorthwhileFlops(one, wide), 2 * WorthwhileFlops(one, narrow));
 }
 
 TEST(Heuristic, StoresPastTheCachesOnlyWhereTheyWouldNotHold) {
