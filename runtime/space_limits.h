@@ -23,6 +23,8 @@ struct FieldLimit {
 
 struct SpaceLimits {
   std::vector<FieldLimit> fields;  // the first of a name counts
+  // Beyond so many, those that EstimateCycles likes best, and the default.
+  int max_points = 1 << 30;
 
   const FieldLimit* Find(std::string_view field) const;
 };

@@ -201,16 +201,17 @@ absl::StatusOr<TuningSpace> TuningSpace::Create(const jit::Problem& problem, con
     for (size_t p = 0; p < point.size(); ++p) fields[p]->set(config, ladders[p][point[p]]);
     return config;
   };
-  if (points.size() > kMaxPoints) {
+  const int most = std::min(kMaxPoints, limits.max_points);
+  if (std::ssize(points) > most) {
     std::vector<std::pair<double, size_t>> ranked;
     for (size_t i = 0; i < points.size(); ++i) {
       const jit::Config config = config_of(points[i]);
       // The default stays whatever is thought of it.
       ranked.emplace_back(config == all.base() ? 0 : EstimateCycles(problem, config, cpu), i);
     }
-    std::nth_element(ranked.begin(), ranked.begin() + kMaxPoints, ranked.end());
+    std::nth_element(ranked.begin(), ranked.begin() + most, ranked.end());
     std::vector<search::Point> kept;
-    for (int i = 0; i < kMaxPoints; ++i) kept.push_back(std::move(points[ranked[i].second]));
+    for (int i = 0; i < most; ++i) kept.push_back(std::move(points[ranked[i].second]));
     points = std::move(kept);
   }
   absl::StatusOr<search::Space> space =

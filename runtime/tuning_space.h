@@ -17,8 +17,8 @@ namespace jitattn::runtime {
 
 // The points of a problem: the ladders of jit::Fields as far as they matter to it, less what
 // Validate refuses and what Canonical maps to another point. A space that would be larger than
-// kMaxPoints keeps those that EstimateCycles likes best. `limits` narrow the ladders of single
-// fields.
+// kMaxPoints, or than `limits` allow, keeps those that EstimateCycles likes best. `limits` also
+// narrow the ladders of single fields.
 class TuningSpace {
  public:
   // What a Gaussian process can look through in a step of milliseconds.

@@ -1,0 +1,230 @@
+// Reports of `jitattn audit`.
+
+#include "cli/audit_report.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/csv.h"
+#include "cli/text.h"
+#include "jit/config.h"
+
+namespace jitattn::cli {
+namespace {
+
+using runtime::Ratio;
+using Row = std::vector<std::string>;
+
+std::string_view Name(runtime::Standing standing) {
+  static constexpr std::string_view kNames[] = {"holds", "unclear", "FAILS"};
+  return kNames[static_cast<int>(standing)];
+}
+
+// "+1.2 % (+0.8 … +1.7)" of a ratio.
+std::string LossText(const Ratio& ratio) {
+  return absl::StrFormat("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
+                         (ratio.high - 1) * 100);
+}
+
+Row CaseCells(const AuditCase& one) {
+  return {jit::Describe(one.problem), std::string(jit::Name(one.isa)), absl::StrCat(one.threads)};
+}
+
+std::string LossesText(const Audited& audited) {
+  std::vector<Row> rows = {{"PROBLEM", "ISA", ">THREADS", ">BEST", ">DEFAULT LOSES",
+                            ">WINNER LOSES", ">EVALS", ">TUNING", ">POINTS", ">IN"}};
+  for (size_t i = 0; i < audited.losses.size(); ++i) {
+    const runtime::Loss& loss = audited.losses[i];
+    Row row = CaseCells(audited.cases[i]);
+    for (std::string cell :
+         {Seconds(loss.best_s), LossText(loss.default_loss), LossText(loss.winner_loss),
+          absl::StrCat(loss.evaluations), Seconds(loss.tuning_s),
+          absl::StrCat(loss.looked_at, " of ", loss.space_size), Seconds(loss.space_s)}) {
+      row.push_back(std::move(cell));
+    }
+    rows.push_back(std::move(row));
+  }
+  return Table(rows);
+}
+
+std::string RepeatsText(const Audited& audited) {
+  std::vector<Row> rows = {{"PROBLEM", "ISA", ">THREADS", ">RUNS", ">TUNING", ">WON",
+                            ">OVER THE FASTEST", ">DEFAULT OVER IT", "WINNER"}};
+  for (size_t i = 0; i < audited.repeats.size(); ++i) {
+    const runtime::Repeats& r = audited.repeats[i];
+    for (size_t w = 0; w < r.winners.size(); ++w) {
+      Row row = w == 0 ? CaseCells(audited.cases[i]) : Row(3);
+      const bool standing = r.winners[w] == r.default_config;
+      for (std::string cell :
+           {w == 0 ? absl::StrCat(r.runs) : "", w == 0 ? Seconds(r.tuning_s) : "",
+            absl::StrCat(r.counts[w]), LossText(r.to_fastest[w]), LossText(r.to_default[w]),
+            standing ? "the default" : jit::ToString(r.winners[w])}) {
+        row.push_back(std::move(cell));
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  return Table(rows);
+}
+
+Json RatioJson(const Ratio& ratio) {
+  return {{"value", Number(ratio.value - 1)},
+          {"low", Number(ratio.low - 1)},
+          {"high", Number(ratio.high - 1)}};
+}
+
+Json CaseJson(const AuditCase& one) {
+  return {{"problem", ToJson(one.problem)}, {"isa", jit::Name(one.isa)}, {"threads", one.threads}};
+}
+
+Json LossJson(const AuditCase& one, const runtime::Loss& loss) {
+  Json json = CaseJson(one);
+  json.update({{"best_seconds_median", Number(loss.best_s)},
+               {"default_loss", RatioJson(loss.default_loss)},
+               {"winner_loss", RatioJson(loss.winner_loss)},
+               {"best", ToJson(loss.best)},
+               {"default_config", ToJson(loss.default_config)},
+               {"winner", ToJson(loss.winner)},
+               {"rounds", loss.rounds},
+               {"points", loss.looked_at},
+               {"space_size", loss.space_size},
+               {"space_seconds", Number(loss.space_s)},
+               {"evaluations", loss.evaluations},
+               {"tuning_seconds", Number(loss.tuning_s)}});
+  return json;
+}
+
+Json RepeatsJson(const AuditCase& one, const runtime::Repeats& repeats) {
+  Json json = CaseJson(one);
+  json["runs"] = repeats.runs;
+  json["tuning_seconds"] = Number(repeats.tuning_s);
+  json["winners"] = Json::array();
+  for (size_t w = 0; w < repeats.winners.size(); ++w) {
+    json["winners"].push_back({{"config", ToJson(repeats.winners[w])},
+                               {"is_default", repeats.winners[w] == repeats.default_config},
+                               {"won", repeats.counts[w]},
+                               {"over_fastest", RatioJson(repeats.to_fastest[w])},
+                               {"default_over_it", RatioJson(repeats.to_default[w])}});
+  }
+  return json;
+}
+
+void AddRatio(const Ratio& ratio, Row* row) {
+  for (const double value : {ratio.value, ratio.low, ratio.high}) {
+    row->push_back(CsvNumber(value - 1));
+  }
+}
+
+Row CaseCsv(const AuditCase& one) {
+  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, one.problem);
+  return {std::string(jit::Name(jit::OpOf(one.problem))), std::string(jit::Name(dtype)),
+          jit::Describe(one.problem), std::string(jit::Name(one.isa)), absl::StrCat(one.threads)};
+}
+
+}  // namespace
+
+std::vector<runtime::Claim> Audited::Claims() const {
+  std::vector<runtime::Claim> claims = runtime::JudgeLosses(losses);
+  for (runtime::Claim& claim : runtime::JudgeRepeats(repeats)) claims.push_back(std::move(claim));
+  return claims;
+}
+
+bool Audited::Fails() const {
+  const std::vector<runtime::Claim> claims = Claims();
+  return std::any_of(claims.begin(), claims.end(), [](const runtime::Claim& claim) {
+    return claim.standing == runtime::Standing::kFails;
+  });
+}
+
+std::string AuditText(const Audited& audited) {
+  std::string text;
+  if (!audited.losses.empty()) text += LossesText(audited);
+  if (!audited.repeats.empty()) text += RepeatsText(audited);
+  for (const std::string& line : audited.skipped) absl::StrAppend(&text, "skipped: ", line, "\n");
+  std::vector<std::pair<std::string, std::string>> fields;
+  for (const runtime::Claim& claim : audited.Claims()) {
+    fields.emplace_back(Name(claim.standing), absl::StrCat(claim.text, ": ", claim.figure));
+  }
+  if (!audited.machine_flags.empty()) {
+    fields.emplace_back("beware", absl::StrJoin(audited.machine_flags, ", "));
+  }
+  return text + "\n" + Fields(fields);
+}
+
+Json AuditJson(const Audited& audited) {
+  Json json = JsonHead("audit");
+  json["losses"] = Json::array();
+  for (size_t i = 0; i < audited.losses.size(); ++i) {
+    json["losses"].push_back(LossJson(audited.cases[i], audited.losses[i]));
+  }
+  json["repeats"] = Json::array();
+  for (size_t i = 0; i < audited.repeats.size(); ++i) {
+    json["repeats"].push_back(RepeatsJson(audited.cases[i], audited.repeats[i]));
+  }
+  json["claims"] = Json::array();
+  for (const runtime::Claim& claim : audited.Claims()) {
+    json["claims"].push_back(
+        {{"claim", claim.text}, {"figure", claim.figure}, {"standing", Name(claim.standing)}});
+  }
+  json["skipped"] = audited.skipped;
+  json["machine_flags"] = audited.machine_flags;
+  json["seconds"] = Number(audited.seconds);
+  json["interrupted"] = audited.interrupted;
+  return json;
+}
+
+std::string AuditCsv(const Audited& audited) {
+  const Row one = {"op", "dtype", "problem", "isa", "threads"};
+  Row header = one;
+  std::vector<Row> rows;
+  if (!audited.repeats.empty()) {
+    for (const char* name :
+         {"runs", "tuning_s", "won", "over_fastest", "over_fastest_low", "over_fastest_high",
+          "default_over_it", "default_over_it_low", "default_over_it_high", "winner"}) {
+      header.emplace_back(name);
+    }
+    for (size_t i = 0; i < audited.repeats.size(); ++i) {
+      const runtime::Repeats& r = audited.repeats[i];
+      for (size_t w = 0; w < r.winners.size(); ++w) {
+        Row row = CaseCsv(audited.cases[i]);
+        row.push_back(absl::StrCat(r.runs));
+        row.push_back(CsvNumber(r.tuning_s));
+        row.push_back(absl::StrCat(r.counts[w]));
+        AddRatio(r.to_fastest[w], &row);
+        AddRatio(r.to_default[w], &row);
+        row.push_back(jit::ToString(r.winners[w]));
+        rows.push_back(std::move(row));
+      }
+    }
+  } else {
+    for (const char* name :
+         {"best_s", "default_loss", "default_loss_low", "default_loss_high", "winner_loss",
+          "winner_loss_low", "winner_loss_high", "rounds", "points", "space_size", "space_s",
+          "evaluations", "tuning_s", "best", "default", "winner"}) {
+      header.emplace_back(name);
+    }
+    for (size_t i = 0; i < audited.losses.size(); ++i) {
+      const runtime::Loss& loss = audited.losses[i];
+      Row row = CaseCsv(audited.cases[i]);
+      row.push_back(CsvNumber(loss.best_s));
+      AddRatio(loss.default_loss, &row);
+      AddRatio(loss.winner_loss, &row);
+      for (const double value :
+           {double(loss.rounds), double(loss.looked_at), double(loss.space_size), loss.space_s,
+            double(loss.evaluations), loss.tuning_s}) {
+        row.push_back(CsvNumber(value));
+      }
+      for (const jit::Config& config : {loss.best, loss.default_config, loss.winner}) {
+        row.push_back(jit::ToString(config));
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  std::string csv = CsvLine(header);
+  for (const Row& row : rows) csv += CsvLine(row);
+  return csv;
+}
+
+}  // namespace jitattn::cli
