@@ -57,7 +57,8 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
                                                     {"L3", cpu.l3_bytes / 2},
                                                     {"memory", cpu.l3_bytes * 4}};
   for (const int threads : thread_counts) {
-    for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+    for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16}) {
+      if (dtype == jit::DType::kBF16 && !cpu.avx512_bf16) continue;  // f32's once more
       add("GFLOP/s", "", runtime::MakeFmaProbe(dtype, cpu.isa, threads, cpu));
     }
     for (const auto& [name, bytes] : places) {

@@ -114,12 +114,31 @@ class Dictionary {
   std::string_view rest_;
 };
 
+std::string_view DescrOf(jit::DType dtype) {
+  switch (dtype) {
+    case jit::DType::kF64:
+      return "<f8";
+    case jit::DType::kBF16:
+      return "<u2";
+    case jit::DType::kF16:
+      return "<f2";
+    default:
+      return "<f4";
+  }
+}
+
 absl::StatusOr<jit::DType> DTypeOf(std::string_view descr) {
   if (descr == "<f4") return jit::DType::kF32;
   if (descr == "<f8") return jit::DType::kF64;
-  if (descr == ">f4" || descr == ">f8") return Bad("its numbers are big-endian; save as '<f4'");
-  return Bad(absl::StrFormat("its elements are '%s'; float32 ('<f4') or float64 ('<f8') is needed",
-                             descr));
+  if (descr == "<f2") return jit::DType::kF16;
+  if (descr == "<u2") return jit::DType::kBF16;
+  if (descr == ">f4" || descr == ">f8" || descr == ">f2" || descr == ">u2") {
+    return Bad("its numbers are big-endian; save as '<f4'");
+  }
+  return Bad(absl::StrFormat(
+      "its elements are '%s'; float32 ('<f4'), float64 ('<f8'), float16 ('<f2') or the bits of "
+      "bfloat16 as uint16 ('<u2') are needed",
+      descr));
 }
 
 // Files are closed, and a half-written one removed, whichever way a function is left.
@@ -235,8 +254,8 @@ absl::Status WriteNpy(const std::string& path, jit::DType dtype, const std::vect
   for (const int64_t size : shape) bytes *= size;
   // A tuple of one needs its comma; blanks and a newline bring the elements to a multiple of 64.
   std::string header =
-      absl::StrFormat("{'descr': '<f%d', 'fortran_order': False, 'shape': (%s%s), }",
-                      jit::SizeOf(dtype), absl::StrJoin(shape, ", "), shape.size() == 1 ? "," : "");
+      absl::StrFormat("{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }", DescrOf(dtype),
+                      absl::StrJoin(shape, ", "), shape.size() == 1 ? "," : "");
   header.append(63 - (kPrefixV1 + header.size()) % 64, ' ');
   header.push_back('\n');
   const std::string prefix = absl::StrCat(std::string(kMagic), std::string("\x01\x00", 2),

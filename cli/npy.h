@@ -1,5 +1,6 @@
-// Arrays in NumPy's .npy files: little-endian float32 and float64 in C order, versions 1 to 3 of
-// the format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// Arrays in NumPy's .npy files: little-endian float32, float64, float16, and bfloat16 as uint16,
+// which NumPy has no type for; in C order, versions 1 to 3 of the format
+// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 
 #ifndef JITATTN_CLI_NPY_H_
 #define JITATTN_CLI_NPY_H_

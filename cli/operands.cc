@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "jit/small_float.h"
 #include "search/rng.h"
 
 namespace jitattn::cli {
@@ -15,9 +16,10 @@ namespace {
 constexpr int64_t kRandomPeriod = 1000003;
 
 template <typename T>
-void FillNormal(T* data, int64_t count, search::Rng& rng) {
+void FillNormal(void* memory, int64_t count, search::Rng& rng) {
+  T* const data = static_cast<T*>(memory);
   const int64_t fresh = std::min(count, kRandomPeriod);
-  for (int64_t i = 0; i < fresh; ++i) data[i] = static_cast<T>(rng.Normal());
+  for (int64_t i = 0; i < fresh; ++i) data[i] = static_cast<jit::Compute<T>>(rng.Normal());
   for (int64_t i = fresh; i < count; ++i) data[i] = data[i - kRandomPeriod];
 }
 
@@ -33,11 +35,11 @@ absl::StatusOr<NpyArray> Normal(jit::DType dtype, std::vector<int64_t> shape, se
   auto array = Zeros(dtype, std::move(shape));
   if (!array.ok()) return array.status();
   const int64_t count = array->data.bytes() / jit::SizeOf(dtype);
-  if (dtype == jit::DType::kF64) {
-    FillNormal(static_cast<double*>(array->data.data()), count, rng);
-  } else {
-    FillNormal(static_cast<float*>(array->data.data()), count, rng);
-  }
+  const auto fill = dtype == jit::DType::kF64    ? FillNormal<double>
+                    : dtype == jit::DType::kBF16 ? FillNormal<jit::BFloat16>
+                    : dtype == jit::DType::kF16  ? FillNormal<jit::Float16>
+                                                 : FillNormal<float>;
+  fill(array->data.data(), count, rng);
   return array;
 }
 
@@ -53,6 +55,10 @@ absl::StatusOr<NpyArray> ReadOperand(const std::string& path, ProblemFlags* flag
                                      int max_rank) {
   auto array = ReadNpy(path);
   if (!array.ok()) return array.status();
+  if (array->dtype == jit::DType::kBF16 && flags->dtype_or_default() != jit::DType::kBF16) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: its elements are uint16; --dtype bf16 takes them for bfloat16", path));
+  }
   if (flags->dtype.empty()) flags->dtype = jit::Name(array->dtype);
   if (array->dtype != flags->dtype_or_default()) {
     return absl::InvalidArgumentError(absl::StrFormat("%s: its elements are %s, %s is needed", path,

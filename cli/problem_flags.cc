@@ -79,8 +79,10 @@ void ProblemFlags::AddTo(CLI::App* command) {
   size("--batch", &batch, "independent problems in one call (1)");
   size("--rows", &rows, "rows of sigmoid-mul");
   size("--cols", &cols, "columns of sigmoid-mul");
-  command->add_option("--dtype", dtype, "f32 or f64 (f32)")
-      ->check(CLI::Validator(OneOf("type", {"f32", "f64", "float32", "float64"}), ""))
+  command->add_option("--dtype", dtype, "f32, f64, bf16 or f16 (f32)")
+      ->check(CLI::Validator(
+          OneOf("type", {"f32", "f64", "bf16", "f16", "float32", "float64", "bfloat16", "float16"}),
+          ""))
       ->type_name("TYPE")
       ->group(kGroup);
   command->add_flag("--causal", causal, "a query sees no later key; the last query sees them all")

@@ -52,13 +52,9 @@ constexpr Field kFields[] = {
     FieldOf<&C::threads>("threads", "", "threads", kThreadValues, {}, true),
 };
 
-int Lanes(const C& config, const AttentionSpec& spec) {
-  return VecBytes(config.isa) / SizeOf(spec.dtype);
-}
-
 // Vectors that the value columns fill: a wider register block would not be used.
 int ValueVecs(const C& config, const AttentionSpec& spec) {
-  const int lanes = Lanes(config, spec);
+  const int lanes = Lanes(config.isa, spec.dtype);
   return (spec.value_dim + lanes - 1) / lanes;
 }
 
@@ -83,6 +79,10 @@ std::span<const Field> AttentionFields() { return kFields; }
 absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu&) {
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
+  if (ComputeType(spec.dtype) != spec.dtype) {
+    return absl::InvalidArgumentError(absl::StrCat("attention in ", std::string(Name(spec.dtype)),
+                                                   " has no kernel for ", isa, ", only for none"));
+  }
   if (config.qk_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(absl::StrCat(
         "qk_vecs ", config.qk_vecs, " is wider than the tile, q_vecs ", config.q_vecs));

@@ -210,7 +210,7 @@ void AttentionEmitter::EmitChunk() {
 void AttentionEmitter::EmitZeroRows() {
   SectionScope section(a_, "no keys");
   const int whole = ctx_.spec.value_dim / a_.lanes(), tail = ctx_.spec.value_dim % a_.lanes();
-  VectorIo io(a_);
+  VectorIo io(a_, ctx_.spec.dtype);
   const Vecs zero = a_.pool().LeaseVecs("0");
   const Gprs row = a_.pool().LeaseGprs("output row"), rows = a_.pool().LeaseGprs("rows left");
   const Gprs to = a_.pool().LeaseGprs("output"), count = a_.pool().LeaseGprs("count");

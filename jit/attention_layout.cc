@@ -7,7 +7,7 @@
 namespace jitattn::jit {
 
 AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config)
-    : vec_bytes(VecBytes(config.isa)), elem_bytes(SizeOf(spec.dtype)) {
+    : vec_bytes(VecBytes(config.isa)), elem_bytes(SizeOf(ComputeType(spec.dtype))) {
   lanes = vec_bytes / elem_bytes;
   tile_bytes = config.q_vecs * vec_bytes;
   tile_rows = config.q_vecs * lanes;

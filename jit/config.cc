@@ -99,6 +99,11 @@ absl::Status Validate(const Config& config, const Spec& spec, const Cpu& cpu) {
         "isa ", std::string(Name(isa)), capped ? " is capped: " : " is not available: ",
         "this process may use ", std::string(Name(cpu.isa))));
   }
+  const DType dtype = std::visit([](const auto& s) { return s.dtype; }, spec);
+  if (dtype == DType::kF16 && isa != Isa::kPortable && !cpu.f16c) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("isa ", std::string(Name(isa)), " needs F16C for f16, which this CPU lacks"));
+  }
   if (op == Op::kSigmoidMul) {
     return ValidateSigmoidMul(std::get<SigmoidMulConfig>(config), std::get<SigmoidMulSpec>(spec));
   }

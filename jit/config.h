@@ -55,6 +55,10 @@ struct SigmoidMulConfig {
 
 using Config = std::variant<AttentionConfig, SigmoidMulConfig>;
 
+// Elements of a vector register: `dtype` says what memory holds, lanes are of what it is computed
+// in.
+constexpr int Lanes(Isa isa, DType dtype) { return VecBytes(isa) / SizeOf(ComputeType(dtype)); }
+
 Op OpOf(const Config& config);
 
 struct Field {

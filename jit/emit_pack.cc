@@ -26,7 +26,7 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   const int lanes = layout.lanes;
   const int whole = ctx.spec.head_dim / lanes, tail = ctx.spec.head_dim % lanes;
 
-  VectorIo io(a);
+  VectorIo io(a, ctx.spec.dtype);
   EmitTranspose x(a, "square of queries");
   const Vecs scale = a.pool().LeaseVecs("scale");
   std::optional<TailMask> tail_mask;

@@ -29,6 +29,8 @@ struct ScaledPolynomial {
 constexpr ScaledPolynomial kTableF32Zmm = {kExpF32Sixteenths, 0x1.084921cd8p+0};
 constexpr ScaledPolynomial kTableF32Ymm = {kExpF32Eighths, 0x1.16747bf59p+0};
 constexpr ScaledPolynomial kTableF64Zmm = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
+constexpr ScaledPolynomial kTableSmallZmm = {kExpSmallSixteenths, 1};
+constexpr ScaledPolynomial kTableSmallYmm = {kExpSmallEighths, 1};
 
 // Coefficients of p(r + offset): Horner's scheme, once for each of them.
 std::vector<double> Shifted(std::span<const double> coefficients, double offset) {
@@ -49,15 +51,21 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
     : a_(a),
       options_(options),
       f64_(a.compute() == DType::kF64),
+      small_(SizeOf(options.storage) == 2),
+      scale_bits_(options.storage == DType::kBF16 ? 24 : 0),
       r_(a.pool().LeaseVecs("sigmoid: reduced argument", options.in_flight)),
       power_(a.pool().LeaseVecs("sigmoid: power of two, denominator", options.in_flight)),
       temp_(a.pool().LeaseVecs("sigmoid: polynomial", options.in_flight)) {
   if (by_adders()) low_ = a.pool().LeaseVecs("sigmoid: low part of r");
-  if (options.reciprocal) inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
+  if (options.reciprocal && !small_) {
+    inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
+  }
   ScaledPolynomial poly = {f64_ ? std::span<const double>(kExpF64) : kExpF32, 1};
+  if (small_) poly = {kExpSmall, 1};
   if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
     poly = f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
+    if (small_) poly = a.avx512() ? kTableSmallZmm : kTableSmallYmm;
     memory_.emplace(kTable, a.ptr[a.rip + a.Table(PowerTable(poly.kappa))]);
   }
 
@@ -67,7 +75,7 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
   const double steps = 1 << table_bits_;
   double offset = 0;  // of the polynomial's argument
-  Declare(kOne, 1);
+  Declare(kOne, std::ldexp(1, -scale_bits_));
   if (by_adders()) {
     constexpr double kMagicSteps = 0x1.8p23;
     Declare(kMagic, kMagicSteps / steps);
@@ -83,17 +91,18 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
     // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
     // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
     // otherwise.
-    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table != 0 ? 0 : bias);
+    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table != 0 ? 0 : bias - scale_bits_);
     Declare(kMagic, magic);
     Declare(kLog2e, -steps * std::numbers::log2e);
     Declare(kLn2High, high / steps);
     Declare(kLn2Low, low / steps);
-    // k ≥ −(bias − 1)·S keeps the power a normal number.
-    Declare(kHighest, (bias - 1) * std::numbers::ln2);
+    // k ≥ −(bias − 1)·S keeps the power a normal number; it is scaled by s as well.
+    Declare(kHighest, (bias - 1 - scale_bits_) * std::numbers::ln2);
     // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
-    Declare(kMost, magic + (options.table != 0 ? bias * steps + steps - 1 : bias + 1));
+    const double most = bias + scale_bits_;
+    Declare(kMost, magic + (options.table != 0 ? most * steps + steps - 1 : most + 1));
   }
-  if (options.reciprocal) Declare(kZero, 0);
+  if (options.reciprocal && !small_) Declare(kZero, 0);
   const std::vector<double> shifted = Shifted(poly.coefficients, offset);
   top_ = static_cast<int>(shifted.size()) - 1;
   Declare(kTop, shifted[top_] / poly.kappa);
@@ -107,14 +116,15 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   }
 }
 
-// Entry j: the bits of κ·2^(j/S); where k is added to them, less j shifted to the top of the
+// Entry j: the bits of s·κ·2^(j/S); where k is added to them, less j shifted to the top of the
 // mantissa, since k shifted up there brings its own low bits j along: entry + (k << shift) =
-// κ·2^(j/S)·2^⌊k/S⌋.
+// s·κ·2^(j/S)·2^⌊k/S⌋.
 std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa) const {
   std::vector<uint8_t> bytes(a_.vec_bytes());
   for (int j = 0; j < a_.lanes(); ++j) {
     // In long double, so that the one rounding is that of the entry.
-    const long double power = kappa * std::exp2(static_cast<long double>(j) / a_.lanes());
+    const long double power =
+        kappa * std::exp2(static_cast<long double>(j) / a_.lanes() - scale_bits_);
     const uint64_t bits = f64_ ? std::bit_cast<uint64_t>(static_cast<double>(power))
                                : std::bit_cast<uint32_t>(static_cast<float>(power));
     const uint64_t less =
@@ -207,13 +217,21 @@ void EmitSigmoid::Denominator(int count) {
 }
 
 void EmitSigmoid::Divide(std::span<const Vec> x) {
-  for (size_t i = 0; i < x.size(); ++i) a_.Div(x[i], x[i], power_[i]);
+  const int count = static_cast<int>(x.size());
+  if (scale_bits_ == 0) {
+    for (int i = 0; i < count; ++i) a_.Div(x[i], x[i], power_[i]);
+    return;
+  }
+  for (int i = 0; i < count; ++i) a_.vmovaps(temp_[i], Get(kOne));
+  for (int i = 0; i < count; ++i) a_.Div(temp_[i], temp_[i], power_[i]);
+  for (int i = 0; i < count; ++i) a_.Mul(x[i], x[i], temp_[i]);
 }
 
-// rcp14 has 14 bits, and a Newton step doubles them: one for f32, and a second for f64. The last
-// step is taken on the quotient, y += (x − d·y)·(1/d), which rounds nearly as a division does.
-// Where d or x is infinite the remainder is NaN and the first guess, x·(1/d), is right as it
-// stands; so it is where the remainder is 0, and −0 would lose its sign.
+// rcp14 has 14 bits, which is enough for 16-bit results, and a Newton step doubles them: one for
+// f32, and a second for f64. The last step is taken on the quotient, y += (x − d·y)·(1/d), which
+// rounds nearly as a division does. Where d or x is infinite the remainder is NaN and the first
+// guess, x·(1/d), is right as it stands; so it is where the remainder is 0, and −0 would lose its
+// sign.
 void EmitSigmoid::MultiplyByReciprocal(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   const Vecs &inverse = temp_, &rest = r_;
@@ -224,6 +242,12 @@ void EmitSigmoid::MultiplyByReciprocal(std::span<const Vec> x) {
   };
   for (int i = 0; i < count; ++i) {
     f64_ ? a_.vrcp14pd(inverse[i], power_[i]) : a_.vrcp14ps(inverse[i], power_[i]);
+  }
+  if (small_) {
+    if (scale_bits_ > 0)
+      for (int i = 0; i < count; ++i) a_.Mul(inverse[i], inverse[i], Get(kOne));
+    for (int i = 0; i < count; ++i) a_.Mul(x[i], x[i], inverse[i]);
+    return;
   }
   if (f64_) {
     for (int i = 0; i < count; ++i) a_.vmovaps(rest[i], Get(kOne));

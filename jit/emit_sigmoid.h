@@ -12,14 +12,17 @@
 namespace jitattn::jit {
 
 struct SigmoidOptions {
+  DType storage = DType::kF32;  // what the result will be rounded to
   int table = 0;               // where powers of two come from: EmitSigmoid::HasTable
-  bool reciprocal = false;     // vrcp14 and Newton steps instead of a division; AVX-512 only
+  bool reciprocal = false;     // vrcp14, and Newton steps where 14 bits do not do, instead of a
+                               // division; AVX-512 only
   int in_flight = 4;           // vectors whose chains interleave
   int constant_registers = 0;  // at most so many constants in registers; others in memory
 };
 
 // y = x / (1 + e^−x)
 //   |error|  2.5 ulp for x ≥ −87 (f32), ≥ −708 (f64); below, 1e-36 and 1e-304 absolute
+//            2^-13.9 relative before it is rounded to bf16 or f16, for every x of that type
 //   NaN gives NaN, +∞ gives +∞, −∞ gives NaN as the formula does; large negative x gives −0.
 //
 //   t = min(x, largest)                      e^−x would be denormal beyond, and 1 + e^−x is 1
@@ -36,13 +39,15 @@ struct SigmoidOptions {
 //   r = t + (k/S)·high − (k/S)·2^−29 = [t + (k/S)·high − (M + k/S)·2^−29] + M·2^−29
 // where the factor 2^−29 is a subtraction from the exponent, and the polynomial is that of the
 // bracket. What 1.02 is off by comes to 5e-9 at x = −87.
+// bf16 reaches results of 2^-133, where e^−x has left float's range: there s = 2^-24 scales d, whose
+// inverse is a number again, and y = x · (s / (s + s·e^−x)); else s = 1.
 // For x below what k allows r grows negative, p's terms are then all positive and d overflows to
 // +∞: one bound on k does what a lower bound on x would, and −∞ still comes out as −∞/∞.
 class EmitSigmoid {
  public:
   // 1 takes an instruction that looks up a vector of this type in one register.
   static bool HasTable(int table, Isa isa, DType dtype) {
-    return table == 0 || (table == 1 && (isa == Isa::kAvx512 || dtype == DType::kF32)) ||
+    return table == 0 || (table == 1 && (isa == Isa::kAvx512 || ComputeType(dtype) == DType::kF32)) ||
            (table == 2 && isa == Isa::kAvx512 && dtype == DType::kF32);
   }
   // Beside those for constants.
@@ -63,7 +68,7 @@ class EmitSigmoid {
   // The constants, in the order in which registers are given to them.
   enum Name {
     kMagic,
-    kOne,
+    kOne,  // s
     kLog2e,
     kLn2High,
     kLn2Low,  // table 2: what to subtract from an exponent
@@ -89,7 +94,8 @@ class EmitSigmoid {
 
   Assembler& a_;
   const SigmoidOptions options_;
-  const bool f64_;
+  const bool f64_, small_;  // small_: for a 16-bit result
+  const int scale_bits_;    // s = 2^-scale_bits
   int table_bits_ = 0;  // S = 2^table_bits
   int top_ = 0;         // degree of the polynomial
   std::map<int, Xbyak::Address> memory_;

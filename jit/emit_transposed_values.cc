@@ -194,7 +194,7 @@ void EmitTransposedValues::EmitOutput() {
   const AttentionLayout& layout = ctx_.layout;
   const int lanes = layout.lanes;
   const int whole = ctx_.spec.value_dim / lanes, tail = ctx_.spec.value_dim % lanes;
-  VectorIo io(a_);
+  VectorIo io(a_, ctx_.spec.dtype);
   EmitTranspose x(a_, "square of outputs");
   std::optional<TailMask> mask;
   if (tail > 0) mask.emplace(a_);

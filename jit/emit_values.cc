@@ -27,7 +27,7 @@ struct ColumnGroups {
 }  // namespace
 
 int EmitValues::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec) {
-  const int lanes = VecBytes(config.isa) / SizeOf(spec.dtype);
+  const int lanes = Lanes(config.isa, spec.dtype);
   const ColumnGroups groups(spec, config, lanes);
   const int whole = groups.whole > 0
                         ? EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed)
@@ -40,7 +40,7 @@ int EmitValues::VecsNeeded(const AttentionConfig& config, const AttentionSpec& s
 }
 
 EmitValues::EmitValues(const AttentionContext& ctx, const Reg64& state)
-    : ctx_(ctx), a_(ctx.a), io_(ctx.a), state_(state) {}
+    : ctx_(ctx), a_(ctx.a), io_(ctx.a, ctx.spec.dtype), state_(state) {}
 
 // for each group of value columns:
 //   for each pv_rows rows of the tile:

@@ -39,6 +39,15 @@ inline constexpr double kExpF64Eighths[] = {1,
                                             0.0013889780441911935872,
                                             -0.00019840540934190631361};
 
+// For 16-bit results, with only 1 pinned.
+// S = 1, degree 4: 2.8e-6
+inline constexpr double kExpSmall[] = {1, -0.99996683656823324, 0.50003013646951169,
+                                       -0.16787473316921746, 0.041513847278285059};
+// S = 8, degree 2: 3.4e-6
+inline constexpr double kExpSmallEighths[] = {1, -1.0002332756938707, 0.49999870476181487};
+// S = 16, degree 2: 4.3e-7
+inline constexpr double kExpSmallSixteenths[] = {1, -1.0000584871479138, 0.49999983965213518};
+
 }  // namespace jitattn::jit
 
 #endif  // JITATTN_JIT_EXP_POLYNOMIAL_H_

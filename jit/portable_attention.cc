@@ -23,6 +23,7 @@
 
 #include "jit/exp_polynomial.h"
 #include "jit/kernel.h"
+#include "jit/small_float.h"
 
 namespace jitattn::jit {
 namespace {
@@ -38,15 +39,16 @@ struct Simd {
   static constexpr int kLanes = kPacks * 16 / sizeof(T);
 };
 
-template <typename T>
-T LoadScalar(const char* p) {
-  T value;
+// S: the type that memory holds. What is computed with is Compute<S>, T.
+template <typename S>
+Compute<S> LoadScalar(const char* p) {
+  S value;
   std::memcpy(&value, p, sizeof value);  // strides need not keep elements aligned
   return value;
 }
 
 // sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides in bytes.
-template <int kRows, typename T>
+template <int kRows, typename S, typename T>
 inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride, const T* b,
                          int64_t steps, T* sums) {
   using Pack = typename Simd<T>::Pack;
@@ -64,7 +66,7 @@ inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride,
   for (int64_t step = 0; step < steps; ++step) {
     const T* factors = b + step * kLanes;
     for (int row = 0; row < kRows; ++row) {
-      const T x = LoadScalar<T>(a + row * row_stride + step * step_stride);
+      const T x = LoadScalar<S>(a + row * row_stride + step * step_stride);
       for (int i = 0; i < kPacks; ++i) sum[row][i] += x * load(factors + i * kPackLanes);
     }
   }
@@ -73,15 +75,17 @@ inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride,
       std::memcpy(sums + row * kLanes + i * kPackLanes, &sum[row][i], sizeof(Pack));
 }
 
-template <typename T>
+template <typename S, typename T>
 void Multiply(const char* a, int64_t rows, int64_t row_stride, int64_t step_stride, const T* b,
               int64_t steps, T* sums) {
   constexpr int kLanes = Simd<T>::kLanes;
   int64_t row = 0;
   for (; row + 2 <= rows; row += 2)
-    MultiplyRows<2>(a + row * row_stride, row_stride, step_stride, b, steps, sums + row * kLanes);
+    MultiplyRows<2, S>(a + row * row_stride, row_stride, step_stride, b, steps,
+                       sums + row * kLanes);
   if (row < rows)
-    MultiplyRows<1>(a + row * row_stride, row_stride, step_stride, b, steps, sums + row * kLanes);
+    MultiplyRows<1, S>(a + row * row_stride, row_stride, step_stride, b, steps,
+                       sums + row * kLanes);
 }
 
 // Unrolled by the language: a loop of twelve steps would keep the one around it from vectorising.
@@ -132,8 +136,10 @@ struct Scratch {
   T* outputs;  // [value_dim][kLanes]
 };
 
-template <typename T>
+template <typename S>
 class Tile {
+  using T = Compute<S>;
+
  public:
   static constexpr int kLanes = Simd<T>::kLanes;
 
@@ -177,7 +183,7 @@ class Tile {
       const char* row = static_cast<const char*>(args_.q) + (first_row_ + lane) * args_.q_stride;
       for (int d = 0; d < spec_.head_dim; ++d) {
         scratch_.queries[d * kLanes + lane] =
-            lane < rows_ ? LoadScalar<T>(row + d * sizeof(T)) : T{0};
+            lane < rows_ ? LoadScalar<S>(row + d * sizeof(S)) : T{0};
       }
     }
   }
@@ -185,7 +191,8 @@ class Tile {
   void Scores(int64_t key, int keys) {
     const char* k = static_cast<const char*>(args_.k) + key * args_.k_stride;
     std::fill_n(scratch_.scores, keys * kLanes, T{0});
-    Multiply(k, keys, args_.k_stride, sizeof(T), scratch_.queries, spec_.head_dim, scratch_.scores);
+    Multiply<S>(k, keys, args_.k_stride, sizeof(S), scratch_.queries, spec_.head_dim,
+                scratch_.scores);
     const T scale = static_cast<T>(args_.scale);
     for (int i = 0; i < keys * kLanes; ++i) scratch_.scores[i] *= scale;
   }
@@ -220,11 +227,12 @@ class Tile {
     const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
     int all = keys;  // keys that every lane sees; they come first
     while (all > 0 && FirstLane(key + all - 1) > 0) --all;
-    Multiply(v, spec_.value_dim, sizeof(T), args_.v_stride, scratch_.scores, all, scratch_.outputs);
+    Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, all,
+                scratch_.outputs);
     // Of the others the lanes that do not see them are left out, not multiplied by 0: 0·NaN is NaN.
     for (int j = all; j < keys; ++j) {
       for (int d = 0; d < spec_.value_dim; ++d) {
-        const T value = LoadScalar<T>(v + j * args_.v_stride + d * sizeof(T));
+        const T value = LoadScalar<S>(v + j * args_.v_stride + d * sizeof(S));
         for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
           scratch_.outputs[d * kLanes + lane] += value * scratch_.scores[j * kLanes + lane];
       }
@@ -236,8 +244,8 @@ class Tile {
       char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
       const bool sees_any = KeysSeenBy(lane) > 0;
       for (int d = 0; d < spec_.value_dim; ++d) {
-        const T y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
-        std::memcpy(row + d * sizeof(T), &y, sizeof y);
+        const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
+        std::memcpy(row + d * sizeof(S), &y, sizeof y);
       }
     }
   }
@@ -255,16 +263,25 @@ class Tile {
   T max_[kLanes], sum_[kLanes] = {};
 };
 
-template <typename T>
+template <typename S>
 void RunTiles(const AttentionArgs& args) {
-  for (int64_t row = 0; row < args.q_rows; row += Tile<T>::kLanes) Tile<T>(args, row).Run();
+  for (int64_t row = 0; row < args.q_rows; row += Tile<S>::kLanes) Tile<S>(args, row).Run();
 }
 
 }  // namespace
 
 void RunPortableAttention(const void* args) {
   const auto& a = *static_cast<const AttentionArgs*>(args);
-  a.spec->dtype == DType::kF64 ? RunTiles<double>(a) : RunTiles<float>(a);
+  switch (a.spec->dtype) {
+    case DType::kF64:
+      return RunTiles<double>(a);
+    case DType::kBF16:
+      return RunTiles<BFloat16>(a);
+    case DType::kF16:
+      return RunTiles<Float16>(a);
+    default:
+      return RunTiles<float>(a);
+  }
 }
 
 int64_t PortableAttentionScratchBytes(const AttentionSpec& spec) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "jit/kernel.h"
+#include "jit/small_float.h"
 
 namespace jitattn::jit {
 namespace {
@@ -20,9 +21,11 @@ void Run(const SigmoidMulArgs& args) {
       T x;
       std::memcpy(&x, x_row + c * sizeof(T), sizeof(T));  // strides need not keep elements aligned
       // In double also for float: e^−x cannot overflow where the quotient is a float, and one
-      // rounding is left. For double, exp and the quotient stay within an ulp each.
+      // rounding is left. For double, exp and the quotient stay within an ulp each. 16-bit types
+      // are rounded twice, which is right where float keeps more than twice their digits, and else
+      // one of the two numbers next to the quotient still.
       const double wide = x;
-      const T y = static_cast<T>(wide / (1 + std::exp(-wide)));
+      const T y = static_cast<Compute<T>>(wide / (1 + std::exp(-wide)));
       std::memcpy(out_row + c * sizeof(T), &y, sizeof(T));
     }
     x_row += args.x_stride;
@@ -34,7 +37,16 @@ void Run(const SigmoidMulArgs& args) {
 
 void RunPortableSigmoidMul(const void* args) {
   const auto& a = *static_cast<const SigmoidMulArgs*>(args);
-  a.spec->dtype == DType::kF64 ? Run<double>(a) : Run<float>(a);
+  switch (a.spec->dtype) {
+    case DType::kF64:
+      return Run<double>(a);
+    case DType::kBF16:
+      return Run<BFloat16>(a);
+    case DType::kF16:
+      return Run<Float16>(a);
+    default:
+      return Run<float>(a);
+  }
 }
 
 }  // namespace jitattn::jit

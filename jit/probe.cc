@@ -16,7 +16,7 @@ namespace {
 constexpr int kFmaUnroll = 8;
 
 // acc_i += a · b, each chain waiting for nothing but itself.
-void EmitFma(Assembler& a, int chains) {
+void EmitFma(Assembler& a, DType dtype, int chains) {
   Vecs acc = a.pool().LeaseVecs("accumulators", chains);
   Vecs factors = a.pool().LeaseVecs("factors", 2);
   Gprs repeats = a.pool().LeaseGprs("repeats left");
@@ -27,7 +27,10 @@ void EmitFma(Assembler& a, int chains) {
   a.align(32);
   a.L(top);
   for (int i = 0; i < kFmaUnroll; ++i) {
-    for (const Vec& x : acc.regs()) a.Fma231(x, factors[0], factors[1]);
+    for (const Vec& x : acc.regs()) {
+      dtype == DType::kBF16 ? a.vdpbf16ps(x, factors[0], factors[1])
+                            : a.Fma231(x, factors[0], factors[1]);
+    }
   }
   a.dec(repeats);
   a.jnz(top, Assembler::T_NEAR);
@@ -101,14 +104,18 @@ absl::StatusOr<std::unique_ptr<const Probe>> EmitProbe(const ProbeSpec& spec, co
     return absl::InvalidArgumentError(
         absl::StrCat("a probe of ", spec.chains, " chains: 1 to ", most, " are possible"));
   }
+  const bool pairs = fma && spec.dtype == DType::kBF16;
+  if (pairs && (spec.isa != Isa::kAvx512 || !cpu.avx512_bf16)) {
+    return absl::InvalidArgumentError("a probe of vdpbf16ps needs avx512 with AVX-512 BF16");
+  }
   // Registers were counted above and nothing else here can fail, so that no Xbyak::Error is thrown.
   Assembler a(spec.isa, cpu);
-  a.Prolog(fma ? spec.dtype : DType::kF32);
-  fma ? EmitFma(a, spec.chains) : EmitTraffic(a, spec.kind, spec.chains);
+  a.Prolog(fma ? ComputeType(spec.dtype) : DType::kF32);
+  fma ? EmitFma(a, spec.dtype, spec.chains) : EmitTraffic(a, spec.kind, spec.chains);
   a.Epilog();
   absl::StatusOr<ExecutableMemory> memory = ExecutableMemory::Create(a.Finish());
   if (!memory.ok()) return memory.status();
-  const double flops = fma ? 2.0 * kFmaUnroll * spec.chains * a.lanes() : 0;
+  const double flops = fma ? (pairs ? 4.0 : 2.0) * kFmaUnroll * spec.chains * a.lanes() : 0;
   return std::unique_ptr<const Probe>(new Probe(*std::move(memory), flops));
 }
 

@@ -16,7 +16,7 @@ namespace jitattn::jit {
 struct ProbeSpec {
   enum class Kind { kFma, kRead, kCopy, kCopyNonTemporal } kind = Kind::kFma;
   Isa isa = Isa::kAvx512;     // gives the width of its vectors; kAvx2 or kAvx512
-  DType dtype = DType::kF32;  // of kFma
+  DType dtype = DType::kF32;  // of kFma; kBF16: vdpbf16ps, two products and sums a lane
   int chains = 8;             // kFma: independent accumulators; others: streams read side by side
 };
 
@@ -45,8 +45,8 @@ class Probe {
   const double flops_per_repeat_;
 };
 
-// InvalidArgument: more chains than there are registers, or an ISA that `cpu` has not.
-// Unavailable: no executable memory.
+// InvalidArgument: more chains than there are registers, an ISA that `cpu` has not, or kBF16
+// without AVX-512 BF16. Unavailable: no executable memory.
 absl::StatusOr<std::unique_ptr<const Probe>> EmitProbe(const ProbeSpec& spec, const Cpu& cpu);
 
 }  // namespace jitattn::jit

@@ -90,7 +90,18 @@ double VisiblePairs(const AttentionProblem& p) {
 }  // namespace
 
 std::string_view Name(Op op) { return op == Op::kAttention ? "attention" : "sigmoid-mul"; }
-std::string_view Name(DType dtype) { return dtype == DType::kF64 ? "f64" : "f32"; }
+std::string_view Name(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+      return "f64";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF16:
+      return "f16";
+    default:
+      return "f32";
+  }
+}
 std::string_view Name(Mask mask) { return mask == Mask::kCausal ? "causal" : "none"; }
 
 std::optional<Op> OpFromName(std::string_view name) {
@@ -100,7 +111,9 @@ std::optional<Op> OpFromName(std::string_view name) {
 std::optional<DType> DTypeFromName(std::string_view name) {
   if (name == "float32" || name == "float") return DType::kF32;
   if (name == "float64" || name == "double") return DType::kF64;
-  return Find(name, {DType::kF32, DType::kF64});
+  if (name == "bfloat16") return DType::kBF16;
+  if (name == "float16" || name == "half") return DType::kF16;
+  return Find(name, {DType::kF32, DType::kF64, DType::kBF16, DType::kF16});
 }
 
 std::optional<Mask> MaskFromName(std::string_view name) {

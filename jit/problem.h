@@ -14,16 +14,23 @@
 namespace jitattn::jit {
 
 enum class Op : int { kAttention = 0, kSigmoidMul = 1 };
-enum class DType : int { kF32 = 0, kF64 = 1 };  // values fixed: they are in the C ABI
+enum class DType : int { kF32 = 0, kF64 = 1, kBF16 = 2, kF16 = 3 };  // fixed: in the C ABI
 enum class Mask : int { kNone = 0, kCausal = 1 };
 
-constexpr int SizeOf(DType dtype) { return dtype == DType::kF64 ? 8 : 4; }
+constexpr int SizeOf(DType dtype) {
+  return dtype == DType::kF64 ? 8 : dtype == DType::kF32 ? 4 : 2;
+}
+
+// What numbers that memory holds as `dtype` are computed in: 16-bit types are for storage only.
+constexpr DType ComputeType(DType dtype) {
+  return dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+}
 
 std::string_view Name(Op op);        // "attention", "sigmoid-mul"
-std::string_view Name(DType dtype);  // "f32", "f64"
+std::string_view Name(DType dtype);  // "f32", "f64", "bf16", "f16"
 std::string_view Name(Mask mask);    // "none", "causal"
 std::optional<Op> OpFromName(std::string_view name);
-std::optional<DType> DTypeFromName(std::string_view name);  // also "float32", "float64", …
+std::optional<DType> DTypeFromName(std::string_view name);  // also "float32", "bfloat16", …
 std::optional<Mask> MaskFromName(std::string_view name);
 
 // out[b][h][i][d] = Σ_j softmax_j(scale · q[b][h][i]·k[b][g][j]) · v[b][g][j][d]

@@ -41,7 +41,8 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   // Each vector in flight is an element vector and what EmitSigmoid asks; constants may all be in
   // memory.
   const int vecs = config.vecs + EmitSigmoid::VecsNeeded(config.vecs, config.table) +
-                   TailMask::VecsNeeded(config.isa);
+                   TailMask::VecsNeeded(config.isa) +
+                   VectorIo::StoreVecsNeeded(config.isa, spec.dtype);
   if (vecs > VecRegs(config.isa)) {
     return absl::InvalidArgumentError(absl::StrCat("vecs ", config.vecs, " needs ", vecs,
                                                    " vector registers, ", isa, " has ",

@@ -23,17 +23,19 @@ using Xbyak::Reg64;
 
 class SigmoidMulEmitter {
  public:
-  SigmoidMulEmitter(Assembler& a, const SigmoidMulConfig& config)
+  SigmoidMulEmitter(Assembler& a, DType storage, const SigmoidMulConfig& config)
       : a_(a),
         config_(config),
         values_(a.pool().LeaseVecs("elements", config.vecs)),
         mask_(a),
-        io_(a),
-        sigmoid_(a, {.table = config.table,
+        io_(a, storage),
+        sigmoid_(a, {.storage = storage,
+                     .table = config.table,
                      .reciprocal = config.reciprocal != 0,
                      .in_flight = config.vecs,
                      .constant_registers = a.pool().free_vecs() -
-                                           EmitSigmoid::VecsNeeded(config.vecs, config.table)}),
+                                           EmitSigmoid::VecsNeeded(config.vecs, config.table) -
+                                           VectorIo::StoreVecsNeeded(a.isa(), storage)}),
         gprs_(a.pool().LeaseGprs("x, out, elements left, rows left, count, temporary", 6)),
         x_(gprs_[0]),
         out_(gprs_[1]),
@@ -66,8 +68,8 @@ void SigmoidMulEmitter::Masked() {
   io_.Load(values_[0], a_.ptr[x_], mask_);
   sigmoid_.Emit(std::span(values_.regs()).first(1));
   io_.Store(a_.ptr[out_], values_[0], mask_);
-  a_.lea(x_, a_.ptr[x_ + count_ * a_.elem_bytes()]);
-  a_.lea(out_, a_.ptr[out_ + count_ * a_.elem_bytes()]);
+  a_.lea(x_, a_.ptr[x_ + count_ * io_.elem_bytes()]);
+  a_.lea(out_, a_.ptr[out_ + count_ * io_.elem_bytes()]);
   a_.sub(left_, count_);
 }
 
@@ -78,10 +80,10 @@ void SigmoidMulEmitter::Head() {
   Label aligned;
   a_.mov(count_, out_);
   a_.neg(count_);
-  a_.and_(count_, a_.vec_bytes() - 1);  // bytes to the boundary
-  a_.test(count_, a_.elem_bytes() - 1);
+  a_.and_(count_, io_.vec_bytes() - 1);  // bytes to the boundary
+  a_.test(count_, io_.elem_bytes() - 1);
   a_.jnz(aligned, a_.T_NEAR);
-  a_.shr(count_, std::countr_zero(static_cast<unsigned>(a_.elem_bytes())));
+  a_.shr(count_, std::countr_zero(static_cast<unsigned>(io_.elem_bytes())));
   a_.cmp(count_, left_);
   a_.cmovg(count_, left_);
   a_.test(count_, count_);
@@ -93,16 +95,16 @@ void SigmoidMulEmitter::Head() {
 void SigmoidMulEmitter::Groups(bool non_temporal) {
   SectionScope section(a_, non_temporal ? "groups, non-temporal" : "groups");
   const int step = config_.unroll * config_.vecs;
-  const int step_bytes = step * a_.vec_bytes();
+  const int step_bytes = step * io_.vec_bytes();
   constexpr int kLine = 64;
   a_.WhileAtLeast(left_, step * a_.lanes(), [&] {
     for (int group = 0; group < config_.unroll; ++group) {
-      const int begin = group * config_.vecs * a_.vec_bytes();
+      const int begin = group * config_.vecs * io_.vec_bytes();
       for (int i = 0; i < config_.vecs; ++i)
-        io_.Load(values_[i], a_.ptr[x_ + begin + i * a_.vec_bytes()]);
+        io_.Load(values_[i], a_.ptr[x_ + begin + i * io_.vec_bytes()]);
       sigmoid_.Emit(values_.regs());
       for (int i = 0; i < config_.vecs; ++i) {
-        const Xbyak::Address to = a_.ptr[out_ + begin + i * a_.vec_bytes()];
+        const Xbyak::Address to = a_.ptr[out_ + begin + i * io_.vec_bytes()];
         non_temporal ? io_.StoreNonTemporal(to, values_[i]) : io_.Store(to, values_[i]);
       }
     }
@@ -118,7 +120,7 @@ void SigmoidMulEmitter::Groups(bool non_temporal) {
 void SigmoidMulEmitter::Body() {
   if (config_.non_temporal == 0) return Groups(false);
   Label ordinary, done;
-  a_.test(out_, a_.vec_bytes() - 1);
+  a_.test(out_, io_.vec_bytes() - 1);
   a_.jnz(ordinary, a_.T_NEAR);
   Groups(true);
   a_.jmp(done, a_.T_NEAR);
@@ -150,8 +152,8 @@ void SigmoidMulEmitter::Emit() {
       io_.Load(values_[0], a_.ptr[x_]);
       sigmoid_.Emit(std::span(values_.regs()).first(1));
       io_.Store(a_.ptr[out_], values_[0]);
-      a_.add(x_, a_.vec_bytes());
-      a_.add(out_, a_.vec_bytes());
+      a_.add(x_, io_.vec_bytes());
+      a_.add(out_, io_.vec_bytes());
     });
   }
   {
@@ -177,8 +179,8 @@ void SigmoidMulEmitter::Emit() {
 }  // namespace
 
 void EmitSigmoidMul(Assembler& a, const SigmoidMulSpec& spec, const SigmoidMulConfig& config) {
-  a.Prolog(spec.dtype);
-  SigmoidMulEmitter(a, config).Emit();
+  a.Prolog(ComputeType(spec.dtype));
+  SigmoidMulEmitter(a, spec.dtype, config).Emit();
   a.Epilog();
 }
 

@@ -3,6 +3,7 @@
 #include "jit/vector_io.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace jitattn::jit {
@@ -16,10 +17,17 @@ std::vector<uint8_t> MaskTable(int vec_bytes) {
   return table;
 }
 
+constexpr int kOrdered = 7;       // predicate ORD_Q: false for NaN
+constexpr int kRoundNearest = 0;  // vcvtps2ph
+
 }  // namespace
 
 using Xbyak::Address;
+using Xbyak::Label;
+using Xbyak::Operand;
 using Xbyak::Reg64;
+using Xbyak::Xmm;
+using Xbyak::Ymm;
 
 TailMask::TailMask(Assembler& a) : a_(a) {
   if (a.avx512()) {
@@ -30,6 +38,7 @@ TailMask::TailMask(Assembler& a) : a_(a) {
 }
 
 void TailMask::Set(int count, const Reg64& temp) {
+  count_ = count;
   if (a_.avx512()) {
     a_.mov(temp.cvt32(), (1u << count) - 1);
     a_.kmovw(mask_[0], temp.cvt32());
@@ -41,6 +50,8 @@ void TailMask::Set(int count, const Reg64& temp) {
 }
 
 void TailMask::Set(const Reg64& count, const Reg64& temp) {
+  count_ = -1;
+  count_reg_ = count;
   if (a_.avx512()) {
     a_.mov(temp.cvt32(), 0xFFFF);
     a_.bzhi(temp.cvt32(), temp.cvt32(), count.cvt32());
@@ -75,13 +86,96 @@ void TailMask::Fma231Outside(const Vec& acc, const Vec& x, const Xbyak::Operand&
   }
 }
 
-void VectorIo::Load(const Vec& x, const Address& src) { a_.LoadVec(x, src); }
+VectorIo::VectorIo(Assembler& a, DType storage, Denormals denormals)
+    : a_(a),
+      storage_(storage),
+      rounds_bf16_(denormals == Denormals::kMayFlush && a.avx512() && a.cpu().avx512_bf16) {}
 
-void VectorIo::Store(const Address& dst, const Vec& x) { a_.StoreVec(dst, x); }
+int VectorIo::StoreVecsNeeded(Isa isa, DType storage) {
+  return storage != DType::kBF16 ? 0 : isa == Isa::kAvx512 ? 1 : 2;
+}
 
-void VectorIo::StoreNonTemporal(const Address& dst, const Vec& x) { a_.vmovntps(dst, x); }
+Vec VectorIo::Half(const Vec& x) const {
+  return a_.avx512() ? static_cast<Vec>(Ymm(x.getIdx())) : Xmm(x.getIdx());
+}
+
+Address VectorIo::Bits(uint32_t value) {
+  std::vector<uint8_t> bytes(a_.vec_bytes());
+  for (int i = 0; i < a_.vec_bytes(); i += 4) std::memcpy(&bytes[i], &value, 4);
+  return a_.ptr[a_.rip + a_.Table(bytes)];
+}
+
+void VectorIo::Widen(const Vec& x, const Operand& from) {
+  if (storage_ == DType::kF16) {
+    a_.vcvtph2ps(x, from);
+  } else {
+    a_.vpmovzxwd(x, from);
+    const Vec whole(a_.avx512() ? Operand::ZMM : Operand::YMM, x.getIdx());  // x may be masked
+    a_.vpslld(whole, whole, 16);
+  }
+}
+
+void VectorIo::Narrow(const Vec& x) {
+  if (storage_ == DType::kF16) {
+    a_.vcvtps2ph(Half(x), x, kRoundNearest);
+  } else if (rounds_bf16_) {
+    a_.vcvtneps2bf16(Half(x), x);
+  } else {
+    RoundToBf16(x);
+  }
+}
+
+// Half a unit of the upper half less one, and one if that half is odd, carry to where they should.
+// Not into a NaN, which the carry might turn into a number; its upper half is NaN too, since what
+// arithmetic gives has the highest bit of the payload set.
+void VectorIo::RoundToBf16(const Vec& x) {
+  const Vecs temps = a_.pool().LeaseVecs("rounding", StoreVecsNeeded(a_.isa(), storage_));
+  const Vec& carry = temps[0];
+  a_.vpsrld(carry, x, 16);
+  a_.And(carry, carry, Bits(1));
+  if (a_.avx512()) {
+    const Opmasks number = a_.pool().LeaseMasks("rounding: not NaN");
+    a_.vpaddd(carry, carry, Bits(0x7fff));
+    a_.vcmpps(number[0], x, x, kOrdered);
+    a_.vpaddd(x | number[0], x, carry);
+    a_.vpsrld(x, x, 16);
+    a_.vpmovdw(Half(x), x);
+  } else {
+    const Vec& number = temps[1];
+    a_.vcmpps(number, x, x, kOrdered);
+    a_.vpaddd(carry, carry, Bits(0x7fff));
+    a_.And(carry, carry, number);
+    a_.vpaddd(x, x, carry);
+    a_.vpsrld(x, x, 16);
+    const Xmm low(x.getIdx()), high(number.getIdx());
+    a_.vextracti128(high, Ymm(x.getIdx()), 1);
+    a_.vpackusdw(low, low, high);
+  }
+}
+
+void VectorIo::Load(const Vec& x, const Address& src) {
+  narrow() ? Widen(x, src) : a_.LoadVec(x, src);
+}
+
+void VectorIo::Store(const Address& dst, const Vec& x) {
+  if (!narrow()) return a_.StoreVec(dst, x);
+  Narrow(x);
+  a_.vmovups(dst, Half(x));
+}
+
+void VectorIo::StoreNonTemporal(const Address& dst, const Vec& x) {
+  if (!narrow()) return a_.vmovntps(dst, x);
+  Narrow(x);
+  a_.vmovntps(dst, Half(x));
+}
 
 void VectorIo::Load(const Vec& x, const Address& src, const TailMask& tail) {
+  if (narrow()) {
+    if (a_.avx512()) return Widen(x | tail.mask_[0] | Xbyak::util::T_z, src);
+    const Xmm elements(x.getIdx());
+    LoadElements(elements, src, tail);
+    return Widen(x, elements);
+  }
   const bool f64 = a_.compute() == DType::kF64;
   if (a_.avx512()) {
     const Vec masked = x | tail.mask_[0] | Xbyak::util::T_z;
@@ -92,6 +186,11 @@ void VectorIo::Load(const Vec& x, const Address& src, const TailMask& tail) {
 }
 
 void VectorIo::Store(const Address& dst, const Vec& x, const TailMask& tail) {
+  if (narrow()) {
+    Narrow(x);
+    return a_.avx512() ? a_.vmovdqu16(dst | tail.mask_[0], Half(x))
+                       : StoreElements(dst, Xmm(x.getIdx()), tail);
+  }
   const bool f64 = a_.compute() == DType::kF64;
   if (a_.avx512()) {
     const Address masked = dst | tail.mask_[0];
@@ -99,6 +198,59 @@ void VectorIo::Store(const Address& dst, const Vec& x, const TailMask& tail) {
   } else {
     f64 ? a_.vmaskmovpd(dst, tail.vec_[0], x) : a_.vmaskmovps(dst, tail.vec_[0], x);
   }
+}
+
+// By the binary digits of a count known at emission, else in a loop from the last element down.
+void VectorIo::LoadElements(const Xmm& x, const Address& src, const TailMask& tail) {
+  const auto at = [&](int element) { return a_.ptr[src.getRegExp() + element * elem_bytes()]; };
+  if (tail.count_ >= 0) {
+    const int count = tail.count_, fours = count & 4, pairs = count & 6;
+    if (count == 8) return a_.vmovups(x, src);
+    fours ? a_.vmovq(x, src) : a_.vxorps(x, x, x);
+    if (count & 2) a_.vpinsrd(x, x, at(fours), fours / 2);
+    if (count & 1) a_.vpinsrw(x, x, at(pairs), pairs);
+    return;
+  }
+  const Gprs element = a_.pool().LeaseGprs("element"), left = a_.pool().LeaseGprs("elements left");
+  Label top, end;
+  a_.vxorps(x, x, x);
+  a_.mov(left, tail.count_reg_);
+  a_.lea(element, src);
+  a_.lea(element, a_.ptr[element[0] + left[0] * 2]);
+  a_.test(left, left);
+  a_.jz(end, a_.T_NEAR);
+  a_.L(top);
+  a_.sub(element, 2);
+  a_.vpslldq(x, x, 2);
+  a_.vpinsrw(x, x, a_.ptr[element[0]], 0);
+  a_.dec(left);
+  a_.jnz(top, a_.T_NEAR);
+  a_.L(end);
+}
+
+void VectorIo::StoreElements(const Address& dst, const Xmm& x, const TailMask& tail) {
+  const auto at = [&](int element) { return a_.ptr[dst.getRegExp() + element * elem_bytes()]; };
+  if (tail.count_ >= 0) {
+    const int count = tail.count_, fours = count & 4, pairs = count & 6;
+    if (count == 8) return a_.vmovups(dst, x);
+    if (fours) a_.vmovq(dst, x);
+    if (count & 2) a_.vpextrd(at(fours), x, fours / 2);
+    if (count & 1) a_.vpextrw(at(pairs), x, pairs);
+    return;
+  }
+  const Gprs element = a_.pool().LeaseGprs("element"), left = a_.pool().LeaseGprs("elements left");
+  Label top, end;
+  a_.mov(left, tail.count_reg_);
+  a_.lea(element, dst);
+  a_.test(left, left);
+  a_.jz(end, a_.T_NEAR);
+  a_.L(top);
+  a_.vpextrw(a_.ptr[element[0]], x, 0);
+  a_.vpsrldq(x, x, 2);
+  a_.add(element, 2);
+  a_.dec(left);
+  a_.jnz(top, a_.T_NEAR);
+  a_.L(end);
 }
 
 }  // namespace jitattn::jit

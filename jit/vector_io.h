@@ -16,7 +16,8 @@ class TailMask {
   explicit TailMask(Assembler& a);
 
   // Lanes [0, count), 0 ≤ count ≤ lanes, known at emission or held in a register other than
-  // `temp`, which is clobbered.
+  // `temp`, which is clobbered. AVX2 has no masked move of 16-bit elements: for them VectorIo reads
+  // `count` again, which must keep its value for as long.
   void Set(int count, const Xbyak::Reg64& temp);
   void Set(const Xbyak::Reg64& count, const Xbyak::Reg64& temp);
 
@@ -31,16 +32,32 @@ class TailMask {
   Assembler& a_;
   Vecs vec_;
   Opmasks mask_, outside_;
+  // AVX2: what was selected.
+  int count_ = -1;  // ≥ 0: known at emission
+  Xbyak::Reg64 count_reg_;
 };
 
-// Converts between the type memory holds and the compute type at the edge.
+// Whether a result below the smallest normal number may become 0, as the instruction that rounds to
+// bf16 has it.
+enum class Denormals { kKeep, kMayFlush };
+
+// Converts between `storage`, the type that memory holds, and the compute type at the edge: 16-bit
+// elements widen exactly, and are rounded to the nearest, ties to even. NaN stays NaN.
 class VectorIo {
  public:
-  explicit VectorIo(Assembler& a) : a_(a) {}
+  VectorIo(Assembler& a, DType storage, Denormals denormals = Denormals::kKeep);
+
+  // In memory: of an element, and of as many as a vector has lanes.
+  int elem_bytes() const { return SizeOf(storage_); }
+  int vec_bytes() const { return a_.lanes() * elem_bytes(); }
+
+  // Registers that a Store leases while it is emitted.
+  static int StoreVecsNeeded(Isa isa, DType storage);
 
   void Load(const Vec& x, const Xbyak::Address& src);
+  // Every Store of a 16-bit type leaves its bits in x, not the value.
   void Store(const Xbyak::Address& dst, const Vec& x);
-  // Past the caches; `dst` aligned to the vector.
+  // Past the caches; `dst` aligned to vec_bytes().
   void StoreNonTemporal(const Xbyak::Address& dst, const Vec& x);
 
   // Touches only the bytes of the selected lanes; the others load as 0.
@@ -48,7 +65,21 @@ class VectorIo {
   void Store(const Xbyak::Address& dst, const Vec& x, const TailMask& tail);
 
  private:
+  bool narrow() const { return storage_ == DType::kBF16 || storage_ == DType::kF16; }
+  // x's elements as they lie in memory, in its lower half.
+  Vec Half(const Vec& x) const;
+  // x ← its lower half, from `from`, a register or memory, converted.
+  void Widen(const Vec& x, const Xbyak::Operand& from);
+  // The lower half of x ← x, rounded.
+  void Narrow(const Vec& x);
+  void RoundToBf16(const Vec& x);
+  void LoadElements(const Xbyak::Xmm& x, const Xbyak::Address& src, const TailMask& tail);
+  void StoreElements(const Xbyak::Address& dst, const Xbyak::Xmm& x, const TailMask& tail);
+  Xbyak::Address Bits(uint32_t value);  // in every lane
+
   Assembler& a_;
+  const DType storage_;
+  const bool rounds_bf16_;  // by an instruction
 };
 
 }  // namespace jitattn::jit

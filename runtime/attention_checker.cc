@@ -50,15 +50,27 @@ std::vector<RowId> ChooseRows(const jit::AttentionProblem& problem,
   return rows;
 }
 
+// How far results may be off. float and double: twice what a straightforward loop in the type is
+// off at most, or 4 ε · max|V| where that has few rows in which rounding shows.
+//
+// 16-bit types: the same for a loop in float whose probabilities and results are rounded to the
+// type. With u = 2^-digits, half the distance from 1 to the next number: a result o = Σ w_j v_j is
+// rounded by at most u·|o|; probabilities rounded by a share δ_j ≤ u each, their sum likewise, move
+// it by Σ w_j δ_j (v_j − o), at most u · Σ w_j |v_j − o|. The loop shows the largest of the first
+// over all elements, unless a lucky one is the largest, hence at least 2u·max|o|; and of the
+// second, where errors average out, if there are enough elements; where there are few the sum
+// stands itself. Below float's smallest normal number vdpbf16ps has zeros.
 template <typename T>
 class AttentionChecker : public Checker {
+  using Real = jit::Compute<T>;
+
  public:
   AttentionChecker(const jit::AttentionProblem& problem, const jitattn_attention_args& args,
                    double max_ops)
       : problem_(problem), args_(args), rows_(ChooseRows(problem, args, max_ops)) {
     truth_.resize(rows_.size() * static_cast<size_t>(problem.value_dim));
     std::vector<T> plain(static_cast<size_t>(problem.value_dim));
-    double plain_error = 0;
+    double plain_error = 0, largest_result = 0;
     for (size_t i = 0; i < rows_.size(); ++i) {
       ExactRow(rows_[i], Truth(i));
       PlainRow(rows_[i], plain.data());
@@ -66,9 +78,17 @@ class AttentionChecker : public Checker {
         const double error = ErrorOf<T>(plain[d], Truth(i)[d]);
         // Where the type itself overflows, the plain row sets no standard.
         if (std::isfinite(error)) plain_error = std::max(plain_error, error);
+        const double result = static_cast<double>(std::abs(Truth(i)[d]));
+        if (std::isfinite(result)) largest_result = std::max(largest_result, result);
       }
     }
-    bound_ = std::max(2 * plain_error, 4 * std::numeric_limits<T>::epsilon() * LargestValue());
+    double least = 4 * std::numeric_limits<Real>::epsilon() * LargestValue();
+    if (jit::kIsSmallFloat<T>) {
+      constexpr double kHalfUlp = 0.5 * std::numeric_limits<T>::epsilon();
+      least += kHalfUlp * (2 * largest_result + (truth_.size() < kEnough ? spread_ : 0)) +
+               std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
+    }
+    bound_ = std::max(2 * plain_error, least);
   }
 
   int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
@@ -84,15 +104,17 @@ class AttentionChecker : public Checker {
         if (!(error > verdict.max_error)) continue;
         verdict.max_error = error;
         verdict.correct = error <= bound_;
-        verdict.what =
-            absl::StrFormat("batch %d, head %d, row %d, column %d: %.9g, should be %.9g", id.batch,
-                            id.head, id.row, d, row[d], static_cast<double>(Truth(i)[d]));
+        verdict.what = absl::StrFormat("batch %d, head %d, row %d, column %d: %.9g, should be %.9g",
+                                       id.batch, id.head, id.row, d, static_cast<double>(row[d]),
+                                       static_cast<double>(Truth(i)[d]));
       }
     }
     return verdict;
   }
 
  private:
+  static constexpr size_t kEnough = 1024;  // elements, so that the largest error is no accident
+
   Wide<T>* Truth(size_t row) { return truth_.data() + row * problem_.value_dim; }
   const Wide<T>* Truth(size_t row) const { return truth_.data() + row * problem_.value_dim; }
 
@@ -150,40 +172,53 @@ class AttentionChecker : public Checker {
       for (int64_t d = 0; d < problem_.value_dim; ++d) out[d] += w * static_cast<Wide<T>>(v[d]);
     }
     for (int64_t d = 0; d < problem_.value_dim; ++d) out[d] /= sum;
+    if (!jit::kIsSmallFloat<T> || truth_.size() >= kEnough) return;
+    for (int64_t d = 0; d < problem_.value_dim; ++d) {
+      Wide<T> spread = 0;
+      for (int64_t j = 0; j < o.visible; ++j) {
+        spread += weight[j] * std::abs(static_cast<Wide<T>>(o.v[j * o.v_stride + d]) - out[d]);
+      }
+      spread /= sum;
+      if (std::isfinite(spread)) spread_ = std::max(spread_, static_cast<double>(spread));
+    }
   }
 
-  // The same as one would write it first: three loops, sums in order, all in T.
+  // The same as one would write it first: three loops, sums in order, in T or in float with
+  // probabilities and results rounded to T.
   void PlainRow(const RowId& id, T* out) const {
     const Operands o = Of(id);
     std::fill_n(out, problem_.value_dim, T{0});
     if (o.visible == 0) return;
-    std::vector<T> weight(static_cast<size_t>(o.visible));
-    T largest = -std::numeric_limits<T>::infinity(), sum = 0;
+    std::vector<Real> weight(static_cast<size_t>(o.visible));
+    Real largest = -std::numeric_limits<Real>::infinity(), sum = 0;
     for (int64_t j = 0; j < o.visible; ++j) {
       const T* k = o.k + j * o.k_stride;
-      T dot = 0;
+      Real dot = 0;
       for (int64_t d = 0; d < problem_.head_dim; ++d) dot += o.q[d] * k[d];
-      weight[j] = static_cast<T>(args_.scale) * dot;
+      weight[j] = static_cast<Real>(args_.scale) * dot;
       if (weight[j] > largest) largest = weight[j];
     }
-    for (T& w : weight) sum += w = std::exp(w - largest);
+    for (Real& w : weight) sum += w = static_cast<T>(std::exp(w - largest));
+    std::vector<Real> total(static_cast<size_t>(problem_.value_dim));
     for (int64_t j = 0; j < o.visible; ++j) {
       const T* v = o.v + j * o.v_stride;
-      const T w = weight[j] / sum;
-      for (int64_t d = 0; d < problem_.value_dim; ++d) out[d] += w * v[d];
+      // The quotient of a rounded probability is not rounded again.
+      const Real w = weight[j] / sum;
+      for (int64_t d = 0; d < problem_.value_dim; ++d) total[d] += w * v[d];
     }
+    std::copy(total.begin(), total.end(), out);
   }
 
   // max |v| over its finite elements.
   double LargestValue() const {
-    T largest = 0;
+    Real largest = 0;
     for (int64_t batch = 0; batch < args_.batch; ++batch) {
       for (int64_t head = 0; head < problem_.kv_heads; ++head) {
         for (int64_t row = 0; row < args_.kv_len; ++row) {
           const T* v = static_cast<const T*>(args_.v) + batch * args_.v_strides[0] +
                        head * args_.v_strides[1] + row * args_.v_strides[2];
           for (int64_t d = 0; d < problem_.value_dim; ++d) {
-            const T magnitude = std::abs(v[d]);
+            const Real magnitude = std::abs(static_cast<Real>(v[d]));
             if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) {
               largest = magnitude;
             }
@@ -198,6 +233,7 @@ class AttentionChecker : public Checker {
   const jitattn_attention_args args_;
   const std::vector<RowId> rows_;
   std::vector<Wide<T>> truth_;  // rows_.size() × value_dim
+  double spread_ = 0;           // largest Σ w_j |v_j − o| seen
   double bound_ = 0;
 };
 
@@ -205,10 +241,16 @@ class AttentionChecker : public Checker {
 
 std::unique_ptr<Checker> MakeAttentionChecker(const jit::AttentionProblem& problem,
                                               const jitattn_attention_args& args, double max_ops) {
-  if (problem.dtype == jit::DType::kF64) {
-    return std::make_unique<AttentionChecker<double>>(problem, args, max_ops);
+  switch (problem.dtype) {
+    case jit::DType::kF64:
+      return std::make_unique<AttentionChecker<double>>(problem, args, max_ops);
+    case jit::DType::kBF16:
+      return std::make_unique<AttentionChecker<jit::BFloat16>>(problem, args, max_ops);
+    case jit::DType::kF16:
+      return std::make_unique<AttentionChecker<jit::Float16>>(problem, args, max_ops);
+    default:
+      return std::make_unique<AttentionChecker<float>>(problem, args, max_ops);
   }
-  return std::make_unique<AttentionChecker<float>>(problem, args, max_ops);
 }
 
 }  // namespace jitattn::runtime

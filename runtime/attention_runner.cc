@@ -39,7 +39,7 @@ AttentionRunner::AttentionRunner(const jit::AttentionProblem& problem,
       threads_(threads),
       group_(problem.heads / problem.kv_heads),
       task_rows_(int64_t{config.task_tiles} * config.q_vecs *
-                 (jit::VecBytes(config.isa) / SizeOf(problem.dtype))),
+                 jit::Lanes(config.isa, problem.dtype)),
       planned_flops_(DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len)),
       worthwhile_flops_(worthwhile_flops),
       scratch_stride_(RoundUp(kernel_->scratch_bytes(), kScratchAlignment)) {}

@@ -28,7 +28,7 @@ int64_t ProbeBytes(Level level, int threads, const jit::Cpu& cpu) {
 // Queries whose lanes the kernel holds at once; the portable path works query by query.
 double QueryTile(const jit::AttentionConfig& config, jit::DType dtype) {
   if (config.isa == jit::Isa::kPortable) return 1;
-  return static_cast<double>(config.q_vecs) * jit::VecBytes(config.isa) / jit::SizeOf(dtype);
+  return static_cast<double>(config.q_vecs) * jit::Lanes(config.isa, dtype);
 }
 
 // Pairs that the mask leaves out are neither computed nor read.

@@ -16,8 +16,12 @@ namespace {
 absl::StatusOr<jit::DType> DTypeFromC(int32_t dtype) {
   if (dtype == JITATTN_F32) return jit::DType::kF32;
   if (dtype == JITATTN_F64) return jit::DType::kF64;
+  if (dtype == JITATTN_BF16) return jit::DType::kBF16;
+  if (dtype == JITATTN_F16) return jit::DType::kF16;
   return absl::InvalidArgumentError(
-      absl::StrCat("dtype ", dtype, ": must be JITATTN_F32 (0) or JITATTN_F64 (1)"));
+      absl::StrCat("dtype ", dtype,
+                   ": must be JITATTN_F32 (0), JITATTN_F64 (1), JITATTN_BF16 (2) or JITATTN_F16 "
+                   "(3)"));
 }
 
 absl::StatusOr<jit::Mask> MaskFromC(int32_t mask) {

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "jit/small_float.h"
 #include "runtime/reference.h"
 
 namespace jitattn::runtime {
@@ -29,12 +30,13 @@ std::unique_ptr<Checker> MakeSigmoidMulChecker(const jit::SigmoidMulProblem& pro
 
 // The type in which the truth about results of type T is computed.
 template <typename T>
-using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
+using Wide = std::conditional_t<std::is_same_v<jit::Compute<T>, float>, double, long double>;
 
 // |got − truth|, 0 where both are not finite as they should be, ∞ where only one is.
 template <typename T>
 double ErrorOf(T got, Wide<T> truth) {
-  const T rounded = static_cast<T>(truth);  // a finite truth may lie beyond the type
+  // A finite truth may lie beyond the type.
+  const T rounded = static_cast<jit::Compute<T>>(truth);
   if (std::isnan(rounded)) return std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
   if (std::isfinite(rounded) != std::isfinite(got)) return std::numeric_limits<double>::infinity();
   if (!std::isfinite(rounded)) return 0;

@@ -45,8 +45,8 @@ double LoadFactor(double bytes, const jit::Cpu& cpu) {
 }
 
 double Attention(const AttentionProblem& p, const AttentionConfig& c, const jit::Cpu& cpu) {
-  const double size = jit::SizeOf(p.dtype);
-  const double lanes = jit::VecBytes(c.isa) / size;
+  const double lanes = jit::Lanes(c.isa, p.dtype);
+  const double size = jit::SizeOf(jit::ComputeType(p.dtype));
   // Narrower vectors than the CPU's widest are issued at least as often.
   const double units = c.isa == cpu.isa ? cpu.fma_units : std::max(2, cpu.fma_units);
   const double queries = c.q_vecs * lanes;
@@ -105,9 +105,10 @@ double SigmoidMul(const jit::SigmoidMulProblem& p, const jit::SigmoidMulConfig& 
   const double group = c.vecs * c.unroll;
   // The polynomial, a division and the rest keep the units busy; few vectors in flight leave the
   // chain of some 60 cycles to wait for.
-  const double busy = (12.0 / cpu.fma_units) * (bytes / 4) + 0.2 / group;
+  const double lanes = jit::Lanes(c.isa, p.dtype);
+  const double busy = (12.0 / cpu.fma_units) * (jit::VecBytes(c.isa) / lanes / 4) + 0.2 / group;
   const double waiting = 60.0 / c.vecs;
-  const double vectors = elements * bytes / jit::VecBytes(c.isa);
+  const double vectors = elements / lanes;
   const double compute = vectors * std::max(busy, waiting) / c.threads;
   // From memory, at about 8 bytes a cycle for a core and twice that for all of them. Ordinary
   // stores read a line before they write it: three transfers instead of two.

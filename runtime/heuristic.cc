@@ -20,7 +20,7 @@ using jit::SigmoidMulProblem;
 // Of one core: two operations a lane of a fused multiply-add.
 double FlopsPerCycle(jit::DType dtype, const Cpu& cpu) {
   if (cpu.isa == Isa::kPortable) return 2;
-  return 2.0 * cpu.fma_units * jit::VecBytes(cpu.isa) / jit::SizeOf(dtype);
+  return 2.0 * cpu.fma_units * jit::Lanes(cpu.isa, dtype);
 }
 
 int Threads(const jit::Problem& problem, const Cpu& cpu, int threads) {
@@ -94,11 +94,11 @@ void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
 
 AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads) {
   AttentionConfig c;
-  c.isa = cpu.isa;
+  c.isa = jit::SizeOf(p.dtype) == 2 ? Isa::kPortable : cpu.isa;
   c.threads = Threads(p, cpu, threads);
-  if (cpu.isa == Isa::kPortable) return c;
+  if (c.isa == Isa::kPortable) return c;
   const bool avx512 = cpu.isa == Isa::kAvx512;
-  const int64_t lanes = jit::VecBytes(cpu.isa) / jit::SizeOf(p.dtype);
+  const int64_t lanes = jit::Lanes(cpu.isa, p.dtype);
   avx512 ? TileForAvx512(p, c) : TileForAvx2(p, c);
   // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
   // latency.

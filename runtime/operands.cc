@@ -28,6 +28,7 @@ constexpr int64_t kGuardBytes = 4096;
 constexpr int64_t kGapBytes = kGuardBytes + 5 * 64;
 
 // Quiet NaNs whose payload no arithmetic makes.
+constexpr uint16_t kPoison16 = 0x7fed;  // as bf16 and as f16
 constexpr uint32_t kPoison32 = 0x7fc0dead;
 constexpr uint64_t kPoison64 = 0x7ff8deadbeef0001;
 
@@ -47,7 +48,8 @@ template <typename T>
 void FillBlocks(int worker, void* context) {
   const auto& job = *static_cast<const FillJob<T>*>(context);
   // σ² of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
-  const T scale = static_cast<T>(std::sqrt(3.0) / 65536);
+  using Real = jit::Compute<T>;
+  const Real scale = static_cast<Real>(std::sqrt(3.0) / 65536);
   for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
     search::Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
     const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
@@ -55,7 +57,7 @@ void FillBlocks(int worker, void* context) {
       const uint64_t bits = rng.Bits();
       const int sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
                                        (bits >> 32 & 0xffff) + (bits >> 48));
-      job.out[i] = scale * static_cast<T>(sum - 131070);
+      job.out[i] = scale * static_cast<Real>(sum - 131070);
     }
   }
 }
@@ -125,6 +127,25 @@ void Mark(char* out, int64_t bytes, Bits pattern) {
 
 void FillNormal(float* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
 void FillNormal(double* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
+void FillNormal(jit::BFloat16* out, int64_t count, uint64_t seed) {
+  FillInParallel(out, count, seed);
+}
+void FillNormal(jit::Float16* out, int64_t count, uint64_t seed) {
+  FillInParallel(out, count, seed);
+}
+
+void FillNormal(jit::DType dtype, void* out, int64_t count, uint64_t seed) {
+  switch (dtype) {
+    case jit::DType::kF64:
+      return FillNormal(static_cast<double*>(out), count, seed);
+    case jit::DType::kBF16:
+      return FillNormal(static_cast<jit::BFloat16*>(out), count, seed);
+    case jit::DType::kF16:
+      return FillNormal(static_cast<jit::Float16*>(out), count, seed);
+    default:
+      return FillNormal(static_cast<float*>(out), count, seed);
+  }
+}
 
 int64_t AvailableMemoryBytes() {
   int64_t available = INT64_MAX;
@@ -203,11 +224,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& p
     for (int i = 0; i < o->inputs_; ++i) {
       const int64_t count = o->bytes_[i] / jit::SizeOf(dtype);
       const uint64_t stream = seed * 4 + static_cast<uint64_t>(i);  // the same data in every set
-      if (dtype == jit::DType::kF64) {
-        FillNormal(reinterpret_cast<double*>(o->Operand(set, i)), count, stream);
-      } else {
-        FillNormal(reinterpret_cast<float*>(o->Operand(set, i)), count, stream);
-      }
+      FillNormal(dtype, o->Operand(set, i), count, stream);
     }
   }
   o->attention_.q = o->sigmoid_mul_.x = o->Operand(0, 0);
@@ -237,16 +254,24 @@ absl::Status Operands::Run(const Plan& plan, int64_t set) const {
 }
 
 void Operands::Poison() {
-  const bool f64 = dtype_bytes() == 8;
   char* out = Operand(0, inputs_);
-  f64 ? Mark(out, bytes_[inputs_], kPoison64) : Mark(out, bytes_[inputs_], kPoison32);
+  const int64_t bytes = bytes_[inputs_];
+  switch (dtype_bytes()) {
+    case 2:
+      return Mark(out, bytes, kPoison16);
+    case 4:
+      return Mark(out, bytes, kPoison32);
+    default:
+      return Mark(out, bytes, kPoison64);
+  }
 }
 
 Verdict Operands::Check() {
   const char* out = Operand(0, inputs_);
-  const bool f64 = dtype_bytes() == 8;
-  const std::string found =
-      f64 ? Examine(out, bytes_[inputs_], kPoison64) : Examine(out, bytes_[inputs_], kPoison32);
+  const int64_t bytes = bytes_[inputs_];
+  const std::string found = dtype_bytes() == 2   ? Examine(out, bytes, kPoison16)
+                            : dtype_bytes() == 4 ? Examine(out, bytes, kPoison32)
+                                                 : Examine(out, bytes, kPoison64);
   if (!found.empty()) return {.correct = false, .what = found};
   if (reference_ == nullptr) {
     if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem_)) {

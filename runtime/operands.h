@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "cache/record.h"
 #include "jit/problem.h"
+#include "jit/small_float.h"
 #include "jitattn/jitattn.h"
 #include "runtime/plan.h"
 #include "runtime/reference.h"
@@ -20,6 +21,10 @@ namespace jitattn::runtime {
 // `count` numbers of mean 0 and variance 1, the same for the same seed whatever the threads.
 void FillNormal(float* out, int64_t count, uint64_t seed);
 void FillNormal(double* out, int64_t count, uint64_t seed);
+void FillNormal(jit::BFloat16* out, int64_t count, uint64_t seed);
+void FillNormal(jit::Float16* out, int64_t count, uint64_t seed);
+// The same for memory that holds `dtype`.
+void FillNormal(jit::DType dtype, void* out, int64_t count, uint64_t seed);
 
 // Bytes that this process could still take: of the machine, or of its control group if that has
 // less left.

@@ -234,7 +234,10 @@ void Touch(int thread, void* context) {
 absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(jit::DType dtype, jit::Isa isa, int threads,
                                                         const jit::Cpu& cpu) {
   isa = std::min(isa, cpu.isa);
-  const std::string what = absl::StrCat(std::string(jit::Name(dtype)), " FMA");
+  const bool pairs = dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512 && cpu.avx512_bf16;
+  if (!pairs) dtype = jit::ComputeType(dtype);
+  const std::string what =
+      pairs ? "vdpbf16ps" : absl::StrCat(std::string(jit::Name(dtype)), " FMA");
   std::vector<Variant> variants;
   if (!CanEmit(isa)) {
     variants.push_back({.name = "compiled loops",
@@ -243,7 +246,7 @@ absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(jit::DType dtype, jit::I
   } else {
     // Latency × units chains keep every unit busy: 4 × 2 on most CPUs, 5 × 2 on older ones; more
     // leave the scheduler freedom.
-    for (const jit::Isa width : Widths(isa)) {
+    for (const jit::Isa width : pairs ? std::vector<jit::Isa>{isa} : Widths(isa)) {
       for (const int chains : {8, 10, 12, 24}) {
         if (chains > jit::VecRegs(width) - 2) continue;
         auto variant = Emitted({ProbeSpec::Kind::kFma, width, dtype, chains}, "", cpu);

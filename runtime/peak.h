@@ -23,7 +23,8 @@ class PeakProbe {
   virtual std::string describe() const = 0;  // "f32 FMA, 512-bit, 2 threads"
 };
 
-// Chains of FMA of the type, as wide as `isa` has them.
+// Chains of FMA of the type, as wide as `isa` has them. bf16: of vdpbf16ps where `cpu` has it; else
+// 16-bit types are computed with as f32, and its FMA is their limit.
 absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(jit::DType dtype, jit::Isa isa, int threads,
                                                         const jit::Cpu& cpu);
 

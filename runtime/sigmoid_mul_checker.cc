@@ -11,15 +11,23 @@
 namespace jitattn::runtime {
 namespace {
 
-constexpr double kMaxUlps = 2.5;
+// 16-bit results are the float's, off by a share of 2^-13.9 (emit_sigmoid.h), rounded: ½ and
+// 2^-13.9 · 2^digits of an ulp at most, which is 0.51 (bf16) and 0.64 (f16).
+template <typename T>
+constexpr double kMaxUlps = std::is_same_v<T, jit::BFloat16>  ? 0.52
+                            : std::is_same_v<T, jit::Float16> ? 0.64
+                                                              : 2.5;
 
 // An element costs about as much as this many multiplications: an exponential and a division.
 constexpr double kElementOps = 64;
 
 // Below this x the result is about to underflow, and only an absolute bound is promised: 0.7 of
 // |x|·exp(x) there, which is 1e-36 for float and 1.6e-305 for double.
+// The scaled form that bf16 takes has no such region, and f16 does not reach it.
 template <typename T>
-constexpr T kUnderflowFrom = std::is_same_v<T, float> ? T(-87) : T(-708);
+constexpr double kUnderflowFrom = jit::kIsSmallFloat<T> ? -std::numeric_limits<double>::infinity()
+                                  : std::is_same_v<T, float> ? -87
+                                                             : -708;
 template <typename T>
 constexpr double kUnderflowBound = std::is_same_v<T, float> ? 1e-36 : 1.6e-305;
 
@@ -27,7 +35,8 @@ constexpr double kUnderflowBound = std::is_same_v<T, float> ? 1e-36 : 1.6e-305;
 // not finite is right or wrong, with no distance: 1.
 template <typename T>
 double UlpOf(Wide<T> value) {
-  const T rounded = std::abs(static_cast<T>(value));
+  using Real = jit::Compute<T>;
+  const Real rounded = std::abs(static_cast<Real>(static_cast<T>(static_cast<Real>(value))));
   if (!std::isfinite(rounded)) return 1;
   const int exponent = std::max(rounded > 0 ? std::ilogb(rounded) : std::numeric_limits<int>::min(),
                                 std::numeric_limits<T>::min_exponent - 1);
@@ -56,7 +65,7 @@ class SigmoidMulChecker : public Checker {
         truth_.push_back(truth);
         // Kept beside the truth, since x is gone where the kernel works in place.
         allowed_.push_back(x[column] < kUnderflowFrom<T> ? kUnderflowBound<T>
-                                                         : kMaxUlps * UlpOf<T>(truth));
+                                                         : kMaxUlps<T> * UlpOf<T>(truth));
       });
     }
   }
@@ -76,8 +85,9 @@ class SigmoidMulChecker : public Checker {
         if (share > worst) {
           worst = share;
           verdict.bound = allowed_[element];
-          verdict.what = absl::StrFormat("row %d, column %d: %.9g, should be %.9g", row, column,
-                                         y[column], static_cast<double>(truth_[element]));
+          verdict.what =
+              absl::StrFormat("row %d, column %d: %.9g, should be %.9g", row, column,
+                              static_cast<double>(y[column]), static_cast<double>(truth_[element]));
         }
         ++element;
       });
@@ -108,10 +118,16 @@ class SigmoidMulChecker : public Checker {
 std::unique_ptr<Checker> MakeSigmoidMulChecker(const jit::SigmoidMulProblem& problem,
                                                const jitattn_sigmoid_mul_args& args,
                                                double max_ops) {
-  if (problem.dtype == jit::DType::kF64) {
-    return std::make_unique<SigmoidMulChecker<double>>(args, max_ops);
+  switch (problem.dtype) {
+    case jit::DType::kF64:
+      return std::make_unique<SigmoidMulChecker<double>>(args, max_ops);
+    case jit::DType::kBF16:
+      return std::make_unique<SigmoidMulChecker<jit::BFloat16>>(args, max_ops);
+    case jit::DType::kF16:
+      return std::make_unique<SigmoidMulChecker<jit::Float16>>(args, max_ops);
+    default:
+      return std::make_unique<SigmoidMulChecker<float>>(args, max_ops);
   }
-  return std::make_unique<SigmoidMulChecker<float>>(args, max_ops);
 }
 
 }  // namespace jitattn::runtime

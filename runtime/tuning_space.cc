@@ -74,7 +74,7 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
       return std::find(steps.values.begin(), steps.values.end(), value) == steps.values.end();
     });
   }
-  const int lanes = jit::VecBytes(cpu.isa) / jit::SizeOf(p->dtype);
+  const int lanes = jit::Lanes(cpu.isa, p->dtype);
   if (field.name == "q_vecs") DropBeyond(p->q_len, lanes, values);
   if (field.name == "kv_block") DropBeyond(p->kv_len, 1, values);
   return values;

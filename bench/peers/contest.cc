@@ -61,11 +61,7 @@ class Arena {
     auto buffer = cli::Buffer::Create(count * jit::SizeOf(dtype));
     if (!buffer.ok()) return buffer.status();
     *into = buffer->data();
-    if (dtype == jit::DType::kF64) {
-      runtime::FillNormal(static_cast<double*>(buffer->data()), count, seed);
-    } else {
-      runtime::FillNormal(static_cast<float*>(buffer->data()), count, seed);
-    }
+    runtime::FillNormal(dtype, buffer->data(), count, seed);
     buffers_.push_back(*std::move(buffer));
     return absl::OkStatus();
   }

@@ -58,11 +58,24 @@ class [[nodiscard]] Result {
   std::variant<T, Status> state_;
 };
 
+// The 16-bit types by their bits: cast to pointers to these from those of whatever type the program
+// computes with.
+struct BFloat16 {
+  uint16_t bits;
+};
+struct Float16 {
+  uint16_t bits;
+};
+
 template <typename T>
-concept Element = std::is_same_v<T, float> || std::is_same_v<T, double>;
+concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> ||
+    std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>;
 
 template <Element T>
-inline constexpr int32_t kDType = std::is_same_v<T, float> ? JITATTN_F32 : JITATTN_F64;
+inline constexpr int32_t kDType = std::is_same_v<T, float>      ? JITATTN_F32
+                                  : std::is_same_v<T, double>   ? JITATTN_F64
+                                  : std::is_same_v<T, BFloat16> ? JITATTN_BF16
+                                                                : JITATTN_F16;
 
 // Sizes left at kSame are equal to their counterpart: kv_heads to heads, kv_len to q_len, value_dim
 // to head_dim.

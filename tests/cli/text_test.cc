@@ -54,9 +54,11 @@ TEST(TextTest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(Closest("flaot32", words), "float32");
   EXPECT_EQ(Closest("int8", words), "");
   EXPECT_EQ(Unknown("type", "float3", words),
-            "unknown type 'float3'; there are f32, f64, float32, float64; did you mean float32?");
-  EXPECT_EQ(Unknown("type", "int8", words),
-            "unknown type 'int8'; there are f32, f64, float32, float64");
+            "unknown type 'float3'; there are f32, f64, bf16, f16, float32, float64, bfloat16, "
+            "float16; did you mean float32?");
+  EXPECT_EQ(
+      Unknown("type", "int8", words),
+      "unknown type 'int8'; there are f32, f64, bf16, f16, float32, float64, bfloat16, float16");
 }
 
 }  // namespace

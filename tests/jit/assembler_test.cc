@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "gtest/gtest.h"
+#include "jit/config.h"
 #include "jit/cpu.h"
 #include "jit/executable_memory.h"
 #include "jit/vector_io.h"
@@ -30,7 +31,7 @@ class AssemblerTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
   template <typename Body>
   void Run(const void* args, Body body) {
     Assembler a(isa(), HostCpu());
-    a.Prolog(dtype(), 24);
+    a.Prolog(ComputeType(dtype()), 24);
     body(a);
     a.Epilog();
     auto memory = ExecutableMemory::Create(a.Finish());
@@ -71,7 +72,7 @@ TEST_P(AssemblerTest, ClampsToARange) {
 TEST_P(AssemblerTest, ConstantsAreSharedAndAligned) {
   alignas(64) std::array<double, 8> out;
   Assembler a(isa(), HostCpu());
-  a.Prolog(dtype());
+  a.Prolog(ComputeType(dtype()));
   const Vecs x = a.pool().LeaseVecs("x");
   a.vmovaps(x, a.Const(2.5));  // faults if the constant were not aligned
   a.Add(x, x, a.Const(2.5));
@@ -85,7 +86,7 @@ TEST_P(AssemblerTest, ConstantsAreSharedAndAligned) {
   const double f64 = 2.5;
   const void* pattern = dtype() == DType::kF64 ? static_cast<const void*>(&f64) : &f32;
   for (size_t at = 0; at + a.vec_bytes() <= code.size(); at += 64)
-    copies += std::memcmp(&code[at], pattern, SizeOf(dtype())) == 0;
+    copies += std::memcmp(&code[at], pattern, a.elem_bytes()) == 0;
   EXPECT_EQ(copies, 1);
   auto memory = ExecutableMemory::Create(code);
   ASSERT_TRUE(memory.ok());
@@ -101,7 +102,7 @@ TEST_P(AssemblerTest, ConstantsAreSharedAndAligned) {
 
 // Masked loads and stores touch the selected lanes alone: the buffers end where memory does.
 TEST_P(AssemblerTest, TailMasksTouchNothingElse) {
-  const int size = SizeOf(dtype()), lanes = VecBytes(isa()) / size;
+  const int size = SizeOf(dtype()), lanes = Lanes(isa(), dtype());
   for (const bool at_run_time : {false, true}) {
     for (int count = 0; count <= lanes; ++count) {
       GuardedBuffer in(count * size, GuardedBuffer::kBack), out(count * size, GuardedBuffer::kBack);
@@ -115,7 +116,7 @@ TEST_P(AssemblerTest, TailMasksTouchNothingElse) {
         const Gprs n = a.pool().LeaseGprs("n"), temp = a.pool().LeaseGprs("temp");
         const Vecs x = a.pool().LeaseVecs("x");
         TailMask mask(a);
-        VectorIo io(a);
+        VectorIo io(a, dtype());
         a.mov(from, a.ptr[a.args()]);
         a.mov(to, a.ptr[a.args() + 8]);
         a.mov(n, a.ptr[a.args() + 16]);
@@ -130,7 +131,7 @@ TEST_P(AssemblerTest, TailMasksTouchNothingElse) {
 }
 
 TEST_P(AssemblerTest, BroadcastReadsOneElement) {
-  const int size = SizeOf(dtype());
+  const int size = SizeOf(ComputeType(dtype()));
   GuardedBuffer element(size, GuardedBuffer::kBack);
   std::iota(element.data(), element.data() + size, 1);
   alignas(64) uint8_t out[64] = {};
@@ -176,7 +177,8 @@ TEST(AlignCodeTest, CountsFromTheStartOfTheCode) {
 
 INSTANTIATE_TEST_SUITE_P(All, AssemblerTest,
                          ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                                            ::testing::Values(DType::kF32, DType::kF64)),
+                                            ::testing::Values(DType::kF32, DType::kF64,
+                                                              DType::kBF16, DType::kF16)),
                          [](const auto& info) {
                            return std::string(Name(std::get<0>(info.param))) + "_" +
                                   std::string(Name(std::get<1>(info.param)));

@@ -43,7 +43,16 @@ class AttentionSpecialsTest : public ::testing::TestWithParam<std::tuple<Isa, DT
   // Runs `change` on a simple problem of every mask, and compares with the formula.
   template <typename Change>
   void Check(Change change) {
-    dtype() == DType::kF64 ? CheckType<double>(change) : CheckType<float>(change);
+    switch (dtype()) {
+      case DType::kF32:
+        return CheckType<float>(change);
+      case DType::kF64:
+        return CheckType<double>(change);
+      case DType::kBF16:
+        return CheckType<BFloat16>(change);
+      case DType::kF16:
+        return CheckType<Float16>(change);
+    }
   }
 
  private:
@@ -146,13 +155,20 @@ TEST_P(AttentionSpecialsTest, UnseenKeysDoNotMatter) {
   }
 }
 
+std::string ParamName(const ::testing::TestParamInfo<std::tuple<Isa, DType>>& info) {
+  return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                      std::string(Name(std::get<1>(info.param))));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, AttentionSpecialsTest,
                          ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
                                             ::testing::Values(DType::kF32, DType::kF64)),
-                         [](const auto& info) {
-                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                                               std::string(Name(std::get<1>(info.param))));
-                         });
+                         ParamName);
+
+INSTANTIATE_TEST_SUITE_P(Portable, AttentionSpecialsTest,
+                         ::testing::Combine(::testing::Values(Isa::kPortable),
+                                            ::testing::Values(DType::kBF16, DType::kF16)),
+                         ParamName);
 
 }  // namespace
 }  // namespace jitattn::jit

@@ -37,7 +37,16 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mas
   // f(T()) with T the type of the parameter.
   template <typename F>
   void ForType(F f) {
-    dtype() == DType::kF64 ? f(double()) : f(float());
+    switch (dtype()) {
+      case DType::kF32:
+        return f(float());
+      case DType::kF64:
+        return f(double());
+      case DType::kBF16:
+        return f(BFloat16());
+      case DType::kF16:
+        return f(Float16());
+    }
   }
 };
 
@@ -111,7 +120,7 @@ template <typename T>
 void CheckTogether(Isa isa, uint64_t seed, double largest_score,
                    const std::vector<AttentionCase<T>>& cases) {
   std::mt19937_64 random(seed);
-  testing::Wider<T> plain_error = std::numeric_limits<T>::epsilon() * largest_score;
+  testing::Wider<T> plain_error = std::numeric_limits<Compute<T>>::epsilon() * largest_score;
   for (const auto& in : cases) plain_error = std::max(plain_error, testing::PlainError(in));
   for (const auto& in : cases) {
     const auto kernel = CompileOrDie(in.spec, RandomConfig(isa, in.spec, random));
@@ -222,6 +231,12 @@ std::string ParamName(const ::testing::TestParamInfo<AttentionTest::ParamType>& 
 INSTANTIATE_TEST_SUITE_P(All, AttentionTest,
                          ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
                                             ::testing::Values(DType::kF32, DType::kF64),
+                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
+                         ParamName);
+
+INSTANTIATE_TEST_SUITE_P(Portable, AttentionTest,
+                         ::testing::Combine(::testing::Values(Isa::kPortable),
+                                            ::testing::Values(DType::kBF16, DType::kF16),
                                             ::testing::Values(Mask::kNone, Mask::kCausal)),
                          ParamName);
 

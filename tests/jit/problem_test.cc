@@ -21,10 +21,13 @@ std::string ErrorOf(const Problem& problem) {
 
 TEST(WordsTest, RoundTrip) {
   for (Op op : {Op::kAttention, Op::kSigmoidMul}) EXPECT_THAT(OpFromName(Name(op)), Optional(op));
-  for (DType t : {DType::kF32, DType::kF64}) EXPECT_THAT(DTypeFromName(Name(t)), Optional(t));
+  for (DType t : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16})
+    EXPECT_THAT(DTypeFromName(Name(t)), Optional(t));
   for (Mask m : {Mask::kNone, Mask::kCausal}) EXPECT_THAT(MaskFromName(Name(m)), Optional(m));
   EXPECT_THAT(DTypeFromName("float32"), Optional(DType::kF32));
   EXPECT_THAT(DTypeFromName("float64"), Optional(DType::kF64));
+  EXPECT_THAT(DTypeFromName("bfloat16"), Optional(DType::kBF16));
+  EXPECT_THAT(DTypeFromName("float16"), Optional(DType::kF16));
   EXPECT_EQ(DTypeFromName("f46"), std::nullopt);
   EXPECT_EQ(OpFromName("atention"), std::nullopt);
   EXPECT_EQ(MaskFromName(""), std::nullopt);

@@ -10,12 +10,15 @@
 
 #include "gtest/gtest.h"
 #include "jit/compile.h"
+#include "jit/small_float.h"
 #include "tests/jit/jit_testing.h"
 
 namespace jitattn::jit {
 namespace {
 
 using testing::GuardedBuffer;
+
+constexpr DType kTypes[] = {DType::kF32, DType::kF64, DType::kBF16, DType::kF16};
 
 struct Variant {
   SigmoidMulSpec spec;
@@ -35,7 +38,7 @@ std::shared_ptr<const Kernel> MustCompile(const Variant& v) {
 // One of each way to compute, on each ISA of this machine and without one.
 std::vector<Variant> Variants() {
   std::vector<Variant> variants;
-  for (DType dtype : {DType::kF32, DType::kF64}) {
+  for (DType dtype : kTypes) {
     for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
       for (int table : {0, 1, 2}) {
         for (int reciprocal : {0, 1}) {
@@ -65,22 +68,37 @@ template <typename T>
 double UlpError(T got, long double exact) {
   const int exponent = std::max(std::ilogb(exact), std::numeric_limits<T>::min_exponent - 1);
   const long double ulp = std::ldexp(1.0L, exponent + 1 - std::numeric_limits<T>::digits);
-  return static_cast<double>(std::abs(got - exact) / ulp);
+  return static_cast<double>(std::abs(static_cast<long double>(got) - exact) / ulp);
 }
 
 template <typename T>
 struct Contract;
 template <>
 struct Contract<float> {
+  static constexpr double kUlps = 2.5, kNear = 1e-6;
   static constexpr float kLowest = -87;
   static constexpr double kAbsoluteBelow = 1e-36;
 };
 template <>
 struct Contract<double> {
+  static constexpr double kUlps = 2.5, kNear = 1e-6;
   static constexpr double kLowest = -708;
   static constexpr double kAbsoluteBelow = 1e-304;
 };
-constexpr double kUlps = 2.5;
+// All of a 16-bit type: one of the two numbers next to the exact value, and the nearer one unless
+// that lies within 2^-13.9 of the middle.
+template <>
+struct Contract<BFloat16> {
+  static constexpr double kUlps = 0.52, kNear = 1.0 / 256;
+  static constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  static constexpr double kAbsoluteBelow = 0;
+};
+template <>
+struct Contract<Float16> {
+  static constexpr double kUlps = 0.64, kNear = 1.0 / 2048;
+  static constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  static constexpr double kAbsoluteBelow = 0;
+};
 
 class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
  protected:
@@ -91,15 +109,26 @@ class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
   template <typename T>
   void CheckEveryExponent();
   template <typename T>
+  void CheckEveryExponentOf();
+  template <typename T>
   void CheckSpecialValues();
   template <typename T>
   void CheckMemory();
 
-  // Calls the float or the double form of a check.
-  template <typename F, typename D>
-  void Dispatch(F f32, D f64) {
+  // check(T()) with T the type of the parameter.
+  template <typename Check>
+  void ForType(Check check) {
     ASSERT_NE(kernel_, nullptr);
-    GetParam().spec.dtype == DType::kF64 ? f64() : f32();
+    switch (GetParam().spec.dtype) {
+      case DType::kF32:
+        return check(float());
+      case DType::kF64:
+        return check(double());
+      case DType::kBF16:
+        return check(BFloat16());
+      case DType::kF16:
+        return check(Float16());
+    }
   }
 
   std::shared_ptr<const Kernel> kernel_;
@@ -112,23 +141,44 @@ void SigmoidMulTest::CheckAccuracy(const std::vector<T>& x) {
   double worst = 0, worst_below = 0;
   T worst_at = 0, worst_below_at = 0;
   for (size_t i = 0; i < x.size(); ++i) {
-    const long double exact = Exact(x[i]);
+    const long double exact = Exact(static_cast<long double>(x[i]));
     if (x[i] < Contract<T>::kLowest) {
-      const double error = static_cast<double>(std::abs(y[i] - exact));
+      const double error = static_cast<double>(std::abs(static_cast<long double>(y[i]) - exact));
       if (!(error <= worst_below)) worst_below = error, worst_below_at = x[i];
     } else {
       const double error = exact == 0 ? (y[i] == 0 ? 0 : INFINITY) : UlpError(y[i], exact);
       if (!(error <= worst)) worst = error, worst_at = x[i];
     }
   }
-  EXPECT_LE(worst, kUlps) << "ulp at x = " << std::hexfloat << worst_at;
+  EXPECT_LE(worst, Contract<T>::kUlps) << "ulp at x = " << std::hexfloat << worst_at;
   EXPECT_LE(worst_below, Contract<T>::kAbsoluteBelow)
       << "at x = " << std::hexfloat << worst_below_at;
 }
 
-// Every sign and exponent, denormals too, with corners and random mantissas.
+// Every sign and exponent, denormals too, with corners and random mantissas; of 16 bits, every
+// value.
 template <typename T>
 void SigmoidMulTest::CheckEveryExponent() {
+  if constexpr (kIsSmallFloat<T>) {
+    std::vector<T> x(1 << 16), finite;
+    for (size_t i = 0; i < x.size(); ++i) x[i].bits = static_cast<uint16_t>(i);
+    std::copy_if(x.begin(), x.end(), std::back_inserter(finite),
+                 [](T value) { return std::isfinite(value); });
+    CheckAccuracy(finite);
+    std::vector<T> y(x.size());
+    RunRow(*kernel_, GetParam().spec, x.data(), y.data(), static_cast<int64_t>(x.size()));
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (std::isfinite(x[i])) continue;
+      const bool right = x[i] > 0 ? y[i] > 0 && std::isinf(y[i]) : std::isnan(y[i]);
+      ASSERT_TRUE(right) << std::hex << i;
+    }
+  } else {
+    CheckEveryExponentOf<T>();
+  }
+}
+
+template <typename T>
+void SigmoidMulTest::CheckEveryExponentOf() {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
   constexpr int kMantissaBits = std::numeric_limits<T>::digits - 1;
   constexpr int kExponents = sizeof(T) == 4 ? 255 : 2047;  // the last would be infinities and NaN
@@ -151,7 +201,7 @@ void SigmoidMulTest::CheckEveryExponent() {
 }
 
 TEST_P(SigmoidMulTest, EveryExponent) {
-  Dispatch([&] { CheckEveryExponent<float>(); }, [&] { CheckEveryExponent<double>(); });
+  ForType([&](auto zero) { CheckEveryExponent<decltype(zero)>(); });
 }
 
 TEST_P(SigmoidMulTest, DenseWhereErrorsGather) {
@@ -164,11 +214,14 @@ TEST_P(SigmoidMulTest, DenseWhereErrorsGather) {
     for (T& value : x) value = uniform(random);
     CheckAccuracy(x);
   };
-  Dispatch([&] { dense(-90.f, 20.f, 1'000'000); },
-           [&] {
-             dense(-30., 20., 200'000);
-             dense(-712., 40., 200'000);
-           });
+  ForType([&](auto zero) {
+    if constexpr (std::is_same_v<decltype(zero), float>) {
+      dense(-90.f, 20.f, 1'000'000);
+    } else if constexpr (std::is_same_v<decltype(zero), double>) {
+      dense(-30., 20., 200'000);
+      dense(-712., 40., 200'000);
+    }
+  });
 }
 
 template <typename T>
@@ -182,7 +235,7 @@ void SigmoidMulTest::CheckSpecialValues() {
     RunRow(*kernel_, GetParam().spec, x.data(), y.data(), 37);
     for (int i = 0; i < 37; ++i) {
       if (i == place) continue;
-      EXPECT_NEAR(y[i], 0.7310585786300049, 1e-6) << value << " spills over";
+      EXPECT_NEAR(y[i], 0.7310585786300049, Contract<T>::kNear) << value << " spills over";
     }
     return y[place];
   };
@@ -204,7 +257,7 @@ void SigmoidMulTest::CheckSpecialValues() {
 }
 
 TEST_P(SigmoidMulTest, SpecialValues) {
-  Dispatch([&] { CheckSpecialValues<float>(); }, [&] { CheckSpecialValues<double>(); });
+  ForType([&](auto zero) { CheckSpecialValues<decltype(zero)>(); });
 }
 
 // Rows that end at unreadable pages, strides with gaps between them, in place, odd addresses: the
@@ -213,7 +266,7 @@ template <typename T>
 void SigmoidMulTest::CheckMemory() {
   const uint64_t seed = 11;
   std::mt19937_64 random(seed);
-  std::normal_distribution<T> normal(0, 3);
+  std::normal_distribution<Compute<T>> normal(0, 3);
   const SigmoidMulSpec& spec = GetParam().spec;
   for (int64_t cols : {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 257}) {
     for (int64_t rows : {0, 1, 3}) {
@@ -258,7 +311,7 @@ void SigmoidMulTest::CheckMemory() {
 }
 
 TEST_P(SigmoidMulTest, TouchesItsElementsOnly) {
-  Dispatch([&] { CheckMemory<float>(); }, [&] { CheckMemory<double>(); });
+  ForType([&](auto zero) { CheckMemory<decltype(zero)>(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, SigmoidMulTest, ::testing::ValuesIn(Variants()),
@@ -298,7 +351,7 @@ std::vector<Variant> AllPoints(Isa isa, DType dtype) {
 
 TEST(SigmoidMulSpaceTest, EveryFieldChangesTheBytes) {
   for (Isa isa : EmittedIsas()) {
-    for (DType dtype : {DType::kF32, DType::kF64}) {
+    for (DType dtype : kTypes) {
       std::set<std::vector<uint8_t>> seen;
       for (const Variant& v : AllPoints(isa, dtype)) {
         const auto kernel = MustCompile(v);
@@ -312,7 +365,7 @@ TEST(SigmoidMulSpaceTest, EveryFieldChangesTheBytes) {
 }
 
 TEST(SigmoidMulSpaceTest, Avx2KernelsHaveNoEvex) {
-  for (DType dtype : {DType::kF32, DType::kF64}) {
+  for (DType dtype : kTypes) {
     for (const Variant& v : AllPoints(Isa::kAvx2, dtype)) {
       if (HostCpu().isa < Isa::kAvx2) GTEST_SKIP() << "no AVX2";
       const auto kernel = MustCompile(v);
