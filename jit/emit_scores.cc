@@ -19,6 +19,15 @@ int EmitScores::VecsNeeded(const AttentionConfig& config) {
                   accumulators + EmitSoftmax::VecsNeeded(config, config.qk_vecs));
 }
 
+// A narrower block has as many accumulators as the widest, as far as 12 keys give them: fewer would
+// wait for each other (AVX2's 6 × 1 loads seven times for six multiply-adds, 12 × 1 thirteen times
+// for twelve), and what is done once a block is done less often.
+int EmitScores::KeysAt(int vecs) const {
+  constexpr int kMost = 12;
+  const AttentionConfig& c = ctx_.config;
+  return std::max(c.qk_keys, std::min(kMost, c.qk_keys * c.qk_vecs / vecs));
+}
+
 EmitScores::EmitScores(const AttentionContext& ctx, const Reg64& state)
     : ctx_(ctx),
       a_(ctx.a),
@@ -139,12 +148,12 @@ void EmitScores::EmitSubroutines() {
       SectionScope section(a_, "qk × " + std::to_string(vecs));
       a_.AlignCode(32);
       a_.L(entry_[vecs]);
-      for (int keys : BlockSizes(ctx_.config.qk_keys))
+      for (int keys : BlockSizes(KeysAt(vecs)))
         a_.WhileAtLeast(keys_, keys, [&] { EmitBlock(keys, vecs); });
       a_.ret();
     }
     // Where rescaling starts, the accumulators of the largest block are live.
-    const Vecs accumulators = a_.pool().LeaseVecs("scores", ctx_.config.qk_keys * vecs);
+    const Vecs accumulators = a_.pool().LeaseVecs("scores", KeysAt(vecs) * vecs);
     a_.L(rescale_[vecs]);
     softmax_.EmitRescale(vecs, state_, scores_);
   }

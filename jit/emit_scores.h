@@ -32,6 +32,7 @@ class EmitScores {
   };
 
   Arguments LeaseArguments();
+  int KeysAt(int vecs) const;  // of the largest register block of that width
   void EmitDiagonal();
   void EmitCall();
   void EmitBlock(int keys, int vecs);
