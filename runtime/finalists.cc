@@ -28,7 +28,7 @@ constexpr double kOverhead = 1.1;
 }  // namespace
 
 std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& stands,
-                                size_t most) {
+                                std::optional<size_t> settled, size_t most) {
   std::vector<size_t> challengers;
   if (!candidates.best()) return challengers;
   double limit = kHopeless * candidates.best_cost();
@@ -41,7 +41,13 @@ std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& 
   }
   std::stable_sort(challengers.begin(), challengers.end(),
                    [&](size_t a, size_t b) { return candidates[a].cost() < candidates[b].cost(); });
-  if (challengers.size() > most) challengers.resize(most);
+  if (challengers.size() > most) {
+    const auto place = std::find(challengers.begin(), challengers.end(), settled);
+    const bool beyond =
+        place != challengers.end() && place - challengers.begin() >= static_cast<ptrdiff_t>(most);
+    challengers.resize(most);
+    if (beyond) challengers.back() = *settled;
+  }
   return challengers;
 }
 

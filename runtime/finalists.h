@@ -22,9 +22,10 @@ struct WhatStands {
   std::optional<size_t> default_config, record;
 };
 
-// The fastest candidates, at most `most`, that may beat what stands; fastest first.
+// The fastest candidates, at most `most`, that may beat what stands; fastest first. `settled` is
+// among them if it may, the last if it is not one of the fastest.
 std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& stands,
-                                size_t most);
+                                std::optional<size_t> settled, size_t most);
 
 // Seconds that the race will want, by the fastest candidate.
 double RaceSeconds(const Candidates& candidates);

@@ -15,6 +15,7 @@
 #include "runtime/machine_flags.h"
 #include "runtime/parallel.h"
 #include "runtime/seeds.h"
+#include "runtime/settle.h"
 #include "runtime/tune_record.h"
 
 namespace jitattn::runtime {
@@ -22,6 +23,8 @@ namespace {
 
 // Ctrl-C is answered soon, yet what was found is put to the test.
 constexpr double kInterruptedSeconds = 2;
+// Of the budget a fifth is kept for settling; what that leaves is the strategy's again.
+constexpr int kSettleShare = 5;
 // A strategy that asks only for what it knows has nothing left to ask.
 constexpr int kMaxRepeats = 10000;
 
@@ -61,6 +64,7 @@ class Tuning {
   int RankOf(const jit::Config& config) const;  // -1: off the ladders of the space
   void LookAtWhatStands();
   void Search();
+  void FollowStrategy(int evaluations);
   double ReservedSeconds() const;
 
   absl::StatusOr<TuneReport> Conclude();
@@ -86,6 +90,7 @@ class Tuning {
 
   Candidates candidates_;
   WhatStands stands_;
+  std::optional<size_t> settled_;
   std::string latest_;
 };
 
@@ -179,8 +184,22 @@ void Tuning::Search() {
   for (size_t i = 0; i < candidates_.size(); ++i) {
     if (candidates_[i].rank >= 0) search_->Tell(candidates_[i]);
   }
+  FollowStrategy(options_.evaluations - options_.evaluations / kSettleShare);
+  settled_ = Settle(*space_, candidates_, [this](int rank) -> std::optional<size_t> {
+    if (Stopped()) return std::nullopt;
+    const size_t before = candidates_.size();
+    const auto index = Look(space_->ConfigAt(rank), rank, 1);
+    if (index && candidates_.size() > before) search_->Tell(candidates_[*index]);
+    return index;
+  });
+  FollowStrategy(options_.evaluations);
+}
+
+// Until `evaluations` candidates are known, or it has nothing left to ask.
+void Tuning::FollowStrategy(int evaluations) {
   int repeats = 0;
-  while (!Stopped() && repeats < kMaxRepeats) {
+  while (!Stopped() && repeats < kMaxRepeats &&
+         static_cast<int>(candidates_.size()) < evaluations) {
     const std::optional<search::Ask> ask = search_->Next();
     if (!ask) return;
     const size_t before = candidates_.size();
@@ -214,7 +233,7 @@ absl::StatusOr<TuneReport> Tuning::Conclude() {
   const bool keep_record = Stopped() && stands_.record && lookup_.found->record.result.complete;
   Confirmation confirmed =
       Confirm(measurer_, candidates_, stands_,
-              Challengers(candidates_, stands_, Stopped() ? 1 : kMaxChallengers),
+              Challengers(candidates_, stands_, settled_, Stopped() ? 1 : kMaxChallengers),
               {.deadline_s = deadline, .keep_record = keep_record, .seed = options_.seed});
   report.decision = confirmed.decision.why;
   report.winner = confirmed.decision.winner;

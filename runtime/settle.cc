@@ -1,0 +1,67 @@
+// One field at a time.
+
+#include "runtime/settle.h"
+
+#include <utility>
+#include <vector>
+
+namespace jitattn::runtime {
+namespace {
+
+// Half of what is called a tie: the race sees the rest. A move down costs at most this against the
+// best of all, however many moves there are; a move up gains at least this.
+constexpr double kNothing = 0.005;
+// The second pass moves little, a third nothing.
+constexpr int kPasses = 2;
+
+// The nearest valid point whose index of `parameter` is the next one in that direction.
+std::optional<int> Step(const search::Space& space, int rank, size_t parameter, int direction) {
+  search::Point point = space.At(rank);
+  point[parameter] += direction;
+  const auto& values = space.parameters()[parameter].values;
+  if (point[parameter] < 0 || point[parameter] >= static_cast<int>(values.size())) {
+    return std::nullopt;
+  }
+  // What the moved field demands of the others is done: fewer vectors, more rows.
+  const int nearest = space.Repair(point);
+  const bool moved = space.Row(nearest)[parameter] == point[parameter];
+  return moved ? std::optional(nearest) : std::nullopt;
+}
+
+std::vector<size_t> ThreadsFirst(const search::Space& space) {
+  std::vector<size_t> order;
+  for (size_t p = 0; p < space.parameters().size(); ++p) order.push_back(p);
+  for (size_t p = 0; p < order.size(); ++p) {
+    if (space.parameters()[p].name == "threads") std::swap(order[0], order[p]);
+  }
+  return order;
+}
+
+}  // namespace
+
+std::optional<size_t> Settle(const TuningSpace& tuning, const Candidates& candidates,
+                             const LookAt& look) {
+  const search::Space& space = tuning.space();
+  std::optional<size_t> here = candidates.best();
+  if (!here || candidates[*here].rank < 0) return std::nullopt;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    bool moved = false;
+    for (const size_t parameter : ThreadsFirst(space)) {
+      for (const int direction : {-1, 1}) {
+        while (const auto rank = Step(space, candidates[*here].rank, parameter, direction)) {
+          const auto next = look(*rank);
+          if (!next) return here;
+          const double most = direction < 0 ? (1 + kNothing) * candidates.best_cost()
+                                            : (1 - kNothing) * candidates[*here].cost();
+          if (!candidates[*next].measured() || candidates[*next].cost() > most) break;
+          here = next;
+          moved = true;
+        }
+      }
+    }
+    if (!moved) break;
+  }
+  return here;
+}
+
+}  // namespace jitattn::runtime
