@@ -81,6 +81,14 @@ Json ToJson(const cache::Record& record) {
           {"date", record.date}};
 }
 
+Json ToJson(const runtime::Statistics& seconds) {
+  return {{"samples", seconds.samples},       {"mean", Number(seconds.mean)},
+          {"std", Number(seconds.std)},       {"cv", Number(seconds.cv)},
+          {"min", Number(seconds.min)},       {"p50", Number(seconds.median)},
+          {"p95", Number(seconds.p95)},       {"p99", Number(seconds.p99)},
+          {"max", Number(seconds.max)},       {"mad", Number(seconds.mad)}};
+}
+
 void PrintJson(const Json& json) {
   // Paths may hold any bytes; what is no UTF-8 is written as U+FFFD instead of throwing.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);

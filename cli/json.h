@@ -10,6 +10,7 @@
 #include "cache/record.h"
 #include "jit/config.h"
 #include "jit/problem.h"
+#include "runtime/statistics.h"
 
 namespace jitattn::cli {
 
@@ -21,6 +22,7 @@ Json JsonHead(std::string_view command);
 Json ToJson(const jit::Problem& problem);
 Json ToJson(const jit::Config& config);  // field → number or label
 Json ToJson(const cache::Record& record);
+Json ToJson(const runtime::Statistics& seconds);
 
 // Finite numbers as they are; the rest, which JSON cannot write, as null.
 Json Number(double value);

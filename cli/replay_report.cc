@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "cli/csv.h"
 #include "cli/text.h"
 #include "search/strategy.h"
 
@@ -159,12 +159,6 @@ Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
           {"budgets", std::move(budgets)}};
 }
 
-// A field of CSV: quoted where it has to be.
-std::string CsvText(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == text.npos) return text;
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
-}
-
 }  // namespace
 
 std::string ReplayText(const Replayed& replayed) {
@@ -214,8 +208,8 @@ std::string ReplayCsv(const Replayed& replayed) {
     for (const Entrant& entrant : replayed.tournament.entrants) {
       for (size_t b = 0; b < replayed.budgets.size(); ++b) {
         const search::BudgetResult& result = entrant.budgets[b].spaces[s];
-        absl::StrAppendFormat(&csv, "%s,%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n", CsvText(replayed.paths[s]),
-                              CsvText(entrant.name),
+        absl::StrAppendFormat(&csv, "%s,%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n", CsvField(replayed.paths[s]),
+                              CsvField(entrant.name),
                               entrant.outsider ? "" : absl::StrFormat("%.6g", entrant.scores[s]),
                               replayed.budgets[b], result.mean, result.tenth_percentile,
                               result.within_5_percent, result.score);
@@ -235,7 +229,7 @@ std::string ReplayCurvesCsv(const Replayed& replayed) {
       for (const std::vector<double>& fractions : entrant.curves[s]) {
         const double mean = std::accumulate(fractions.begin(), fractions.end(), 0.0) /
                             static_cast<double>(fractions.size());
-        absl::StrAppendFormat(&csv, "%s,%s,%d,%.6g", CsvText(replayed.paths[s]), entrant.name,
+        absl::StrAppendFormat(&csv, "%s,%s,%d,%.6g", CsvField(replayed.paths[s]), entrant.name,
                               ++evaluations, mean);
         for (const size_t tenths : {1, 5, 9}) {
           absl::StrAppendFormat(&csv, ",%.6g", fractions[(fractions.size() - 1) * tenths / 10]);

@@ -16,6 +16,7 @@
 #include "cli/problem_flags.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
+#include "cli/tune_csv.h"
 #include "cli/tune_jobs.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_study.h"
@@ -43,7 +44,7 @@ struct TuneFlags {
   std::optional<double> seconds;
   uint64_t seed = 1;
   std::vector<std::string> fields;  // --fields
-  std::string record;
+  std::string record, csv;
   int record_samples = kMaxRecordSamples;
   bool quiet = false, json = false;
 };
@@ -207,9 +208,17 @@ int RunTune(TuneFlags flags) {
   options.stop = &interrupt.stop();
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   output.document["study"] = Json::array();
+  absl::StatusOr<std::vector<TuneJob>> jobs;
+  if (!study) jobs = Jobs(flags, *problems, options);
+  if (!study && !jobs.ok()) return Fail(jobs.status());
+  std::unique_ptr<TuneCsv> csv;
+  if (!flags.csv.empty()) {
+    auto opened = TuneCsv::Open(flags.csv);
+    if (!opened.ok()) return Fail(opened.status());
+    csv = *std::move(opened);
+    output.csv = csv.get();
+  }
   if (study) return RunStudies(flags, *problems, *cpu, options, std::move(output), interrupt);
-  const auto jobs = Jobs(flags, *problems, options);
-  if (!jobs.ok()) return Fail(jobs.status());
   return TuneAll(*jobs, *cpu, std::move(output), interrupt);
 }
 
@@ -275,6 +284,11 @@ Command AddTune(CLI::App* app) {
                    "samples to keep of a point, at most (all)")
       ->check(CLI::Validator(WholeNumber(1, kMaxRecordSamples), ""))
       ->type_name("N")
+      ->group("Output");
+  tune->add_option("--csv", flags->csv,
+                   "a line for each evaluation to FILE, as it happens; a table that is there "
+                   "goes on (docs/compare.md)")
+      ->type_name("FILE")
       ->group("Output");
   tune->add_flag("--quiet", flags->quiet, "no progress, one line a problem")->group("Output");
   tune->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");

@@ -44,8 +44,8 @@ absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cp
 }
 
 absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cache::Layers& layers,
-                              bool quiet) {
-  const runtime::TuneOptions& options = job.options;
+                              const TuneOutput& output) {
+  runtime::TuneOptions options = job.options;
   auto probe = ProbeFor(job.problem, cpu, options.threads, options.buffers);
   if (!probe.ok()) return probe.status();
   auto measurer = runtime::MakeMeasurer(job.problem, {.threads = options.threads,
@@ -56,7 +56,16 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
   RecordingMeasurer recorder(**measurer, job.record_samples);
   const bool record = !job.record.empty();
   PeakWatch watch(record ? recorder : **measurer, **probe);
-  Progress bar(job.problem, quiet);
+  Progress bar(job.problem, output.quiet);
+  if (output.csv != nullptr) {
+    options.on_evaluation = [&](const runtime::TuneEvaluation& evaluation) {
+      output.csv->Add({.key = {job.problem, options.threads, options.isa, options.buffers},
+                       .strategy = StrategyName(options),
+                       .seed = options.seed,
+                       .peak = (*probe)->best()},
+                      evaluation);
+    };
+  }
   auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
                               [&](const runtime::TuneProgress& now) { bar.Update(now); });
   std::optional<Recorded> recorded;
@@ -89,7 +98,7 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
     if (interrupt.stop()) break;
     const bool as_text = !output.json && !output.quiet;
     if (as_text) Print(Bold(jit::Describe(job.problem), stdout) + "\n");
-    const absl::StatusOr<Tuned> tuned = TuneOne(job, cpu, layers, output.quiet);
+    const absl::StatusOr<Tuned> tuned = TuneOne(job, cpu, layers, output);
     if (!tuned.ok()) {
       exit_code = Fail(tuned.status());
       continue;
@@ -103,6 +112,7 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
           Fail(absl::UnavailableError(absl::StrCat("not saved: ", tuned->report.not_saved)));
     }
   }
+  if (output.csv != nullptr && !output.csv->status().ok()) exit_code = Fail(output.csv->status());
   output.document["interrupted"] = interrupt.stop().load();
   if (output.json) PrintJson(output.document);
   if (interrupt.stop()) {

@@ -8,6 +8,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/tune_csv.h"
 #include "jit/cpu.h"
 #include "jit/problem.h"
 #include "runtime/tuner.h"
@@ -25,6 +26,7 @@ struct TuneOutput {
   bool quiet = false;  // no progress, a line a problem
   bool json = false;   // `document` at the end instead of text
   Json document;       // what was found out before; each job adds to its "problems"
+  TuneCsv* csv = nullptr;  // every evaluation goes there; null: none is wanted
 };
 
 // Returns the exit code. A failed job does not keep the next from its turn; Ctrl-C does.

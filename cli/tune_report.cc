@@ -26,6 +26,24 @@ std::string GainText(const cache::Record& record) {
                          Percent(result.gain_low - 1), Percent(result.gain_high - 1));
 }
 
+const runtime::Evaluation& WinnerOf(const runtime::TuneReport& report) {
+  return report.finalists[static_cast<size_t>(report.winner)];
+}
+
+Json FinalistsJson(const runtime::TuneReport& report) {
+  Json finalists = Json::array();
+  for (const runtime::Evaluation& finalist : report.finalists) {
+    finalists.push_back({{"config", ToJson(finalist.config)},
+                         {"winner", &finalist == &WinnerOf(report)},
+                         {"seconds", ToJson(finalist.seconds)},
+                         {"emit_seconds", Number(finalist.emit_s)},
+                         {"first_call_seconds", Number(finalist.first_call_s)},
+                         {"max_error", Number(finalist.max_error)},
+                         {"scratch_bytes", finalist.scratch_bytes}});
+  }
+  return finalists;
+}
+
 Json RecordedJson(const std::optional<Recorded>& recorded) {
   if (!recorded) return nullptr;
   return {
@@ -93,6 +111,9 @@ std::string ReportText(const Tuned& tuned) {
       {"speed", absl::StrFormat("%s: median %s, spread %s, fastest %s of %d runs",
                                 RateText(record.problem, result.median_s), Seconds(result.median_s),
                                 Seconds(result.mad_s), Seconds(result.min_s), result.samples)},
+      {"ready", absl::StrFormat("kernel emitted in %s, first call %s",
+                                 Seconds(WinnerOf(report).emit_s),
+                                 Seconds(WinnerOf(report).first_call_s))},
       {"peak", absl::StrFormat("%.1f %% of %.1f %s, measured between the runs: %s",
                                Fraction(tuned) * 100, tuned.peak * 1e-9,
                                RateUnit(jit::OpOf(record.problem)), tuned.peak_describe)},
@@ -151,6 +172,7 @@ Json ReportJson(const Tuned& tuned) {
       {"interrupted", report.interrupted},
       {"path", OrNull(report.path)},
       {"not_saved", OrNull(report.not_saved)},
+      {"finalists", FinalistsJson(report)},
       {"recorded", RecordedJson(tuned.recorded)}};
 }
 

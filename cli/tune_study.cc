@@ -66,10 +66,29 @@ absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit:
     measurers[static_cast<int>(dtype)] = owners[static_cast<int>(dtype)].get();
   }
   int done = 0;
+  double best_s[2] = {};  // of each type: one is not to be held against the other
+  const double start = measurers[0]->Now();
   const auto trials =
       RunStudy(job.problem, cpu, job.study, measurers, [&](const runtime::StudyTrial& trial) {
+        ++done;
+        if (output->csv != nullptr) {
+          const runtime::Evaluation& evaluation = trial.evaluation;
+          double& best = best_s[static_cast<int>(trial.point.problem.dtype)];
+          const bool measured = evaluation.outcome == Outcome::kMeasured;
+          if (measured && (best <= 0 || evaluation.seconds.min < best)) {
+            best = evaluation.seconds.min;
+          }
+          output->csv->Add({.key = {trial.point.problem, runtime::kStudyThreads, job.tune.isa,
+                                    job.tune.buffers},
+                            .strategy = job.study.strategy,
+                            .seed = job.study.seed},
+                           {.evaluation = evaluation,
+                            .number = done,
+                            .elapsed_s = measurers[0]->Now() - start,
+                            .best_s = best});
+        }
         if (output->quiet) return;
-        std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", ++done,
+        std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", done,
                      job.study.evaluations,
                      std::string(jit::Name(trial.point.problem.dtype)).c_str(), trial.point.threads,
                      trial.point.block, SpeedOf(trial).c_str());

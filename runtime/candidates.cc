@@ -54,6 +54,7 @@ std::optional<size_t> Candidates::Look(const jit::Config& config, int rank, int 
     if (!evaluation.error.empty()) evaluation.outcome = Evaluation::Outcome::kInfeasible;
   }
 
+  ++looks_;
   const size_t index = is_new ? all_.size() : known->second;
   if (is_new) all_.emplace_back();
   all_[index] = {rank, resource, std::move(evaluation)};

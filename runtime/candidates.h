@@ -49,6 +49,7 @@ class Candidates {
   std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
 
   size_t size() const { return all_.size(); }
+  int looks() const { return looks_; }  // measurements: repeats at greater length counted
   const Candidate& operator[](size_t index) const { return all_[index]; }
   // The fastest of those measured, that is: right, and within the constraints.
   std::optional<size_t> best() const { return best_; }
@@ -61,6 +62,7 @@ class Candidates {
   std::vector<Candidate> all_;
   absl::flat_hash_map<int, size_t> by_rank_;
   std::optional<size_t> best_;
+  int looks_ = 0;
 };
 
 }  // namespace jitattn::runtime

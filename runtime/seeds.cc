@@ -33,19 +33,39 @@ std::vector<int> BestByEstimate(const jit::Problem& problem, const jit::Cpu& cpu
 
 }  // namespace
 
-std::vector<int> SeedRanks(const jit::Problem& problem, const jit::Cpu& cpu,
-                           const TuningSpace& space, const jit::Config& default_config,
-                           const std::optional<jit::Config>& record, int budget, uint64_t seed) {
-  std::vector<int> seeds;
-  auto add = [&seeds](int rank) {
-    if (std::find(seeds.begin(), seeds.end(), rank) == seeds.end()) seeds.push_back(rank);
+std::string_view Name(Origin origin) {
+  constexpr std::string_view kNames[] = {"default", "record", "estimate", "latin",
+                                         "search",  "settle", "given"};
+  return kNames[static_cast<size_t>(origin)];
+}
+
+std::vector<int> RanksOf(const std::vector<Seed>& seeds) {
+  std::vector<int> ranks;
+  for (const Seed& seed : seeds) ranks.push_back(seed.rank);
+  return ranks;
+}
+
+std::vector<Seed> Seeds(const jit::Problem& problem, const jit::Cpu& cpu, const TuningSpace& space,
+                        const jit::Config& default_config,
+                        const std::optional<jit::Config>& record, int budget, uint64_t seed) {
+  std::vector<Seed> seeds;
+  auto add = [&seeds](int rank, Origin origin) {
+    const bool known = std::any_of(seeds.begin(), seeds.end(),
+                                   [rank](const Seed& other) { return other.rank == rank; });
+    if (!known) seeds.push_back({rank, origin});
   };
-  add(space.RankOf(default_config));
-  if (record) add(space.RankOf(*record));
-  for (const int rank : BestByEstimate(problem, cpu, space, kEstimateSeeds)) add(rank);
+  add(space.RankOf(default_config), Origin::kDefault);
+  if (record) add(space.RankOf(*record), Origin::kRecord);
+  for (const int rank : BestByEstimate(problem, cpu, space, kEstimateSeeds)) {
+    add(rank, Origin::kEstimate);
+  }
   const size_t most = static_cast<size_t>(std::clamp(budget / 3, 1, kMaxSeeds));
   if (seeds.size() > most) seeds.resize(most);
-  return search::WithLatinHypercube(space.space(), std::move(seeds), static_cast<int>(most), seed);
+  for (const int rank : search::WithLatinHypercube(space.space(), RanksOf(seeds),
+                                                   static_cast<int>(most), seed)) {
+    add(rank, Origin::kLatin);
+  }
+  return seeds;
 }
 
 }  // namespace jitattn::runtime

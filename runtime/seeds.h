@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "jit/config.h"
@@ -14,11 +15,21 @@
 
 namespace jitattn::runtime {
 
-// Ranks, best guess first: the default, the record's (an exact or a near one), the best few by
+// Why a candidate is looked at.
+enum class Origin { kDefault, kRecord, kEstimate, kLatin, kSearch, kSettle, kGiven };
+std::string_view Name(Origin origin);  // "default", "record", …
+
+struct Seed {
+  int rank = -1;
+  Origin origin = Origin::kDefault;
+};
+
+// Best guess first: the default, the record's (an exact or a near one), the best few by
 // EstimateCycles, and a Latin hypercube for the rest. At most a third of the budget.
-std::vector<int> SeedRanks(const jit::Problem& problem, const jit::Cpu& cpu,
-                           const TuningSpace& space, const jit::Config& default_config,
-                           const std::optional<jit::Config>& record, int budget, uint64_t seed);
+std::vector<Seed> Seeds(const jit::Problem& problem, const jit::Cpu& cpu, const TuningSpace& space,
+                        const jit::Config& default_config,
+                        const std::optional<jit::Config>& record, int budget, uint64_t seed);
+std::vector<int> RanksOf(const std::vector<Seed>& seeds);
 
 }  // namespace jitattn::runtime
 

@@ -60,7 +60,8 @@ class Tuning {
 
   absl::Status Prepare();
   absl::Status CheckObjectives() const;
-  std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
+  std::optional<size_t> Look(const jit::Config& config, int rank, int resource, Origin origin);
+  Origin OriginOf(const search::Ask& ask) const;
   int RankOf(const jit::Config& config) const;  // -1: off the ladders of the space
   void LookAtWhatStands();
   void Search();
@@ -70,6 +71,8 @@ class Tuning {
   absl::StatusOr<TuneReport> Conclude();
   std::vector<Evaluation> Front() const;
   void Save(const Decision& decision, TuneReport& report);
+  void TellFinalists(const TuneReport& report) const;
+  double DefaultCost() const;  // 0: not known
   void Progress(TuneProgress::Phase phase);
 
   const jit::Problem problem_;
@@ -84,12 +87,14 @@ class Tuning {
   const MachineWatch machine_;
 
   std::optional<TuningSpace> space_;
+  std::vector<Seed> seeds_;
   std::optional<DirectedSearch> search_;
   jit::Config default_config_;
   cache::Lookup lookup_;
 
   Candidates candidates_;
   WhatStands stands_;
+  std::vector<Origin> origins_;  // of the candidates
   std::optional<size_t> settled_;
   std::string latest_;
 };
@@ -114,11 +119,12 @@ absl::Status Tuning::Prepare() {
     lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
   }
   const auto record = lookup_.found ? std::optional(lookup_.found->record.config) : std::nullopt;
+  seeds_ = Seeds(problem_, cpu_, *space_, default_config_, record, options_.evaluations,
+                 options_.seed);
   auto search =
       DirectedSearch::Create(strategy_name_,
                              {.space = &space_->space(),
-                              .seeds = SeedRanks(problem_, cpu_, *space_, default_config_, record,
-                                                 options_.evaluations, options_.seed),
+                              .seeds = RanksOf(seeds_),
                               .budget = options_.evaluations,
                               .seed = options_.seed},
                              options_.strategy_options, options_.objectives);
@@ -144,12 +150,58 @@ absl::Status Tuning::CheckObjectives() const {
   return absl::OkStatus();
 }
 
-std::optional<size_t> Tuning::Look(const jit::Config& config, int rank, int resource) {
+std::optional<size_t> Tuning::Look(const jit::Config& config, int rank, int resource,
+                                   Origin origin) {
+  const int looks = candidates_.looks();
   const auto index = candidates_.Look(config, rank, resource);
   if (!index) return std::nullopt;
+  if (*index == origins_.size()) origins_.push_back(origin);
+  if (origin == Origin::kDefault) stands_.default_config = index;
   latest_ = jit::ToString(config);
+  if (options_.on_evaluation && candidates_.looks() > looks) {
+    options_.on_evaluation({.evaluation = candidates_[*index].evaluation,
+                            .origin = origins_[*index],
+                            .number = static_cast<int>(*index) + 1,
+                            .elapsed_s = measurer_.Now() - start_,
+                            .best_s = candidates_.best_cost(),
+                            .default_s = DefaultCost()});
+  }
   Progress(TuneProgress::Phase::kSearching);
   return index;
+}
+
+Origin Tuning::OriginOf(const search::Ask& ask) const {
+  if (!ask.is_seed) return Origin::kSearch;
+  for (const Seed& seed : seeds_) {
+    if (seed.rank == ask.rank) return seed.origin;
+  }
+  return Origin::kLatin;  // the strategy's own design
+}
+
+double Tuning::DefaultCost() const {
+  const bool known = stands_.default_config && candidates_[*stands_.default_config].measured();
+  return known ? candidates_[*stands_.default_config].cost() : 0;
+}
+
+// The finalists, where there was a race: what it saw of them is not what the search saw.
+void Tuning::TellFinalists(const TuneReport& report) const {
+  if (!options_.on_evaluation) return;
+  double best = 0;
+  for (const Evaluation& finalist : report.finalists) {
+    size_t i = 0;
+    while (candidates_[i].evaluation.config != finalist.config) ++i;
+    const bool raced =
+        !finalist.samples.empty() && finalist.samples != candidates_[i].evaluation.samples;
+    if (!raced) continue;
+    if (best <= 0 || finalist.seconds.min < best) best = finalist.seconds.min;
+    options_.on_evaluation({.evaluation = finalist,
+                            .origin = origins_[i],
+                            .is_final = true,
+                            .number = static_cast<int>(i) + 1,
+                            .elapsed_s = measurer_.Now() - start_,
+                            .best_s = best,
+                            .default_s = report.finalists[0].seconds.min});
+  }
 }
 
 int Tuning::RankOf(const jit::Config& config) const {
@@ -159,11 +211,12 @@ int Tuning::RankOf(const jit::Config& config) const {
 
 // The default and the record come first: whatever happens later, they have been looked at.
 void Tuning::LookAtWhatStands() {
-  stands_.default_config = Look(default_config_, RankOf(default_config_), 1);
+  Look(default_config_, RankOf(default_config_), 1, Origin::kDefault);
   if (lookup_.match != cache::Match::kExact) return;
   const jit::Config& config = lookup_.found->record.config;
-  stands_.record =
-      config == default_config_ ? stands_.default_config : Look(config, RankOf(config), 1);
+  stands_.record = config == default_config_
+                       ? stands_.default_config
+                       : Look(config, RankOf(config), 1, Origin::kRecord);
 }
 
 // Time that the confirmation will want, once a run's length is known.
@@ -177,7 +230,7 @@ void Tuning::Search() {
   if (!options_.candidates.empty()) {
     for (const jit::Config& given : options_.candidates) {
       const jit::Config config = jit::Canonical(given, jit::SpecOf(problem_));
-      if (Stopped() || !Look(config, RankOf(config), 1)) return;
+      if (Stopped() || !Look(config, RankOf(config), 1, Origin::kGiven)) return;
     }
     return;
   }
@@ -188,7 +241,7 @@ void Tuning::Search() {
   settled_ = Settle(*space_, candidates_, [this](int rank) -> std::optional<size_t> {
     if (Stopped()) return std::nullopt;
     const size_t before = candidates_.size();
-    const auto index = Look(space_->ConfigAt(rank), rank, 1);
+    const auto index = Look(space_->ConfigAt(rank), rank, 1, Origin::kSettle);
     if (index && candidates_.size() > before) search_->Tell(candidates_[*index]);
     return index;
   });
@@ -203,7 +256,7 @@ void Tuning::FollowStrategy(int evaluations) {
     const std::optional<search::Ask> ask = search_->Next();
     if (!ask) return;
     const size_t before = candidates_.size();
-    const auto index = Look(space_->ConfigAt(ask->rank), ask->rank, ask->resource);
+    const auto index = Look(space_->ConfigAt(ask->rank), ask->rank, ask->resource, OriginOf(*ask));
     if (!index) return;
     repeats = candidates_.size() > before ? 0 : repeats + 1;
     search_->Tell(candidates_[*index]);
@@ -238,6 +291,7 @@ absl::StatusOr<TuneReport> Tuning::Conclude() {
   report.decision = confirmed.decision.why;
   report.winner = confirmed.decision.winner;
   report.finalists = std::move(confirmed.finalists);
+  TellFinalists(report);
   if (options_.objectives.size() > 1) report.front = Front();
   Save(confirmed.decision, report);
   Progress(TuneProgress::Phase::kDone);
@@ -305,16 +359,16 @@ void Tuning::Progress(TuneProgress::Phase phase) {
                    .elapsed_s = measurer_.Now() - start_,
                    .latest = latest_};
   now.best_s = candidates_.best_cost();
-  if (stands_.default_config && candidates_[*stands_.default_config].measured()) {
-    now.default_s = candidates_[*stands_.default_config].cost();
-  }
+  now.default_s = DefaultCost();
   if (phase != TuneProgress::Phase::kDone) {
     now.left_s = std::max(0.0, options_.seconds - now.elapsed_s);
     if (phase == TuneProgress::Phase::kSearching) {
-      // At this pace, and then the confirmation, if that is sooner.
+      // At this pace, and then the race, if that is sooner. What is kept free for the race is a share
+      // of all the time, minutes of an hour; what it will take follows from the fastest candidate.
       const double pace = now.elapsed_s / std::max(1, now.evaluations);
-      now.left_s = std::min(now.left_s, pace * std::max(0, now.budget - now.evaluations) +
-                                            deadline_ - candidates_.deadline());
+      const double race = std::min(RaceSeconds(candidates_), deadline_ - candidates_.deadline());
+      now.left_s =
+          std::min(now.left_s, pace * std::max(0, now.budget - now.evaluations) + race);
     }
   }
   hook_(now);

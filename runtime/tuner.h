@@ -17,10 +17,22 @@
 #include "jit/problem.h"
 #include "runtime/measure.h"
 #include "runtime/objectives.h"
+#include "runtime/seeds.h"
 #include "runtime/tuning_space.h"
 #include "search/strategy.h"
 
 namespace jitattn::runtime {
+
+// A candidate that was just looked at, or that took part in the race of the finalists.
+struct TuneEvaluation {
+  const Evaluation& evaluation;
+  Origin origin = Origin::kSearch;
+  bool is_final = false;  // of the race
+  int number = 0;  // of the candidate, from 1 in the order of first looks: what a budget counts
+  double elapsed_s = 0;
+  double best_s = 0, default_s = 0;  // by then, in this phase; 0: not known
+};
+using EvaluationHook = std::function<void(const TuneEvaluation&)>;
 
 struct TuneOptions {
   std::string strategy;  // empty: search::DefaultStrategy()
@@ -37,6 +49,7 @@ struct TuneOptions {
   jit::Isa isa = jit::Isa::kAvx512;
   cache::Buffers buffers = cache::Buffers::kHot;
   const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon, keep what was found
+  EvaluationHook on_evaluation;
 };
 
 struct TuneProgress {

@@ -28,6 +28,7 @@ namespace jitattn::search {
 struct Ask {
   int rank = -1;
   int resource = 1;  // how much measuring this point deserves now; racing strategies raise it
+  bool is_seed = false;  // a seed, or of the design that fills them up: not yet a proposal
 };
 
 class Strategy {

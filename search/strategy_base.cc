@@ -51,7 +51,7 @@ std::optional<Ask> StrategyBase::Next() {
   if (!design_.empty() && left() > 0) {
     const int rank = design_.front();
     design_.pop_front();
-    return Ask{.rank = rank};
+    return Ask{.rank = rank, .is_seed = true};
   }
   for (int repeats = 0; repeats < kMaxRepeats; ++repeats) {
     const std::optional<Ask> ask = Propose();

@@ -3,6 +3,7 @@
 #include "runtime/tuner.h"
 
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -263,6 +264,74 @@ TEST_F(Tuner, WhatCannotBeSavedIsStillReported) {
   const auto without = Tune(kProblem, TestCpu(), options_, measurer_, nullptr, nullptr);
   ASSERT_TRUE(without.ok());
   EXPECT_EQ(without->not_saved, "no cache was given");
+}
+
+TEST_F(Tuner, EveryEvaluationIsTold) {
+  struct Told {
+    Origin origin;
+    bool is_final;
+    int number;
+    std::string config;
+    double best_s, default_s, elapsed_s;
+  };
+  std::vector<Told> told;
+  options_.on_evaluation = [&](const TuneEvaluation& e) {
+    told.push_back({e.origin, e.is_final, e.number, jit::ToString(e.evaluation.config), e.best_s,
+                    e.default_s, e.elapsed_s});
+  };
+  measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
+  const TuneReport report = Run();
+  ASSERT_EQ(measurer_.evaluated.size(), 40u);
+  ASSERT_EQ(told.size(), 40 + report.finalists.size());
+  int estimates = 0, latins = 0;
+  for (size_t i = 0; i < 40; ++i) {
+    EXPECT_FALSE(told[i].is_final);
+    EXPECT_EQ(told[i].number, static_cast<int>(i) + 1);
+    EXPECT_EQ(told[i].config, jit::ToString(measurer_.evaluated[i]));
+    EXPECT_EQ(told[i].origin == Origin::kDefault, i == 0);
+    EXPECT_EQ(told[i].default_s, told[0].default_s);
+    EXPECT_GT(told[i].default_s, 0);
+    if (i > 0) {
+      EXPECT_LE(told[i].best_s, told[i - 1].best_s);
+      EXPECT_GT(told[i].elapsed_s, told[i - 1].elapsed_s);
+    }
+    estimates += told[i].origin == Origin::kEstimate ? 1 : 0;
+    latins += told[i].origin == Origin::kLatin ? 1 : 0;
+  }
+  EXPECT_GE(estimates, 4);  // of five, one may be the default
+  EXPECT_GE(latins, 1);
+  EXPECT_LE(1 + estimates + latins, 40 / 3);
+  EXPECT_EQ(told[39].origin, Origin::kSearch);
+  for (size_t i = 40; i < told.size(); ++i) {
+    EXPECT_TRUE(told[i].is_final);
+    EXPECT_EQ(told[i].config, told[static_cast<size_t>(told[i].number) - 1].config);
+  }
+
+  told.clear();  // the record is looked at second
+  measurer_.evaluated.clear();
+  Run();
+  EXPECT_EQ(told[1].origin, Origin::kRecord);
+  EXPECT_EQ(told[1].config, jit::ToString(report.record.config));
+}
+
+// A recording asks for an hour so as never to be cut short; that is not what it takes.
+TEST_F(Tuner, TimeLeftIsThatOfTheSearchAndTheRace) {
+  options_.seconds = 3600;
+  options_.strategy = "exhaustive";
+  options_.evaluations = 100;
+  double first = 0, most_wrong = 0;
+  std::vector<TuneProgress> seen;
+  const auto report = Tune(kProblem, TestCpu(), options_, measurer_, nullptr,
+                           [&](const TuneProgress& now) { seen.push_back(now); });
+  ASSERT_TRUE(report.ok());
+  const double end = seen.back().elapsed_s;
+  for (const TuneProgress& now : seen) {
+    if (now.phase != TuneProgress::Phase::kSearching || now.evaluations < 5) continue;
+    if (first == 0) first = now.left_s;
+    most_wrong = std::max(most_wrong, std::abs(now.left_s - (end - now.elapsed_s)));
+  }
+  EXPECT_GT(first, 0.5);  // 95 evaluations of 10 ms each
+  EXPECT_LT(most_wrong, 1);
 }
 
 TEST_F(Tuner, SameSeedSameWay) {

@@ -1,0 +1,160 @@
+// Evaluations → rows.
+
+#include "cli/tune_csv.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "jit/config.h"
+#include "search/strategy.h"
+
+namespace jitattn::cli {
+namespace {
+
+// A column and what stands in it. Fields of the configurations are columns too: FieldColumns.
+using Columns = std::vector<std::pair<std::string, std::string>>;
+
+std::string Text(std::string_view text) { return std::string(text); }
+// Seconds, rates: 0 is what nobody measured.
+std::string IfKnown(double value) { return value > 0 ? CsvNumber(value) : ""; }
+
+std::string_view StatusName(runtime::Evaluation::Outcome outcome) {
+  switch (outcome) {
+    case runtime::Evaluation::Outcome::kMeasured:
+      return "ok";
+    case runtime::Evaluation::Outcome::kCensored:
+      return "censored";
+    case runtime::Evaluation::Outcome::kInfeasible:
+      return "infeasible";
+    case runtime::Evaluation::Outcome::kWrong:
+      return "wrong";
+    case runtime::Evaluation::Outcome::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+// "The block" of the study: what each operation has of the kind.
+int BlockOf(const jit::Config& config) {
+  if (const auto* attention = std::get_if<jit::AttentionConfig>(&config)) {
+    return attention->kv_block;
+  }
+  const auto& sigmoid_mul = std::get<jit::SigmoidMulConfig>(config);
+  return sigmoid_mul.vecs * sigmoid_mul.unroll;
+}
+
+int64_t LengthOf(const jit::Problem& problem) {
+  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
+    return attention->q_len;
+  }
+  const auto& sigmoid_mul = std::get<jit::SigmoidMulProblem>(problem);
+  return sigmoid_mul.rows * sigmoid_mul.cols;
+}
+
+// The fields of both operations, each name once; those that are columns anyway are left out.
+void AddFields(const jit::Config& config, Columns* columns) {
+  std::vector<std::string_view> names;
+  for (const jit::Op op : {jit::Op::kAttention, jit::Op::kSigmoidMul}) {
+    for (const jit::Field& field : jit::Fields(op)) {
+      const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
+      if (!known && field.name != "isa" && field.name != "threads") names.push_back(field.name);
+    }
+  }
+  for (const std::string_view name : names) {
+    const jit::Field* field = jit::FindField(jit::OpOf(config), name);
+    columns->emplace_back(name, field == nullptr ? "" : absl::StrCat(field->get(config)));
+  }
+}
+
+void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, Columns* columns) {
+  const runtime::Evaluation& evaluation = e.evaluation;
+  const runtime::Statistics& s = evaluation.seconds;
+  const jit::Problem& problem = search.key.bucket;
+  const bool timed = s.samples > 0, spread = s.samples > 1;
+  // A rate is that of the fastest run, as everywhere: noise only adds time.
+  auto rate = [&](double amount) { return timed ? CsvNumber(amount / s.min * 1e-9) : ""; };
+  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
+  const double work = attention ? jit::Flops(problem) : jit::Bytes(problem);
+  const Columns times = {
+      {"samples", absl::StrCat(s.samples)},
+      {"mean_s", IfKnown(s.mean)},
+      {"std_s", spread ? CsvNumber(s.std) : ""},
+      {"cv", spread ? CsvNumber(s.cv) : ""},
+      {"min_s", IfKnown(s.min)},
+      {"p50_s", IfKnown(s.median)},
+      {"p95_s", IfKnown(s.p95)},
+      {"p99_s", IfKnown(s.p99)},
+      {"max_s", IfKnown(s.max)},
+      {"mad_s", spread ? CsvNumber(s.mad) : ""},
+      {"gflops", rate(jit::Flops(problem))},
+      {"gbytes_per_s", rate(jit::Bytes(problem))},
+      {"peak_fraction", timed && search.peak > 0 ? CsvNumber(work / s.min / search.peak) : ""},
+      {"max_error", evaluation.first_call_s > 0 ? CsvNumber(evaluation.max_error) : ""},
+      {"scratch_bytes", evaluation.emit_s > 0 ? absl::StrCat(evaluation.scratch_bytes) : ""},
+      {"emit_s", IfKnown(evaluation.emit_s)},
+      {"first_call_s", IfKnown(evaluation.first_call_s)},
+      {"elapsed_s", CsvNumber(e.elapsed_s)},
+      {"best_s", IfKnown(e.best_s)},
+      {"default_s", IfKnown(e.default_s)},
+      {"speedup_over_default", timed && e.default_s > 0 ? CsvNumber(e.default_s / s.min) : ""}};
+  columns->insert(columns->end(), times.begin(), times.end());
+}
+
+Columns RowOf(const TuneCsv::Search& search, const runtime::TuneEvaluation& e) {
+  const jit::Config& config = e.evaluation.config;
+  const jit::Problem& problem = search.key.bucket;
+  auto field = [&config](std::string_view name) {
+    return jit::FindField(jit::OpOf(config), name)->get(config);
+  };
+  Columns columns = {
+      {"strategy", search.strategy},
+      {"seed", absl::StrCat(search.seed)},
+      {"op", Text(jit::Name(jit::OpOf(problem)))},
+      {"dtype", Text(jit::Name(std::visit([](const auto& p) { return p.dtype; }, problem)))},
+      {"isa", Text(jit::Name(static_cast<jit::Isa>(field("isa"))))},
+      {"problem", search.key.ToString()},
+      {"N", absl::StrCat(LengthOf(problem))},
+      {"evaluation", absl::StrCat(e.number)},
+      {"phase", e.is_final ? "final" : "search"},
+      {"origin", Text(runtime::Name(e.origin))},
+      {"threads", absl::StrCat(field("threads"))},
+      {"block", absl::StrCat(BlockOf(config))}};
+  AddFields(config, &columns);
+  columns.emplace_back("config", jit::ToString(config));
+  columns.emplace_back("status", StatusName(e.evaluation.outcome));
+  columns.emplace_back("reason", e.evaluation.error);
+  AddTimes(search, e, &columns);
+  return columns;
+}
+
+template <typename Part>
+std::vector<std::string> Parts(Columns columns, Part part) {
+  std::vector<std::string> parts;
+  for (auto& column : columns) parts.push_back(std::move(column.*part));
+  return parts;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TuneCsv>> TuneCsv::Open(const std::string& path) {
+  // The header is that of any row.
+  const runtime::Evaluation nothing{.config = jit::AttentionConfig{}};
+  const Columns columns = RowOf({.key = {jit::AttentionProblem{}}}, {.evaluation = nothing});
+  auto file = CsvFile::Open("--csv", path, Parts(columns, &Columns::value_type::first));
+  if (!file.ok()) return file.status();
+  return std::unique_ptr<TuneCsv>(new TuneCsv(*std::move(file)));
+}
+
+void TuneCsv::Add(const Search& search, const runtime::TuneEvaluation& evaluation) {
+  if (!status_.ok()) return;
+  status_ = file_->Append(Parts(RowOf(search, evaluation), &Columns::value_type::second));
+}
+
+std::string StrategyName(const runtime::TuneOptions& options) {
+  const bool is_auto = options.strategy.empty() || options.strategy == "auto";
+  return is_auto ? std::string(search::DefaultStrategy()) : options.strategy;
+}
+
+}  // namespace jitattn::cli
