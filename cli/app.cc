@@ -87,7 +87,8 @@ int Main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   const Command commands[] = {AddTune(&app),     AddRun(&app),    AddCache(&app),
                               AddCpu(&app),      AddShow(&app),   AddBench(&app),
-                              AddRoofline(&app), AddReplay(&app), AddAudit(&app)};
+                              AddRoofline(&app), AddReplay(&app), AddAudit(&app),
+                              AddCompare(&app)};
   // Set after the commands were added, which would inherit it.
   app.footer("jitattn COMMAND --help tells the flags of each.");
   try {

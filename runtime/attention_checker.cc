@@ -113,6 +113,7 @@ class AttentionChecker : public Checker {
             static_cast<double>(Truth(i)[d]), error, bound_);
       }
     }
+    if (verdict.max_error > 0) verdict.share = verdict.max_error / bound_;
     return verdict;
   }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <variant>
@@ -238,19 +239,23 @@ Operands::~Operands() {
   if (memory_ != nullptr) munmap(memory_, memory_bytes_);
 }
 
-absl::Status Operands::Run(const Plan& plan, int64_t set) const {
-  const int64_t shift = set * set_bytes_;
-  auto input = [shift](const void* p) { return static_cast<const char*>(p) + shift; };
-  if (jit::OpOf(problem_) == jit::Op::kAttention) {
-    jitattn_attention_args args = attention_;
-    args.q = input(args.q), args.k = input(args.k), args.v = input(args.v);
-    args.out = static_cast<char*>(args.out) + shift;
-    return plan.Run(args);
-  }
+jitattn_attention_args Operands::AttentionArgs(int64_t set) const {
+  jitattn_attention_args args = attention_;
+  args.q = Operand(set, 0), args.k = Operand(set, 1), args.v = Operand(set, 2);
+  args.out = Operand(set, 3);
+  return args;
+}
+
+jitattn_sigmoid_mul_args Operands::SigmoidMulArgs(int64_t set) const {
   jitattn_sigmoid_mul_args args = sigmoid_mul_;
-  args.x = input(args.x);
-  args.out = static_cast<char*>(args.out) + shift;
-  return plan.Run(args);
+  args.x = Operand(set, 0);
+  args.out = Operand(set, 1);
+  return args;
+}
+
+absl::Status Operands::Run(const Plan& plan, int64_t set) const {
+  if (jit::OpOf(problem_) == jit::Op::kAttention) return plan.Run(AttentionArgs(set));
+  return plan.Run(SigmoidMulArgs(set));
 }
 
 void Operands::Poison() {
@@ -272,7 +277,9 @@ Verdict Operands::Check() {
   const std::string found = dtype_bytes() == 2   ? Examine(out, bytes, kPoison16)
                             : dtype_bytes() == 4 ? Examine(out, bytes, kPoison32)
                                                  : Examine(out, bytes, kPoison64);
-  if (!found.empty()) return {.correct = false, .what = found};
+  if (!found.empty()) {
+    return {.correct = false, .share = std::numeric_limits<double>::infinity(), .what = found};
+  }
   if (reference_ == nullptr) {
     if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem_)) {
       reference_ = std::make_unique<Reference>(*attention, attention_);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <variant>
 
 #include "absl/status/statusor.h"
@@ -42,6 +43,16 @@ class Operands {
 
   // Runs the plan on one of them.
   absl::Status Run(const Plan& plan, int64_t set) const;
+
+  // What a run on one of them is given; the problem's operation says which.
+  jitattn_attention_args AttentionArgs(int64_t set) const;
+  jitattn_sigmoid_mul_args SigmoidMulArgs(int64_t set) const;
+
+  // Operand i of a set, contiguous: q, k, v or x, then the output.
+  int operands() const { return inputs_ + 1; }
+  std::span<char> Bytes(int64_t set, int operand) const {
+    return {Operand(set, operand), static_cast<size_t>(bytes_[operand])};
+  }
 
   // Marks every element of set 0's output, and the memory around it, with a NaN that arithmetic
   // never produces.

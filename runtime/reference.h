@@ -18,6 +18,7 @@ struct Verdict {
   bool correct = false;
   double max_error = 0;  // absolute, over the rows looked at
   double bound = 0;      // what was allowed; sigmoid-mul: of the worst element
+  double share = 0;      // error ÷ what is allowed, at the worst element: correct up to 1
   std::string what;      // the worst element: "head 3, row 17, column 5: 0.25, should be 0.125"
 };
 

@@ -92,6 +92,7 @@ class SigmoidMulChecker : public Checker {
         ++element;
       });
     }
+    verdict.share = worst;
     verdict.correct = worst <= 1;
     return verdict;
   }

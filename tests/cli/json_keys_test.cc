@@ -139,6 +139,9 @@ TEST_F(JsonKeysTest, MatchTheDocument) {
   Collect(audit, {0, 1});
   Collect(With(audit, {"--runs", "2"}), {0, 1});
   Compare("jitattn audit");
+  Collect({"compare", "--dim", "32", "--rounds", "2", "--time", "600", "--methods",
+           "jitattn,naive,numpy"});
+  Compare("jitattn compare");
   Collect({"replay", recording, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
   Compare("jitattn replay");
   Collect({"cache", "list"});

@@ -31,6 +31,7 @@ const std::vector<Floor> kFloors = {
       "jit/log.h"},
      {"toml"}},
     {"runtime", {"runtime/", "search/", "cache/", "jit/", "jitattn/"}, {"openmp"}},
+    {"runtime/baselines", {"runtime/", "jit/", "jitattn/"}, {"openmp"}},
     {"cli",
      {"cli/", "runtime/", "search/", "cache/", "jit/", "jitattn/"},
      {"cli11", "json", "hwloc", "zydis", "zlib"}},

@@ -1,0 +1,75 @@
+// The ways of solving a problem that `jitattn compare` measures in turn.
+
+#ifndef JITATTN_CLI_COMPARE_METHODS_H_
+#define JITATTN_CLI_COMPARE_METHODS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/record.h"
+#include "cli/problem_flags.h"
+#include "cli/python_peers.h"
+#include "runtime/baselines/contest.h"
+
+namespace jitattn::cli {
+
+// jitattn, jitattn-default, the baselines, numpy, numba, torch.
+std::vector<std::string_view> MethodNames();
+bool IsPython(std::string_view method);
+
+// A Python process for the methods that need one, and why it cannot be had.
+struct PythonSide {
+  std::string program;
+  std::unique_ptr<PythonPeers> peers;  // null: see `error`
+  std::string error;
+
+  const PythonPeers::Method* Find(std::string_view method) const;
+  // Empty if the method can be had.
+  std::string WhyNot(std::string_view method) const;
+};
+PythonSide StartPython(const std::string& program, const std::vector<std::string>& methods);
+
+struct CompareRow {
+  cache::Key key;  // the exact problem, not its bucket
+  std::string method;
+  runtime::Standing standing;  // no samples: `failure` or `note` says why
+  std::string baseline;        // of the speed-ups
+  // Times as fast as the baseline: by fastest, by median. Nothing where one of both has no time.
+  std::optional<double> speedup, speedup_median;
+  bool baseline_unstable = false;
+
+  const jit::Problem& problem() const { return key.bucket; }
+  bool timed() const { return standing.seconds.samples > 0; }
+  bool unstable() const;
+};
+
+// Above it a mean, and what is built on it, says little: the machine was not quiet.
+inline constexpr double kUnstable = 0.1;
+
+struct CompareOptions {
+  std::vector<std::string> methods;
+  std::string
+      baseline;  // of `methods`; empty: numpy where there is one, else two-pass, else naive, …
+  MachineFlags machine;
+  uint64_t seed = 1;
+  runtime::ContestOptions contest;
+};
+
+// A row a method, all measured in turn on the same operands.
+absl::StatusOr<std::vector<CompareRow>> CompareMethods(const jit::Problem& problem,
+                                                       const CompareOptions& options,
+                                                       PythonSide& python);
+
+// Fills speed-ups in. Rows are of one problem.
+void FillSpeedups(const std::string& baseline, std::vector<CompareRow>* rows);
+// The baseline where none was named: the first of numpy, two-pass, … among the methods that have a
+// time.
+std::string DefaultBaseline(const std::vector<CompareRow>& rows);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_COMPARE_METHODS_H_
