@@ -35,7 +35,7 @@ struct ReplayFlags {
   int repeats = 200;
   uint64_t seed = 1;
   int threads = 0;
-  bool noisy = false, own_time = false, json = false, quiet = false;
+  bool seeds = false, noisy = false, own_time = false, json = false, quiet = false;
   std::string csv, curves, against;
 };
 
@@ -83,6 +83,7 @@ search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::str
   options.replay.repeats = flags.repeats;
   options.replay.seed = flags.seed;
   options.replay.noisy = flags.noisy;
+  options.replay.seeds = flags.seeds;
   if (flags.own_time) {
     options.replay.clock = [] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
@@ -109,6 +110,7 @@ int RunReplay(const ReplayFlags& flags) {
                     .budgets = flags.budgets,
                     .repeats = flags.repeats,
                     .seed = flags.seed,
+                    .seeds = flags.seeds,
                     .noisy = flags.noisy,
                     .own_time = flags.own_time};
   for (const std::string& path : flags.files) {
@@ -182,6 +184,10 @@ Command AddReplay(CLI::App* app) {
   replay->add_option("--seed", flags->seed, "of the first run; the same gives the same tables (1)")
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
+      ->group(kGroup);
+  replay
+      ->add_flag("--seeds", flags->seeds,
+                 "strategies begin with what a recording marks as first guesses, where it does")
       ->group(kGroup);
   replay
       ->add_flag("--noisy", flags->noisy,

@@ -125,6 +125,7 @@ Json FilesJson(const Replayed& replayed) {
                      {"kernel", OrNull(recording.kernel)},
                      {"points", recording.points.size()},
                      {"failed", FailedOf(recording)},
+                     {"seeds", recording.seeds.size()},
                      {"optimum_seconds", Number(space.optimum())},
                      {"median_seconds", Number(space.median())},
                      {"score_draws", ScoreDrawsOf(replayed, space)}});
@@ -165,8 +166,9 @@ std::string ReplayText(const Replayed& replayed) {
   std::string text = FilesText(replayed);
   absl::StrAppendFormat(&text,
                         "\nScore: 0 as random search, 1 the optimum at once; %d %srepeats "
-                        "a file, seed %d\n",
-                        replayed.repeats, replayed.noisy ? "noisy " : "", replayed.seed);
+                        "a file, seed %d%s\n",
+                        replayed.repeats, replayed.noisy ? "noisy " : "", replayed.seed,
+                        replayed.seeds ? ", first guesses given" : "");
   absl::StrAppend(&text, ScoresText(replayed));
   for (size_t b = 0; b < replayed.budgets.size(); ++b) {
     absl::StrAppendFormat(&text, "\nAt %d evaluations\n%s", replayed.budgets[b],
@@ -183,6 +185,7 @@ Json ReplayJson(const Replayed& replayed) {
   Json json = JsonHead("replay");
   json["repeats"] = replayed.repeats;
   json["seed"] = replayed.seed;
+  json["seeds"] = replayed.seeds;
   json["noisy"] = replayed.noisy;
   json["own_time"] = replayed.own_time;
   json["files"] = FilesJson(replayed);

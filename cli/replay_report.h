@@ -19,7 +19,7 @@ struct Replayed {
   std::vector<int> budgets;
   int repeats = 0;
   uint64_t seed = 0;
-  bool noisy = false, own_time = false;
+  bool seeds = false, noisy = false, own_time = false;
   search::Tournament tournament;
 };
 

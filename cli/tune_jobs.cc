@@ -15,6 +15,8 @@
 #include "cli/text_file.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_report.h"
+#include "runtime/heuristic.h"
+#include "runtime/seeds.h"
 #include "runtime/tuning_space.h"
 #include "search/recording.h"
 
@@ -36,7 +38,14 @@ absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cp
     if (space->ConfigAt(space->RankOf(config)) == config) inside.push_back(recorded);
   }
   if (inside.empty()) return std::nullopt;
-  const auto recording = MakeRecording(job.problem, cpu, inside);
+  std::vector<jit::Config> guesses;
+  for (const runtime::Seed& seed :
+       runtime::Seeds(job.problem, cpu, *space,
+                      runtime::DefaultConfig(job.problem, cpu, options.threads), std::nullopt,
+                      options.evaluations, options.seed)) {
+    if (seed.origin != runtime::Origin::kLatin) guesses.push_back(space->ConfigAt(seed.rank));
+  }
+  const auto recording = MakeRecording(job.problem, cpu, inside, guesses);
   if (!recording.ok()) return recording.status();
   absl::Status status = WriteTextFile(job.record, search::WriteKernelTunerCache(*recording));
   if (!status.ok()) return status;

@@ -89,7 +89,8 @@ runtime::Evaluation RecordingMeasurer::Evaluate(const jit::Config& config, const
 }
 
 absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, const jit::Cpu& cpu,
-                                                std::span<const RecordedEvaluation> evaluations) {
+                                                std::span<const RecordedEvaluation> evaluations,
+                                                std::span<const jit::Config> guesses) {
   std::vector<const jit::Field*> fields;
   std::vector<search::Parameter> parameters;
   std::string fixed;
@@ -121,11 +122,20 @@ absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, con
                               .kernel = absl::StrCat(jit::Describe(problem), ";", fixed),
                               .problem_size = SizesOf(problem),
                               .space = *std::move(space),
-                              .points = {}};
+                              .points = {},
+                              .seeds = {}};
   recording.points.resize(evaluations.size());
   for (size_t i = 0; i < evaluations.size(); ++i) {
     recording.points[static_cast<size_t>(*recording.space.RankOf(where[i]))] =
         PointOf(evaluations[i]);
+  }
+  for (const jit::Config& guess : guesses) {
+    const auto it = std::find_if(
+        evaluations.begin(), evaluations.end(),
+        [&guess](const RecordedEvaluation& e) { return e.evaluation.config == guess; });
+    if (it == evaluations.end()) continue;
+    recording.seeds.push_back(
+        *recording.space.RankOf(where[static_cast<size_t>(it - evaluations.begin())]));
   }
   return recording;
 }

@@ -46,9 +46,11 @@ class RecordingMeasurer final : public runtime::Measurer {
 };
 
 // The space of the points that were looked at. Fields that have one value in all of them are no
-// parameters; they stand in the kernel's name. REQUIRES: at least one evaluation.
+// parameters; they stand in the kernel's name. `guesses`, best first, are what a search would begin
+// with; those that were looked at are marked as seeds. REQUIRES: at least one evaluation.
 absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, const jit::Cpu& cpu,
-                                                std::span<const RecordedEvaluation> evaluations);
+                                                std::span<const RecordedEvaluation> evaluations,
+                                                std::span<const jit::Config> guesses);
 
 // `file`, or where several problems share it "spaces.KEY.json" for "spaces.json".
 std::string RecordingPath(const std::string& file, const std::string& key, bool several);

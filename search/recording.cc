@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -207,6 +208,7 @@ absl::StatusOr<Recording> FromKernelTunerCache(const Json& json) {
 
   std::vector<Point> where;
   std::vector<RecordedPoint> points;
+  std::multimap<double, Point> seeds;  // by their places
   for (const auto& [key, entry] : cache->items()) {
     const std::string name = absl::StrCat("'", key, "'");
     if (!entry.is_object()) {
@@ -223,11 +225,15 @@ absl::StatusOr<Recording> FromKernelTunerCache(const Json& json) {
     if (const std::string error = TextAt(entry, "time"); !error.empty()) Fail(error, &recorded);
     if (NumberAt(entry, "time") >= kOldFailure) Fail("RuntimeFailedConfig", &recorded);
     if (absl::Status status = CheckCost(recorded, name); !status.ok()) return status;
+    if (const double place = NumberAt(entry, "seed"); place > 0) seeds.emplace(place, *point);
     where.push_back(*std::move(point));
     points.push_back(std::move(recorded));
   }
   absl::StatusOr<Recording> recording = Assemble(axes, std::move(where), std::move(points));
   if (!recording.ok()) return recording.status();
+  for (const auto& [place, point] : seeds) {
+    recording->seeds.push_back(*recording->space.RankOf(point));
+  }
   recording->device = TextAt(json, "device_name");
   recording->kernel = TextAt(json, "kernel_name");
   if (const auto size = json.find("problem_size"); size != json.end()) {
@@ -277,6 +283,8 @@ std::string WriteKernelTunerCache(const Recording& recording) {
     entry["strategy_time"] = 0;
     entry["framework_time"] = 0;
     entry["timestamp"] = point.timestamp;
+    const auto seed = std::find(recording.seeds.begin(), recording.seeds.end(), rank);
+    if (seed != recording.seeds.end()) entry["seed"] = seed - recording.seeds.begin() + 1;
     cache[absl::StrJoin(key, ",")] = std::move(entry);
   }
   const Json json = {{"schema_version", "1.1.0"},

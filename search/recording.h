@@ -30,12 +30,15 @@ struct Recording {
   std::vector<int64_t> problem_size;
   Space space;
   std::vector<RecordedPoint> points;  // by rank
+  std::vector<int>
+      seeds;  // ranks that a search would have begun with, best guess first; may be none
 };
 
 // Kernel Tuner's cache file, any schema to 1.1: JSON with `tune_params_keys`, `tune_params` and
 // `cache`. Times in it are milliseconds. Numbers become ordered parameters (logarithmic where their
 // steps grow), words become categories; a file that was not closed, as a tuner leaves it when
-// interrupted, is read as far as it goes. InvalidArgument names the entry and what is wrong.
+// interrupted, is read as far as it goes. An entry's place among the seeds, from 1, is its field
+// `seed`, which Kernel Tuner passes over. InvalidArgument names the entry and what is wrong.
 absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text);
 std::string WriteKernelTunerCache(const Recording& recording);
 

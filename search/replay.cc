@@ -130,6 +130,7 @@ absl::StatusOr<std::vector<ReplayRun>> Replay(const ReplaySpace& space, std::str
     StrategyContext context;
     context.space = &space.recording().space;
     context.budget = budget;
+    if (options.seeds) context.seeds = space.recording().seeds;
     context.seed = RepeatSeed(options.seed, repeat);
     absl::StatusOr<std::unique_ptr<Strategy>> made =
         MakeStrategy(strategy, context, options.strategy);

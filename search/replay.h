@@ -51,6 +51,7 @@ struct ReplayOptions {
   // The strategy sees one random sample a point and its choice is judged by the mean of all, as on
   // a noisy machine; where samples are missing, the cost itself.
   bool noisy = false;
+  bool seeds = false;  // strategies are given the recording's seeds
   StrategyOptions strategy;
   // Seconds now; where given, the strategy's own time is charged in scores over time.
   std::function<double()> clock;

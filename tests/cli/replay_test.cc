@@ -68,6 +68,10 @@ TEST(RecordTest, AnExhaustiveSearchRecordsTheWholeSpace) {
     names.push_back(parameter.name);
     EXPECT_GE(parameter.values.size(), 2u) << parameter.name;
   }
+  ASSERT_THAT(recording->seeds, Not(IsEmpty()));  // the default, then the best by estimate
+  const ProcessResult replay =
+      RunJitattn(folder, {"replay", file, "--strategies", "random", "--seeds", "--repeats", "2"});
+  EXPECT_THAT(replay.out, HasSubstr("seed 1, first guesses given"));
   EXPECT_THAT(names, testing::Contains("vecs"));
   EXPECT_THAT(names, Not(testing::Contains("threads")));
   for (const search::RecordedPoint& point : recording->points) {

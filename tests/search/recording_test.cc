@@ -92,6 +92,15 @@ TEST(RecordingTest, KernelTunerCacheSurvivesWritingAndReading) {
   EXPECT_EQ(second->points[*second->space.RankOf({0, 1, 0})].error, "CompilationFailedConfig");
 }
 
+TEST(RecordingTest, SeedsKeepTheirOrder) {
+  Recording recording = *ReadRecording(kCache);
+  EXPECT_THAT(recording.seeds, testing::IsEmpty());
+  recording.seeds = {2, 0};
+  const std::string text = WriteKernelTunerCache(recording);
+  EXPECT_THAT(text, HasSubstr(R"("seed":2)"));
+  EXPECT_THAT(ReadRecording(text)->seeds, ElementsAre(2, 0));
+}
+
 TEST(RecordingTest, T4ResultsSurviveWritingAndReading) {
   constexpr std::string_view results = R"({"schema_version": "1.0.0", "results": [
     {"timestamp": "t1", "configuration": {"block": 32, "order": "row"},

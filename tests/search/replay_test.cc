@@ -132,6 +132,17 @@ TEST(ReplayTest, NoiseIsSeenByTheStrategyAndNotByTheJudge) {
   for (const double fraction : noisy.fractions) EXPECT_LE(fraction, 1);
 }
 
+TEST(ReplayTest, SeedsAreLookedAtFirst) {
+  Recording recording = Line({5, 4, 1, 6, 7, 8, 9, 3});
+  recording.seeds = {2, 7};
+  const ReplaySpace space = *ReplaySpace::Create(recording);
+  ReplayOptions options;
+  options.repeats = 10;
+  EXPECT_LT(ReplayAtBudget(space, "random", 1, options)->mean, 1);
+  options.seeds = true;
+  EXPECT_EQ(ReplayAtBudget(space, "random", 1, options)->mean, 1);
+}
+
 TEST(ReplayTest, TheStrategysOwnTimeIsCharged) {
   const Recording recording = Record(MakeSynthetic(12, 4, 6), 0);
   const ReplaySpace space = *ReplaySpace::Create(recording);
