@@ -21,6 +21,7 @@
 #include "cli/tune_recording.h"
 #include "cli/tune_study.h"
 #include "runtime/tuner.h"
+#include "search/standing.h"
 #include "search/strategy.h"
 #include "search/study_space.h"
 
@@ -55,15 +56,24 @@ std::vector<std::string_view> StrategyNames() {
   return names;
 }
 
+std::string StandingText(std::string_view strategy) {
+  const double score = search::Standing(strategy).value_or(0);
+  return absl::StrFormat("%+.2f%s", score,
+                         search::IsBelowRandom(strategy) ? ", below random search" : "");
+}
+
 // Below the flags of --help: the options of the strategy that was named, else the strategies.
 std::string StrategyHelp(const std::string& strategy) {
   std::vector<std::vector<std::string>> rows;
   const std::string_view name = strategy == "auto" ? search::DefaultStrategy() : strategy;
-  std::string text = "Strategies (--strategy NAME --help lists the options of one):\n";
+  std::string text =
+      "Strategies (--strategy NAME --help lists the options of one), with their scores on recorded "
+      "spaces:\n0 as random search, 1 the optimum at once (docs/search.md)\n";
   for (const search::StrategyInfo& info : search::Strategies()) {
-    if (info.name != strategy) {
-      const char* mark = info.name == search::DefaultStrategy() ? " (auto)" : "";
-      rows.push_back({"  " + std::string(info.name), std::string(info.summary) + mark});
+    if (info.name != name || strategy.empty()) {
+      std::string label(info.name);
+      if (info.name == search::DefaultStrategy()) label += " (auto)";
+      rows.push_back({"  " + label, StandingText(info.name), std::string(info.summary)});
       continue;
     }
     rows.clear();
@@ -71,7 +81,8 @@ std::string StrategyHelp(const std::string& strategy) {
       rows.push_back({absl::StrFormat("  %s=%s", option.name, option.default_value),
                       std::string(option.help)});
     }
-    text = absl::StrFormat("Strategy %s: %s\n%s", name, info.summary,
+    text = absl::StrFormat("Strategy %s: %s\nScore on recorded spaces: %s\n%s", name, info.summary,
+                           StandingText(name),
                            rows.empty() ? "  It has no options.\n"
                                         : "Options, each as --strategy-option NAME=VALUE:\n");
     break;

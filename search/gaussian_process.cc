@@ -16,6 +16,7 @@ constexpr int kBlock = 512;
 constexpr double kJitter = 1e-8;
 
 using Floats = Eigen::Map<Eigen::ArrayXf>;
+using Block = Eigen::Array<float, Eigen::Dynamic, 1, 0, kBlock, 1>;
 using ConstFloats = Eigen::Map<const Eigen::ArrayXf>;
 
 }  // namespace
@@ -44,19 +45,25 @@ double GaussianProcess::Covariance(int a, int b) const {
   for (size_t f = 0; f < groups_.size(); ++f) {
     const double difference = static_cast<double>(features_[f * points_ + a]) -
                               static_cast<double>(features_[f * points_ + b]);
-    square += std::pow(difference / hyper_.lengths[groups_[f]], 2);
+    if (difference == 0) continue;
+    square += (difference * difference + kFeatureStep * kFeatureStep) /
+              std::pow(hyper_.lengths[groups_[f]], 2);
   }
   const double scaled = std::sqrt(5 * square);
   return hyper_.amplitude * (1 + scaled + scaled * scaled / 3) * std::exp(-scaled);
 }
 
 void GaussianProcess::Covariances(int rank, int from, int count, float* out) const {
-  Eigen::Array<float, Eigen::Dynamic, 1, 0, kBlock, 1> square(count);
+  Block square(count);
   square.setZero();
   for (size_t f = 0; f < groups_.size(); ++f) {
     const float* feature = features_.data() + f * points_;
     const auto weight = static_cast<float>(std::pow(hyper_.lengths[groups_[f]], -2));
-    square += weight * (ConstFloats(feature + from, count) - feature[rank]).square();
+    const auto difference = ConstFloats(feature + from, count) - feature[rank];
+    square +=
+        weight * (difference.square() +
+                  (difference != 0)
+                      .select(static_cast<float>(kFeatureStep * kFeatureStep), Block::Zero(count)));
   }
   square = (5 * square).sqrt();
   Floats(out, count) =

@@ -1,11 +1,15 @@
 // A Gaussian process over all points of a space: what has been observed at a few of them says what
 // to expect, and how surely, at every other.
 //
-//   cov(x, x') = amplitude · (1 + a + a²/3) · e^−a      a = √5 · |(x − x') / lengths|
+//   cov(x, x') = amplitude · (1 + a + a²/3) · e^−a      a² = 5 · Σ d(x, x')² / length²
+//   d(x, x')² = (x − x')² + step² · [x ≠ x']            a parameter's distance
 //
-// (Matérn 5/2) with one length a parameter. The posterior of every point is kept and brought up to
-// date with each observation, at a cost of (points × observations) multiplications: about a
-// millisecond for 20,000 points and 100 observations. Rasmussen & Williams 2006, chapters 2, 4, 5.
+// (Matérn 5/2) with one length a parameter. The step makes any two values of a parameter differ,
+// neighbours included: kernels are jagged along their axes, since one value divides a tile, fits a
+// cache or fills the registers, and the next does not. The posterior of every point is kept and
+// brought up to date with each observation, at a cost of (points × observations) multiplications:
+// about a millisecond for 20,000 points and 100 observations. Rasmussen & Williams 2006, chapters
+// 2, 4, 5.
 
 #ifndef JITATTN_SEARCH_GAUSSIAN_PROCESS_H_
 #define JITATTN_SEARCH_GAUSSIAN_PROCESS_H_
@@ -29,6 +33,10 @@ struct GpObservation {
   double y = 0;         // expected to be of about zero mean and unit variance over the data
   double variance = 0;  // known of this observation; the noise comes on top
 };
+
+// What two values of a feature, scaled to [0,1], differ by at least. Set on the public spaces for
+// setting of docs/search.md: 0.1 and 0.2 were alike there, 0 and 0.3 scored a tenth less.
+inline constexpr double kFeatureStep = 0.2;
 
 class GaussianProcess {
  public:

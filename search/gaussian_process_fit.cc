@@ -45,7 +45,9 @@ GpEvidence::GpEvidence(std::span<const double> features, std::span<const int> gr
     for (size_t j = 0; j < count_; ++j) {
       for (size_t f = 0; f < width; ++f) {
         const double difference = features[i * width + f] - features[j * width + f];
-        squares_[groups[f]][i * count_ + j] += difference * difference;
+        if (difference == 0) continue;
+        squares_[groups[f]][i * count_ + j] +=
+            difference * difference + kFeatureStep * kFeatureStep;
       }
     }
     y_.push_back(data[i].y);

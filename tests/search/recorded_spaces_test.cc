@@ -1,16 +1,15 @@
 // The spaces recorded with this project: readable, sound, and the default strategy ahead of chance
 // on those that no strategy was set on. tests/data/spaces/README.md tells the split.
 
+#include "tests/search/recorded_spaces.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -23,43 +22,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string& Folder() {
-  static const auto* folder = new std::string(JITATTN_SOURCE_DIR "/tests/data/spaces");
-  return *folder;
-}
-
-std::string ReadAll(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The files that README.md lists under a heading: "- `NAME.json` …".
-std::set<std::string> Listed(const std::string& heading) {
-  std::istringstream lines(ReadAll(Folder() + "/README.md"));
-  std::set<std::string> names;
-  bool inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("## ")) inside = line == "## " + heading;
-    if (!inside || !line.starts_with("- `")) continue;
-    names.insert(line.substr(3, line.find('`', 3) - 3));
-  }
-  return names;
-}
-
-Recording Load(const std::string& name) {
-  auto recording = ReadRecording(ReadAll(fs::path(Folder()) / name));
-  EXPECT_TRUE(recording.ok()) << name << ": " << recording.status();
-  return recording.ok() ? *std::move(recording) : Recording();
-}
-
 TEST(RecordedSpacesTest, EveryFileIsForSettingOrForJudgingAndNotForBoth) {
-  const std::set<std::string> setting = Listed("For setting"), judging = Listed("For judging");
+  const std::set<std::string> setting = ListedSpaces("For setting"),
+                              judging = ListedSpaces("For judging");
   EXPECT_GE(setting.size(), 4u);
   EXPECT_GE(judging.size(), 5u);
   std::set<std::string> files, listed = setting;
   listed.insert(judging.begin(), judging.end());
   EXPECT_EQ(listed.size(), setting.size() + judging.size());
-  for (const auto& entry : fs::directory_iterator(Folder())) {
+  for (const auto& entry : fs::directory_iterator(SpacesFolder())) {
     if (entry.path().extension() == ".json") files.insert(entry.path().filename());
   }
   EXPECT_EQ(files, listed);
@@ -67,11 +38,11 @@ TEST(RecordedSpacesTest, EveryFileIsForSettingOrForJudgingAndNotForBoth) {
 
 TEST(RecordedSpacesTest, EveryFileIsWholeAndSound) {
   int64_t bytes = 0;
-  for (const auto& entry : fs::directory_iterator(Folder())) {
+  for (const auto& entry : fs::directory_iterator(SpacesFolder())) {
     if (entry.path().extension() != ".json") continue;
     SCOPED_TRACE(entry.path().filename());
     bytes += static_cast<int64_t>(entry.file_size());
-    const Recording recording = Load(entry.path().filename());
+    const Recording recording = LoadSpace(entry.path().filename());
     ASSERT_GE(recording.space.size(), 200);
     ASSERT_LE(recording.space.size(), 1000);
     EXPECT_GE(recording.space.dimensions(), 3);
@@ -101,10 +72,10 @@ TEST(RecordedSpacesTest, EveryFileIsWholeAndSound) {
 TEST(RecordedSpacesTest, TheDefaultStrategyIsAheadOfChanceWhereItWasNotSet) {
   constexpr uint64_t kSeed = 20;
   double score = 0;
-  const std::set<std::string> names = Listed("For judging");
+  const std::set<std::string> names = ListedSpaces("For judging");
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
-    const Recording recording = Load(name);
+    const Recording recording = LoadSpace(name);
     const auto space = ReplaySpace::Create(recording);
     ASSERT_TRUE(space.ok()) << space.status();
     const ReplayOptions options = {.repeats = 20, .seed = kSeed};

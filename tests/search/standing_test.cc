@@ -1,0 +1,48 @@
+// The standing of each strategy, against the spaces that it is said to be of.
+
+#include "search/standing.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "search/strategy.h"
+#include "search/tournament.h"
+#include "tests/search/recorded_spaces.h"
+
+namespace jitattn::search {
+namespace {
+
+TEST(StandingTest, IsThatOfTheSpacesForJudging) {
+  std::deque<Recording> recordings;
+  std::vector<ReplaySpace> spaces;
+  for (const std::string& name : ListedSpaces("For judging")) {
+    recordings.push_back(LoadSpace(name));
+    spaces.push_back(*ReplaySpace::Create(recordings.back()));
+  }
+  // As search/standing.cc says that its figures were made, with fewer repeats.
+  TournamentOptions options;
+  for (const StrategyInfo& info : Strategies()) options.strategies.emplace_back(info.name);
+  options.budgets = {100};
+  options.replay = {.repeats = 50, .seed = 1};
+  options.threads = 2;
+  const auto tournament = RunTournament(spaces, options);
+  ASSERT_TRUE(tournament.ok()) << tournament.status();
+  for (const Entrant& entrant : tournament->entrants) {
+    SCOPED_TRACE(entrant.name);
+    ASSERT_TRUE(Standing(entrant.name).has_value());
+    EXPECT_NEAR(*Standing(entrant.name), entrant.score, 0.06);
+    if (entrant.name != "random") {
+      EXPECT_EQ(IsBelowRandom(entrant.name), entrant.score < 0);
+    }
+  }
+  EXPECT_FALSE(IsBelowRandom("random"));
+  EXPECT_FALSE(IsBelowRandom(DefaultStrategy()));
+  EXPECT_FALSE(Standing("magic").has_value());
+  EXPECT_FALSE(IsBelowRandom("magic"));
+}
+
+}  // namespace
+}  // namespace jitattn::search
