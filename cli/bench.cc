@@ -58,6 +58,7 @@ absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchC
   }
   if (progress) std::fputs("\r\033[K", stderr);
   if (!failed.ok()) return failed;
+  FillCliffs(&measured.rows);
   measured.interrupted = interrupt.stop();
   measured.beware = watch.Flags();
   return measured;

@@ -11,7 +11,8 @@ namespace jitattn::cli {
 namespace {
 
 std::optional<Metric> MetricFromName(std::string_view name) {
-  for (const Metric metric : {Metric::kFraction, Metric::kSpeedup, Metric::kCycles}) {
+  for (const Metric metric :
+       {Metric::kFraction, Metric::kSpeedup, Metric::kCycles, Metric::kCliff}) {
     if (name == Name(metric)) return metric;
   }
   return std::nullopt;
@@ -48,7 +49,7 @@ std::string WrongWith(const Json& rule) {
   }
   if (!rule.contains("of") || !rule["of"].is_string() ||
       !MetricFromName(rule["of"].get<std::string>())) {
-    return "is of neither fraction, speedup nor cycles";
+    return "is of neither fraction, speedup, cycles nor cliff";
   }
   if (!rule.contains("aim") || !rule["aim"].is_number()) return "has no aim";
   if (!rule.contains("floor") || (!rule["floor"].is_number() && !rule["floor"].is_null())) {

@@ -37,13 +37,17 @@ class Builder {
     std::visit([&](auto& p) { p.dtype = *type; }, problem);
     if (isa_ == jit::Isa::kAvx2 && cpu_.isa < jit::Isa::kAvx2) return;
     if (*std::max_element(counts_.begin(), counts_.end()) > threads_) return;
-    const BenchCase added{problem, std::min(isa_, cpu_.isa), counts_, line_, cell_};
+    const BenchCase added{problem, std::min(isa_, cpu_.isa), counts_, {}, line_, cell_};
     const bool known =
         std::any_of(preset_.cases.begin(), preset_.cases.end(), [&](const BenchCase& old) {
           return old.problem == problem && old.isa == added.isa && old.threads == counts_;
         });
     if (line_ >= 0 || !known) preset_.cases.push_back(added);
   }
+
+  // A problem of an odd size in this cell, its neighbours in none.
+  void Odd(std::string_view dtype, const AttentionProblem& problem,
+           const std::vector<AttentionProblem>& beside);
 
   void Attention(std::string_view dtype, Mask mask, const Sizes& dims, const Sizes& lengths);
   void Square(const Sizes& sizes);
@@ -59,6 +63,22 @@ class Builder {
   jit::Isa isa_ = jit::Isa::kAvx512;
   std::vector<int> counts_ = {1};
 };
+
+void Builder::Odd(std::string_view dtype, const AttentionProblem& problem,
+                  const std::vector<AttentionProblem>& beside) {
+  const auto type = jit::DTypeFromName(dtype);
+  const size_t before = preset_.cases.size();
+  const int line = line_;
+  line_ = -1;
+  for (const AttentionProblem& neighbour : beside) Add(dtype, neighbour);
+  line_ = line;
+  Add(dtype, problem);
+  if (preset_.cases.size() == before || preset_.cases.back().line != line) return;
+  for (AttentionProblem neighbour : beside) {
+    neighbour.dtype = *type;
+    preset_.cases.back().beside.emplace_back(neighbour);
+  }
+}
 
 // Heads enough for a run to last a few milliseconds at most where S is long, and to have more than
 // one head in all, as layers of transformers do.
@@ -168,6 +188,57 @@ void SigmoidMulLines(Builder& b) {
   b.Cell(0), b.Add("f32", SigmoidMulProblem{.rows = 1, .cols = b.cpu().l2_bytes / 2 / 8});
 }
 
+// Sizes that fill neither vectors nor register blocks, against the multiples of 16 on both sides.
+void OddSizes(Builder& b, std::string_view dtype, const Sizes& lengths, const Sizes& dims) {
+  const auto beside = [](int64_t size) { return Sizes{size / 16 * 16, size / 16 * 16 + 16}; };
+  const auto heads = [](int64_t q_len, int64_t kv_len, int64_t dim) {
+    return AttentionProblem{.heads = 2,
+                            .kv_heads = 2,
+                            .q_len = q_len,
+                            .kv_len = kv_len,
+                            .head_dim = dim,
+                            .value_dim = dim};
+  };
+  const auto add = [&](int cell, const Sizes& sizes, auto problem) {
+    b.Cell(cell);
+    for (const int64_t size : sizes) {
+      std::vector<AttentionProblem> neighbours;
+      for (const int64_t whole : beside(size)) neighbours.push_back(problem(whole));
+      b.Odd(dtype, problem(size), neighbours);
+    }
+  };
+  add(0, lengths, [&](int64_t n) { return heads(n, n, 64); });
+  add(1, lengths, [&](int64_t n) { return heads(64, n, 64); });
+  add(2, dims, [&](int64_t n) { return heads(128, 128, n); });
+}
+
+void CliffLines(Builder& b, std::string_view dtype, jit::Isa isa, const Sizes& lengths,
+                const Sizes& dims) {
+  std::string title(dtype);
+  title += isa == jit::Isa::kAvx2 ? " on AVX2" : "";
+  b.Isa(isa);
+  b.Line(title + ", odd lengths / keys / head sizes, time of neighbours", Metric::kCliff, 3);
+  OddSizes(b, dtype, lengths, dims);
+  b.Isa(jit::Isa::kAvx512);
+}
+
+void FewCliffLines(Builder& b) {
+  for (const jit::Isa isa : {jit::Isa::kAvx512, jit::Isa::kAvx2}) {
+    CliffLines(b, "f32", isa, {17, 33, 100, 257}, {17, 40, 100, 257});
+  }
+}
+
+void AllCliffLines(Builder& b) {
+  const Sizes lengths = {17, 20, 31, 33, 47, 65, 79, 100, 127, 129, 200, 257, 513, 1000, 1023};
+  const Sizes dims = {17,  24,  33,  40,  50,  65,  72,   100, 127,
+                      129, 200, 257, 300, 513, 777, 1000, 1023};
+  for (const std::string_view dtype : kTypes) {
+    for (const jit::Isa isa : {jit::Isa::kAvx512, jit::Isa::kAvx2}) {
+      CliffLines(b, dtype, isa, lengths, dims);
+    }
+  }
+}
+
 void TransformerRest(Builder& b) {
   b.Rest();
   for (const std::string_view dtype : kTypes) {
@@ -218,9 +289,11 @@ constexpr Preset kPresets[] = {
     {"transformer", [](Builder& b) { TransformerLines(b), TransformerRest(b); }},
     {"decode", [](Builder& b) { DecodeLines(b), DecodeRest(b); }},
     {"sigmoid-mul", [](Builder& b) { SigmoidMulLines(b), SigmoidMulRest(b); }},
+    {"cliffs", AllCliffLines},
     {"all",
      [](Builder& b) {
        TransformerLines(b), SquareLines(b), ThreadLines(b), DecodeLines(b), SigmoidMulLines(b);
+       FewCliffLines(b);
      }},
 };
 

@@ -18,6 +18,7 @@ struct BenchCase {
   jit::Problem problem;
   jit::Isa isa = jit::Isa::kAvx512;
   std::vector<int> threads = {1};
+  std::vector<jit::Problem> beside;  // of an odd size: its neighbours, cases of their own
   int line = -1, cell = 0;  // place in the preset's table; -1: none
 };
 
@@ -33,8 +34,8 @@ struct BenchPreset {
   std::vector<BenchLine> lines;
 };
 
-// "square", "transformer", "decode", "sigmoid-mul", "all". All but the last have more problems than
-// their lines; "all" has every line and nothing else.
+// "square", "transformer", "decode", "sigmoid-mul", "cliffs", "all". All but the last have more
+// problems than their lines; "all" has every line and nothing else.
 std::vector<std::string_view> PresetNames();
 
 // Problems of types that this build does not know, instruction sets that `cpu` has not and more

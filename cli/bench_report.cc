@@ -21,11 +21,33 @@ std::string Text(Metric metric, std::optional<double> value) {
   return absl::StrFormat("%.*f", metric == Metric::kFraction ? 3 : 2, *value);
 }
 
+// Pairs are shown as what they change: a whole configuration would be wider than all the rest.
+std::string ConfigText(const BenchRow& row) {
+  if (row.asked.find('=') == row.asked.npos) return row.asked;
+  return row.differs.empty() ? "as the default" : row.differs;
+}
+
+// A heading of the lines' table, for which there is no one problem to say what a configuration
+// changes.
+std::string Heading(std::span<const std::string> asked, size_t index) {
+  constexpr size_t kWidest = 30;
+  if (asked[index].size() <= kWidest) return asked[index];
+  return absl::StrCat("--config ", index + 1);
+}
+
+// Where a cell's worst figure was measured, which is what a cliff is about.
+std::string Place(const BenchCell& cell) {
+  const auto* p = std::get_if<jit::AttentionProblem>(&cell.at->problem());
+  return absl::StrFormat(" (%s %d×%d, D %d)", jit::Name(p->dtype), p->q_len, p->kv_len,
+                         p->head_dim);
+}
+
 std::string FloorText(const BenchRow& row) {
   if (!row.floor) return "";
   const std::string floor = Text(row.floor->metric, row.floor->floor);
   // The fraction has a column of its own; other figures are named where they matter.
   if (row.floor->metric == Metric::kFraction) return floor;
+  if (!row.Figure(row.floor->metric)) return "";
   return absl::StrFormat("%s: %s of %s", Name(row.floor->metric),
                          Text(row.floor->metric, row.Figure(row.floor->metric)), floor);
 }
@@ -55,7 +77,7 @@ std::string RowsText(std::span<const BenchRow> rows) {
   for (const BenchRow& row : rows) {
     std::vector<std::string> cells = {jit::Describe(row.problem()),
                                       std::string(jit::Name(row.key.isa)),
-                                      absl::StrCat(row.key.threads), row.asked};
+                                      absl::StrCat(row.key.threads), ConfigText(row)};
     if (row.result.wrong.empty()) {
       const auto cycles = row.Figure(Metric::kCycles);
       const bool memory = row.memory_bound();
@@ -81,7 +103,10 @@ BenchCell CellOf(std::span<const BenchRow> rows, int line, int cell, Metric metr
     if (row.line != line || row.cell != cell || row.asked != asked) continue;
     const std::optional<double> value = row.Figure(metric);
     if (!value || !row.result.wrong.empty()) continue;
-    if (!found.worst || Reaches(metric, *found.worst, *value)) found.worst = value;
+    if (!found.worst || Reaches(metric, *found.worst, *value)) {
+      found.worst = value;
+      found.at = &row;
+    }
     if (row.floor && row.floor->metric == metric) found.floor = row.floor;
   }
   return found;
@@ -91,7 +116,7 @@ std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow
                       std::span<const std::string> asked) {
   if (lines.empty()) return "";
   std::vector<std::vector<std::string>> table = {{"ROW"}};
-  for (const std::string& config : asked) table[0].push_back(config);
+  for (size_t i = 0; i < asked.size(); ++i) table[0].push_back(Heading(asked, i));
   for (const char* heading : {"FLOOR", "AIM", "STANDS"}) table[0].push_back(heading);
   for (size_t l = 0; l < lines.size(); ++l) {
     const BenchLine& line = lines[l];
@@ -101,6 +126,7 @@ std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow
       for (int c = 0; c < line.cells; ++c) {
         const BenchCell cell = CellOf(rows, static_cast<int>(l), c, line.metric, config);
         values.push_back(Text(line.metric, cell.worst));
+        if (line.metric == Metric::kCliff && cell.at != nullptr) values.back() += Place(cell);
         if (&config != &asked.front()) continue;  // floors are of the first
         floors.push_back(cell.floor ? Text(line.metric, cell.floor->floor) : std::string(kUnknown));
         aims.push_back(cell.floor ? Text(line.metric, cell.floor->aim) : std::string(kUnknown));
@@ -133,6 +159,8 @@ Json ToJson(const BenchRow& row) {
   if (!result.wrong.empty()) return json;
   const runtime::Limit* binding = result.limits.binding();
   json["samples"] = result.seconds.samples;
+  json["times"] = Json::array();
+  for (const double seconds : result.samples) json["times"].push_back(Number(seconds));
   json["seconds_min"] = Number(result.seconds.min);
   json["seconds_median"] = Number(result.seconds.median);
   json["seconds_mad"] = Number(result.seconds.mad);
@@ -141,6 +169,7 @@ Json ToJson(const BenchRow& row) {
   json["gbytes_per_s"] = Number(row.gbytes_per_s());
   json["cycles_per_vector"] = OptionalNumber(row.Figure(Metric::kCycles));
   json["speedup"] = OptionalNumber(row.speedup);
+  json["cliff"] = OptionalNumber(row.cliff);
   json["bound"] = binding == nullptr ? Json(nullptr) : Json(row.memory_bound() ? "memory" : "fma");
   json["peak"] = binding == nullptr ? Json(nullptr) : Number(row.peak());
   json["peak_describe"] = binding == nullptr ? Json(nullptr) : Json(binding->what);
@@ -161,6 +190,7 @@ Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
       for (int c = 0; c < lines[l].cells; ++c) {
         const BenchCell cell = CellOf(rows, static_cast<int>(l), c, lines[l].metric, config);
         cells.push_back({{"value", OptionalNumber(cell.worst)},
+                         {"at", cell.at ? Json(cell.at->name()) : Json(nullptr)},
                          {"floor", cell.floor ? OptionalNumber(cell.floor->floor) : Json(nullptr)},
                          {"aim", cell.floor ? Number(cell.floor->aim) : Json(nullptr)}});
       }
@@ -191,6 +221,7 @@ std::string RowsCsv(std::span<const BenchRow> rows) {
   for (const BenchRow& row : rows) {
     values.push_back(ToJson(row));
     values.back()["config"] = jit::ToString(row.config);
+    values.back().erase("times");  // a list in a column of its own is what JSON is for
     for (const auto& [key, value] : values.back().items()) {
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
     }

@@ -25,6 +25,7 @@ std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow
 // The worst figure among the rows of a cell, and the floor they share.
 struct BenchCell {
   std::optional<double> worst;
+  const BenchRow* at = nullptr;  // whose figure that is
   std::optional<Floor> floor;
 };
 BenchCell CellOf(std::span<const BenchRow> rows, int line, int cell, Metric metric,

@@ -2,6 +2,8 @@
 
 #include "cli/bench_row.h"
 
+#include <algorithm>
+
 namespace jitattn::cli {
 
 std::string_view Name(Metric metric) {
@@ -12,6 +14,8 @@ std::string_view Name(Metric metric) {
       return "speedup";
     case Metric::kCycles:
       return "cycles";
+    case Metric::kCliff:
+      return "cliff";
   }
   return "";
 }
@@ -41,12 +45,26 @@ std::optional<double> BenchRow::Figure(Metric metric) const {
     case Metric::kCycles:
       if (result.clock_hz > 0) return runtime::CyclesAVector(problem(), result, key.threads);
       return std::nullopt;
+    case Metric::kCliff:
+      return cliff;
   }
   return std::nullopt;
 }
 
+double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionConfig& config) {
+  const int64_t bytes = config.isa == jit::Isa::kPortable ? 0 : jit::VecBytes(config.isa);
+  const int64_t lanes = std::max<int64_t>(1, bytes / jit::SizeOf(problem.dtype));
+  const auto whole = [&](int64_t size) { return (size + lanes - 1) / lanes * lanes; };
+  const double products =
+      static_cast<double>(whole(problem.q_len) * problem.head_dim +
+                          (config.pv_form == 0 ? problem.q_len * whole(problem.value_dim)
+                                               : whole(problem.q_len) * problem.value_dim));
+  return 2.0 * static_cast<double>(problem.batch * problem.heads * problem.kv_len) * products;
+}
+
 bool Reaches(Metric metric, double value, double bound) {
-  return metric == Metric::kCycles ? value <= bound : value >= bound;
+  const bool less = metric == Metric::kCycles || metric == Metric::kCliff;
+  return less ? value <= bound : value >= bound;
 }
 
 }  // namespace jitattn::cli

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/record.h"
 #include "jit/config.h"
@@ -14,9 +15,9 @@
 
 namespace jitattn::cli {
 
-// The figure that a floor is about. Of cycles fewer are better, of the others more.
-enum class Metric { kFraction, kSpeedup, kCycles };
-std::string_view Name(Metric metric);  // "fraction", "speedup", "cycles"
+// The figure that a floor is about. Of cycles and cliffs less is better, of the others more.
+enum class Metric { kFraction, kSpeedup, kCycles, kCliff };
+std::string_view Name(Metric metric);  // "fraction", "speedup", "cycles", "cliff"
 
 struct Floor {
   Metric metric = Metric::kFraction;
@@ -32,7 +33,13 @@ struct BenchRow {
   std::string kernel;
   runtime::BenchResult result;
   std::optional<double> speedup;  // over the same with one thread, measured in turn with it
+  // Of an odd size: the same problem with the multiples of 16 below and above it, and this one's
+  // time for an operation over the mean of theirs, each in times of the peak of its own rounds.
+  std::vector<jit::Problem> beside;
+  std::optional<double> cliff;
   std::optional<Floor> floor;
+  std::string
+      differs;  // the fields in which `config` is not the default's: "kv_block=64 threads=1"
   int line = -1, cell = 0;  // place in the preset's table; -1: none
 
   const jit::Problem& problem() const { return key.bucket; }
@@ -43,6 +50,10 @@ struct BenchRow {
   double peak() const;                         // of what binds, in GFLOP/s or GB/s; 0: unknown
   std::optional<double> Figure(Metric) const;  // nothing where it was not measured
 };
+
+// Operations that the lanes do: those of the formula, where the axis that lies in the lanes fills
+// whole vectors, queries for Q·Kᵀ, queries or value columns for P·V. Without a mask.
+double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionConfig& config);
 
 // Is `value` at least as good as `bound`?
 bool Reaches(Metric metric, double value, double bound);

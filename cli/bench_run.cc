@@ -2,11 +2,32 @@
 
 #include "cli/bench_run.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cli/plan_flags.h"
+#include "runtime/heuristic.h"
 
 namespace jitattn::cli {
+namespace {
+
+// "" where nothing differs.
+std::string DiffersFromDefault(const jit::Config& config, const jit::Problem& problem,
+                               const jit::Cpu& cpu, int threads) {
+  const jit::Config usual = runtime::DefaultConfig(problem, cpu, threads);
+  std::string text;
+  for (const jit::Field& field : jit::Fields(jit::OpOf(config))) {
+    if (field.get(config) == field.get(usual)) continue;
+    const int value = field.get(config);
+    const bool labelled = static_cast<size_t>(value) < field.labels.size();
+    absl::StrAppend(&text, text.empty() ? "" : " ", std::string(field.name), "=",
+                    labelled ? std::string(field.labels[value]) : absl::StrCat(value));
+  }
+  return text;
+}
+
+}  // namespace
 
 void FillSpeedups(std::vector<BenchRow>* rows) {
   for (BenchRow& row : *rows) {
@@ -16,6 +37,34 @@ void FillSpeedups(std::vector<BenchRow>* rows) {
           both_timed) {
         row.speedup = single.result.seconds.min / row.result.seconds.min;
       }
+    }
+  }
+}
+
+void FillCliffs(std::vector<BenchRow>* rows) {
+  // Seconds a padded operation, times the peak: the share of the peak that is lost counts, not the
+  // clock of the moment.
+  const auto cost = [](const BenchRow& row) {
+    const auto* config = std::get_if<jit::AttentionConfig>(&row.config);
+    const auto* problem = std::get_if<jit::AttentionProblem>(&row.problem());
+    if (config == nullptr || problem == nullptr || !row.result.wrong.empty()) return 0.0;
+    const double peak = row.result.limits.fma ? row.result.limits.fma->peak : 1;
+    return row.result.seconds.min * peak / PaddedFlops(*problem, *config);
+  };
+  for (BenchRow& row : *rows) {
+    double sum = 0;
+    size_t found = 0;
+    for (const jit::Problem& problem : row.beside) {
+      const auto other = std::find_if(rows->begin(), rows->end(), [&](const BenchRow& r) {
+        return r.problem() == problem && r.key.isa == row.key.isa &&
+               r.key.threads == row.key.threads && r.asked == row.asked && cost(r) > 0;
+      });
+      if (other == rows->end()) continue;
+      sum += cost(*other);
+      ++found;
+    }
+    if (found > 0 && found == row.beside.size() && cost(row) > 0) {
+      row.cliff = cost(row) / (sum / static_cast<double>(found));
     }
   }
 }
@@ -42,6 +91,8 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       row.source = SourceText((*plan)->source());
       row.config = (*plan)->config();
       row.kernel = (*plan)->kernel().name();
+      row.differs = DiffersFromDefault(row.config, one.problem, *cpu, threads);
+      row.beside = one.beside;
       row.floor = floors.Find(row.key);
       row.line = one.line;
       row.cell = one.cell;

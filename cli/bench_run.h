@@ -24,6 +24,10 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
 // Speedups of rows over that of the same configuration with one thread, where there is one.
 void FillSpeedups(std::vector<BenchRow>* rows);
 
+// Cliffs of rows that have neighbours, where those are among the rows too, of the same
+// configuration, instructions and threads.
+void FillCliffs(std::vector<BenchRow>* rows);
+
 }  // namespace jitattn::cli
 
 #endif  // JITATTN_CLI_BENCH_RUN_H_

@@ -32,6 +32,7 @@ double BenchResult::spread() const {
 BenchResult Figures(std::span<const double> samples, const Limits& limits) {
   return {.seconds = Summarise(samples),
           .first_quartile = samples.empty() ? 0 : Quantile(samples, 0.25),
+          .samples = {samples.begin(), samples.end()},
           .limits = limits};
 }
 

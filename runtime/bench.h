@@ -36,6 +36,7 @@ struct BenchOptions {
 struct BenchResult {
   Statistics seconds;         // of one run
   double first_quartile = 0;  // of the same
+  std::vector<double> samples;  // as they came
   Limits limits;              // best of this problem's rounds
   double clock_hz = 0;        // likewise; measured for sigmoid-mul only
   double max_error = 0;       // against the reference
