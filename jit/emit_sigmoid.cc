@@ -91,7 +91,8 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
     // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
     // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
     // otherwise.
-    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table != 0 ? 0 : bias - scale_bits_);
+    const double magic =
+        (f64_ ? 0x1.8p52 : 0x1.8p23) + (options.table != 0 ? 0 : bias - scale_bits_);
     Declare(kMagic, magic);
     Declare(kLog2e, -steps * std::numbers::log2e);
     Declare(kLn2High, high / steps);

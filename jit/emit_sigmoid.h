@@ -39,15 +39,16 @@ struct SigmoidOptions {
 //   r = t + (k/S)·high − (k/S)·2^−29 = [t + (k/S)·high − (M + k/S)·2^−29] + M·2^−29
 // where the factor 2^−29 is a subtraction from the exponent, and the polynomial is that of the
 // bracket. What 1.02 is off by comes to 5e-9 at x = −87.
-// bf16 reaches results of 2^-133, where e^−x has left float's range: there s = 2^-24 scales d, whose
-// inverse is a number again, and y = x · (s / (s + s·e^−x)); else s = 1.
-// For x below what k allows r grows negative, p's terms are then all positive and d overflows to
-// +∞: one bound on k does what a lower bound on x would, and −∞ still comes out as −∞/∞.
+// bf16 reaches results of 2^-133, where e^−x has left float's range: there s = 2^-24 scales d,
+// whose inverse is a number again, and y = x · (s / (s + s·e^−x)); else s = 1. For x below what k
+// allows r grows negative, p's terms are then all positive and d overflows to +∞: one bound on k
+// does what a lower bound on x would, and −∞ still comes out as −∞/∞.
 class EmitSigmoid {
  public:
   // 1 takes an instruction that looks up a vector of this type in one register.
   static bool HasTable(int table, Isa isa, DType dtype) {
-    return table == 0 || (table == 1 && (isa == Isa::kAvx512 || ComputeType(dtype) == DType::kF32)) ||
+    return table == 0 ||
+           (table == 1 && (isa == Isa::kAvx512 || ComputeType(dtype) == DType::kF32)) ||
            (table == 2 && isa == Isa::kAvx512 && dtype == DType::kF32);
   }
   // Beside those for constants.
