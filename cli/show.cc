@@ -80,6 +80,11 @@ std::string CodeText(const jit::Kernel& kernel, const Listing& listing) {
   return text;
 }
 
+int64_t ScratchBytes(const runtime::Plan& plan) {
+  const auto* attention = std::get_if<jit::AttentionProblem>(&plan.problem());
+  return plan.kernel().scratch_bytes(attention == nullptr ? 0 : attention->kv_len);
+}
+
 void PrintText(const runtime::Plan& plan, const Listing& listing) {
   const jit::Kernel& kernel = plan.kernel();
   std::printf("%s\n", Bold(jit::Describe(plan.problem()), stdout).c_str());
@@ -95,7 +100,7 @@ void PrintText(const runtime::Plan& plan, const Listing& listing) {
   fields.emplace_back(
       "code", absl::StrFormat("%d bytes, of which %d constants; hash %016x", kernel.code().size(),
                               kernel.code().size() - listing.constants_begin, kernel.code_hash()));
-  fields.emplace_back("scratch", absl::StrCat(Bytes(kernel.scratch_bytes()), " a thread"));
+  fields.emplace_back("scratch", absl::StrCat(Bytes(ScratchBytes(plan)), " a thread"));
   std::printf("%s\n%s\n", Fields(fields).c_str(), Bold("registers", stdout).c_str());
   std::vector<std::pair<std::string, std::string>> registers;
   for (const auto& use : kernel.registers()) registers.emplace_back(use.registers, use.purpose);
@@ -109,7 +114,7 @@ Json PlanJson(const runtime::Plan& plan, const Listing& listing) {
   AddSource(plan, &json);
   json["code_bytes"] = kernel.code().size();
   json["code_hash"] = absl::StrFormat("%016x", kernel.code_hash());
-  json["scratch_bytes"] = kernel.scratch_bytes();
+  json["scratch_bytes"] = ScratchBytes(plan);
   json["registers"] = Json::array();
   for (const jit::RegisterUse& use : kernel.registers()) {
     json["registers"].push_back({{"registers", use.registers}, {"purpose", use.purpose}});

@@ -79,10 +79,6 @@ std::span<const Field> AttentionFields() { return kFields; }
 absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu&) {
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
-  if (ComputeType(spec.dtype) != spec.dtype) {
-    return absl::InvalidArgumentError(absl::StrCat("attention in ", std::string(Name(spec.dtype)),
-                                                   " has no kernel for ", isa, ", only for none"));
-  }
   if (config.qk_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(absl::StrCat(
         "qk_vecs ", config.qk_vecs, " is wider than the tile, q_vecs ", config.q_vecs));

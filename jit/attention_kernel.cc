@@ -10,6 +10,7 @@
 #include "jit/emit_pack.h"
 #include "jit/emit_scores.h"
 #include "jit/emit_softmax.h"
+#include "jit/emit_stage.h"
 #include "jit/emit_transposed_values.h"
 #include "jit/emit_values.h"
 #include "jit/vector_io.h"
@@ -64,7 +65,7 @@ class AttentionEmitter {
 void AttentionEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label main, next_tile, next_chunk, nothing_seen, tile_done;
-  a_.Prolog(ctx_.spec.dtype, sizeof(Frame));
+  a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
   a_.mov(frame_, a_.rsp);
   a_.jmp(main, a_.T_NEAR);
   scores_.EmitSubroutines();
@@ -78,6 +79,7 @@ void AttentionEmitter::Emit() {
     Copy(&Frame::rows_left, ctx_.arg(offsetof(AttentionArgs, q_rows)), temp);
   }
   if (ctx_.causal()) EmitDiagonal();
+  if (ctx_.layout.staged) EmitStage(ctx_);
 
   a_.L(next_tile);
   EmitBounds(nothing_seen);
@@ -86,15 +88,26 @@ void AttentionEmitter::Emit() {
   softmax_.EmitReset(state_);
   {
     const Gprs temp = a_.pool().LeaseGprs("temp");
-    Copy(&Frame::k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
-    Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
+    if (ctx_.layout.staged) {
+      const Gprs values = a_.pool().LeaseGprs("staged values");
+      EmitStagedAddresses(ctx_, temp, values);
+      a_.mov(ctx_.at(&Frame::k), temp);
+      a_.mov(ctx_.at(&Frame::v), values);
+    } else {
+      Copy(&Frame::k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
+      Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
+    }
     a_.mov(ctx_.at(&Frame::flags), Frame::kFirst);
     a_.mov(ctx_.at(&Frame::first_key), 0);
   }
   a_.L(next_chunk);
   EmitChunk();
   a_.jl(next_chunk, a_.T_NEAR);
-  if (transposed()) transposed_.EmitOutput();
+  if (transposed()) {
+    transposed_.EmitOutput();
+  } else if (ctx_.layout.staged) {
+    values_.EmitOutput();
+  }
   a_.jmp(tile_done, a_.T_NEAR);
 
   a_.L(nothing_seen);
@@ -129,7 +142,7 @@ void AttentionEmitter::EmitScale() {
   a_.mov(log2e, std::bit_cast<uint64_t>(std::numbers::log2e));
   a_.vmovq(x, log2e);
   a_.vmulsd(x, x, ctx_.arg(offsetof(AttentionArgs, scale)));
-  if (ctx_.spec.dtype == DType::kF32) a_.vcvtsd2ss(x, x, x);
+  if (a_.compute() == DType::kF32) a_.vcvtsd2ss(x, x, x);
   a_.vmovq(ctx_.at(&Frame::scale), x);
 }
 
@@ -195,11 +208,16 @@ void AttentionEmitter::EmitChunk() {
 
   const Gprs step = a_.pool().LeaseGprs("step");
   a_.mov(ctx_.at(&Frame::flags), 0);
-  for (const auto& [row, offset] : {std::pair(&Frame::k, offsetof(AttentionArgs, k_stride)),
-                                    std::pair(&Frame::v, offsetof(AttentionArgs, v_stride))}) {
-    a_.mov(step, ctx_.at(&Frame::keys));
-    a_.imul(step, ctx_.arg(offset));
-    a_.add(ctx_.at(row), step);
+  for (const bool key : {true, false}) {
+    if (ctx_.layout.staged) {
+      a_.imul(step, ctx_.at(&Frame::keys),
+              key ? ctx_.layout.key_row_bytes : ctx_.layout.value_row_bytes);
+    } else {
+      a_.mov(step, ctx_.at(&Frame::keys));
+      a_.imul(step, ctx_.arg(key ? offsetof(AttentionArgs, k_stride)
+                                 : offsetof(AttentionArgs, v_stride)));
+    }
+    a_.add(ctx_.at(key ? &Frame::k : &Frame::v), step);
   }
   a_.mov(step, ctx_.at(&Frame::keys));
   a_.add(step, ctx_.at(&Frame::first_key));
@@ -226,7 +244,7 @@ void AttentionEmitter::EmitZeroRows() {
     a_.mov(to, row);
     a_.Repeat(count, whole, [&] {
       io.Store(a_.ptr[to[0]], zero);
-      a_.add(to, a_.vec_bytes());
+      a_.add(to, io.vec_bytes());
     });
     if (tail > 0) io.Store(a_.ptr[to[0]], zero, *mask);
     a_.add(row, ctx_.arg(offsetof(AttentionArgs, out_stride)));

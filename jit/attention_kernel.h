@@ -3,8 +3,6 @@
 #ifndef JITATTN_JIT_ATTENTION_KERNEL_H_
 #define JITATTN_JIT_ATTENTION_KERNEL_H_
 
-#include <cstdint>
-
 #include "jit/assembler.h"
 #include "jit/config.h"
 
@@ -12,9 +10,6 @@ namespace jitattn::jit {
 
 // Emits void(const AttentionArgs*). REQUIRES: ValidateAttention(config, spec, a.cpu()) is OK.
 void EmitAttention(Assembler& a, const AttentionSpec& spec, const AttentionConfig& config);
-
-// Size of AttentionArgs::scratch: the packed query tile, its scores and the state of its softmax.
-int64_t AttentionScratchBytes(const AttentionSpec& spec, const AttentionConfig& config);
 
 }  // namespace jitattn::jit
 

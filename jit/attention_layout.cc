@@ -2,8 +2,6 @@
 
 #include "jit/attention_layout.h"
 
-#include "jit/attention_kernel.h"
-
 namespace jitattn::jit {
 
 AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config)
@@ -16,10 +14,15 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
   queries = scores + int64_t{config.kv_block + config.exp_vecs - 1} * tile_bytes;
   outputs = queries + int64_t{spec.head_dim} * tile_bytes;
   bytes = outputs + (config.pv_form == 1 ? int64_t{spec.value_dim} * tile_bytes : 0);
-}
-
-int64_t AttentionScratchBytes(const AttentionSpec& spec, const AttentionConfig& config) {
-  return AttentionLayout(spec, config).bytes;
+  staged = SizeOf(spec.dtype) < elem_bytes;
+  if (!staged) return;
+  const auto row_bytes = [&](int dim) {
+    return (dim * elem_bytes + vec_bytes - 1) / vec_bytes * vec_bytes;
+  };
+  key_row_bytes = row_bytes(spec.head_dim);
+  value_row_bytes = row_bytes(spec.value_dim);
+  staged_bytes = key_row_bytes + value_row_bytes;
+  if (config.pv_form == 0) bytes += int64_t{tile_rows} * value_row_bytes;
 }
 
 }  // namespace jitattn::jit

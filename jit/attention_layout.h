@@ -18,6 +18,15 @@ namespace jitattn::jit {
 //   scores    u = s − m/2, then P   [kv_block][tile]
 //   queries   scale · log2 e · Qᵀ   [head_dim][tile]
 //   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
+//
+// 16-bit types are staged: converted to float once a call, for all of its tiles. Then the outputs
+// are floats too until they are complete, and the rest of the scratch holds
+//
+//   outputs   O, where P·V runs over natural columns   [tile][value_row_bytes]
+//   keys      [kv_len][key_row_bytes]
+//   values    [kv_len][value_row_bytes]
+//
+// with rows padded to whole vectors.
 struct AttentionLayout {
   // kStart: −m/2, where accumulators begin (see emit_softmax.h).
   enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
@@ -28,7 +37,10 @@ struct AttentionLayout {
   int tile_rows;                     // queries a tile
   int tile_bytes;                    // one row of a block
   int64_t scores, queries, outputs;  // offsets from the state
-  int64_t bytes;
+  int64_t bytes;                     // without staged keys and values
+  bool staged = false;
+  int key_row_bytes = 0, value_row_bytes = 0;
+  int64_t staged_bytes = 0;  // of a key and its value
 
   // Displacement of a quantity from the state's address of a group of queries.
   int state(State row) const { return row * tile_bytes; }
@@ -68,6 +80,15 @@ struct AttentionContext {
     return a.qword[frame + static_cast<int>(offset)];
   }
   Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
+  // Between rows of keys and values as the loops over them see these.
+  void LoadKeyStride(const Xbyak::Reg64& stride) const {
+    layout.staged ? a.mov(stride, layout.key_row_bytes)
+                  : a.mov(stride, arg(offsetof(AttentionArgs, k_stride)));
+  }
+  void LoadValueStride(const Xbyak::Reg64& stride) const {
+    layout.staged ? a.mov(stride, layout.value_row_bytes)
+                  : a.mov(stride, arg(offsetof(AttentionArgs, v_stride)));
+  }
 };
 
 }  // namespace jitattn::jit

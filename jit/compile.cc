@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "jit/assembler.h"
 #include "jit/attention_kernel.h"
+#include "jit/attention_layout.h"
 #include "jit/executable_memory.h"
 #include "jit/perf_map.h"
 #include "jit/portable_attention.h"
@@ -29,7 +30,15 @@ class CompiledKernel : public Kernel {
     name_ = KernelName(spec, config);
     spec_ = spec;
     config_ = config;
-    scratch_bytes_ = ScratchBytes(spec, config);
+    const auto* attention = std::get_if<AttentionSpec>(&spec);
+    if (attention == nullptr) return;
+    if (IsaOf(config) == Isa::kPortable) {
+      scratch_bytes_ = PortableAttentionScratchBytes(*attention);
+    } else {
+      const AttentionLayout layout(*attention, std::get<AttentionConfig>(config));
+      scratch_bytes_ = layout.bytes;
+      key_bytes_ = layout.staged_bytes;
+    }
   }
 
   void UsePortable() {
@@ -77,13 +86,6 @@ absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Co
   }
   WritePerfMap(kernel->code(), kernel->name());
   return kernel;
-}
-
-int64_t ScratchBytes(const Spec& spec, const Config& config) {
-  const auto* attention = std::get_if<AttentionSpec>(&spec);
-  if (attention == nullptr) return 0;
-  if (IsaOf(config) == Isa::kPortable) return PortableAttentionScratchBytes(*attention);
-  return AttentionScratchBytes(*attention, std::get<AttentionConfig>(config));
 }
 
 std::string XbyakVersion() {

@@ -20,9 +20,6 @@ namespace jitattn::jit {
 absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Config& config,
                                                       const Cpu& cpu);
 
-// Bytes of scratch a kernel of this spec and config asks for, without compiling it.
-int64_t ScratchBytes(const Spec& spec, const Config& config);
-
 // "6.68": part of what makes emitted bytes what they are.
 std::string XbyakVersion();
 

@@ -41,10 +41,10 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   auto square = [&](int columns) {
     a.mov(row, from);
     for (int i = 0; i < lanes; ++i) {
-      if (columns == lanes) {
+      if (columns == lanes && !layout.staged) {
         a.Mul(x[i], scale, a.ptr[row[0]]);
       } else {
-        io.Load(x[i], a.ptr[row[0]], *tail_mask);
+        columns == lanes ? io.Load(x[i], a.ptr[row[0]]) : io.Load(x[i], a.ptr[row[0]], *tail_mask);
         a.Mul(x[i], scale, x[i]);
       }
       if (i + 1 == lanes) break;
@@ -68,7 +68,7 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   a.mov(dst, to);
   a.Repeat(blocks, whole, [&] {
     square(lanes);
-    a.add(from, layout.vec_bytes);
+    a.add(from, io.vec_bytes());
     a.add(dst, lanes * layout.tile_bytes);
   });
   if (tail > 0) square(tail);

@@ -56,7 +56,7 @@ void EmitScores::EmitChunk() {
   const int group_bytes = ctx_.config.qk_vecs * a_.vec_bytes();
 
   softmax_.EmitResetChunk(state_);
-  a_.mov(stride_, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+  ctx_.LoadKeyStride(stride_);
   a_.mov(ctx_.at(&AttentionFrame::group), state_);
   a_.mov(temp, ctx_.at(&AttentionFrame::vecs));
   a_.mov(ctx_.at(&AttentionFrame::group_vecs), temp);

@@ -37,7 +37,7 @@ void EmitTransposedValues::EmitChunk() {
   v_key_ = pool.LeaseGprs("V of the key");
   count_ = pool.LeaseGprs("keys left");
 
-  a_.mov(v_stride_, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  ctx_.LoadValueStride(v_stride_);
   a_.mov(group_, state_);
   a_.mov(count_, ctx_.at(&AttentionFrame::vecs));
   a_.mov(ctx_.at(&AttentionFrame::group_vecs), count_);
@@ -232,7 +232,7 @@ void EmitTransposedValues::EmitOutput() {
   a_.Repeat(blocks, whole, [&] {
     square(lanes);
     a_.add(src, lanes * layout.tile_bytes);
-    a_.add(dst, layout.vec_bytes);
+    a_.add(dst, io.vec_bytes());
   });
   if (tail > 0) square(tail);
   AddMultiple(a_, rows, stride, lanes);

@@ -40,7 +40,7 @@ int EmitValues::VecsNeeded(const AttentionConfig& config, const AttentionSpec& s
 }
 
 EmitValues::EmitValues(const AttentionContext& ctx, const Reg64& state)
-    : ctx_(ctx), a_(ctx.a), io_(ctx.a, ctx.spec.dtype), state_(state) {}
+    : ctx_(ctx), a_(ctx.a), io_(ctx.a, ComputeType(ctx.spec.dtype)), state_(state) {}
 
 // for each group of value columns:
 //   for each pv_rows rows of the tile:
@@ -62,10 +62,15 @@ void EmitValues::EmitChunk() {
   count_ = pool.LeaseGprs("keys left");
 
   const int group_bytes = ctx_.config.pv_vecs * a_.vec_bytes();
-  a_.mov(v_stride_, ctx_.arg(offsetof(AttentionArgs, v_stride)));
-  a_.mov(out_stride_, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  ctx_.LoadValueStride(v_stride_);
+  if (ctx_.layout.staged) {
+    a_.mov(out_stride_, ctx_.layout.value_row_bytes);
+    a_.lea(out_, a_.ptr[state_ + static_cast<int>(ctx_.layout.outputs)]);
+  } else {
+    a_.mov(out_stride_, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+    a_.mov(out_, ctx_.at(&AttentionFrame::out));
+  }
   a_.mov(v_, ctx_.at(&AttentionFrame::v));
-  a_.mov(out_, ctx_.at(&AttentionFrame::out));
   if (groups.whole > 0) {
     Label top;
     a_.mov(ctx_.at(&AttentionFrame::columns), groups.whole);
@@ -214,6 +219,41 @@ void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, cons
                                              : io_.Store(address, gemm.acc(r, c));
     }
   }
+}
+
+// for each row:  out = O, rounded
+void EmitValues::EmitOutput() {
+  SectionScope section(a_, "output");
+  const int whole = ctx_.spec.value_dim / a_.lanes(), tail = ctx_.spec.value_dim % a_.lanes();
+  VectorIo io(a_, ctx_.spec.dtype);
+  RegPool& pool = a_.pool();
+  const Vecs x = pool.LeaseVecs("outputs");
+  const Gprs from = pool.LeaseGprs("outputs of the row"), row = pool.LeaseGprs("output row");
+  const Gprs to = pool.LeaseGprs("output columns"), rows = pool.LeaseGprs("rows left");
+  const Gprs blocks = pool.LeaseGprs("blocks");
+  std::optional<TailMask> mask;
+  if (tail > 0) {
+    mask.emplace(a_);
+    mask->Set(tail, blocks);
+  }
+  a_.lea(from, a_.ptr[state_ + static_cast<int>(ctx_.layout.outputs)]);
+  a_.mov(row, ctx_.at(&AttentionFrame::out));
+  a_.mov(rows, ctx_.at(&AttentionFrame::rows));
+  a_.WhileAtLeast(rows, 1, [&] {
+    a_.mov(to, row);
+    a_.Repeat(blocks, whole, [&] {
+      a_.LoadVec(x, a_.ptr[from[0]]);
+      io.Store(a_.ptr[to[0]], x);
+      a_.add(from, a_.vec_bytes());
+      a_.add(to, io.vec_bytes());
+    });
+    if (tail > 0) {
+      a_.LoadVec(x, a_.ptr[from[0]]);
+      io.Store(a_.ptr[to[0]], x, *mask);
+      a_.add(from, a_.vec_bytes());
+    }
+    a_.add(row, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  });
 }
 
 }  // namespace jitattn::jit

@@ -1,4 +1,5 @@
-// O = O·alpha + P·V with O in the output: rows are broadcast from P, lanes are value columns.
+// O = O·alpha + P·V with O in the output (staged: in scratch): rows are broadcast from P, lanes are
+// value columns.
 
 #ifndef JITATTN_JIT_EMIT_VALUES_H_
 #define JITATTN_JIT_EMIT_VALUES_H_
@@ -17,6 +18,9 @@ class EmitValues {
 
   // The current chunk's P·V, for every row and column of the tile.
   void EmitChunk();
+
+  // Staged: the tile's outputs, after its last chunk.
+  void EmitOutput();
 
  private:
   // One group of columns: `vecs` vectors, the last of which has `tail` columns (0: all of them).

@@ -26,7 +26,7 @@ struct AttentionArgs {
   int64_t kv_len;
   int64_t causal_offset;      // row i of this call sees keys j ≤ i + causal_offset
   double scale;
-  void* scratch;              // ScratchBytes(), 64-byte aligned, contents arbitrary
+  void* scratch;  // scratch_bytes(kv_len), 64-byte aligned, contents arbitrary
 };
 
 // A run of elements, or rows of them. In place (x == out) is allowed.
@@ -61,7 +61,9 @@ class Kernel {
   const std::string& name() const { return name_; }
   const Spec& spec() const { return spec_; }
   const Config& config() const { return config_; }
-  int64_t scratch_bytes() const { return scratch_bytes_; }
+  // For runs of at most `kv_len` keys. Kernels of 16-bit types keep keys and values there as
+  // floats.
+  int64_t scratch_bytes(int64_t kv_len) const { return scratch_bytes_ + kv_len * key_bytes_; }
 
   // Empty on the portable path.
   std::span<const uint8_t> code() const { return code_; }
@@ -75,7 +77,7 @@ class Kernel {
   std::string name_;
   Spec spec_;
   Config config_;
-  int64_t scratch_bytes_ = 0;
+  int64_t scratch_bytes_ = 0, key_bytes_ = 0;
   std::span<const uint8_t> code_;
   uint64_t code_hash_ = 0;
   std::vector<Section> sections_;

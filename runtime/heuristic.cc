@@ -94,7 +94,7 @@ void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
 
 AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads) {
   AttentionConfig c;
-  c.isa = jit::SizeOf(p.dtype) == 2 ? Isa::kPortable : cpu.isa;
+  c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
   if (c.isa == Isa::kPortable) return c;
   const bool avx512 = cpu.isa == Isa::kAvx512;

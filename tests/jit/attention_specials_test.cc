@@ -162,7 +162,8 @@ std::string ParamName(const ::testing::TestParamInfo<std::tuple<Isa, DType>>& in
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionSpecialsTest,
                          ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                                            ::testing::Values(DType::kF32, DType::kF64)),
+                                            ::testing::Values(DType::kF32, DType::kF64,
+                                                              DType::kBF16, DType::kF16)),
                          ParamName);
 
 INSTANTIATE_TEST_SUITE_P(Portable, AttentionSpecialsTest,

@@ -230,7 +230,8 @@ std::string ParamName(const ::testing::TestParamInfo<AttentionTest::ParamType>& 
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionTest,
                          ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                                            ::testing::Values(DType::kF32, DType::kF64),
+                                            ::testing::Values(DType::kF32, DType::kF64,
+                                                              DType::kBF16, DType::kF16),
                                             ::testing::Values(Mask::kNone, Mask::kCausal)),
                          ParamName);
 

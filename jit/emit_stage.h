@@ -1,0 +1,20 @@
+// Keys and values of a 16-bit type, as floats in scratch.
+
+#ifndef JITATTN_JIT_EMIT_STAGE_H_
+#define JITATTN_JIT_EMIT_STAGE_H_
+
+#include "jit/attention_layout.h"
+
+namespace jitattn::jit {
+
+// Converts all keys that any query of this call sees, and their values: a loop that costs a
+// twentieth of one tile's products at head size 64, and is done once for all tiles of the call.
+void EmitStage(const AttentionContext& ctx);
+
+// keys, values ← where the loops over them begin.
+void EmitStagedAddresses(const AttentionContext& ctx, const Xbyak::Reg64& keys,
+                         const Xbyak::Reg64& values);
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_EMIT_STAGE_H_
