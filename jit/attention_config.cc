@@ -23,6 +23,7 @@ constexpr int kQkKeys[] = {2, 3, 4, 5, 6, 8, 12, 14};
 constexpr int kBlockVecs[] = {1, 2, 3, 4, 6};
 constexpr int kQkUnroll[] = {1, 2, 4, 8, 16};
 constexpr int kExpVecs[] = {1, 2, 3, 4, 6};
+constexpr int kPvForm[] = {0, 1, 2};
 constexpr int kPvRows[] = {2, 3, 4, 5, 6, 8, 12, 14};
 constexpr int kPvUnroll[] = {1, 2, 4, 8};
 constexpr int kPrefetch[] = {0, 1, 2, 4, 8};
@@ -40,7 +41,9 @@ constexpr Field kFields[] = {
     FieldOf<&C::qk_embed>("qk_embed", "m", "1: the FMA broadcasts its key element", kNoYes),
     FieldOf<&C::fuse_exp>("fuse_exp", "_f", "1: exponentials on the accumulators", kNoYes),
     FieldOf<&C::exp_vecs>("exp_vecs", "e", "exponentials in flight", kExpVecs),
-    FieldOf<&C::pv_form>("pv_form", "_o", "P·V broadcasts 0: P, 1: V", kNoYes),
+    FieldOf<&C::pv_form>("pv_form", "_o",
+                         "P·V broadcasts 0: P, 1: V, 2: P in pairs of bf16, as Q·Kt does K",
+                         kPvForm),
     FieldOf<&C::pv_rows>("pv_rows", "r", "register block of P·V: broadcast operands", kPvRows, {},
                          true),
     FieldOf<&C::pv_vecs>("pv_vecs", "x", "register block of P·V: vectors", kBlockVecs),
@@ -64,6 +67,11 @@ int CapAt(int value, int limit, std::span<const int> ladder) {
   return cap == ladder.end() ? value : std::min(value, *cap);
 }
 
+// Whether products of pairs of bf16 make sense; whether the CPU has them, Validate asks.
+bool FitsPairs(const C& config, const AttentionSpec& spec) {
+  return spec.dtype == DType::kBF16 && spec.head_dim % 2 == 0 && config.isa == Isa::kAvx512;
+}
+
 absl::Status CheckRegisters(const C& config, std::string_view what, int rows, int vecs,
                             int needed) {
   if (needed <= VecRegs(config.isa)) return absl::OkStatus();
@@ -76,7 +84,7 @@ absl::Status CheckRegisters(const C& config, std::string_view what, int rows, in
 
 std::span<const Field> AttentionFields() { return kFields; }
 
-absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu&) {
+absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu& cpu) {
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
   if (config.qk_vecs > config.q_vecs) {
@@ -86,6 +94,19 @@ absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const
   if (config.pv_form == 1 && config.pv_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(absl::StrCat(
         "pv_vecs ", config.pv_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
+  }
+  if (config.pv_form == 2) {
+    if (!FitsPairs(config, spec) || !cpu.avx512_bf16) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "pv_form 2 needs bf16, an even head_dim and avx512 with AVX-512 BF16; it is ",
+          std::string(Name(spec.dtype)), ", ", spec.head_dim, " and ", isa,
+          cpu.avx512_bf16 ? "" : " without"));
+    }
+    if (config.fuse_exp != 0 || config.exp_vecs % 2 != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("pv_form 2 needs fuse_exp 0 and an even exp_vecs, they are ",
+                       config.fuse_exp, " and ", config.exp_vecs));
+    }
   }
   if ((config.qk_embed || config.pv_embed) && config.isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(
@@ -114,13 +135,15 @@ C CanonicalAttention(C config, const AttentionSpec& spec) {
   if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
   // One vector wide, every broadcast has a single use and is part of its FMA anyway.
   if (config.qk_vecs == 1) config.qk_embed = 0;
-  if (config.pv_form == 0) {
+  if (config.pv_form == 2 && !FitsPairs(config, spec)) config.pv_form = 0;
+  if (config.pv_form != 1) {
     config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config, spec), kBlockVecs);
   } else {
     config.pv_rows = CapAt(config.pv_rows, spec.value_dim, kPvRows);
   }
   if (config.pv_vecs == 1) config.pv_embed = 0;
-  config.qk_unroll = CapAt(config.qk_unroll, spec.head_dim, kQkUnroll);
+  config.qk_unroll =
+      CapAt(config.qk_unroll, spec.head_dim / (config.pv_form == 2 ? 2 : 1), kQkUnroll);
   return config;
 }
 

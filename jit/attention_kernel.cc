@@ -209,13 +209,13 @@ void AttentionEmitter::EmitChunk() {
   const Gprs step = a_.pool().LeaseGprs("step");
   a_.mov(ctx_.at(&Frame::flags), 0);
   for (const bool key : {true, false}) {
-    if (ctx_.layout.staged) {
-      a_.imul(step, ctx_.at(&Frame::keys),
-              key ? ctx_.layout.key_row_bytes : ctx_.layout.value_row_bytes);
-    } else {
-      a_.mov(step, ctx_.at(&Frame::keys));
+    const auto& layout = ctx_.layout;
+    a_.mov(step, ctx_.at(&Frame::keys));
+    if (!layout.staged || (key && layout.pairs)) {
       a_.imul(step, ctx_.arg(key ? offsetof(AttentionArgs, k_stride)
                                  : offsetof(AttentionArgs, v_stride)));
+    } else {
+      a_.imul(step, step, key ? layout.key_row_bytes : layout.value_row_bytes / (layout.pairs + 1));
     }
     a_.add(ctx_.at(key ? &Frame::k : &Frame::v), step);
   }

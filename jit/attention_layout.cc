@@ -12,7 +12,9 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
   scores = int64_t{kStateRows} * tile_bytes;
   // The exponentials of stored scores run in groups of keys: room for the last one's padding.
   queries = scores + int64_t{config.kv_block + config.exp_vecs - 1} * tile_bytes;
-  outputs = queries + int64_t{spec.head_dim} * tile_bytes;
+  pairs = config.pv_form == 2;
+  depth = pairs ? spec.head_dim / 2 : spec.head_dim;
+  outputs = queries + int64_t{depth} * tile_bytes;
   bytes = outputs + (config.pv_form == 1 ? int64_t{spec.value_dim} * tile_bytes : 0);
   staged = SizeOf(spec.dtype) < elem_bytes;
   if (!staged) return;
@@ -22,7 +24,12 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
   key_row_bytes = row_bytes(spec.head_dim);
   value_row_bytes = row_bytes(spec.value_dim);
   staged_bytes = key_row_bytes + value_row_bytes;
-  if (config.pv_form == 0) bytes += int64_t{tile_rows} * value_row_bytes;
+  if (pairs) {
+    key_row_bytes = 0;
+    staged_bytes = value_row_bytes / 2;
+    bytes += value_row_bytes;  // an odd key has a row of its own
+  }
+  if (config.pv_form != 1) bytes += int64_t{tile_rows} * value_row_bytes;
 }
 
 }  // namespace jitattn::jit

@@ -27,6 +27,10 @@ namespace jitattn::jit {
 //   values    [kv_len][value_row_bytes]
 //
 // with rows padded to whole vectors.
+//
+// With vdpbf16ps (pv_form 2) every 32-bit element is a pair of bf16 that the instruction multiplies
+// by another pair and sums: of head columns in Q, not scaled, and in K, which is read where it
+// lies; of keys in P, two rows of scores becoming one, and in the staged values.
 struct AttentionLayout {
   // kStart: −m/2, where accumulators begin (see emit_softmax.h).
   enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
@@ -39,6 +43,8 @@ struct AttentionLayout {
   int64_t scores, queries, outputs;  // offsets from the state
   int64_t bytes;                     // without staged keys and values
   bool staged = false;
+  bool pairs = false;  // pv_form 2: see below
+  int depth;           // steps of Q·Kᵀ: the head size, or half of it
   int key_row_bytes = 0, value_row_bytes = 0;
   int64_t staged_bytes = 0;  // of a key and its value
 
@@ -82,8 +88,8 @@ struct AttentionContext {
   Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
   // Between rows of keys and values as the loops over them see these.
   void LoadKeyStride(const Xbyak::Reg64& stride) const {
-    layout.staged ? a.mov(stride, layout.key_row_bytes)
-                  : a.mov(stride, arg(offsetof(AttentionArgs, k_stride)));
+    layout.staged && !layout.pairs ? a.mov(stride, layout.key_row_bytes)
+                                   : a.mov(stride, arg(offsetof(AttentionArgs, k_stride)));
   }
   void LoadValueStride(const Xbyak::Reg64& stride) const {
     layout.staged ? a.mov(stride, layout.value_row_bytes)

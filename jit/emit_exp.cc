@@ -18,6 +18,8 @@ constexpr double kExp2F32[] = {1,
                                0.055507337434700852738,
                                0.0096715126399564551514,
                                0.001326472714007201332};
+//   degree 3: 1.0e-4, where the result is rounded by up to 2e-3
+constexpr double kExp2Bf16[] = {1, 0.69328292711149405, 0.24221095941018354, 0.055008931160812809};
 //   degree 11: 3.4e-18 (degree 10 has 2.2e-16, a whole ulp)
 constexpr double kExp2F64[] = {1,
                                0.69314718055994532581,
@@ -36,9 +38,11 @@ constexpr int kNotLess = 21;  // predicate NLT_UQ: true for NaN
 
 }  // namespace
 
-EmitExp::EmitExp(Assembler& a, int in_flight, int constants)
+EmitExp::EmitExp(Assembler& a, int in_flight, int constants, DType rounded)
     : a_(a),
-      poly_(a.compute() == DType::kF64 ? std::span<const double>(kExp2F64) : kExp2F32),
+      poly_(a.compute() == DType::kF64 ? std::span<const double>(kExp2F64)
+            : rounded == DType::kBF16  ? std::span<const double>(kExp2Bf16)
+                                       : kExp2F32),
       n_(a.pool().LeaseVecs("exp: 2^n", in_flight)),
       p_(a.pool().LeaseVecs("exp: polynomial", in_flight)) {
   const bool f64 = a.compute() == DType::kF64;

@@ -22,7 +22,8 @@ class EmitExp {
 
   // At most `in_flight` vectors a group. Up to `constants` of the constants live in registers, the
   // most used first; the others are memory operands, which costs nothing where loads are idle.
-  EmitExp(Assembler& a, int in_flight, int constants = 0);
+  // `rounded` is the type that results are rounded to: for bf16 1e-4 is exact enough.
+  EmitExp(Assembler& a, int in_flight, int constants = 0, DType rounded = DType::kF32);
 
   // Fills those registers; once, before the loop.
   void LoadConstants();

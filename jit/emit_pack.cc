@@ -14,6 +14,8 @@ using Xbyak::Reg64;
 
 int PackVecsNeeded(int lanes) { return EmitTranspose::VecsNeeded(lanes) + 2; }
 
+// Pairs are moved as they are, and scaled with the scores: scale is 1 for them.
+//
 // for each vector of rows:            at most `lanes` of them, `left` in number
 //   for each `lanes` columns d:
 //     x[i] = scale · Q[min(i, left − 1)][d …]
@@ -24,9 +26,9 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   SectionScope section(a, "pack queries");
   const AttentionLayout& layout = ctx.layout;
   const int lanes = layout.lanes;
-  const int whole = ctx.spec.head_dim / lanes, tail = ctx.spec.head_dim % lanes;
+  const int whole = layout.depth / lanes, tail = layout.depth % lanes;
 
-  VectorIo io(a, ctx.spec.dtype);
+  VectorIo io(a, layout.pairs ? DType::kF32 : ctx.spec.dtype);
   EmitTranspose x(a, "square of queries");
   const Vecs scale = a.pool().LeaseVecs("scale");
   std::optional<TailMask> tail_mask;
@@ -45,7 +47,7 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
         a.Mul(x[i], scale, a.ptr[row[0]]);
       } else {
         columns == lanes ? io.Load(x[i], a.ptr[row[0]]) : io.Load(x[i], a.ptr[row[0]], *tail_mask);
-        a.Mul(x[i], scale, x[i]);
+        if (!layout.pairs) a.Mul(x[i], scale, x[i]);
       }
       if (i + 1 == lanes) break;
       a.lea(next, a.ptr[row[0] + stride[0]]);

@@ -165,9 +165,9 @@ void EmitScores::EmitSubroutines() {
 // softmax on the accumulators; S[key][c] = acc[key][c]
 void EmitScores::EmitBlock(int keys, int vecs) {
   const AttentionLayout& layout = ctx_.layout;
-  const int unroll = std::min(ctx_.config.qk_unroll, ctx_.spec.head_dim);
-  const int iterations = ctx_.spec.head_dim / unroll;
-  EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed);
+  const int unroll = std::min(ctx_.config.qk_unroll, layout.depth);
+  const int iterations = layout.depth / unroll;
+  EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed, layout.pairs);
   const Gprs temp = a_.pool().LeaseGprs("iterations");
   {
     RowAddresses rows(a_, k_, stride_, keys);
@@ -175,8 +175,12 @@ void EmitScores::EmitBlock(int keys, int vecs) {
     rows.Set();
     a_.lea(q, a_.ptr[state_ + layout.queries]);
     for (int c = 0; c < vecs; ++c) {
-      a_.LoadVec(gemm.acc(0, c),
-                 a_.ptr[state_ + (layout.state(AttentionLayout::kStart) + c * layout.vec_bytes)]);
+      if (layout.pairs) {
+        a_.Zero(gemm.acc(0, c));
+      } else {
+        a_.LoadVec(gemm.acc(0, c),
+                   a_.ptr[state_ + (layout.state(AttentionLayout::kStart) + c * layout.vec_bytes)]);
+      }
       for (int r = 1; r < keys; ++r) a_.Move(gemm.acc(r, c), gemm.acc(0, c));
     }
     const auto steps = [&](int count) {
@@ -192,11 +196,21 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       rows.Advance(unroll * layout.elem_bytes);
       a_.add(q, unroll * layout.tile_bytes);
     });
-    steps(ctx_.spec.head_dim - iterations * unroll);
+    steps(layout.depth - iterations * unroll);
     a_.sub(k_, iterations * unroll * layout.elem_bytes);
     AddMultiple(a_, k_, stride_, keys);
   }
   gemm.ReleaseOperands();
+  if (layout.pairs) {  // acc = scale · acc − m/2
+    const Vecs scale = a_.pool().LeaseVecs("scale");
+    a_.Broadcast(scale, ctx_.at(&AttentionFrame::scale));
+    for (int r = 0; r < keys; ++r) {
+      for (int c = 0; c < vecs; ++c) {
+        a_.Fma213(gemm.acc(r, c), scale,
+                  a_.ptr[state_ + (layout.state(AttentionLayout::kStart) + c * layout.vec_bytes)]);
+      }
+    }
+  }
   if (ctx_.causal()) EmitHide(gemm, temp);
   if (ctx_.config.fuse_exp) {
     softmax_.EmitFused(gemm, state_, temp, rescale_[vecs]);

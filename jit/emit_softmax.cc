@@ -295,14 +295,34 @@ void EmitSoftmax::EmitStored(const Reg64& state, const Reg64& scores, const Labe
   EmitStoredColumns(state, scores, vecs);
 }
 
+Address EmitSoftmax::Words(const std::function<uint16_t(int lane)>& value) {
+  std::vector<uint8_t> bytes(a_.vec_bytes());
+  for (int i = 0; i < a_.vec_bytes(); i += 2) {
+    const uint16_t word = value(i / 2);
+    bytes[i] = static_cast<uint8_t>(word & 0xff), bytes[i + 1] = static_cast<uint8_t>(word >> 8);
+  }
+  return a_.ptr[a_.rip + a_.Table(bytes)];
+}
+
+// Pairs: rows 2j and 2j + 1 of the scores become row j of P, rounded, and l sums what is rounded.
 void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, const Reg64& vecs) {
   const int group = ctx_.config.exp_vecs, tile_bytes = ctx_.layout.tile_bytes;
   const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
   const Gprs seen = a_.pool().LeaseGprs("keys seen");
   const Vecs x = a_.pool().LeaseVecs("scores", group), sum = a_.pool().LeaseVecs("sum");
   const Vecs rest = a_.pool().LeaseVecs("what is left of −m");
-  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0));
+  const bool pairs = ctx_.layout.pairs;
+  const Vecs interleave = a_.pool().LeaseVecs("order of a pair's words", pairs ? 1 : 0);
+  const Vecs ones = a_.pool().LeaseVecs("pairs of 1", pairs ? 1 : 0);
+  const Gprs to = a_.pool().LeaseGprs("pairs", pairs ? 1 : 0);
+  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0),
+              pairs ? DType::kBF16 : DType::kF32);
   exp.LoadConstants();
+  if (pairs) {
+    a_.vmovups(interleave[0],
+               Words([](int i) { return static_cast<uint16_t>(i / 2 + (i % 2) * 16); }));
+    a_.vmovups(ones[0], Words([](int) { return uint16_t{0x3f80}; }));
+  }
   if (ctx_.causal()) {  // column 0 sees keys < diagonal + lanes
     a_.mov(seen, ctx_.at(&AttentionFrame::diagonal));
     a_.sub(seen, ctx_.at(&AttentionFrame::first_key));
@@ -322,6 +342,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
     for (int i = 0; i + 1 < group; ++i)
       a_.StoreVec(a_.ptr[temp[0] + (ctx_.layout.scores + i * tile_bytes)], x[0]);
     a_.lea(scores, a_.ptr[state + ctx_.layout.scores]);
+    if (pairs) a_.mov(to[0], scores);
     a_.LoadVec(sum, State(state, Layout::kSum));
     a_.LoadVec(rest, State(state, Layout::kStart));
     a_.Sub(rest, rest, State(state, Layout::kDelta));
@@ -330,6 +351,20 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
       const auto at = [&](int i) { return a_.ptr[scores + i * tile_bytes]; };
       for (int i = 0; i < group; ++i) a_.Add(x[i], rest, at(i));
       exp.Emit(x.regs());
+      if (pairs) {
+        for (int i = 0; i < group; i += 2) a_.vcvtne2ps2bf16(x[i], x[i + 1], x[i]);
+        for (int i = 0; i < group; i += 2) {
+          const Xbyak::Zmm words(x[i].getIdx());
+          a_.vpermw(words, Xbyak::Zmm(interleave[0].getIdx()), words);
+        }
+        for (int i = 0; i < group; i += 2) {
+          a_.StoreVec(a_.ptr[to[0] + i / 2 * tile_bytes], x[i]);
+          a_.vdpbf16ps(sum, x[i], ones[0]);
+        }
+        a_.add(to[0], group / 2 * tile_bytes);
+        a_.add(scores, group * tile_bytes);
+        return;
+      }
       for (int i = 0; i < group; ++i) a_.StoreVec(at(i), x[i]);
       for (int step = 1; step < group; step *= 2)
         for (int i = 0; i + step < group; i += 2 * step) a_.Add(x[i], x[i], x[i + step]);

@@ -40,7 +40,9 @@ class EmitSoftmax {
   static int VecsNeeded(const AttentionConfig& config, int vecs);
 
   // For stored scores; nothing else is live then.
-  static int StoredVecsNeeded(const AttentionConfig& config) { return 3 * config.exp_vecs + 2; }
+  static int StoredVecsNeeded(const AttentionConfig& config) {
+    return 3 * config.exp_vecs + (config.pv_form == 2 ? 4 : 2);
+  }
 
   // A tile begins: m = 0, l = 0, thresholds −∞ for every query.
   void EmitReset(const Xbyak::Reg64& state);
@@ -76,6 +78,8 @@ class EmitSoftmax {
                 const Xbyak::Label& none);
   void EmitStoredColumns(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                          const Xbyak::Reg64& vecs);
+
+  Xbyak::Address Words(const std::function<uint16_t(int lane)>& value);
 
   const AttentionContext& ctx_;
   Assembler& a_;

@@ -54,14 +54,59 @@ void EmitConvert(const AttentionContext& ctx, int dim, size_t stride, const Reg6
   });
 }
 
+// to[pair] = pairs of the elements of rows 2·pair and 2·pair + 1; an odd row's partners are zeros.
+void EmitInterleave(const AttentionContext& ctx, const Reg64& from, const Reg64& to,
+                    const Reg64& count) {
+  Assembler& a = ctx.a;
+  const int vecs = (ctx.spec.value_dim + a.lanes() - 1) / a.lanes();
+  const int tail = ctx.spec.value_dim % a.lanes();
+  const Vecs low = a.pool().LeaseVecs("first of each pair"), high = a.pool().LeaseVecs("second");
+  const Gprs next = a.pool().LeaseGprs("next row"), temp = a.pool().LeaseGprs("temp");
+  const Opmasks end = a.pool().LeaseMasks("row end");
+  a.mov(temp[0].cvt32(), tail == 0 ? 0xFFFF : (1 << tail) - 1);
+  a.kmovw(end[0], temp[0].cvt32());
+  const auto row = [&](bool odd) {
+    for (int i = 0; i < vecs; ++i) {
+      const auto load = [&](const Vec& x, const Reg64& base) {
+        const auto src = a.ptr[base + i * a.vec_bytes() / 2];
+        i + 1 == vecs ? a.vpmovzxwd(x | end[0] | Xbyak::util::T_z, src) : a.vpmovzxwd(x, src);
+      };
+      load(low, from);
+      if (!odd) {
+        load(high, next);
+        a.vpslld(high, high, 16);
+        a.vpord(low, low, high);
+      }
+      a.StoreVec(a.ptr[to + i * a.vec_bytes()], low);
+    }
+  };
+  Xbyak::Label done;
+  const auto stride = ctx.arg(offsetof(AttentionArgs, v_stride));
+  a.WhileAtLeast(count, 2, [&] {
+    a.mov(next, from);
+    a.add(next, stride);
+    row(false);
+    a.mov(from, next);
+    a.add(from, stride);
+    a.add(to, ctx.layout.value_row_bytes);
+  });
+  a.test(count, count);
+  a.jle(done, a.T_NEAR);
+  row(true);
+  a.L(done);
+}
+
 }  // namespace
 
 void EmitStagedAddresses(const AttentionContext& ctx, const Reg64& keys, const Reg64& values) {
   Assembler& a = ctx.a;
   a.mov(keys, ctx.arg(offsetof(AttentionArgs, scratch)));
-  a.add(keys, static_cast<int>(ctx.layout.bytes));
+  // Pairs: an odd number of them ends half a row behind kv_len · staged_bytes.
+  const int odd = ctx.layout.pairs ? ctx.layout.value_row_bytes : 0;
+  a.add(keys, static_cast<int>(ctx.layout.bytes) - odd);
   a.imul(values, ctx.arg(offsetof(AttentionArgs, kv_len)), ctx.layout.key_row_bytes);
   a.add(values, keys);
+  if (ctx.layout.pairs) a.mov(keys, ctx.arg(offsetof(AttentionArgs, k)));
 }
 
 void EmitStage(const AttentionContext& ctx) {
@@ -78,6 +123,11 @@ void EmitStage(const AttentionContext& ctx) {
     a.cmovl(seen, count);
   }
   EmitStagedAddresses(ctx, keys, values);
+  if (ctx.layout.pairs) {
+    a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
+    EmitInterleave(ctx, from, values, seen);
+    return;
+  }
   a.mov(from, ctx.arg(offsetof(AttentionArgs, k)));
   a.mov(count, seen);
   EmitConvert(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);

@@ -46,12 +46,14 @@ std::vector<int> BlockSizes(int most) {
   return sizes;
 }
 
-EmitTileGemm::EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int vecs, bool embed)
+EmitTileGemm::EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int vecs, bool embed,
+                           bool pairs)
     : a_(a),
       rows_(rows),
       vecs_(vecs),
       // One vector a row leaves nothing for a broadcast register to be reused on.
       embed_(a.avx512() && (embed || vecs == 1)),
+      pairs_(pairs),
       acc_(a.pool().LeaseVecs(purpose, rows * vecs)),
       right_(a.pool().LeaseVecs("vectors", vecs)),
       broadcast_(a.pool().LeaseVecs("broadcast", embed_ ? 0 : 1)) {}
@@ -73,7 +75,7 @@ void EmitTileGemm::Step(const Left& left, const LoadRight& right, const Part& pa
     const Xbyak::Operand& x = embed_ ? static_cast<const Xbyak::Operand&>(scalar) : broadcast_[0];
     // The hidden column last: without opmasks it overwrites the broadcast.
     for (int c = part.first_col + (part.hidden ? 1 : 0); c < vecs_; ++c)
-      a_.Fma231(acc(r, c), right_[c], x);
+      pairs_ ? a_.vdpbf16ps(acc(r, c), right_[c], x) : a_.Fma231(acc(r, c), right_[c], x);
     if (part.hidden) part.hidden->Fma231Outside(acc(r, part.first_col), right_[part.first_col], x);
   }
 }

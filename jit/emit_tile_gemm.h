@@ -1,5 +1,6 @@
 // The register block of both products: acc[r][c] += left[r] · right[c], where left[r] is a scalar
-// that memory broadcasts and right[c] a vector.
+// that memory broadcasts and right[c] a vector; or pairs of bf16 as elements of both, whose two
+// products are added.
 
 #ifndef JITATTN_JIT_EMIT_TILE_GEMM_H_
 #define JITATTN_JIT_EMIT_TILE_GEMM_H_
@@ -45,7 +46,8 @@ class EmitTileGemm {
     return rows * vecs + vecs + (embed ? 0 : 1);
   }
 
-  EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int vecs, bool embed);
+  EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int vecs, bool embed,
+               bool pairs = false);
 
   int rows() const { return rows_; }
   int vecs() const { return vecs_; }
@@ -75,7 +77,7 @@ class EmitTileGemm {
  private:
   Assembler& a_;
   int rows_, vecs_;
-  bool embed_;
+  bool embed_, pairs_;
   Vecs acc_, right_, broadcast_;
 };
 

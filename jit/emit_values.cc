@@ -119,12 +119,17 @@ void EmitValues::EmitColumns(int vecs, int tail) {
 }
 
 void EmitValues::EmitBlock(int rows, int vecs, const TailMask* tail) {
-  EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed);
+  const bool pairs = ctx_.layout.pairs;
+  EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed, pairs);
   RowAddresses out(a_, out_, out_stride_, rows);
   out.Set();
   EmitBegin(gemm, out, tail);
-  EmitKeys(gemm, tail);
-  if (ctx_.causal()) EmitTriangle(gemm, tail);
+  if (pairs) {
+    EmitPairs(gemm, tail);
+  } else {
+    EmitKeys(gemm, tail);
+    if (ctx_.causal()) EmitTriangle(gemm, tail);
+  }
   EmitEnd(gemm, out, tail);
 }
 
@@ -206,6 +211,73 @@ void EmitValues::EmitTriangle(EmitTileGemm& gemm, const TailMask* tail) {
   }
 }
 
+// One key of a pair, whose number in the chunk is in count_, for the rows from first_row on: the
+// other key's values are not even loaded, since a row that does not see them has 0 there, and 0 ·
+// NaN is NaN.
+void EmitValues::EmitHalf(EmitTileGemm& gemm, int first_row) {
+  const Opmasks half = a_.pool().LeaseMasks("words of the key");
+  a_.mov(p_key_, count_);
+  a_.shr(p_key_, 1);
+  a_.mov(v_key_, p_key_);
+  a_.imul(p_key_, p_key_, ctx_.layout.tile_bytes);
+  a_.add(p_key_, p_);
+  a_.imul(v_key_, v_stride_);
+  a_.add(v_key_, v_);
+  a_.and_(count_, 1);
+  a_.inc(count_);
+  a_.imul(count_[0].cvt32(), count_[0].cvt32(), 0x55555555);  // the even words, or the odd ones
+  a_.kmovd(half[0], count_[0].cvt32());
+  gemm.Step([&](int r) { return p_key_[0] + r * a_.elem_bytes(); },
+            [&](const Vec& x, int c) {
+              a_.vmovdqu16(x | half[0] | Xbyak::util::T_z, a_.ptr[v_key_[0] + c * a_.vec_bytes()]);
+            },
+            {.first_row = first_row});
+}
+
+// Pairs that all rows see, then single keys: an odd one that all of them see and, causal, the one
+// more that each row sees beyond the row before it. Without a mask the last pair of an odd number
+// of keys ends in zeros.
+void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
+  const auto seen_of_chunk = [&] {
+    a_.mov(count_, ctx_.at(&AttentionFrame::seen));
+    a_.Clamp(count_[0], ctx_.at(&AttentionFrame::keys), p_key_);
+  };
+  if (ctx_.causal()) {
+    seen_of_chunk();
+  } else {
+    a_.mov(count_, ctx_.at(&AttentionFrame::keys));
+    a_.inc(count_);
+  }
+  a_.shr(count_, 1);
+  a_.mov(p_key_, p_);
+  a_.mov(v_key_, v_);
+  for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
+    a_.WhileAtLeast(count_, keys, [&] {
+      for (int key = 0; key < keys; ++key) EmitKey(gemm, tail, key, 0);
+      a_.add(p_key_, keys * ctx_.layout.tile_bytes);
+    });
+  }
+  if (!ctx_.causal()) return;
+  {
+    Label even;
+    seen_of_chunk();
+    a_.test(count_, 1);
+    a_.jz(even, a_.T_NEAR);
+    a_.dec(count_);
+    EmitHalf(gemm, 0);
+    a_.L(even);
+  }
+  for (int row = 1; row < gemm.rows(); ++row) {
+    Label outside;
+    a_.mov(count_, ctx_.at(&AttentionFrame::seen));
+    a_.add(count_, row - 1);
+    a_.cmp(count_, ctx_.at(&AttentionFrame::keys));
+    a_.jae(outside, a_.T_NEAR);  // past the chunk, or unsigned: before its first key
+    EmitHalf(gemm, row);
+    a_.L(outside);
+  }
+}
+
 void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail) {
   Label store;
   a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kLast);
@@ -225,7 +297,7 @@ void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, cons
 void EmitValues::EmitOutput() {
   SectionScope section(a_, "output");
   const int whole = ctx_.spec.value_dim / a_.lanes(), tail = ctx_.spec.value_dim % a_.lanes();
-  VectorIo io(a_, ctx_.spec.dtype);
+  VectorIo io(a_, ctx_.spec.dtype, ctx_.layout.pairs ? Denormals::kMayFlush : Denormals::kKeep);
   RegPool& pool = a_.pool();
   const Vecs x = pool.LeaseVecs("outputs");
   const Gprs from = pool.LeaseGprs("outputs of the row"), row = pool.LeaseGprs("output row");

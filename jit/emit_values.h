@@ -29,6 +29,8 @@ class EmitValues {
   void EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
   void EmitKeys(EmitTileGemm& gemm, const TailMask* tail);
   void EmitTriangle(EmitTileGemm& gemm, const TailMask* tail);
+  void EmitPairs(EmitTileGemm& gemm, const TailMask* tail);
+  void EmitHalf(EmitTileGemm& gemm, int first_row);
   void EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
   void EmitScale(const EmitTileGemm& gemm, AttentionLayout::State factor);
   void EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row);

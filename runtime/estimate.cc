@@ -65,7 +65,7 @@ double Attention(const AttentionProblem& p, const AttentionConfig& c, const jit:
   const double exp =
       kExpCycles * c.q_vecs * keys * (c.fuse_exp != 0 ? 0.9 : 1) * (1 + 0.1 / c.exp_vecs);
   // Form 0 has value columns in its lanes and loads V, form 1 has queries and loads P.
-  const bool transposed = c.pv_form != 0;
+  const bool transposed = c.pv_form == 1;
   const double streamed = keys * size * (transposed ? queries : value_dim);
   const double pv_step =
       BlockStep(c.pv_vecs, c.pv_rows, c.pv_embed != 0, units, LoadFactor(streamed, cpu)) +

@@ -130,6 +130,18 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     c.prefetch = 4;
     c.kv_block = 256;
   }
+  if (jit::SizeOf(p.dtype) == 2) {
+    if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
+      c.pv_form = 2;  // twice the products an instruction
+      c.fuse_exp = 0;
+      c.exp_vecs = 4;
+    }
+    // Keys and values are converted once a task: several tiles share that, as long as there are
+    // tasks to share out.
+    while (c.threads > 1 && c.task_tiles < 8 && tasks() / c.task_tiles >= 8 * c.threads) {
+      c.task_tiles *= 2;
+    }
+  }
   return c;
 }
 

@@ -133,7 +133,7 @@ class Enumeration {
     if (const auto* c = std::get_if<jit::AttentionConfig>(&config_)) {
       // Column groups that do not divide the tile leave a narrow one, which wastes registers.
       if (axis.field->name == "qk_vecs" && c->q_vecs % c->qk_vecs != 0) return false;
-      const bool queries_in_lanes = c->pv_form != 0;
+      const bool queries_in_lanes = c->pv_form == 1;
       if (axis.field->name == "pv_vecs" && queries_in_lanes && c->q_vecs % c->pv_vecs != 0) {
         return false;
       }

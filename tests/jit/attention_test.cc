@@ -94,9 +94,13 @@ TEST_P(AttentionTest, DefaultAtUsualSizes) {
   } shapes[] = {{64, 64, 256, 256},    {128, 128, 64, 512}, {64, 128, 100, 1000},
                 {1024, 1024, 70, 150}, {4096, 3, 5, 9},     {3, 4096, 9, 20}};
   for (const auto& shape : shapes) {
-    for (const int pv_form : {0, 1}) {
+    for (const int pv_form : {0, 1, 2}) {
       const AttentionSpec spec = {dtype(), mask(), shape.head_dim, shape.value_dim};
       AttentionConfig config = {.isa = isa(), .pv_form = pv_form};
+      if (pv_form == 2) {
+        config.fuse_exp = 0;
+        if (!Validate(config, spec, HostCpu()).ok()) continue;
+      }
       if (isa() == Isa::kAvx2)
         config.q_vecs = 8, config.qk_vecs = config.pv_vecs = config.exp_vecs = 2;
       const auto kernel = CompileOrDie(spec, std::get<AttentionConfig>(Canonical(config, spec)));
