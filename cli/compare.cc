@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <deque>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,11 +16,17 @@
 #include "cli/command.h"
 #include "cli/compare_methods.h"
 #include "cli/compare_report.h"
+#include "cli/compare_strategies.h"
 #include "cli/interrupt.h"
 #include "cli/problem_flags.h"
+#include "cli/recording_file.h"
+#include "cli/space_flags.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
 #include "runtime/machine_flags.h"
+#include "search/strategy.h"
+#include "search/study_space.h"
+#include "search/tournament.h"
 
 namespace jitattn::cli {
 namespace {
@@ -32,6 +40,13 @@ struct CompareFlags {
   std::string python;                // empty: python3
   std::string csv;
   bool json = false, quiet = false;
+
+  // The other comparison.
+  std::vector<std::string> strategies, files, fields;
+  std::vector<int> budgets = {18, 36};
+  std::string space = "small";
+  int runs = 100;
+  bool noisy = false;
 };
 
 absl::Status CheckMethods(CompareFlags* flags) {
@@ -93,7 +108,102 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
   return interrupted ? kInterrupted : kDone;
 }
 
+// "all" and "auto" as the strategies that they stand for, each once.
+absl::StatusOr<std::vector<std::string>> StrategiesOf(const CompareFlags& flags) {
+  std::vector<std::string> names;
+  auto add = [&names](std::string_view name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  };
+  const search::Space space = search::StudySpace();
+  for (const std::string& name : flags.strategies) {
+    if (name == "all") {
+      for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
+      continue;
+    }
+    const auto made = search::MakeStrategy(name, {.space = &space});
+    if (!made.ok()) return made.status();
+    add(name == "auto" ? search::DefaultStrategy() : name);
+  }
+  return names;
+}
+
+// Files, or the problems' spaces measured here and now.
+absl::StatusOr<std::deque<NamedSpace>> Spaces(const CompareFlags& flags,
+                                              const Interrupt& interrupt) {
+  std::deque<NamedSpace> spaces;
+  for (const std::string& path : flags.files) {
+    auto recording = ReadRecordingFile(path);
+    if (!recording.ok()) return recording.status();
+    spaces.push_back({std::filesystem::path(path).filename(), *std::move(recording)});
+  }
+  if (!flags.files.empty()) return spaces;
+  const auto problems = flags.problem.Problems();
+  if (!problems.ok()) return problems.status();
+  const MachineFlags& machine = flags.options.machine;
+  const auto cpu = machine.Cpu();
+  if (!cpu.ok()) return cpu.status();
+  std::vector<jit::Op> ops;
+  for (const jit::Problem& problem : *problems) ops.push_back(jit::OpOf(problem));
+  for (const jit::Problem& problem : *problems) {
+    const auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
+    if (!limits.ok()) return limits.status();
+    auto space = MeasureSpace(problem, *cpu, *limits,
+                              {.threads = machine.Threads(),
+                               .buffers = machine.Buffers(),
+                               .seed = flags.options.seed,
+                               .quiet = flags.quiet,
+                               .stop = &interrupt.stop()});
+    if (!space.ok()) return space.status();
+    spaces.push_back(*std::move(space));
+  }
+  return spaces;
+}
+
+int RunCompareStrategies(const CompareFlags& flags) {
+  auto strategies = StrategiesOf(flags);
+  if (!strategies.ok()) return Fail(strategies.status());
+  if (!flags.csv.empty()) {
+    if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
+  }
+  const Interrupt interrupt;
+  const auto spaces = Spaces(flags, interrupt);
+  if (absl::IsCancelled(spaces.status())) {
+    Fail(spaces.status());
+    return kInterrupted;
+  }
+  if (!spaces.ok()) return Fail(spaces.status());
+  search::TournamentOptions options;
+  options.strategies = *std::move(strategies);
+  options.budgets = flags.budgets;
+  options.replay.repeats = flags.runs;
+  options.replay.seed = flags.options.seed;
+  // On a machine a search sees noise; a recording is what was seen of it.
+  options.replay.noisy = flags.noisy || flags.files.empty();
+  options.threads = flags.options.machine.Threads();
+  const auto table = CompareStrategies(*spaces, options);
+  if (!table.ok()) return Fail(table.status());
+  if (!flags.csv.empty()) {
+    absl::Status status = WriteTextFile(flags.csv, StrategiesCsv(*table));
+    if (!status.ok()) return Fail(status);
+  }
+  if (flags.json) {
+    Json json = JsonHead("compare");
+    json["seed"] = flags.options.seed;
+    json["noisy"] = options.replay.noisy;
+    json.update(StrategiesJson(*table));
+    PrintJson(json);
+  } else {
+    std::fputs(StrategiesText(*table).c_str(), stdout);
+  }
+  return kDone;
+}
+
 int RunCompare(CompareFlags flags) {
+  if (!flags.strategies.empty()) return RunCompareStrategies(flags);
+  if (!flags.files.empty()) {
+    return Fail(absl::InvalidArgumentError(absl::StrFormat(
+        "%s: recorded spaces are for --strategies; methods need a problem", flags.files[0])));
+  }
   if (absl::Status status = CheckMethods(&flags); !status.ok()) return Fail(status);
   const auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
@@ -167,7 +277,9 @@ Command AddCompare(CLI::App* app) {
                                               [](std::string* out, std::string_view name) {
                                                 out->append(name);
                                               })))
+      ->allow_extra_args(false)
       ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::Validator(OneOf("method", MethodNames()), ""))
       ->type_name("A,B,...")
       ->group(kGroup);
@@ -201,6 +313,46 @@ Command AddCompare(CLI::App* app) {
                    "the Python whose NumPy, Numba and torch take part (python3)")
       ->type_name("PATH")
       ->group(kGroup);
+  constexpr const char* kSearch = "Comparison of strategies";
+  compare
+      ->add_option("--strategies", flags->strategies,
+                   "compare these searches (all: every one) on FILEs, or on the problem's space, "
+                   "which is measured whole first")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("A,B,...")
+      ->group(kSearch);
+  compare->add_option("FILE", flags->files, "recordings, as of jitattn tune --record")
+      ->type_name("")
+      ->group(kSearch);
+  compare->add_option("--budgets", flags->budgets, "distinct evaluations (18,36)")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
+      ->type_name("N,M,...")
+      ->group(kSearch);
+  compare->add_option("--runs", flags->runs, "of a strategy on a space (100)")
+      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
+      ->type_name("N")
+      ->group(kSearch);
+  compare
+      ->add_flag("--noisy", flags->noisy,
+                 "a strategy sees one sample of a point, as it always does without FILEs")
+      ->group(kSearch);
+  compare->add_option("--space", flags->space, "without FILEs: small or full (small)")
+      ->check(CLI::Validator(OneOf("space", {"small", "full"}), ""))
+      ->type_name("SPACE")
+      ->group(kSearch);
+  compare
+      ->add_option("--fields", flags->fields,
+                   "values that a field may take, and the default's, as of jitattn tune")
+      ->type_name("FIELD=V1:V2,...")
+      ->expected(1)
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(kSearch);
   flags->options.machine.AddTo(compare);
   compare->add_option("--csv", flags->csv, "a line for each problem and method to FILE")
       ->type_name("FILE")

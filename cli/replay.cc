@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
-#include "cli/gzip.h"
 #include "cli/problem_flags.h"
+#include "cli/recording_file.h"
 #include "cli/replay_against.h"
 #include "cli/replay_report.h"
 #include "cli/text.h"
@@ -56,18 +56,6 @@ absl::StatusOr<std::vector<std::string>> Strategies(const ReplayFlags& flags) {
     add(name == "auto" ? search::DefaultStrategy() : name);
   }
   return names;
-}
-
-absl::StatusOr<search::Recording> ReadFile(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadTextFile(path);
-  if (!text.ok()) return text.status();
-  if (IsGzip(*text)) text = Gunzip(*text);
-  absl::StatusOr<search::Recording> recording =
-      text.ok() ? search::ReadRecording(*text) : text.status();
-  if (recording.ok()) return recording;
-  // Not InvalidArgument: the command line was right, the file is not.
-  return absl::DataLossError(absl::StrFormat("%s: not a usable recording: %s", path,
-                                             std::string(recording.status().message())));
 }
 
 void ShowProgress(int done, int all) {
@@ -114,7 +102,7 @@ int RunReplay(const ReplayFlags& flags) {
                     .noisy = flags.noisy,
                     .own_time = flags.own_time};
   for (const std::string& path : flags.files) {
-    absl::StatusOr<search::Recording> recording = ReadFile(path);
+    absl::StatusOr<search::Recording> recording = ReadRecordingFile(path);
     if (!recording.ok()) return Fail(recording.status());
     recordings.push_back(*std::move(recording));
     const auto space = search::ReplaySpace::Create(recordings.back());

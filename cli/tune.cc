@@ -14,6 +14,7 @@
 #include "cli/goal_flags.h"
 #include "cli/interrupt.h"
 #include "cli/problem_flags.h"
+#include "cli/space_flags.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
 #include "cli/tune_csv.h"
@@ -107,24 +108,6 @@ absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& fl
   return options;
 }
 
-// The space that an operation is searched in: --space, and --fields before it.
-absl::StatusOr<runtime::SpaceLimits> Limits(const TuneFlags& flags, jit::Op op,
-                                            std::span<const jit::Op> ops) {
-  runtime::SpaceLimits limits;
-  for (const std::string& text : flags.fields) {
-    auto limit = runtime::ParseFieldLimit(text, ops);
-    if (!limit.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--fields ", std::string(limit.status().message())));
-    }
-    limits.fields.push_back(*std::move(limit));
-  }
-  if (flags.space == "small") {
-    for (auto& limit : runtime::SmallSpace(op).fields) limits.fields.push_back(std::move(limit));
-  }
-  return limits;
-}
-
 // A job a problem, with what differs between them.
 absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
                                           const std::vector<jit::Problem>& problems,
@@ -134,7 +117,7 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
   std::vector<TuneJob> jobs;
   for (const jit::Problem& problem : problems) {
     TuneJob job = {problem, options};
-    auto limits = Limits(flags, jit::OpOf(problem), ops);
+    auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
     if (!limits.ok()) return limits.status();
     job.options.limits = *std::move(limits);
     if (!flags.record.empty()) {

@@ -106,7 +106,8 @@ TEST(CompareTest, WithoutPythonThereIsANote) {
     EXPECT_EQ(row.at("speedup"), "");
     EXPECT_THAT(row.at("note"), HasSubstr("cannot start python3: No such file"));
   }
-  EXPECT_EQ(RowOf(rows, "jitattn").at("speedup_over"), "two-pass");
+  EXPECT_EQ(RowOf(rows, "jitattn").at("speedup_over"), "two-pass")
+      << RowOf(rows, "two-pass").at("note");
   EXPECT_EQ(RowOf(rows, "jitattn-default").at("note"), "the same configuration as jitattn");
 }
 
@@ -211,6 +212,65 @@ TEST(CompareTest, NumPyTakesPart) {
   }
 }
 
+TEST(CompareStrategiesTest, OnRecordedSpaces) {
+  const TempDir folder;
+  const std::string spaces = JITATTN_SOURCE_DIR "/tests/data/spaces/", csv = folder / "s.csv";
+  std::vector<std::string> arguments = {"compare",
+                                        "--strategies",
+                                        "bayes,exhaustive",
+                                        spaces + "sigmoid-mul-f32-64x64-avx2.json",
+                                        spaces + "attention-f64-96x80-avx2.json",
+                                        "--budgets",
+                                        "18,36",
+                                        "--runs",
+                                        "30",
+                                        "--csv",
+                                        csv};
+  const ProcessResult result = RunJitattn(folder, arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<CsvRow> rows = ParseCsv(ReadFile(csv));
+  ASSERT_THAT(rows, SizeIs(2 * 2 * 3));  // random comes by itself
+  for (const CsvRow& row : rows) {
+    SCOPED_TRACE(row.at("space") + " " + row.at("strategy"));
+    EXPECT_EQ(row.at("runs"), "30");
+    EXPECT_GT(std::stod(row.at("fraction_mean")), 0);
+    EXPECT_LE(std::stod(row.at("fraction_mean")), 1);
+    EXPECT_GE(std::stod(row.at("regret_p10")), 0);
+    EXPECT_LE(std::stod(row.at("regret_p10")), std::stod(row.at("regret_p50")));
+    EXPECT_LE(std::stod(row.at("regret_p50")), std::stod(row.at("regret_p90")));
+    EXPECT_EQ(std::stoi(row.at("wins")) + std::stoi(row.at("ties")) + std::stoi(row.at("losses")),
+              2);
+    if (row.at("strategy") == "random") {
+      EXPECT_EQ(row.at("verdict") + row.at("p_value"), "");
+      continue;
+    }
+    const bool significant = std::stod(row.at("p_value")) < 0.05;
+    EXPECT_EQ(row.at("verdict") != "tie", significant);
+    if (row.at("strategy") == "bayes") {
+      EXPECT_NE(row.at("verdict"), "worse");
+    }
+  }
+  // The same seed, the same table.
+  arguments.back() = folder / "again.csv";
+  ASSERT_EQ(RunJitattn(folder, arguments).exit_code, 0);
+  EXPECT_EQ(ReadFile(folder / "again.csv"), ReadFile(csv));
+  EXPECT_THAT(result.out, HasSubstr("Ranking over 2 spaces"));
+}
+
+TEST(CompareStrategiesTest, OnASpaceMeasuredNow) {
+  const TempDir folder;
+  const ProcessResult result =
+      RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim", "32",
+                          "--threads", "1", "--fields", "vecs=1:2,unroll=1,prefetch=0", "--runs",
+                          "5", "--budgets", "4", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json["noisy"], true);
+  ASSERT_THAT(json["rows"], SizeIs(1));
+  EXPECT_THAT(std::string(json["rows"][0]["space"]), HasSubstr("sigmoid-mul f32 32×32"));
+  EXPECT_THAT(FilesUnder(folder.path()), IsEmpty()) << "no record is made";
+}
+
 TEST(CompareTest, CarelessUse) {
   const TempDir folder;
   const struct {
@@ -225,6 +285,15 @@ TEST(CompareTest, CarelessUse) {
       {{"compare", "--dim", "64", "--baseline", "x"}, "unknown method 'x'"},
       {{"compare", "--dim", "64", "--baseline", "numpy", "--methods", "jitattn,naive"},
        "--baseline numpy: it is not among --methods jitattn,naive"},
+      {{"compare", "x.json"}, "x.json: recorded spaces are for --strategies"},
+      {{"compare", "--strategies", "magic", "x.json"}, "unknown strategy 'magic'"},
+      {{"compare", "--strategies", "random"}, "no problem is given"},
+      {{"compare", "--strategies", "random", folder / "x.json"}, "cannot open", 1},
+      {{"compare", "--strategies", "random", "--dim", "32", "--fields", "vexs=1"},
+       "no field is called 'vexs'"},
+      {{"compare", "--strategies", "random", "--budgets", "0", "x.json"}, "--budgets: 0 is too"},
+      {{"compare", "--strategies", "random", "--runs", "0", "x.json"}, "--runs: 0 is too small"},
+      {{"compare", "--strategies", "random", "--space", "big"}, "unknown space 'big'"},
       {{"compare", "--dim", "64", "--rounds", "0"}, "--rounds: 0 is too small; at least 1"},
       {{"compare", "--dim", "64", "--time", "0"}, "--time: '0' is not a number above 0"},
       {{"compare", "--dim", "64", "--seed", "-1"}, "--seed: -1 is too small"},

@@ -142,6 +142,8 @@ TEST_F(JsonKeysTest, MatchTheDocument) {
   Collect({"compare", "--dim", "32", "--rounds", "2", "--time", "600", "--methods",
            "jitattn,naive,numpy"});
   Compare("jitattn compare");
+  Collect({"compare", "--strategies", "genetic", recording, "--budgets", "4", "--runs", "3"});
+  Compare("jitattn compare --strategies");
   Collect({"replay", recording, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
   Compare("jitattn replay");
   Collect({"cache", "list"});

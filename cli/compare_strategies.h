@@ -1,0 +1,67 @@
+// `jitattn compare --strategies`: which search finds more, space by space.
+
+#ifndef JITATTN_CLI_COMPARE_STRATEGIES_H_
+#define JITATTN_CLI_COMPARE_STRATEGIES_H_
+
+#include <atomic>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/json.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
+#include "runtime/space_limits.h"
+#include "search/recording.h"
+#include "search/tournament.h"
+
+namespace jitattn::cli {
+
+struct NamedSpace {
+  std::string name;
+  search::Recording recording;
+};
+
+// Every point of the space, measured for as long as it takes; no record is made. Cancelled where
+// `stop` was set.
+struct LiveOptions {
+  int threads = 1;
+  cache::Buffers buffers = cache::Buffers::kHot;
+  uint64_t seed = 1;
+  bool quiet = false;
+  const std::atomic<bool>* stop = nullptr;
+};
+absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::Cpu& cpu,
+                                        const runtime::SpaceLimits& limits,
+                                        const LiveOptions& options);
+
+// A strategy at a budget on a space.
+struct StrategyRow {
+  std::string space, strategy;
+  int budget = 0, runs = 0;
+  double fraction_mean = 0;  // optimum ÷ time of the point chosen
+  // Time of the point chosen ÷ optimum − 1: 0 is the optimum.
+  double regret_p10 = 0, regret_p50 = 0, regret_p90 = 0;
+  search::Balance balance;  // over the other strategies, on this space: Wilcoxon over runs, Holm
+  double p_value = 1;       // of the test against random, by Holm
+  std::string verdict;      // "better", "tie", "worse" than random; of random itself ""
+};
+
+struct StrategyTable {
+  std::vector<StrategyRow> rows;  // by space, budget; best mean first
+  search::Tournament tournament;  // over all spaces
+  std::vector<int> budgets;
+  std::vector<std::string> spaces;
+};
+// InvalidArgument as RunTournament; DataLoss: a space without a point that works.
+absl::StatusOr<StrategyTable> CompareStrategies(const std::deque<NamedSpace>& spaces,
+                                                const search::TournamentOptions& options);
+
+std::string StrategiesText(const StrategyTable& table);
+std::string StrategiesCsv(const StrategyTable& table);
+Json StrategiesJson(const StrategyTable& table);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_COMPARE_STRATEGIES_H_
