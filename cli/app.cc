@@ -85,10 +85,9 @@ int Main(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this and exit");
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  const Command commands[] = {AddTune(&app),     AddRun(&app),    AddCache(&app),
-                              AddCpu(&app),      AddShow(&app),   AddBench(&app),
-                              AddRoofline(&app), AddReplay(&app), AddAudit(&app),
-                              AddCompare(&app)};
+  const Command commands[] = {AddTune(&app),  AddRun(&app),     AddCache(&app),    AddCpu(&app),
+                              AddShow(&app),  AddBench(&app),   AddRoofline(&app), AddReplay(&app),
+                              AddAudit(&app), AddCompare(&app), AddPlot(&app),     AddReport(&app)};
   // Set after the commands were added, which would inherit it.
   app.footer("jitattn COMMAND --help tells the flags of each.");
   try {

@@ -35,6 +35,8 @@ Command AddRoofline(CLI::App* app);
 Command AddReplay(CLI::App* app);
 Command AddAudit(CLI::App* app);
 Command AddCompare(CLI::App* app);
+Command AddPlot(CLI::App* app);
+Command AddReport(CLI::App* app);
 
 // Prints one line, "jitattn: …", on the error stream and returns the exit code: kUsage for
 // InvalidArgument, where the request itself is wrong, else kFailed.

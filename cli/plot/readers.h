@@ -1,0 +1,25 @@
+// A reader for each kind of file: from a parsed table or document to plain structs.
+
+#ifndef JITATTN_CLI_PLOT_READERS_H_
+#define JITATTN_CLI_PLOT_READERS_H_
+
+#include "absl/status/status.h"
+#include "cli/json.h"
+#include "cli/plot/csv.h"
+#include "cli/plot/source.h"
+
+namespace jitattn::cli {
+
+// InvalidArgument, without the path: what rule is broken and where.
+absl::Status ReadTuningLog(const CsvTable& table, Source* source);
+absl::Status ReadComparison(const CsvTable& table, Source* source);
+absl::Status ReadCurves(const CsvTable& table, Source* source);
+absl::Status ReadStandings(const CsvTable& table, Source* source);
+absl::Status ReadReplayTable(const CsvTable& table, Source* source);
+absl::Status ReadBenchTable(const CsvTable& table, Source* source);
+absl::Status ReadReplayJson(const Json& json, Source* source);
+absl::Status ReadBenchJson(const Json& json, Source* source);
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_PLOT_READERS_H_
