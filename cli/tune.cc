@@ -1,6 +1,7 @@
 // jitattn tune: finds the fastest configuration of each problem on this machine and saves it.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/bench_presets.h"
 #include "cli/command.h"
 #include "cli/goal_flags.h"
 #include "cli/interrupt.h"
@@ -37,6 +39,7 @@ constexpr double kRecordSeconds = 3600;
 
 struct TuneFlags {
   ProblemFlags problem;
+  std::string preset;
   MachineFlags machine;
   GoalFlags goals;
   std::string space = "full";
@@ -131,6 +134,41 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
   return jobs;
 }
 
+// A preset has its own problems, each with its threads and instruction set.
+absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const jit::Cpu& cpu,
+                                                const runtime::TuneOptions& options) {
+  std::vector<TuneJob> jobs;
+  for (const BenchCase& one : MakePreset(flags.preset, cpu, options.threads).cases) {
+    for (const int threads : one.threads) {
+      runtime::TuneOptions here = options;
+      here.isa = one.isa;
+      here.threads = threads;
+      const bool known = std::any_of(jobs.begin(), jobs.end(), [&](const TuneJob& job) {
+        return job.problem == one.problem && job.options.isa == here.isa &&
+               job.options.threads == threads;
+      });
+      if (known) continue;
+      auto job = Jobs(flags, {one.problem}, here);
+      if (!job.ok()) return job.status();
+      jobs.push_back(std::move(job->front()));
+    }
+  }
+  return jobs;
+}
+
+absl::Status CheckPresetFlags(const TuneFlags& flags) {
+  const ProblemFlags& p = flags.problem;
+  std::string given(p.AttentionFlag().empty() ? p.SigmoidMulFlag() : p.AttentionFlag());
+  if (!p.dims.empty()) given = "--dim";
+  if (!p.op.empty()) given = "--op";
+  if (!p.dtype.empty()) given = "--dtype";
+  if (!flags.record.empty()) given = "--record";
+  if (flags.space == "study-a") given = "--space study-a";
+  if (given.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(given, " says nothing to --preset ", flags.preset,
+                                                 ", which has its own problems"));
+}
+
 // Study A's space is of attention in both types; the flags may say nothing else.
 absl::Status CheckStudyFlags(const TuneFlags& flags) {
   if (!flags.problem.dtype.empty()) {
@@ -177,8 +215,13 @@ int RunTune(TuneFlags flags) {
     if (flags.strategy.empty()) flags.strategy = "genetic-study";
   }
   if (flags.strategy.empty()) flags.strategy = "auto";
-  const auto problems = flags.problem.Problems();
-  if (!problems.ok()) return Fail(problems.status());
+  absl::StatusOr<std::vector<jit::Problem>> problems;
+  if (flags.preset.empty()) {
+    problems = flags.problem.Problems();
+    if (!problems.ok()) return Fail(problems.status());
+  } else if (absl::Status status = CheckPresetFlags(flags); !status.ok()) {
+    return Fail(status);
+  }
   const auto cpu = flags.machine.Cpu();
   if (!cpu.ok()) return Fail(cpu.status());
   const auto strategy_options = ParseStrategyOptions(flags);
@@ -203,7 +246,11 @@ int RunTune(TuneFlags flags) {
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   output.document["study"] = Json::array();
   absl::StatusOr<std::vector<TuneJob>> jobs;
-  if (!study) jobs = Jobs(flags, *problems, options);
+  if (!flags.preset.empty()) {
+    jobs = PresetJobs(flags, *cpu, options);
+  } else if (!study) {
+    jobs = Jobs(flags, *problems, options);
+  }
   if (!study && !jobs.ok()) return Fail(jobs.status());
   std::unique_ptr<TuneCsv> csv;
   if (!flags.csv.empty()) {
@@ -223,6 +270,12 @@ Command AddTune(CLI::App* app) {
   CLI::App* tune =
       app->add_subcommand("tune", "Find the fastest configurations here and save them");
   flags->problem.AddTo(tune);
+  tune->add_option("--preset", flags->preset,
+                   "the problems of jitattn bench --preset NAME instead, each with its threads and "
+                   "instruction set")
+      ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
+      ->type_name("NAME")
+      ->group("Problem");
   constexpr const char* kGroup = "Search";
   const runtime::TuneOptions defaults;
   tune->add_option("--space", flags->space,

@@ -49,6 +49,10 @@ TEST(ErrorsTest, WrongUsage) {
       {{"tune", "--dim", "99999999999999999999"}, "not a whole number in range"},
       {{"tune", "--dim", "9000000000000000000"}, "9000000000000000000"},
       {{"tune", "--dim", "8192"}, "8192"},  // one head of 8192 columns
+      {{"tune", "--preset", "squares"}, "did you mean square?"},
+      {{"tune", "--preset", "square", "--causal"}, "--causal says nothing to --preset square"},
+      {{"tune", "--preset", "square", "--record", "f"}, "--record says nothing to --preset"},
+      {{"tune", "--preset", "square", "--space", "study-a"}, "study-a says nothing to --preset"},
       {{"tune", "--dim", "1024", "--heads", "7"}, "--heads 7 does not divide --dim 1024"},
       {{"tune", "--dim", "64", "--heads", "4", "--kv-heads", "3"}, "3"},
       {{"tune", "--dim", "64", "--strategy", "magic"},

@@ -76,6 +76,20 @@ TEST(JourneyTest, TuneRunListClear) {
   EXPECT_EQ(RunJson(cache, {"run", "--dim", "32"})["runs"][0]["match"], "none");
 }
 
+// What `bench --preset` measures is tuned by one command, and found by it.
+TEST(JourneyTest, APresetIsTunedAndThenFound) {
+  const TempDir cache;
+  const Json tuned = RunJson(
+      cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa", "avx2", "--threads", "1"});
+  const Json bench = RunJson(cache, {"bench", "--preset", "square", "--isa", "avx2", "--threads",
+                                     "1", "--repeat", "1", "--time", "0.01"});
+  ASSERT_GT(tuned["problems"].size(), 5u);
+  EXPECT_EQ(tuned["problems"].size(), bench["rows"].size());
+  for (const Json& row : bench["rows"]) {
+    EXPECT_THAT(row["source"].get<std::string>(), HasSubstr("exact record")) << row["name"];
+  }
+}
+
 TEST(JourneyTest, SimilarProblemsGetTheNearestRecord) {
   const TempDir cache;
   ASSERT_EQ(RunJitattn(cache, Tune({"--op", "attention"})).exit_code, 0);
