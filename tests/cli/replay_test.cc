@@ -322,6 +322,18 @@ TEST(ReplayTest, OthersResultsEnterTheTables) {
   }
 }
 
+TEST(ReplayTest, ListingsSayWhatStrategiesAreWorth) {
+  const TempDir folder;
+  const std::string all = RunJitattn(folder, {"tune", "--help"}).out;
+  EXPECT_THAT(all, testing::ContainsRegex("bayes \\(auto\\) +[+]0[.][0-9]+ +Gaussian process"));
+  EXPECT_THAT(all, testing::ContainsRegex("exhaustive +-0[.][0-9]+, below random search +every"));
+  const std::string one = RunJitattn(folder, {"tune", "--strategy", "exhaustive", "--help"}).out;
+  EXPECT_THAT(one, testing::ContainsRegex("recorded spaces: -0[.][0-9]+, below random search"));
+  const std::string best = RunJitattn(folder, {"tune", "--strategy", "auto", "--help"}).out;
+  EXPECT_THAT(best, testing::ContainsRegex("Strategy bayes: .*\nScore on recorded spaces: [+]0"));
+  EXPECT_THAT(best, AllOf(HasSubstr("design=4"), Not(HasSubstr("below random"))));
+}
+
 TEST(ReplayTest, CarelessUse) {
   const TempDir folder;
   const std::string good = folder / "good.json", text = folder / "text.json",

@@ -17,6 +17,9 @@ double Matern(double distance) {
   return (1 + a + a * a / 3) * std::exp(-a);
 }
 
+// Of two features, in lengths of half their range.
+double Distance(double x, double y) { return x == y ? 0 : std::hypot(x - y, kFeatureStep) / 0.5; }
+
 Space Line(int points) {
   Parameter x{"x", {}};
   for (int i = 0; i < points; ++i) x.values.push_back(i);
@@ -29,10 +32,10 @@ TEST(GaussianProcessTest, PosteriorOfTwoPointsIsTheTextbooks) {
   const GpHyperparameters hyper{{0.5}, 2.0, 0.01};
   const std::vector<GpObservation> data = {{0, 1.0, 0.0}, {3, -1.0, 0.04}};
   process.Condition(hyper, data);
-  const double k = 2 * Matern(0.75 / 0.5), a = 2 + 0.01, b = 2 + 0.05, det = a * b - k * k;
+  const double k = 2 * Matern(Distance(0, 0.75)), a = 2 + 0.01, b = 2 + 0.05, det = a * b - k * k;
   for (int rank = 0; rank < 5; ++rank) {
-    const double u = 2 * Matern(rank * 0.25 / 0.5);
-    const double v = 2 * Matern(std::abs(rank * 0.25 - 0.75) / 0.5);
+    const double u = 2 * Matern(Distance(rank * 0.25, 0));
+    const double v = 2 * Matern(Distance(rank * 0.25, 0.75));
     const double mean = ((u * b - v * k) * 1.0 + (v * a - u * k) * -1.0) / det;
     const double variance = 2 - (u * (u * b - v * k) + v * (v * a - u * k)) / det;
     EXPECT_NEAR(process.mean()[rank], mean, 1e-5) << rank;
@@ -108,9 +111,13 @@ TEST(GaussianProcessTest, FitTellsWhatMatters) {
   EXPECT_GT(hyper.lengths[1], 5 * hyper.lengths[0]);  // b does nothing
   EXPECT_GT(hyper.noise, 0.05 * 0.05 / 4);
   EXPECT_LT(hyper.noise, 0.05 * 0.05 * 4);
+  // Values of `a` that were not seen are not taken to lie quite between their neighbours.
+  double squares = 0;
   for (int rank = 0; rank < space.size(); ++rank) {
-    ASSERT_NEAR(process.mean()[rank], f(rank), 0.15) << rank;
+    ASSERT_NEAR(process.mean()[rank], f(rank), 0.4) << rank;
+    squares += std::pow(process.mean()[rank] - f(rank), 2);
   }
+  EXPECT_LT(std::sqrt(squares / space.size()), 0.15);
 }
 
 TEST(GaussianProcessTest, FitReachesAMaximum) {
