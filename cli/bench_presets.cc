@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
+
 namespace jitattn::cli {
 namespace {
 
@@ -167,11 +169,14 @@ AttentionProblem Decode(int64_t q_len, int64_t group, int64_t kv_len) {
 }
 
 void DecodeLines(Builder& b) {
-  b.Threads({2});
-  b.Line("decode D 128, kv ≥ 64 MB, of read bandwidth, 2 threads, 1:1 / 8:1", Metric::kFraction, 2);
-  b.Cell(0), b.Add("f32", Decode(1, 1, 8192));
-  b.Cell(1), b.Add("f32", Decode(1, 8, 8192));
-  b.Threads({1});
+  for (const int threads : {2, 1}) {
+    b.Threads({threads});
+    b.Line(absl::StrCat("decode D 128, kv ≥ 64 MB, of read bandwidth, ", threads,
+                        threads == 1 ? " thread" : " threads", ", 1:1 / 8:1"),
+           Metric::kFraction, 2);
+    b.Cell(0), b.Add("f32", Decode(1, 1, 8192));
+    b.Cell(1), b.Add("f32", Decode(1, 8, 8192));
+  }
 }
 
 SigmoidMulProblem Square(int64_t n) { return {.rows = n, .cols = n}; }
@@ -248,15 +253,16 @@ void TransformerRest(Builder& b) {
   }
 }
 
-// 32 query heads on 8 kv heads, as today's models group them; one query, and a few at once, as
-// speculative decoding has them.
+// One query head, 4 and 8 to a kv head, as today's models group them; one query, and a few at once,
+// as speculative decoding has them.
 void DecodeRest(Builder& b) {
   b.Rest();
   for (const std::string_view dtype : kTypes) {
     for (const int threads : {1, 2}) {
       b.Threads({threads});
-      for (const int64_t q_len : {1, 4, 16}) b.Add(dtype, Decode(q_len, 4, 4096));
-      for (const int64_t group : {1, 8}) b.Add(dtype, Decode(1, group, 8192));
+      for (const int64_t group : {1, 4, 8}) {
+        for (const int64_t q_len : {1, 4, 16}) b.Add(dtype, Decode(q_len, group, 8192));
+      }
     }
   }
   b.Threads({1});

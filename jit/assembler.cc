@@ -108,11 +108,18 @@ void Assembler::LoadVec(const Vec& x, const Address& src) { vmovups(x, src); }
 void Assembler::StoreVec(const Address& dst, const Vec& x) { vmovups(dst, x); }
 
 Address Assembler::Const(double value) {
-  const uint64_t bits = compute_ == DType::kF64
-                            ? std::bit_cast<uint64_t>(value)
-                            : std::bit_cast<uint32_t>(static_cast<float>(value));
-  std::vector<uint8_t> bytes(vec_bytes());
-  for (int i = 0; i < vec_bytes(); i += elem_bytes()) std::memcpy(&bytes[i], &bits, elem_bytes());
+  return Consts(std::vector<double>(static_cast<size_t>(lanes()), value));
+}
+
+Address Assembler::Consts(std::span<const double> lanes) {
+  std::vector<uint8_t> bytes;
+  for (const double value : lanes) {
+    const uint64_t bits = compute_ == DType::kF64
+                              ? std::bit_cast<uint64_t>(value)
+                              : std::bit_cast<uint32_t>(static_cast<float>(value));
+    const auto* first = reinterpret_cast<const uint8_t*>(&bits);  // little-endian, as x86 is
+    bytes.insert(bytes.end(), first, first + elem_bytes());
+  }
   return ptr[rip + Table(bytes)];
 }
 

@@ -84,6 +84,8 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
 
   // `value` in every lane, as a full vector.
   Xbyak::Address Const(double value);
+  // A value for each lane.
+  Xbyak::Address Consts(std::span<const double> lanes);
   // Any bytes; the label stands before them, for `lea(reg, ptr[rip + label])`.
   const Xbyak::Label& Table(std::span<const uint8_t> bytes);
 

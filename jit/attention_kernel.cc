@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "jit/attention_layout.h"
+#include "jit/decode_kernel.h"
 #include "jit/emit_pack.h"
 #include "jit/emit_scores.h"
 #include "jit/emit_softmax.h"
@@ -254,6 +255,7 @@ void AttentionEmitter::EmitZeroRows() {
 }  // namespace
 
 void EmitAttention(Assembler& a, const AttentionSpec& spec, const AttentionConfig& config) {
+  if (config.lanes == LaneAxis::kColumns) return EmitDecode(a, spec, config);
   AttentionEmitter(a, spec, config).Emit();
 }
 

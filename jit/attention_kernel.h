@@ -1,4 +1,4 @@
-// The fused attention kernel: its loop nest.
+// The fused attention kernel: its loop nest where lanes are queries, and the way to the other one.
 
 #ifndef JITATTN_JIT_ATTENTION_KERNEL_H_
 #define JITATTN_JIT_ATTENTION_KERNEL_H_

@@ -10,6 +10,8 @@
 #include "jit/assembler.h"
 #include "jit/attention_kernel.h"
 #include "jit/attention_layout.h"
+#include "jit/decode_kernel.h"
+#include "jit/decode_layout.h"
 #include "jit/executable_memory.h"
 #include "jit/perf_map.h"
 #include "jit/portable_attention.h"
@@ -34,8 +36,10 @@ class CompiledKernel : public Kernel {
     if (attention == nullptr) return;
     if (IsaOf(config) == Isa::kPortable) {
       scratch_bytes_ = PortableAttentionScratchBytes(*attention);
+    } else if (const auto& c = std::get<AttentionConfig>(config); c.lanes == LaneAxis::kColumns) {
+      scratch_bytes_ = DecodeLayout(*attention, c).bytes;
     } else {
-      const AttentionLayout layout(*attention, std::get<AttentionConfig>(config));
+      const AttentionLayout layout(*attention, c);
       scratch_bytes_ = layout.bytes;
       key_bytes_ = layout.staged_bytes;
     }
@@ -86,6 +90,10 @@ absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Co
   }
   WritePerfMap(kernel->code(), kernel->name());
   return kernel;
+}
+
+int64_t PartBytes(const AttentionSpec& spec, const AttentionConfig& config, int64_t rows) {
+  return DecodePartBytes(spec, config, rows);
 }
 
 std::string XbyakVersion() {

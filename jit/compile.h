@@ -20,6 +20,10 @@ namespace jitattn::jit {
 absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Config& config,
                                                       const Cpu& cpu);
 
+// Bytes of AttentionArgs::part for `rows` rows, queries × heads of a group, a multiple of 64.
+// REQUIRES: config.lanes is kColumns.
+int64_t PartBytes(const AttentionSpec& spec, const AttentionConfig& config, int64_t rows);
+
 // "6.68": part of what makes emitted bytes what they are.
 std::string XbyakVersion();
 

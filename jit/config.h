@@ -18,23 +18,29 @@
 
 namespace jitattn::jit {
 
+// What lies in the lanes of attention's vectors: queries, many of which share each key; or columns,
+// where few rows are held against many keys.
+enum class LaneAxis : int { kQueries = 0, kColumns = 1 };
+
 struct AttentionConfig {
   Isa isa = Isa::kAvx512;
-  int q_vecs = 4;     // query tile, in vectors: the lanes are queries
+  LaneAxis lanes = LaneAxis::kQueries;
+  int q_vecs = 4;      // tile, in vectors of queries; columns: in rows, queries × grouped heads
   int kv_block = 128;  // keys whose scores are held at once
-  int qk_keys = 6;    // register block of Q·Kᵀ: keys …
-  int qk_vecs = 4;    // … × vectors of queries
-  int qk_unroll = 4;  // steps of the head dimension an iteration
-  int qk_embed = 0;   // 1: the FMA itself broadcasts its key element from memory (AVX-512)
-  int fuse_exp = 1;   // 1: exponentials taken on the accumulators; 0: on stored scores
-  int exp_vecs = 4;   // exponentials in flight
-  int pv_form = 0;    // P·V broadcasts 0: P, lanes are value columns; 1: V, lanes are queries
-  int pv_rows = 6;    // register block of P·V: broadcast operands …
-  int pv_vecs = 4;    // … × vectors of value columns (form 0) or queries (form 1)
-  int pv_unroll = 2;  // keys an iteration
-  int pv_embed = 0;   // as qk_embed
-  int prefetch = 0;   // rows of V fetched ahead; 0: none
+  int qk_keys = 6;     // register block of Q·Kᵀ: keys …
+  int qk_vecs = 4;     // … × vectors of queries
+  int qk_unroll = 4;   // steps of the head dimension an iteration; columns: vectors of it
+  int qk_embed = 0;    // 1: the FMA itself broadcasts its key element from memory (AVX-512)
+  int fuse_exp = 1;    // 1: exponentials taken on the accumulators; 0: on stored scores
+  int exp_vecs = 4;    // exponentials in flight
+  int pv_form = 0;     // P·V broadcasts 0: P, lanes are value columns; 1: V, lanes are queries
+  int pv_rows = 6;     // register block of P·V: broadcast operands …
+  int pv_vecs = 4;     // … × vectors of value columns (form 0) or queries (form 1)
+  int pv_unroll = 2;   // keys an iteration
+  int pv_embed = 0;    // as qk_embed
+  int prefetch = 0;    // rows of V fetched ahead, columns: of K and V; 0: none
   int task_tiles = 1;  // query tiles a thread takes at a time
+  int kv_split = 0;    // columns: keys of a task, in kv_blocks; 0: all of them
   int threads = 1;
 
   friend bool operator==(const AttentionConfig&, const AttentionConfig&) = default;
@@ -42,12 +48,12 @@ struct AttentionConfig {
 
 struct SigmoidMulConfig {
   Isa isa = Isa::kAvx512;
-  int vecs = 4;       // vectors in flight
-  int unroll = 1;     // groups of `vecs` an iteration
-  int table = 1;      // powers of two 1: from a register, 2: and more for the adders (EmitSigmoid)
+  int vecs = 4;        // vectors in flight
+  int unroll = 1;      // groups of `vecs` an iteration
+  int table = 1;       // powers of two 1: from a register, 2: and more for the adders (EmitSigmoid)
   int reciprocal = 0;  // 1: vrcp14 and Newton steps for the division
   int non_temporal = 0;  // 1: stores that bypass the caches
-  int prefetch = 0;   // cache lines fetched ahead; 0: none
+  int prefetch = 0;      // cache lines fetched ahead; 0: none
   int threads = 1;
 
   friend bool operator==(const SigmoidMulConfig&, const SigmoidMulConfig&) = default;
@@ -66,9 +72,9 @@ struct Field {
   std::string_view tag;   // before the value in a kernel's name, separator included: "_q", "k";
                           // empty: does not shape code
   std::string_view help;
-  std::span<const int> values;  // the ladder a search climbs, ascending
+  std::span<const int> values;               // the ladder a search climbs, ascending
   std::span<const std::string_view> labels;  // names of 0, 1, …; empty for plain numbers
-  bool is_log;  // spaced by ratio: a surrogate sees log2(value)
+  bool is_log;                               // spaced by ratio: a surrogate sees log2(value)
   int (*get)(const Config&);
   void (*set)(Config&, int);
 

@@ -14,19 +14,32 @@
 
 namespace jitattn::jit {
 
-// One head, a run of consecutive queries. Emitted code reads the fields by offsetof.
+// A run of consecutive queries of one head, or of every head of a group (LaneAxis::kColumns only).
+// Emitted code reads the fields by offsetof.
 struct AttentionArgs {
-  const AttentionSpec* spec;  // read by the portable kernel only
-  const void* q;              // [q_rows][head_dim]
-  const void* k;              // [kv_len][head_dim]
-  const void* v;              // [kv_len][value_dim]
-  void* out;                  // [q_rows][value_dim]
+  const AttentionSpec* spec;                         // read by the portable kernel only
+  const void* q;                                     // [q_rows][head_dim]
+  const void* k;                                     // [kv_len][head_dim]
+  const void* v;                                     // [kv_len][value_dim]
+  void* out;                                         // [q_rows][value_dim]
   int64_t q_stride, k_stride, v_stride, out_stride;  // between rows, in bytes; columns adjoin
-  int64_t q_rows;             // any number ≥ 0; the kernel walks them in tiles
+  int64_t q_rows;  // any number ≥ 0; the kernel walks them in tiles
   int64_t kv_len;
-  int64_t causal_offset;      // row i of this call sees keys j ≤ i + causal_offset
+  int64_t causal_offset;  // row i of this call sees keys j ≤ i + causal_offset
   double scale;
   void* scratch;  // scratch_bytes(kv_len), 64-byte aligned, contents arbitrary
+
+  // The rest is for LaneAxis::kColumns. Query heads that share k and v, and the bytes between them.
+  int64_t group = 1;
+  int64_t q_head_stride = 0, out_head_stride = 0;
+  // A softmax over keys that are taken apart. kPart: what these keys add up to is left at `part`,
+  // PartBytes() of it, and nothing written to out. Above 0: k and v are not read; so many parts
+  // that lie from `part` on, `part_stride` bytes apart, are merged in this order and written to
+  // out. REQUIRES: the other arguments are those of all keys together.
+  static constexpr int64_t kPart = -1;
+  int64_t parts = 0;
+  void* part = nullptr;  // 64-byte aligned
+  int64_t part_stride = 0;
 };
 
 // A run of elements, or rows of them. In place (x == out) is allowed.

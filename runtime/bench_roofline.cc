@@ -28,6 +28,7 @@ int64_t ProbeBytes(Level level, int threads, const jit::Cpu& cpu) {
 // Queries whose lanes the kernel holds at once; the portable path works query by query.
 double QueryTile(const jit::AttentionConfig& config, jit::DType dtype) {
   if (config.isa == jit::Isa::kPortable) return 1;
+  if (config.lanes == jit::LaneAxis::kColumns) return config.q_vecs;
   return static_cast<double>(config.q_vecs) * jit::Lanes(config.isa, dtype);
 }
 

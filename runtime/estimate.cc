@@ -98,6 +98,42 @@ double Attention(const AttentionProblem& p, const AttentionConfig& c, const jit:
          20 * tasks / threads;
 }
 
+// Columns in the lanes: what computing a key takes, or reading it.
+double Columns(const AttentionProblem& p, const AttentionConfig& c, const jit::Cpu& cpu) {
+  const double size = jit::SizeOf(p.dtype), lanes = jit::Lanes(c.isa, p.dtype);
+  const double units = c.isa == cpu.isa ? cpu.fma_units : std::max(2, cpu.fma_units);
+  const double rows = c.q_vecs;
+  const double key_vecs = std::ceil(static_cast<double>(p.head_dim) / lanes);
+  const double value_vecs = std::ceil(static_cast<double>(p.value_dim) / lanes);
+  // A step of Q·Kᵀ loads a vector of each key and row; each sum is folded by a share of its
+  // lanes' shuffles and additions.
+  const double dots =
+      key_vecs / c.qk_keys * BlockStep(c.qk_keys, rows, false, units, 1) + 2 * rows + kLoopCycles;
+  const double sums =
+      value_vecs / c.pv_vecs * (rows / c.pv_rows) *
+      (BlockStep(c.pv_vecs, c.pv_rows, false, units, 1) + kLoopCycles / c.pv_unroll);
+  const double compute = dots + sums + kExpCycles * rows / lanes;
+
+  const double row_bytes = static_cast<double>(p.head_dim + p.value_dim) * size;
+  const double kv_len = static_cast<double>(p.kv_len);
+  const double heads = static_cast<double>(p.batch * p.kv_heads);
+  const bool in_cache = heads * kv_len * row_bytes <= 0.8 * static_cast<double>(cpu.l3_bytes);
+  // Not fetched ahead, memory delivers less to many rows, which compute for longer than the CPU
+  // looks ahead.
+  const double read = row_bytes / (in_cache ? 25 : 8) * (c.prefetch == 0 && rows > 1 ? 1.5 : 1);
+  const double tiles =
+      std::ceil(static_cast<double>(p.q_len) * static_cast<double>(p.heads / p.kv_heads) / rows);
+  const double again = (tiles - 1) * std::max(compute, row_bytes / 25);
+  const double head = kv_len * (std::max(compute, read) + again) + 200 * kv_len / c.kv_block;
+
+  const double split = c.kv_split == 0 ? kv_len : 1.0 * c.kv_split * c.kv_block;
+  const double tasks = heads * std::max(1.0, std::ceil(kv_len / std::max(1.0, split)));
+  const double threads = std::min<double>(c.threads, tasks);
+  const double idle = RoundUp(tasks, threads) / tasks;
+  return heads * head / threads * idle + (threads > 1 ? kForkJoinCycles : 0) +
+         500 * tasks * tiles / threads;
+}
+
 double SigmoidMul(const jit::SigmoidMulProblem& p, const jit::SigmoidMulConfig& c,
                   const jit::Cpu& cpu) {
   const double bytes = jit::SizeOf(p.dtype);
@@ -127,7 +163,9 @@ double SigmoidMul(const jit::SigmoidMulProblem& p, const jit::SigmoidMulConfig& 
 
 double EstimateCycles(const jit::Problem& problem, const jit::Config& config, const jit::Cpu& cpu) {
   if (const auto* attention = std::get_if<AttentionConfig>(&config)) {
-    return Attention(std::get<AttentionProblem>(problem), *attention, cpu);
+    const auto& p = std::get<AttentionProblem>(problem);
+    return attention->lanes == jit::LaneAxis::kColumns ? Columns(p, *attention, cpu)
+                                                       : Attention(p, *attention, cpu);
   }
   return SigmoidMul(std::get<jit::SigmoidMulProblem>(problem),
                     std::get<jit::SigmoidMulConfig>(config), cpu);

@@ -3,6 +3,9 @@
 #include "runtime/heuristic.h"
 
 #include <algorithm>
+#include <bit>
+#include <span>
+#include <string_view>
 #include <variant>
 
 #include "runtime/parallel.h"
@@ -21,6 +24,14 @@ using jit::SigmoidMulProblem;
 double FlopsPerCycle(jit::DType dtype, const Cpu& cpu) {
   if (cpu.isa == Isa::kPortable) return 2;
   return 2.0 * cpu.fma_units * jit::Lanes(cpu.isa, dtype);
+}
+
+// Of one core, from memory.
+constexpr double kBytesPerCycle = 8;
+
+// What one core needs at least.
+double Cycles(const AttentionProblem& p, const Cpu& cpu) {
+  return std::max(jit::Flops(p) / FlopsPerCycle(p.dtype, cpu), jit::Bytes(p) / kBytesPerCycle);
 }
 
 int Threads(const jit::Problem& problem, const Cpu& cpu, int threads) {
@@ -92,11 +103,56 @@ void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
   }
 }
 
+// Up to here columns in the lanes are faster than queries: a key is read once for all rows.
+constexpr int64_t kFewRows = 16;
+
+// Query rows that share the keys and values of a head.
+int64_t Rows(const AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
+
+// The value of a ladder that is nearest from below; the lowest where there is none.
+int Nearest(std::string_view field, double value) {
+  const std::span<const int> ladder = jit::FindField(jit::Op::kAttention, field)->values;
+  const auto above = std::upper_bound(ladder.begin() + 1, ladder.end(), value);
+  return *(above - 1);
+}
+
+// K and V are read once, in the order of their addresses: blocks of a quarter of a megabyte of the
+// one and the other in turn.
+constexpr double kBlockBytes = 256 << 10;
+// As far ahead as lines are fetched: a few times what memory delivers within its latency.
+constexpr double kAheadBytes = 16 << 10;
+// A task is worth its start and its part of the merging.
+constexpr double kTaskBytes = 1 << 20;
+
+void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
+  const int lanes = jit::Lanes(c.isa, p.dtype);
+  const bool avx512 = c.isa == Isa::kAvx512;
+  c.lanes = jit::LaneAxis::kColumns;
+  // A power of two of rows, all of which a key is held against while it is in the L1.
+  c.q_vecs = static_cast<int>(std::bit_ceil(
+      static_cast<uint64_t>(std::clamp<int64_t>(Rows(p), 1, std::min(lanes, avx512 ? 16 : 8)))));
+  c.qk_keys = c.q_vecs > 1 && c.q_vecs * 2 <= (avx512 ? 16 : 8) ? std::min(2, lanes / c.q_vecs) : 1;
+  c.qk_unroll = 8;
+  c.exp_vecs = avx512 ? 4 : 2;
+  c.pv_rows = std::min(c.q_vecs, avx512 ? 8 : 4);
+  c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : c.pv_rows == 4 ? 4 : 2) : c.pv_rows == 4 ? 2 : 4;
+  c.pv_unroll = 4;
+  const double row_bytes =
+      static_cast<double>(std::max(p.head_dim, p.value_dim)) * jit::SizeOf(p.dtype);
+  c.kv_block = Nearest("kv_block", kBlockBytes / row_bytes);
+  c.prefetch = Nearest("prefetch", kAheadBytes / row_bytes);
+  c.kv_split = Nearest("kv_split", kTaskBytes / (2 * row_bytes * c.kv_block));
+}
+
 AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads) {
   AttentionConfig c;
   c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
   if (c.isa == Isa::kPortable) return c;
+  if (Rows(p) <= kFewRows) {
+    RowsAgainstManyKeys(p, c);
+    return c;
+  }
   const bool avx512 = cpu.isa == Isa::kAvx512;
   const int64_t lanes = jit::Lanes(cpu.isa, p.dtype);
   avx512 ? TileForAvx512(p, c) : TileForAvx2(p, c);
@@ -171,7 +227,8 @@ jit::Config DefaultConfig(const jit::Problem& problem, const Cpu& cpu, int threa
 
 double WorthwhileFlops(const jit::Problem& problem, const Cpu& cpu) {
   if (const auto* p = std::get_if<AttentionProblem>(&problem)) {
-    return WorthwhileCycles() * FlopsPerCycle(p->dtype, cpu);
+    // What reading takes longer than computing is not paid for by its operations.
+    return WorthwhileCycles() * std::max(1.0, jit::Flops(*p)) / std::max(1.0, Cycles(*p, cpu));
   }
   // 64 bytes take about 10 cycles by AVX-512, and twice that by AVX2.
   const auto& p = std::get<SigmoidMulProblem>(problem);

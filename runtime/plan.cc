@@ -10,6 +10,7 @@
 #include "runtime/attention_runner.h"
 #include "runtime/check_args.h"
 #include "runtime/choose_config.h"
+#include "runtime/decode_runner.h"
 #include "runtime/heuristic.h"
 #include "runtime/parallel.h"
 #include "runtime/sigmoid_mul_runner.h"
@@ -34,14 +35,20 @@ struct Plan::Impl {
   int threads = 1;
   // Exactly one is there.
   std::unique_ptr<AttentionRunner> attention;
+  std::unique_ptr<DecodeRunner> decode;
   std::unique_ptr<SigmoidMulRunner> sigmoid_mul;
 
   absl::Status MakeRunner(const jit::Cpu& cpu) {
     const double worthwhile = WorthwhileFlops(problem, cpu);
     if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-      attention =
-          std::make_unique<AttentionRunner>(*p, std::get<jit::AttentionConfig>(choice.config),
-                                            choice.compiled.kernel, threads, worthwhile);
+      const auto& config = std::get<jit::AttentionConfig>(choice.config);
+      if (config.lanes == jit::LaneAxis::kColumns) {
+        decode =
+            std::make_unique<DecodeRunner>(*p, config, choice.compiled.kernel, threads, worthwhile);
+        return decode->Init();
+      }
+      attention = std::make_unique<AttentionRunner>(*p, config, choice.compiled.kernel, threads,
+                                                    worthwhile);
       return attention->Init();
     }
     sigmoid_mul = std::make_unique<SigmoidMulRunner>(std::get<jit::SigmoidMulProblem>(problem),
@@ -76,7 +83,7 @@ absl::Status Plan::Run(const jitattn_attention_args& args) const {
   const auto* problem = std::get_if<jit::AttentionProblem>(&impl_->problem);
   if (problem == nullptr) return WrongOperation(impl_->problem);
   if (absl::Status status = CheckArgs(*problem, args); !status.ok()) return status;
-  impl_->attention->Run(args);
+  RunUnchecked(args);
   return absl::OkStatus();
 }
 
@@ -88,7 +95,9 @@ absl::Status Plan::Run(const jitattn_sigmoid_mul_args& args) const {
   return absl::OkStatus();
 }
 
-void Plan::RunUnchecked(const jitattn_attention_args& args) const { impl_->attention->Run(args); }
+void Plan::RunUnchecked(const jitattn_attention_args& args) const {
+  impl_->decode != nullptr ? impl_->decode->Run(args) : impl_->attention->Run(args);
+}
 void Plan::RunUnchecked(const jitattn_sigmoid_mul_args& args) const {
   impl_->sigmoid_mul->Run(args);
 }
@@ -100,6 +109,7 @@ const PlanSource& Plan::source() const { return impl_->choice.source; }
 double Plan::emit_seconds() const { return impl_->choice.compiled.emit_seconds; }
 int Plan::threads() const { return impl_->threads; }
 size_t Plan::scratch_bytes() const {
+  if (impl_->decode != nullptr) return impl_->decode->scratch_bytes();
   return impl_->attention == nullptr ? 0 : impl_->attention->scratch_bytes();
 }
 

@@ -14,8 +14,9 @@ namespace {
 
 // Of attention, what a hundred evaluations cannot tell apart: a per cent or less each. The spaces
 // of sigmoid-mul are small as they are.
-constexpr std::string_view kMinor[] = {"qk_unroll", "qk_embed", "exp_vecs",  "pv_unroll",
-                                       "pv_embed",  "prefetch", "task_tiles"};
+constexpr std::string_view kMinor[] = {"lanes",    "qk_unroll",  "qk_embed",
+                                       "exp_vecs", "pv_unroll",  "pv_embed",
+                                       "prefetch", "task_tiles", "kv_split"};
 
 }  // namespace
 

@@ -27,6 +27,22 @@ constexpr struct Steps {
     {"pv_unroll", kPvUnroll},   {"exp_vecs", kExpVecs}, {"prefetch", kPrefetch},
     {"task_tiles", kTaskTiles},
 };
+// The same where columns are in the lanes. That kernel waits for memory: what matters is how much
+// is read at a time, and how far ahead.
+constexpr int kQkUnrollColumns[] = {8}, kExpVecsColumns[] = {2}, kPvUnrollColumns[] = {4};
+constexpr int kPrefetchColumns[] = {0, 32, 64, 128, 256}, kKvSplit[] = {0, 1, 2, 4, 8};
+constexpr Steps kBiggerStepsOfColumns[] = {
+    {"kv_block", kKvBlock},        {"qk_unroll", kQkUnrollColumns}, {"pv_unroll", kPvUnrollColumns},
+    {"exp_vecs", kExpVecsColumns}, {"prefetch", kPrefetchColumns},  {"kv_split", kKvSplit},
+};
+
+bool IsAStep(std::span<const Steps> all, const jit::Field& field, int value) {
+  for (const Steps& steps : all) {
+    if (steps.field != field.name) continue;
+    return std::find(steps.values.begin(), steps.values.end(), value) != steps.values.end();
+  }
+  return true;
+}
 
 // A register block with fewer rows than fit has more loads to each multiply-add and fewer chains to
 // hide latency: of `rows` only the largest value that is valid is tried. Looked at as soon as the
@@ -50,6 +66,11 @@ std::vector<int> ThreadLadder(int threads) {
   return ladder;
 }
 
+// Query rows that share the keys and values of a head; beyond so many of them columns in the lanes
+// are not tried.
+int64_t RowsOf(const jit::AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
+constexpr int64_t kManyRows = 64;
+
 // A tile or block that holds `length` already gains nothing by being wider.
 void DropBeyond(int64_t length, int64_t unit, std::vector<int>& values) {
   const auto enough =
@@ -68,14 +89,12 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
   }
   const auto* p = std::get_if<jit::AttentionProblem>(&problem);
   if (p == nullptr) return values;
-  for (const Steps& steps : kBiggerSteps) {
-    if (steps.field != field.name || limit != nullptr) continue;
+  if (field.name == "lanes" && RowsOf(*p) > kManyRows) return {0};
+  if (limit == nullptr) {
     std::erase_if(values, [&](int value) {
-      return std::find(steps.values.begin(), steps.values.end(), value) == steps.values.end();
+      return !IsAStep(kBiggerSteps, field, value) && !IsAStep(kBiggerStepsOfColumns, field, value);
     });
   }
-  const int lanes = jit::Lanes(cpu.isa, p->dtype);
-  if (field.name == "q_vecs") DropBeyond(p->q_len, lanes, values);
   if (field.name == "kv_block") DropBeyond(p->kv_len, 1, values);
   return values;
 }
@@ -84,7 +103,11 @@ class Enumeration {
  public:
   Enumeration(const jit::Problem& problem, const jit::Cpu& cpu, int threads,
               const SpaceLimits& limits)
-      : spec_(jit::SpecOf(problem)), cpu_(cpu), config_(DefaultConfig(problem, cpu, threads)) {
+      : problem_(problem),
+        spec_(jit::SpecOf(problem)),
+        cpu_(cpu),
+        limits_(limits),
+        config_(DefaultConfig(problem, cpu, threads)) {
     config_ = jit::Canonical(config_, spec_);
     for (const jit::Field& field : jit::Fields(jit::OpOf(problem))) {
       Axis axis{&field, Ladder(field, problem, cpu, threads, limits.Find(field.name))};
@@ -131,7 +154,9 @@ class Enumeration {
       return false;
     }
     if (const auto* c = std::get_if<jit::AttentionConfig>(&config_)) {
+      if (!IsAStepOfItsLanes(*axis.field, c->lanes)) return false;
       // Column groups that do not divide the tile leave a narrow one, which wastes registers.
+      if (c->lanes == jit::LaneAxis::kColumns) return true;
       if (axis.field->name == "qk_vecs" && c->q_vecs % c->qk_vecs != 0) return false;
       const bool queries_in_lanes = c->pv_form == 1;
       if (axis.field->name == "pv_vecs" && queries_in_lanes && c->q_vecs % c->pv_vecs != 0) {
@@ -141,8 +166,28 @@ class Enumeration {
     return axis.full_block == nullptr || IsFull(*axis.full_block);
   }
 
+  // Fields mean something else for each kind of lanes, or nothing, where only one value is tried.
+  bool IsAStepOfItsLanes(const jit::Field& field, jit::LaneAxis lanes) const {
+    const int value = field.get(config_);
+    if (field.get(jit::Canonical(config_, spec_)) != value) return false;
+    if (value == field.get(base_)) return true;
+    const bool limited = limits_.Find(field.name) != nullptr;
+    const auto& p = std::get<jit::AttentionProblem>(problem_);
+    if (lanes == jit::LaneAxis::kColumns) {
+      // A tile takes all rows, or half of them to leave registers to a longer block of keys.
+      if (field.name == "q_vecs") return value <= RowsOf(p) || value < 2 * RowsOf(p);
+      return limited || IsAStep(kBiggerStepsOfColumns, field, value);
+    }
+    const int64_t in_vec = jit::Lanes(std::get<jit::AttentionConfig>(config_).isa, p.dtype);
+    // A tile that holds every query already gains nothing by being wider.
+    if (field.name == "q_vecs" && value > 1 && (value - 1) * in_vec >= p.q_len) return false;
+    return limited || IsAStep(kBiggerSteps, field, value);
+  }
+
   // Or as many rows as the default has, which is a point of its space in any case.
   bool IsFull(const jit::Field& rows) {
+    const auto* attention = std::get_if<jit::AttentionConfig>(&config_);
+    if (attention != nullptr && attention->lanes == jit::LaneAxis::kColumns) return true;
     const int here = rows.get(config_);
     const auto next = std::upper_bound(rows.values.begin(), rows.values.end(), here);
     if (next == rows.values.end() || here == rows.get(base_)) return true;
@@ -163,8 +208,10 @@ class Enumeration {
     });
   }
 
+  const jit::Problem& problem_;
   const jit::Spec spec_;
   const jit::Cpu& cpu_;
+  const SpaceLimits& limits_;
   jit::Config config_, base_;
   std::vector<Axis> axes_;
   search::Point point_;

@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
         BadValue{"", "format", "\"0.9\"", "format is \"0.9\""},
-        BadValue{"", "format", "\"1\"", "must be a string like \"1.0\""},
+        BadValue{"", "format", "\"1\"", "must be a string like \"1.1\""},
         BadValue{"", "format", "\"1.-1\"", "must be a string like"},
         BadValue{"", "format", "\"1.0.0\"", "must be a string like"},
         BadValue{"", "format", "1.0", "must be a string like"},

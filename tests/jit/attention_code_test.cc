@@ -47,6 +47,18 @@ AttentionConfig Middle(Isa isa) {
           .pv_vecs = 2};
 }
 
+// Of the kind whose lanes are columns.
+AttentionConfig MiddleColumns(Isa isa) {
+  return {.isa = isa,
+          .lanes = LaneAxis::kColumns,
+          .q_vecs = 4,
+          .qk_keys = 1,
+          .exp_vecs = 2,
+          .pv_rows = 2,
+          .pv_vecs = 2,
+          .prefetch = 32};
+}
+
 class AttentionCodeTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
  protected:
   Isa isa() const { return std::get<0>(GetParam()); }
@@ -96,21 +108,28 @@ TEST_P(AttentionCodeTest, BytesAreDeterministic) {
 // other fields the same.
 TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
   const AttentionSpec spec = Spec(70, 134);
-  for (const Field& field : Fields(Op::kAttention)) {
-    if (!field.shapes_code() || field.name == "isa") continue;
-    std::map<std::vector<uint8_t>, int> values;
-    for (const int value : field.values) {
-      Config config = Middle(isa());
-      field.set(config, value);
-      config = Canonical(config, spec);
-      if (field.get(config) != value || !Validate(config, spec, Avx512Cpu()).ok()) continue;
-      const auto [same, is_new] =
-          values.emplace(Emit(spec, std::get<AttentionConfig>(config)).bytes, value);
-      EXPECT_TRUE(is_new) << field.name << " " << value << " emits the same as " << same->second;
+  std::map<std::string_view, size_t> most;
+  for (const AttentionConfig& middle : {Middle(isa()), MiddleColumns(isa())}) {
+    for (const Field& field : Fields(Op::kAttention)) {
+      if (!field.shapes_code() || field.name == "isa" || field.name == "lanes") continue;
+      std::map<std::vector<uint8_t>, int> values;
+      for (const int value : field.values) {
+        Config config = middle;
+        field.set(config, value);
+        config = Canonical(config, spec);
+        if (field.get(config) != value || !Validate(config, spec, Avx512Cpu()).ok()) continue;
+        const auto [same, is_new] =
+            values.emplace(Emit(spec, std::get<AttentionConfig>(config)).bytes, value);
+        EXPECT_TRUE(is_new) << field.name << " " << value << " emits the same as " << same->second;
+      }
+      most[field.name] = std::max(most[field.name], values.size());
     }
-    const bool only_avx512 = field.name == "qk_embed" || field.name == "pv_embed";
-    EXPECT_GE(values.size(), isa() == Isa::kAvx2 && only_avx512 ? 1u : 2u) << field.name;
   }
+  for (const auto& [name, values] : most) {
+    const bool only_avx512 = name == "qk_embed" || name == "pv_embed";
+    EXPECT_GE(values, isa() == Isa::kAvx2 && only_avx512 ? 1u : 2u) << name;
+  }
+  EXPECT_NE(Emit(spec, Middle(isa())).bytes, Emit(spec, MiddleColumns(isa())).bytes);
 }
 
 // The whole space that a tuner sees: large enough to be worth it, and no kernel of it out of scale
@@ -129,19 +148,30 @@ TEST_P(AttentionCodeTest, SpaceIsLargeAndCodeSmall) {
 }
 
 TEST_P(AttentionCodeTest, SectionsNestAndRegistersAreNamed) {
-  const Emitted code = Emit(Spec(64, 64), Middle(isa()));
-  std::set<std::string> names;
-  for (const Section& section : code.sections) {
-    names.insert(section.name);
-    EXPECT_LT(section.begin, section.end) << section.name;
-    EXPECT_LE(section.end, code.sections[0].end) << section.name;
+  const struct {
+    AttentionConfig config;
+    std::vector<std::string> sections, purposes;
+  } cases[] = {
+      {Middle(isa()),
+       {"attention", "pack queries", "scores", "qk × 2", "rescale", "values"},
+       {"args", "frame", "scores", "outputs", "broadcast"}},
+      {MiddleColumns(isa()),
+       {"attention", "pack queries", "dots", "hide", "softmax", "weighted sum", "merge", "output"},
+       {"args", "frame", "sums", "outputs", "row fetched ahead"}},
+  };
+  for (const auto& [config, sections, purposes] : cases) {
+    const Emitted code = Emit(Spec(64, 64), config);
+    std::set<std::string> names;
+    for (const Section& section : code.sections) {
+      names.insert(section.name);
+      EXPECT_LT(section.begin, section.end) << section.name;
+      EXPECT_LE(section.end, code.sections[0].end) << section.name;
+    }
+    for (const std::string& name : sections) EXPECT_TRUE(names.contains(name)) << name;
+    std::set<std::string> uses;
+    for (const RegisterUse& use : code.registers) uses.insert(use.purpose);
+    for (const std::string& purpose : purposes) EXPECT_TRUE(uses.contains(purpose)) << purpose;
   }
-  for (const char* name : {"attention", "pack queries", "scores", "qk × 2", "rescale", "values"})
-    EXPECT_TRUE(names.contains(name)) << name;
-  std::set<std::string> purposes;
-  for (const RegisterUse& use : code.registers) purposes.insert(use.purpose);
-  for (const char* purpose : {"args", "frame", "scores", "outputs", "broadcast"})
-    EXPECT_TRUE(purposes.contains(purpose)) << purpose;
 }
 
 TEST(ValidateAttentionTest, NamesTheRule) {
@@ -161,6 +191,25 @@ TEST(ValidateAttentionTest, NamesTheRule) {
             "qk_embed 1 needs avx512, isa is avx2");
   EXPECT_EQ(error({.isa = Isa::kAvx2, .qk_vecs = 2, .fuse_exp = 0, .exp_vecs = 6, .pv_vecs = 2}),
             "exp_vecs 6 needs 20 vector registers, avx2 has 16");
+  EXPECT_EQ(error({.prefetch = 64}), "prefetch 64 is above 8, lanes are queries");
+  const auto columns = [](Isa isa, int q_vecs) {
+    AttentionConfig config = MiddleColumns(isa);
+    config.q_vecs = q_vecs;
+    return config;
+  };
+  EXPECT_EQ(error(columns(Isa::kAvx512, 6)), "lanes columns: q_vecs 6 is no power of two up to 16");
+  EXPECT_EQ(error(columns(Isa::kAvx2, 16)), "lanes columns: q_vecs 16 is no power of two up to 8");
+  EXPECT_EQ(error(columns(Isa::kAvx2, 1)), "lanes columns: pv_rows 2 does not divide q_vecs 1");
+  AttentionConfig config = columns(Isa::kAvx2, 8);
+  config.qk_keys = 2;
+  EXPECT_EQ(error(config), "lanes columns: qk_keys 2 is above 1");
+  config = columns(Isa::kAvx512, 8);
+  config.pv_rows = config.pv_vecs = 8;
+  EXPECT_EQ(error(config),
+            "lanes columns: pv_rows × pv_vecs 8 × 8 needs 37 vector registers, avx512 has 32");
+  config = columns(Isa::kAvx2, 8);
+  config.exp_vecs = 6;
+  EXPECT_EQ(error(config), "exp_vecs 6 needs 20 vector registers, avx2 has 16");
   EXPECT_EQ(error({.kv_block = 100}),
             "kv_block 100 is none of 32, 64, 96, 128, 192, 256, 384, 512");
 }
@@ -177,6 +226,13 @@ TEST(CanonicalAttentionTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical({.isa = Isa::kPortable, .q_vecs = 2, .threads = 3}, narrow),
             canonical({.isa = Isa::kPortable, .threads = 3}, narrow));
   EXPECT_EQ(canonical({}, AttentionSpec{}), AttentionConfig{});
+  EXPECT_EQ(canonical({.kv_split = 4}, AttentionSpec{}), AttentionConfig{});
+  AttentionConfig columns = canonical(MiddleColumns(Isa::kAvx512), AttentionSpec{});
+  EXPECT_EQ(columns.kv_split, 0);
+  const AttentionConfig same = columns;
+  columns.qk_vecs = 3, columns.qk_embed = columns.pv_embed = columns.pv_form = 1;
+  columns.fuse_exp = 1, columns.task_tiles = 4;
+  EXPECT_EQ(canonical(columns, AttentionSpec{}), same);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionCodeTest,

@@ -217,17 +217,25 @@ template <typename T>
   return AsExactAsAPlainLoop(in, got, PlainError(in));
 }
 
-// A point of the space drawn with equal chance from every ladder; invalid ones are drawn again.
-inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random) {
+// A point of the space with these lanes, drawn with equal chance from every ladder; invalid ones
+// are drawn again.
+inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random,
+                                    LaneAxis lanes) {
   for (;;) {
     Config config = AttentionConfig{.isa = isa};
     for (const Field& field : Fields(Op::kAttention)) {
       if (field.name == "isa" || field.name == "threads") continue;
       field.set(config, field.values[random() % field.values.size()]);
     }
+    std::get<AttentionConfig>(config).lanes = lanes;
     config = Canonical(config, spec);
     if (Validate(config, spec, HostCpu()).ok()) return std::get<AttentionConfig>(config);
   }
+}
+
+// The two kinds of lanes with equal chance.
+inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random) {
+  return RandomConfig(isa, spec, random, static_cast<LaneAxis>(random() % 2));
 }
 
 }  // namespace jitattn::jit::testing

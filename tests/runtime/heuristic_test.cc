@@ -99,7 +99,9 @@ TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
 // The time that pays for a thread is the same for all, what is done in it is not.
 TEST(Heuristic, AThreadMustBeWorthItsStart) {
   const Cpu wide = CpuWith(Isa::kAvx512), narrow = CpuWith(Isa::kAvx2);
-  const AttentionProblem f32{.dtype = DType::kF32}, f64{.dtype = DType::kF64};
+  const AttentionProblem f32{.q_len = 512, .kv_len = 512};  // bound by its operations
+  AttentionProblem f64 = f32;
+  f64.dtype = DType::kF64;
   EXPECT_GT(WorthwhileFlops(f32, wide), 0);
   EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f64, wide));
   EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f32, narrow));

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "jit/compile.h"
 #include "runtime/attention_runner.h"
+#include "runtime/decode_runner.h"
 #include "runtime/heuristic.h"
 #include "runtime/sigmoid_mul_runner.h"
 
@@ -38,7 +39,7 @@ std::vector<jit::Problem> Problems() {
 }
 
 // Where the fields are turned from: the default, its exponentials on stored scores, its narrowest
-// blocks.
+// blocks, and the default for few rows.
 std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
   const Config base = DefaultConfig(problem, cpu, 1);
   std::vector<Config> bases = {base};
@@ -46,7 +47,9 @@ std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
     auto stored = std::get<jit::AttentionConfig>(base), narrow = stored;
     stored.fuse_exp = 0;
     narrow.q_vecs = narrow.qk_vecs = narrow.pv_vecs = 1;
-    bases.insert(bases.end(), {stored, narrow});
+    jit::AttentionProblem few_rows = std::get<jit::AttentionProblem>(problem);
+    few_rows.q_len = 4;
+    bases.insert(bases.end(), {stored, narrow, DefaultConfig(few_rows, cpu, 1)});
   }
   return bases;
 }
@@ -89,8 +92,8 @@ TEST(EveryTunable, OfTheCodeChangesTheEmittedBytes) {
     }
   }
   for (const auto& [field, count] : compared) {
-    const bool one_value = field == "attention pv_form";  // a single form so far
-    EXPECT_TRUE(count > 0 || one_value) << field << " was never changed";
+    const bool other_kernel = field == "attention lanes";  // every field beside it is another's
+    EXPECT_TRUE(count > 0 || other_kernel) << field << " was never changed";
   }
 }
 
@@ -111,11 +114,15 @@ TEST(EveryTunable, IsaChangesTheEmittedBytes) {
 // ----------------------------------------------
 
 std::mutex mutex;
-std::multiset<int64_t> calls;  // rows, or elements, of each
+std::multiset<int64_t> calls;  // rows, elements or keys, of each
 
 void RecordAttention(const void* args) {
   std::lock_guard lock(mutex);
   calls.insert(static_cast<const jit::AttentionArgs*>(args)->q_rows);
+}
+void RecordKeys(const void* args) {
+  std::lock_guard lock(mutex);
+  calls.insert(static_cast<const jit::AttentionArgs*>(args)->kv_len);
 }
 void RecordSigmoidMul(const void* args) {
   const auto& a = *static_cast<const jit::SigmoidMulArgs*>(args);
@@ -129,14 +136,19 @@ class RecordingKernel : public jit::Kernel {
     entry_ = jit::OpOf(spec) == jit::Op::kAttention ? RecordAttention : RecordSigmoidMul;
     spec_ = spec;
   }
+  RecordingKernel(const jit::Spec& spec, void (*entry)(const void*)) : RecordingKernel(spec) {
+    entry_ = entry;
+  }
 };
 
-// Every field that does not shape code is one of these two; a new one needs its own test here.
+// Every field that does not shape code is one of these; a new one needs its own test here.
 TEST(EveryTunable, OfTheScheduleIsKnown) {
   for (const jit::Op op : {jit::Op::kAttention, jit::Op::kSigmoidMul}) {
     for (const Field& field : jit::Fields(op)) {
       if (field.shapes_code()) continue;
-      EXPECT_TRUE(field.name == "threads" || field.name == "task_tiles") << field.name;
+      const bool known =
+          field.name == "threads" || field.name == "task_tiles" || field.name == "kv_split";
+      EXPECT_TRUE(known) << field.name;
     }
   }
 }
@@ -162,6 +174,34 @@ TEST(EveryTunable, ThreadsAndTaskTilesChangeTheScheduleOfAttention) {
   EXPECT_EQ(AttentionCalls(2, 1), (Rows{64, 64, 64, 64, 64, 64, 64, 64}));
   EXPECT_EQ(AttentionCalls(2, 2), (Rows{128, 128, 128, 128}));
   EXPECT_EQ(AttentionCalls(2, 4), (Rows{256, 256}));
+}
+
+// Blocks of 64 keys; the last call merges.
+TEST(EveryTunable, KvSplitChangesTheScheduleOfAttention) {
+  const auto keys = [](int kv_split, int threads) {
+    const jit::AttentionProblem problem{.kv_len = 300};
+    const jit::AttentionConfig config{.lanes = jit::LaneAxis::kColumns,
+                                      .q_vecs = 1,
+                                      .kv_block = 64,
+                                      .kv_split = kv_split,
+                                      .threads = threads};
+    DecodeRunner runner(problem, config,
+                        std::make_shared<RecordingKernel>(jit::SpecOf(problem), RecordKeys),
+                        threads, 1);
+    EXPECT_TRUE(runner.Init().ok());
+    jitattn_attention_args args = {};
+    args.batch = 1, args.q_len = 1, args.kv_len = 300;
+    calls.clear();
+    runner.Run(args);
+    return calls;
+  };
+  using Keys = std::multiset<int64_t>;
+  for (const int threads : {1, 3}) {
+    EXPECT_EQ(keys(0, threads), (Keys{300}));
+    EXPECT_EQ(keys(1, threads), (Keys{64, 64, 64, 64, 44, 300}));
+    EXPECT_EQ(keys(2, threads), (Keys{128, 128, 44, 300}));
+    EXPECT_EQ(keys(8, threads), (Keys{300}));
+  }
 }
 
 TEST(EveryTunable, ThreadsChangeTheScheduleOfSigmoidMul) {

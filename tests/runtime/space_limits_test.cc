@@ -99,7 +99,7 @@ TEST(SpaceLimitsTest, Parse) {
                  {"kv_block=65", "kv_block=65: its values are 32, 64, "},
                  {"kv_block=64:", "kv_block=: its values are"},
                  {"kv_block=64:x", "kv_block=x: its values are"},
-                 {"vecs=1", "no field is called 'vecs'; there are q_vecs, "},
+                 {"vecs=1", "no field is called 'vecs'; there are lanes, q_vecs, "},
                  {"isa=1", "isa is chosen by --isa"}};
   for (const auto& [text, message] : refused) {
     const auto bad = ParseFieldLimit(text, kAttentionOnly);

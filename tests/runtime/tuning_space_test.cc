@@ -110,14 +110,33 @@ TEST(TuningSpace, AConfigOffTheLaddersFindsItsNeighbour) {
 
 TEST(TuningSpace, BlocksBeyondTheProblemAreLeftOut) {
   const auto space = TuningSpace::Create(
-      jit::AttentionProblem{.q_len = 16, .kv_len = 100, .head_dim = 64, .value_dim = 64},
+      jit::AttentionProblem{.q_len = 20, .kv_len = 100, .head_dim = 64, .value_dim = 64},
       CpuOf(jit::Isa::kAvx512), 1);
   ASSERT_TRUE(space.ok());
   for (int rank = 0; rank < space->space().size(); ++rank) {
     const auto config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
-    // 16 queries fill one vector of floats; the default's own tile is a point all the same.
-    EXPECT_TRUE(config.q_vecs == 1 || config.q_vecs == 4) << config.q_vecs;
+    // 20 queries fill two vectors of floats; the default's own tile is a point all the same.
+    EXPECT_TRUE(config.lanes == jit::LaneAxis::kColumns || config.q_vecs <= 2 || config.q_vecs == 4)
+        << config.q_vecs;
     EXPECT_LE(config.kv_block, 128);
+  }
+}
+
+TEST(TuningSpace, FewRowsHaveBothKindsOfLanesAndManyOne) {
+  for (const int64_t q_len : {1, 9}) {  // 8 and 72 rows to a kv head
+    const auto space = TuningSpace::Create(
+        jit::AttentionProblem{.heads = 16, .kv_heads = 2, .q_len = q_len, .kv_len = 4096},
+        CpuOf(jit::Isa::kAvx512), 2);
+    ASSERT_TRUE(space.ok()) << space.status();
+    std::set<jit::LaneAxis> lanes;
+    std::set<int> tiles;
+    for (int rank = 0; rank < space->space().size(); ++rank) {
+      const auto config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
+      lanes.insert(config.lanes);
+      if (config.lanes == jit::LaneAxis::kColumns) tiles.insert(config.q_vecs);
+    }
+    EXPECT_EQ(lanes.size(), q_len == 1 ? 2u : 1u);
+    if (q_len == 1) EXPECT_EQ(*tiles.rbegin(), 8);
   }
 }
 

@@ -1,0 +1,376 @@
+// The fused attention kernel whose lanes are columns: its loop nest.
+
+#include "jit/decode_kernel.h"
+
+#include <bit>
+#include <numbers>
+#include <optional>
+
+#include "jit/decode_layout.h"
+#include "jit/emit_dots.h"
+#include "jit/emit_row_softmax.h"
+#include "jit/emit_weighted_sum.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+using Frame = DecodeFrame;
+
+class DecodeEmitter {
+ public:
+  DecodeEmitter(Assembler& a, const AttentionSpec& spec, const AttentionConfig& config)
+      : a_(a),
+        frame_(a.pool().LeaseGprs("frame")),
+        scratch_(a.pool().LeaseGprs("scratch")),
+        part_(a.pool().LeaseGprs("m, l and O of the tile")),
+        ctx_{a, spec, config, DecodeLayout(spec, config), frame_[0], scratch_[0]},
+        dots_(ctx_),
+        softmax_(ctx_, part_),
+        values_(ctx_, part_) {}
+
+  void Emit();
+
+ private:
+  void EmitScale();
+  void EmitFirstRow();
+  void EmitRows();
+  void EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale, const Vec& x,
+                const TailMask* tail);
+  void EmitReset();
+  void EmitBlock();
+  void EmitMerge();
+  void EmitOutput();
+  void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
+
+  Assembler& a_;
+  const Gprs frame_, scratch_, part_;
+  const DecodeContext ctx_;
+  EmitDots dots_;
+  EmitRowSoftmax softmax_;
+  EmitWeightedSum values_;
+};
+
+// for each tile of rows:                  queries × heads of a group, all heads of a query in turn
+//   Q = scale · log2 e · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
+//   parts given: for each of them:  (m, l, O) = both merged
+//   else, for each block of kv_block keys that any row sees:
+//     S = Q·Kᵀ, −∞ where a row does not see the key
+//     m moves, P = 2^(S − m), l = l · alpha + sums of P
+//     O = O · alpha + P·V
+//   out = O / l                            [a part asked for: m, l, O stay there]
+void DecodeEmitter::Emit() {
+  SectionScope section(a_, "attention");
+  Label next_tile, next_block, merge, finished, tile_done, done;
+  a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
+  a_.mov(frame_, a_.rsp);
+  a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  EmitScale();
+  EmitFirstRow();
+
+  a_.L(next_tile);
+  a_.cmp(ctx_.at(&Frame::rows_left), 0);
+  a_.jle(done, a_.T_NEAR);
+  EmitRows();
+  EmitReset();
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.jg(merge, a_.T_NEAR);
+  {
+    const Gprs temp = a_.pool().LeaseGprs("temp");
+    Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
+    Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
+    a_.mov(ctx_.at(&Frame::first_key), 0);
+  }
+  a_.L(next_block);
+  {
+    const Gprs first = a_.pool().LeaseGprs("first key");
+    a_.mov(first, ctx_.at(&Frame::first_key));
+    a_.cmp(first, ctx_.at(&Frame::seen));
+    a_.jge(finished, a_.T_NEAR);
+  }
+  EmitBlock();
+  a_.jmp(next_block, a_.T_NEAR);
+
+  a_.L(merge);
+  EmitMerge();
+  a_.L(finished);
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.jl(tile_done, a_.T_NEAR);
+  EmitOutput();
+  a_.L(tile_done);
+  a_.add(ctx_.at(&Frame::part), static_cast<int>(ctx_.layout.part_bytes));
+  a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.rows);
+  a_.jmp(next_tile, a_.T_NEAR);
+  a_.L(done);
+  a_.Epilog();
+}
+
+void DecodeEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp) {
+  a_.mov(temp, from);
+  a_.mov(ctx_.at(to), temp);
+}
+
+// The scale that turns a dot product into a power of two, rounded once.
+void DecodeEmitter::EmitScale() {
+  const Vecs lease = a_.pool().LeaseVecs("scale");
+  const Xbyak::Xmm x(lease[0].getIdx());
+  const Gprs log2e = a_.pool().LeaseGprs("log2 e");
+  a_.mov(log2e, std::bit_cast<uint64_t>(std::numbers::log2e));
+  a_.vmovq(x, log2e);
+  a_.vmulsd(x, x, ctx_.arg(offsetof(AttentionArgs, scale)));
+  if (a_.compute() == DType::kF32) a_.vcvtsd2ss(x, x, x);
+  a_.vmovq(ctx_.at(&Frame::scale), x);
+}
+
+void DecodeEmitter::EmitFirstRow() {
+  const Gprs temp = a_.pool().LeaseGprs("temp"), bound = a_.pool().LeaseGprs("bound");
+  Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
+  Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
+  Copy(&Frame::part, ctx_.arg(offsetof(AttentionArgs, part)), temp);
+  a_.mov(ctx_.at(&Frame::head), 0);
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, group)));
+  a_.mov(ctx_.at(&Frame::rows_left), temp);
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, kv_len)));
+  if (ctx_.causal()) {
+    // The offset, clipped to where it stops making a difference, so that no sum overflows.
+    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, causal_offset)));
+    a_.cmp(bound, temp);
+    a_.cmovl(temp, bound);
+    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+    a_.neg(bound);
+    a_.cmp(temp, bound);
+    a_.cmovl(temp, bound);
+    a_.inc(temp);
+  }
+  a_.mov(ctx_.at(&Frame::limit), temp);
+}
+
+// Packs the tile's queries and lists what the rows see and where their output goes. Rows behind the
+// last one repeat it, so that they hold numbers of the problem.
+void DecodeEmitter::EmitRows() {
+  SectionScope section(a_, "pack queries");
+  const DecodeLayout& layout = ctx_.layout;
+  const Gprs q = a_.pool().LeaseGprs("query"), out = a_.pool().LeaseGprs("its output");
+  const Gprs left = a_.pool().LeaseGprs("rows left"), row = a_.pool().LeaseGprs("row");
+  const Gprs to = a_.pool().LeaseGprs("packed"), list = a_.pool().LeaseGprs("lists");
+  const Gprs count = a_.pool().LeaseGprs("count"), temp = a_.pool().LeaseGprs("temp");
+  const Gprs head = a_.pool().LeaseGprs("head");
+  const Vecs scale = a_.pool().LeaseVecs("scale"), x = a_.pool().LeaseVecs("columns of Q");
+  std::optional<TailMask> tail;
+  if (const int columns = ctx_.spec.head_dim % layout.lanes; columns > 0) {
+    tail.emplace(a_);
+    tail->Set(columns, temp);
+  }
+  a_.Broadcast(scale, ctx_.at(&Frame::scale));
+  a_.mov(left, ctx_.at(&Frame::rows_left));
+  a_.lea(to, ctx_.in_scratch(layout.queries));
+  a_.lea(list, ctx_.in_scratch(0));
+  a_.Repeat(row, layout.rows, [&] {
+    Label last, same_query;
+    a_.mov(head, ctx_.at(&Frame::head));
+    a_.mov(q, head);
+    a_.imul(q, ctx_.arg(offsetof(AttentionArgs, q_head_stride)));
+    a_.add(q, ctx_.at(&Frame::q));
+    a_.mov(out, head);
+    a_.imul(out, ctx_.arg(offsetof(AttentionArgs, out_head_stride)));
+    a_.add(out, ctx_.at(&Frame::out));
+    a_.mov(a_.qword[list[0] + layout.outs], out);
+    a_.mov(out, ctx_.at(&Frame::limit));
+    a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
+    a_.mov(a_.qword[list[0] + layout.limits], out);
+    a_.mov(ctx_.at(&Frame::seen), out);
+    EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
+    a_.add(list, 8);
+
+    a_.dec(left);
+    a_.jle(last, a_.T_NEAR);
+    a_.inc(head);
+    a_.cmp(head, ctx_.arg(offsetof(AttentionArgs, group)));
+    a_.jl(same_query, a_.T_NEAR);
+    a_.xor_(head.regs()[0].cvt32(), head.regs()[0].cvt32());
+    for (const auto& [first, offset] :
+         {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
+          std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
+      a_.mov(temp, ctx_.arg(offset));
+      a_.add(ctx_.at(first), temp);
+    }
+    if (ctx_.causal()) a_.inc(ctx_.at(&Frame::limit));
+    a_.L(same_query);
+    a_.mov(ctx_.at(&Frame::head), head);
+    a_.L(last);
+  });
+}
+
+void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,
+                             const Vec& x, const TailMask* tail) {
+  VectorIo io(a_, ctx_.spec.dtype);
+  a_.Repeat(count, ctx_.spec.head_dim / ctx_.layout.lanes, [&] {
+    io.Load(x, a_.ptr[q]);
+    a_.Mul(x, x, scale);
+    a_.StoreVec(a_.ptr[to], x);
+    a_.add(q, io.vec_bytes());
+    a_.add(to, ctx_.layout.vec_bytes);
+  });
+  if (tail == nullptr) return;
+  io.Load(x, a_.ptr[q], *tail);
+  a_.Mul(x, x, scale);
+  a_.StoreVec(a_.ptr[to], x);
+  a_.add(to, ctx_.layout.vec_bytes);
+}
+
+// Where the tile's m, l and O are: in the part that is asked for, else in scratch.
+void DecodeEmitter::EmitReset() {
+  const DecodeLayout& layout = ctx_.layout;
+  const Gprs count = a_.pool().LeaseGprs("count"), o = a_.pool().LeaseGprs("O");
+  const Vecs zero = a_.pool().LeaseVecs("0");
+  a_.mov(part_, scratch_);
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.cmovl(part_, ctx_.at(&Frame::part));
+  softmax_.EmitReset();
+  a_.Zero(zero);
+  a_.lea(o, a_.ptr[part_[0] + layout.outputs]);
+  a_.Repeat(count, layout.rows * layout.output_bytes / layout.vec_bytes, [&] {
+    a_.StoreVec(a_.ptr[o[0]], zero);
+    a_.add(o, layout.vec_bytes);
+  });
+}
+
+void DecodeEmitter::EmitBlock() {
+  Label all_seen, no_diagonal;
+  {
+    const Gprs keys = a_.pool().LeaseGprs("keys"), common = a_.pool().LeaseGprs("seen by all");
+    const Gprs temp = a_.pool().LeaseGprs("temp");
+    a_.mov(keys, ctx_.at(&Frame::seen));
+    a_.sub(keys, ctx_.at(&Frame::first_key));
+    a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+    a_.mov(ctx_.at(&Frame::keys), keys);
+    a_.mov(common, a_.qword[scratch_[0] + ctx_.layout.limits]);
+    a_.sub(common, ctx_.at(&Frame::first_key));
+    a_.Clamp(common[0], keys[0], temp);
+    a_.mov(ctx_.at(&Frame::common), common);
+    a_.mov(temp, ctx_.at(&Frame::next_k));
+    a_.mov(ctx_.at(&Frame::k), temp);
+    a_.imul(keys, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+    a_.add(keys, temp);
+    a_.mov(ctx_.at(&Frame::next_k), keys);
+  }
+  dots_.EmitBlock();
+  {
+    const Gprs keys = a_.pool().LeaseGprs("keys");
+    Label hide;
+    a_.mov(keys, ctx_.at(&Frame::keys));
+    a_.cmp(keys, ctx_.at(&Frame::common));
+    a_.jne(hide, a_.T_NEAR);
+    a_.test(keys, ctx_.layout.keys - 1);
+    a_.jz(all_seen, a_.T_NEAR);
+    a_.L(hide);
+  }
+  softmax_.EmitHide();
+  a_.L(all_seen);
+  softmax_.EmitBlock();
+  softmax_.EmitRescale();
+  values_.EmitBlock();
+  if (ctx_.causal()) values_.EmitDiagonal();
+  const Gprs step = a_.pool().LeaseGprs("step");
+  a_.mov(step, ctx_.at(&Frame::keys));
+  a_.add(ctx_.at(&Frame::first_key), step);
+  a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  a_.add(ctx_.at(&Frame::v), step);
+}
+
+// In the order in which the parts lie.
+void DecodeEmitter::EmitMerge() {
+  SectionScope section(a_, "merge");
+  const DecodeLayout& layout = ctx_.layout;
+  const Vecs alpha = a_.pool().LeaseVecs("alpha of the part");
+  const Gprs from = a_.pool().LeaseGprs("part"), to = a_.pool().LeaseGprs("O");
+  const Gprs row = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
+  const Gprs factor = a_.pool().LeaseGprs("factor of the row");
+  Label next;
+  Copy(&Frame::parts, ctx_.arg(offsetof(AttentionArgs, parts)), from);
+  Copy(&Frame::from, ctx_.at(&Frame::part), from);
+  a_.L(next);
+  a_.mov(from, ctx_.at(&Frame::from));
+  softmax_.EmitMerge(from, alpha);
+  softmax_.EmitRescale();
+  a_.StoreVec(ctx_.in_scratch(layout.scores), alpha);
+  a_.lea(factor, ctx_.in_scratch(layout.scores));
+  a_.add(from, layout.outputs);
+  a_.lea(to, a_.ptr[part_[0] + layout.outputs]);
+  {
+    const Vecs x = a_.pool().LeaseVecs("O");
+    a_.Repeat(row, layout.rows, [&] {
+      a_.Broadcast(alpha, a_.ptr[factor[0]]);
+      a_.Repeat(count, layout.output_bytes / layout.vec_bytes, [&] {
+        a_.LoadVec(x, a_.ptr[to[0]]);
+        a_.Fma231(x, alpha, a_.ptr[from[0]]);
+        a_.StoreVec(a_.ptr[to[0]], x);
+        a_.add(from, layout.vec_bytes);
+        a_.add(to, layout.vec_bytes);
+      });
+      a_.add(factor, layout.elem_bytes);
+    });
+  }
+  a_.mov(from, ctx_.arg(offsetof(AttentionArgs, part_stride)));
+  a_.add(ctx_.at(&Frame::from), from);
+  a_.dec(ctx_.at(&Frame::parts));
+  a_.jnz(next, a_.T_NEAR);
+}
+
+// out = O / l, and 0 for rows that see no key.
+void DecodeEmitter::EmitOutput() {
+  SectionScope section(a_, "output");
+  const DecodeLayout& layout = ctx_.layout;
+  const int whole = ctx_.spec.value_dim / layout.lanes, rest = ctx_.spec.value_dim % layout.lanes;
+  VectorIo io(a_, ctx_.spec.dtype);
+  const Vecs inverse = a_.pool().LeaseVecs("1/l of the row"), x = a_.pool().LeaseVecs("O");
+  const Gprs rows = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
+  const Gprs row_o = a_.pool().LeaseGprs("O of the row"), o = a_.pool().LeaseGprs("O");
+  const Gprs to = a_.pool().LeaseGprs("output"), list = a_.pool().LeaseGprs("lists");
+  const Gprs factor = a_.pool().LeaseGprs("1/l");
+  std::optional<TailMask> tail;
+  if (rest > 0) {
+    tail.emplace(a_);
+    tail->Set(rest, count);
+  }
+  softmax_.EmitInverse();
+  a_.mov(rows, ctx_.at(&Frame::rows_left));
+  a_.Clamp(rows[0], layout.rows, count);
+  a_.lea(row_o, a_.ptr[part_[0] + layout.outputs]);
+  a_.lea(list, ctx_.in_scratch(0));
+  a_.lea(factor, ctx_.in_scratch(layout.alpha));
+  a_.WhileAtLeast(rows, 1, [&] {
+    Label sees;
+    a_.Broadcast(inverse, a_.ptr[factor[0]]);
+    a_.cmp(a_.qword[list[0] + layout.limits], 0);
+    a_.jg(sees, a_.T_NEAR);
+    a_.Zero(inverse);
+    a_.L(sees);
+    a_.mov(to, a_.qword[list[0] + layout.outs]);
+    a_.mov(o, row_o);
+    a_.Repeat(count, whole, [&] {
+      a_.Mul(x, inverse, a_.ptr[o[0]]);
+      io.Store(a_.ptr[to[0]], x);
+      a_.add(o, layout.vec_bytes);
+      a_.add(to, io.vec_bytes());
+    });
+    if (rest > 0) {
+      a_.Mul(x, inverse, a_.ptr[o[0]]);
+      io.Store(a_.ptr[to[0]], x, *tail);
+    }
+    a_.add(row_o, layout.output_bytes);
+    a_.add(list, 8);
+    a_.add(factor, layout.elem_bytes);
+  });
+}
+
+}  // namespace
+
+void EmitDecode(Assembler& a, const AttentionSpec& spec, const AttentionConfig& config) {
+  DecodeEmitter(a, spec, config).Emit();
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,42 @@
+// Where the attention kernel whose lanes are columns keeps what.
+
+#include "jit/decode_layout.h"
+
+#include "jit/decode_kernel.h"
+
+namespace jitattn::jit {
+namespace {
+
+constexpr int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+}  // namespace
+
+DecodeLayout::DecodeLayout(const AttentionSpec& spec, const AttentionConfig& config)
+    : vec_bytes(VecBytes(config.isa)),
+      elem_bytes(SizeOf(ComputeType(spec.dtype))),
+      rows(config.q_vecs) {
+  lanes = vec_bytes / elem_bytes;
+  keys = lanes / rows;
+  query_bytes = static_cast<int>(RoundUp(spec.head_dim * elem_bytes, vec_bytes));
+  output_bytes = static_cast<int>(RoundUp(spec.value_dim * elem_bytes, vec_bytes));
+
+  sum = vec_bytes;
+  outputs = 2 * vec_bytes;
+  part_bytes = RoundUp(outputs + int64_t{rows} * output_bytes, 64);
+
+  alpha = part_bytes;
+  limits = RoundUp(alpha + vec_bytes, 64);
+  outs = limits + int64_t{rows} * 8;
+  queries = RoundUp(outs + int64_t{rows} * 8, 64);
+  scores = RoundUp(queries + int64_t{rows} * query_bytes, 64);
+  // The last vector and the last group of exponentials are padded.
+  const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
+  bytes = scores + vectors * vec_bytes;
+}
+
+int64_t DecodePartBytes(const AttentionSpec& spec, const AttentionConfig& config, int64_t rows) {
+  const DecodeLayout layout(spec, config);
+  return (rows + layout.rows - 1) / layout.rows * layout.part_bytes;
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,82 @@
+// Where the attention kernel whose lanes are columns keeps what: its scratch memory and its stack
+// frame.
+
+#ifndef JITATTN_JIT_DECODE_LAYOUT_H_
+#define JITATTN_JIT_DECODE_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/assembler.h"
+#include "jit/config.h"
+
+namespace jitattn::jit {
+
+// A tile's rows are query positions times the heads of a group: all that share a kv head. Its
+// scores lie as [key][row], so that a vector holds those of `keys` keys for every row, and what is
+// kept once a row (m, l, alpha) is a vector too, repeated as often.
+//
+//   part      m, l   vectors;  O   [rows][value_dim]
+//   alpha     a vector
+//   limits    keys that a row sees, 64 bits each      [rows]
+//   outs      where a row's output goes               [rows]
+//   queries   scale · log2 e · Q                      [rows][head_dim]
+//   scores    s, then P                               [kv_block][rows]
+//
+// Rows of Q and O are padded with zeros to whole vectors.
+struct DecodeLayout {
+  DecodeLayout(const AttentionSpec& spec, const AttentionConfig& config);
+
+  int lanes, vec_bytes, elem_bytes;
+  int rows;          // a tile
+  int keys;          // a vector of scores
+  int query_bytes;   // a packed row of Q
+  int output_bytes;  // a row of O
+
+  static constexpr int kMax = 0;  // offsets in a part
+  int sum, outputs;
+  int64_t part_bytes;
+
+  int64_t alpha, limits, outs, queries, scores;  // offsets in scratch; its own part is first
+  int64_t bytes;
+};
+
+// Run-time values of the loop nest, on the stack. All 64 bits wide.
+struct DecodeFrame {
+  int64_t scale;                    // scale · log2 e as one element of the compute type
+  int64_t q, out;                   // first head of the next row's query
+  int64_t head;                     // of the next row in its group
+  int64_t limit;                    // keys that the next row sees, before clipping
+  int64_t rows_left;                // of the run
+  int64_t part;                     // of the tile
+  int64_t seen;                     // keys that the tile's last row sees
+  int64_t first_key, keys, common;  // of the block; those of its keys that all rows see
+  int64_t k, v, next_k;             // the block's, and the one after
+  int64_t parts, from;              // merging: parts left, the next one
+  // P·V: keys left in the block; of the run; column groups and row blocks left.
+  int64_t block_keys, run_keys, columns, row_blocks;
+};
+
+// What every part of the kernel is emitted with.
+struct DecodeContext {
+  Assembler& a;
+  const AttentionSpec& spec;
+  const AttentionConfig& config;
+  const DecodeLayout layout;
+  Xbyak::Reg64 frame;
+  Xbyak::Reg64 scratch;
+
+  bool causal() const { return spec.mask == Mask::kCausal; }
+  Xbyak::Address at(int64_t DecodeFrame::*field) const {
+    const DecodeFrame zero{};
+    const auto offset =
+        reinterpret_cast<const char*>(&(zero.*field)) - reinterpret_cast<const char*>(&zero);
+    return a.qword[frame + static_cast<int>(offset)];
+  }
+  Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
+  Xbyak::Address in_scratch(int64_t offset) const { return a.ptr[scratch + offset]; }
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_DECODE_LAYOUT_H_

@@ -1,0 +1,37 @@
+// O[row] += Σ over keys P[key][row] · V[key] of a block of keys, lanes are columns.
+
+#ifndef JITATTN_JIT_EMIT_WEIGHTED_SUM_H_
+#define JITATTN_JIT_EMIT_WEIGHTED_SUM_H_
+
+#include "jit/decode_layout.h"
+#include "jit/emit_prefetch.h"
+#include "jit/emit_tile_gemm.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+class EmitWeightedSum {
+ public:
+  static int VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec);
+
+  EmitWeightedSum(const DecodeContext& ctx, const Xbyak::Reg64& part)
+      : ctx_(ctx), a_(ctx.a), part_(part) {}
+
+  // The keys of the current block that every row of the tile sees.
+  void EmitBlock();
+  // Those that only later rows see, one by one: V may hold anything where P is 0.
+  void EmitDiagonal();
+
+ private:
+  struct Registers;
+  void EmitColumns(Registers& r, int vecs, bool masked);
+  void EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked, bool ahead);
+
+  const DecodeContext& ctx_;
+  Assembler& a_;
+  const Xbyak::Reg64 part_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_EMIT_WEIGHTED_SUM_H_

@@ -1,0 +1,265 @@
+// Emitted attention with columns in its lanes, where it differs from the other kind: several heads
+// in one run, and keys that are taken apart and merged. (The sweeps of attention_test.cc and
+// attention_specials_test.cc draw half of their kernels from it.)
+
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <tuple>
+
+#include "tests/jit/attention_reference.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::AsExactAsAPlainLoop;
+using testing::AttentionCase;
+using testing::GuardedBuffer;
+using testing::GuardedRows;
+using testing::RandomConfig;
+
+class DecodeTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+  Isa isa() const { return std::get<0>(GetParam()); }
+  DType dtype() const { return std::get<1>(GetParam()); }
+  Mask mask() const { return std::get<2>(GetParam()); }
+
+  template <typename F>
+  void ForType(F f) {
+    switch (dtype()) {
+      case DType::kF32:
+        return f(float());
+      case DType::kF64:
+        return f(double());
+      case DType::kBF16:
+        return f(BFloat16());
+      case DType::kF16:
+        return f(Float16());
+    }
+  }
+};
+
+// Heads that share keys and values; rows lie [query][head] or [head][query].
+template <typename T>
+struct Group {
+  std::vector<AttentionCase<T>> heads;
+  bool queries_first = true;
+
+  Group(const AttentionCase<T>& first, int count, uint64_t seed) : heads(count, first) {
+    for (AttentionCase<T>& head : heads) {
+      AttentionCase<T> other = first;
+      other.Fill(seed++);
+      head.q = other.q;
+    }
+  }
+
+  const AttentionCase<T>& first() const { return heads[0]; }
+  int64_t count() const { return static_cast<int64_t>(heads.size()); }
+  int64_t Row(int64_t head, int64_t query) const {
+    return queries_first ? query * count() + head : head * first().q_rows + query;
+  }
+};
+
+// Runs all heads at once, the keys cut behind each of `cuts`; none: in one go. The outputs by head.
+template <typename T>
+std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group,
+                                     const std::vector<int64_t>& cuts) {
+  const AttentionCase<T>& in = group.first();
+  const int64_t head_dim = in.spec.head_dim, value_dim = in.spec.value_dim;
+  const int64_t rows = group.count() * in.q_rows;
+  std::vector<T> all_q(rows * head_dim);
+  for (int64_t head = 0; head < group.count(); ++head) {
+    for (int64_t i = 0; i < in.q_rows; ++i) {
+      std::copy_n(&group.heads[head].q[i * head_dim], head_dim,
+                  &all_q[group.Row(head, i) * head_dim]);
+    }
+  }
+  constexpr auto kFlush = GuardedBuffer::kBack;
+  GuardedRows<T> q(rows, head_dim, in.gap, kFlush), out(rows, value_dim, in.gap, kFlush);
+  GuardedRows<T> k(in.kv_len, head_dim, in.gap, kFlush), v(in.kv_len, value_dim, in.gap, kFlush);
+  q.Write(all_q);
+  k.Write(in.k);
+  v.Write(in.v);
+  const auto make_scratch = [&](int64_t bytes) {
+    auto buffer = std::make_unique<GuardedBuffer>((bytes + 63) / 64 * 64, kFlush);
+    std::memset(buffer->data(), 0xFF, buffer->bytes());
+    return buffer;
+  };
+  const auto scratch = make_scratch(kernel.scratch_bytes(in.kv_len));
+  AttentionArgs args{.spec = &in.spec,
+                     .q = q.data(),
+                     .k = k.data(),
+                     .v = v.data(),
+                     .out = out.data(),
+                     .q_stride = q.stride_bytes() * (group.queries_first ? group.count() : 1),
+                     .k_stride = k.stride_bytes(),
+                     .v_stride = v.stride_bytes(),
+                     .out_stride = out.stride_bytes() * (group.queries_first ? group.count() : 1),
+                     .q_rows = in.q_rows,
+                     .kv_len = in.kv_len,
+                     .causal_offset = in.offset,
+                     .scale = in.scale,
+                     .scratch = scratch->data(),
+                     .group = group.count(),
+                     .q_head_stride = q.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
+                     .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows)};
+  if (cuts.empty()) {
+    kernel.Run(args);
+  } else {
+    const auto& config = std::get<AttentionConfig>(kernel.config());
+    const int64_t part_bytes = PartBytes(in.spec, config, rows);
+    const int64_t parts = static_cast<int64_t>(cuts.size()) + 1;
+    const auto memory = make_scratch(parts * part_bytes);
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = part == 0 ? 0 : cuts[part - 1];
+      AttentionArgs some = args;
+      some.k = static_cast<const char*>(args.k) + first * args.k_stride;
+      some.v = static_cast<const char*>(args.v) + first * args.v_stride;
+      some.kv_len = (part + 1 == parts ? in.kv_len : cuts[part]) - first;
+      some.causal_offset = in.offset - first;
+      some.parts = AttentionArgs::kPart;
+      some.part = memory->data() + part * part_bytes;
+      some.out = nullptr;
+      kernel.Run(some);
+    }
+    args.parts = parts;
+    args.part = memory->data();
+    args.part_stride = part_bytes;
+    args.k = args.v = nullptr;  // not read
+    kernel.Run(args);
+    EXPECT_TRUE(memory->SlackUntouched());
+  }
+  EXPECT_TRUE(out.GapsUntouched());
+  EXPECT_TRUE(scratch->SlackUntouched());
+  const std::vector<T> all_out = out.Read();
+  std::vector<std::vector<T>> outs(group.count());
+  for (int64_t head = 0; head < group.count(); ++head) {
+    for (int64_t i = 0; i < in.q_rows; ++i) {
+      const T* row = &all_out[group.Row(head, i) * value_dim];
+      outs[head].insert(outs[head].end(), row, row + value_dim);
+    }
+  }
+  return outs;
+}
+
+template <typename T>
+void Check(const Kernel& kernel, const Group<T>& group, const std::vector<int64_t>& cuts) {
+  const auto outs = RunGroup(kernel, group, cuts);
+  testing::Wider<T> plain_error = 0;
+  for (const auto& head : group.heads)
+    plain_error = std::max(plain_error, testing::PlainError(head));
+  for (size_t head = 0; head < outs.size(); ++head) {
+    ASSERT_TRUE(AsExactAsAPlainLoop(group.heads[head], outs[head], plain_error))
+        << kernel.name() << "\n"
+        << group.first().Describe() << ", head " << head << " of " << group.count() << ", "
+        << cuts.size() + 1 << " parts";
+  }
+}
+
+TEST_P(DecodeTest, GroupsAndParts) {
+  constexpr uint64_t kSeed = 41;
+  constexpr int kDims[] = {1, 5, 8, 16, 17, 33, 64, 100};
+  constexpr int kGroups[] = {1, 2, 3, 5, 7, 8, 12, 17};
+  constexpr int64_t kQueries[] = {1, 2, 3, 4, 9, 16}, kKeys[] = {1, 15, 33, 64, 130, 300};
+  std::mt19937_64 random(kSeed);
+  const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
+  for (int i = 0; i < 60 && !HasFailure(); ++i) {
+    const AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
+    const auto kernel =
+        Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    for (int j = 0; j < 4; ++j) {
+      ForType([&](auto zero) {
+        using T = decltype(zero);
+        AttentionCase<T> in{.spec = spec, .q_rows = pick(kQueries), .kv_len = pick(kKeys)};
+        in.scale = j == 3 ? -0.4 : 1 / std::sqrt(spec.head_dim);
+        in.gap = j % 2 * 3;
+        in.offset = j == 0 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 160) - 20;
+        in.Fill(random());
+        Group<T> group(in, pick(kGroups), random());
+        group.queries_first = random() % 2;
+        std::vector<int64_t> cuts;
+        for (int64_t cut = 0; j > 0 && (cut += 1 + random() % 90) < in.kv_len;) cuts.push_back(cut);
+        Check(**kernel, group, cuts);
+      });
+    }
+  }
+}
+
+// A part that nobody sees, one of scores −∞ only, one with the highest score: none may spoil the
+// others; and what lies behind every row's last key may be anything.
+TEST_P(DecodeTest, PartsOfSpecials) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  std::mt19937_64 random(42);
+  const AttentionSpec spec = {dtype(), mask(), 4, 19};
+  for (int i = 0; i < 12 && !HasFailure(); ++i) {
+    const auto kernel =
+        Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      AttentionCase<T> in{.spec = spec, .q_rows = 3, .kv_len = 160, .offset = 90};
+      in.Fill(i);
+      Group<T> group(in, 4, 7);
+      for (auto& head : group.heads) {
+        for (int64_t row = 0; row < in.q_rows; ++row) head.q[row * 4] = 1;
+        for (int key = 0; key < 40; ++key) head.k[key * 4] = -kInf;
+        head.k[70 * 4] = 300;
+        if (mask() == Mask::kCausal) {
+          for (int64_t key = 93; key < in.kv_len; ++key) {
+            std::fill_n(&head.k[key * 4], 4, kNan);
+            std::fill_n(&head.v[key * 19], 19, kInf);
+          }
+        }
+      }
+      Check(**kernel, group, {20, 40, 80, 93, 120});
+      for (auto& head : group.heads) head.offset = -2;  // the first two queries see nothing
+      Check(**kernel, group, {20, 40, 80, 93, 120});
+      if (mask() == Mask::kNone) {
+        for (auto& head : group.heads)
+          for (int64_t key = 0; key < in.kv_len; ++key) head.k[key * 4] = -kInf;
+        Check(**kernel, group, {20, 40});  // all −∞: NaN
+        for (auto& head : group.heads) head.k[100 * 4] = kNan;
+        Check(**kernel, group, {20, 40});
+      }
+    });
+  }
+}
+
+// Without keys the rows are 0, in one go and merged.
+TEST_P(DecodeTest, NoKeys) {
+  const AttentionSpec spec = {dtype(), mask(), 8, 9};
+  std::mt19937_64 random(43);
+  const auto kernel =
+      Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  ForType([&](auto zero) {
+    using T = decltype(zero);
+    AttentionCase<T> in{.spec = spec, .q_rows = 2, .kv_len = 0};
+    in.Fill(1);
+    const Group<T> group(in, 3, 5);
+    for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{}, std::vector<int64_t>{0}}) {
+      for (const auto& head : RunGroup(**kernel, group, cuts))
+        for (const T x : head) ASSERT_EQ(static_cast<double>(x), 0);
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DecodeTest,
+                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                                            ::testing::Values(DType::kF32, DType::kF64,
+                                                              DType::kBF16, DType::kF16),
+                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
+                         [](const auto& info) {
+                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                                               std::string(Name(std::get<1>(info.param))), "_",
+                                               std::string(Name(std::get<2>(info.param))));
+                         });
+
+}  // namespace
+}  // namespace jitattn::jit
