@@ -30,20 +30,6 @@ const runtime::Evaluation& WinnerOf(const runtime::TuneReport& report) {
   return report.finalists[static_cast<size_t>(report.winner)];
 }
 
-Json FinalistsJson(const runtime::TuneReport& report) {
-  Json finalists = Json::array();
-  for (const runtime::Evaluation& finalist : report.finalists) {
-    finalists.push_back({{"config", ToJson(finalist.config)},
-                         {"winner", &finalist == &WinnerOf(report)},
-                         {"seconds", ToJson(finalist.seconds)},
-                         {"emit_seconds", Number(finalist.emit_s)},
-                         {"first_call_seconds", Number(finalist.first_call_s)},
-                         {"max_error", Number(finalist.max_error)},
-                         {"scratch_bytes", finalist.scratch_bytes}});
-  }
-  return finalists;
-}
-
 Json RecordedJson(const std::optional<Recorded>& recorded) {
   if (!recorded) return nullptr;
   return {
@@ -172,7 +158,6 @@ Json ReportJson(const Tuned& tuned) {
       {"interrupted", report.interrupted},
       {"path", OrNull(report.path)},
       {"not_saved", OrNull(report.not_saved)},
-      {"finalists", FinalistsJson(report)},
       {"recorded", RecordedJson(tuned.recorded)}};
 }
 

@@ -107,19 +107,16 @@ TEST(TuneCsvTest, ARowForEachEvaluationAndFinalist) {
   const auto& finalists = json["problems"][0]["finalists"];
   const size_t raced = rows.size() - search.size();
   ASSERT_EQ(finalists.size(), raced == 0 ? 1 : raced);
-  int winners = 0;
   for (size_t i = 0; i < finalists.size(); ++i) {
-    winners += finalists[i]["winner"] ? 1 : 0;
-    EXPECT_GT(finalists[i]["seconds"]["p99"], 0);
+    EXPECT_GT(finalists[i]["seconds_p99"], 0);
     if (raced == 0) continue;
     const CsvRow& row = rows[search.size() + i];
     EXPECT_EQ(row.at("phase"), "final");
-    EXPECT_NEAR(std::stod(row.at("cv")), double{finalists[i]["seconds"]["cv"]}, 1e-6);
-    EXPECT_EQ(row.at("samples"), finalists[i]["seconds"]["samples"].dump());
+    EXPECT_NEAR(std::stod(row.at("cv")), double{finalists[i]["cv"]}, 1e-6);
+    EXPECT_EQ(row.at("samples"), finalists[i]["samples"].dump());
     const size_t number = std::stoul(row.at("evaluation"));
     EXPECT_EQ(row.at("config"), search.at(number - 1).at("config"));
   }
-  EXPECT_EQ(winners, 1);
 }
 
 // docs/compare.md names the columns; `a` … `b` stands for those from a to b.
