@@ -102,7 +102,7 @@ absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::
     recorder.Evaluate(space->ConfigAt(rank), {});
   }
   if (progress) std::fputs("\r\033[K", stderr);
-  auto recording = MakeRecording(problem, cpu, recorder.evaluations());
+  auto recording = MakeRecording(problem, cpu, recorder.evaluations(), /*guesses=*/{});
   if (!recording.ok()) return recording.status();
   return NamedSpace{jit::Describe(problem), *std::move(recording)};
 }
