@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/plot/gnuplot.h"
 #include "cli/plot/html.h"
 #include "cli/plot/pictures.h"
@@ -29,7 +30,7 @@ namespace fs = std::filesystem;
 struct PlotFlags {
   std::vector<std::string> files, kinds;
   std::string output, gnuplot, title = "jitattn report";
-  bool list = false;
+  bool list = false, json = false;
 };
 
 absl::StatusOr<std::vector<Source>> ReadSources(const std::vector<std::string>& files) {
@@ -78,7 +79,21 @@ absl::Status Write(const std::string& path, std::string_view content) {
   return absl::OkStatus();
 }
 
-int List(const std::vector<Picture>& pictures) {
+Json ToJson(const Picture& picture) {
+  return {{"kind", picture.kind},
+          {"name", picture.figure.name},
+          {"title", picture.figure.title},
+          {"panels", picture.figure.panels.size()}};
+}
+
+int List(const std::vector<Picture>& pictures, bool as_json) {
+  if (as_json) {
+    Json json = JsonHead("plot");
+    json["pictures"] = Json::array();
+    for (const Picture& picture : pictures) json["pictures"].push_back(ToJson(picture));
+    PrintJson(json);
+    return kDone;
+  }
   std::vector<std::vector<std::string>> rows = {{"KIND", "PICTURE", ">PANELS", "TITLE"}};
   for (const Picture& picture : pictures) {
     rows.push_back({std::string(picture.kind), picture.figure.name,
@@ -133,7 +148,7 @@ int RunPlot(const PlotFlags& flags) {
   if (!sources.ok()) return Fail(sources.status());
   const auto pictures = Make(flags, *sources);
   if (!pictures.ok()) return Fail(pictures.status());
-  if (flags.list) return List(*pictures);
+  if (flags.list) return List(*pictures, flags.json);
   const auto targets = Targets(flags.output, *pictures);
   if (!targets.ok()) return Fail(targets.status());
   if (!flags.gnuplot.empty()) {
@@ -148,12 +163,20 @@ int RunPlot(const PlotFlags& flags) {
     if (absl::Status status = Write(flags.gnuplot, script); !status.ok()) return Fail(status);
   }
   if (absl::Status status = CheckGnuplot(); !status.ok()) return Fail(status);
+  Json json = JsonHead("plot");
+  json["pictures"] = Json::array();
   for (const Target& target : *targets) {
     const auto drawn = Draw(target.picture->figure, target.format);
     if (!drawn.ok()) return Fail(drawn.status());
     if (absl::Status status = Write(target.path, *drawn); !status.ok()) return Fail(status);
-    std::printf("%s\n", target.path.c_str());
+    if (!flags.json) std::printf("%s\n", target.path.c_str());
+    if (json["pictures"].empty() ||
+        json["pictures"].back()["name"] != target.picture->figure.name) {
+      json["pictures"].push_back(ToJson(*target.picture));
+    }
+    json["pictures"].back()["written"].push_back(target.path);
   }
+  if (flags.json) PrintJson(json);
   return kDone;
 }
 
@@ -173,6 +196,15 @@ int RunReport(const PlotFlags& flags) {
   }
   const std::string page = ReportPage(flags.title, *sources, *pictures, svgs);
   if (absl::Status status = Write(flags.output, page); !status.ok()) return Fail(status);
+  if (flags.json) {
+    Json json = JsonHead("report");
+    json["written"] = flags.output;
+    json["files"] = flags.files;
+    json["pictures"] = Json::array();
+    for (const Picture& picture : *pictures) json["pictures"].push_back(ToJson(picture));
+    PrintJson(json);
+    return kDone;
+  }
   std::printf("%s: %d %s of %d %s\n", flags.output.c_str(), static_cast<int>(pictures->size()),
               pictures->size() == 1 ? "picture" : "pictures", static_cast<int>(sources->size()),
               sources->size() == 1 ? "file" : "files");
@@ -189,6 +221,7 @@ void AddCommon(CLI::App* app, PlotFlags* flags) {
   app->add_option("--kind", flags->kinds, "only these: " + absl::StrJoin(names, ", "))
       ->delimiter(',')
       ->type_name("KIND,...");
+  app->add_flag("--json", flags->json, "what was made as JSON (docs/json.md)");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -47,16 +48,30 @@ std::string Content(std::FILE* file) {
   return content;
 }
 
-// Faces in the order in which they are looked for; what a screen reader says instead of "Gnuplot".
-std::string Finished(std::string svg, const Figure& figure) {
+// `title` is what a screen reader says. gnuplot gives each series its plot command as one more,
+// which browsers show under the pointer: these go.
+std::string WithTitle(std::string_view svg, std::string_view title) {
+  constexpr std::string_view kOpen = "<title>", kClose = "</title>";
+  const std::string text =
+      absl::StrReplaceAll(Clean(title), {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
+  std::string titled;
+  for (bool first = true;; first = false) {
+    const size_t open = svg.find(kOpen), close = svg.find(kClose, std::min(open, svg.size()));
+    titled.append(svg.substr(0, close == svg.npos ? svg.npos : open));
+    if (close == svg.npos) return titled;
+    if (first) absl::StrAppend(&titled, "<title>", text, "</title>");
+    svg.remove_prefix(close + kClose.size());
+  }
+}
+
+// Faces in the order in which they are looked for.
+std::string Finished(const std::string& svg, const Figure& figure) {
   constexpr const char* kFaces = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif";
-  const std::string title =
-      absl::StrReplaceAll(Clean(figure.title), {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
   return absl::StrReplaceAll(
-      svg, {{"font-family=\"sans:Bold\"",
-             absl::StrCat("font-family=\"", kFaces, "\" font-weight=\"bold\"")},
-            {"font-family=\"sans\"", absl::StrCat("font-family=\"", kFaces, "\"")},
-            {"<title>Gnuplot</title>", absl::StrCat("<title>", title, "</title>")}});
+      WithTitle(svg, figure.title),
+      {{"font-family=\"sans:Bold\"",
+        absl::StrCat("font-family=\"", kFaces, "\" font-weight=\"bold\"")},
+       {"font-family=\"sans\"", absl::StrCat("font-family=\"", kFaces, "\"")}});
 }
 
 }  // namespace
@@ -105,7 +120,7 @@ absl::StatusOr<std::string> Draw(const Figure& figure, Format format) {
     return absl::InternalError(
         absl::StrFormat("%s could not draw %s: %s", program, figure.name, Content(error.get())));
   }
-  return format == Format::kSvg ? Finished(std::move(picture), figure) : picture;
+  return format == Format::kSvg ? Finished(picture, figure) : picture;
 }
 
 }  // namespace jitattn::cli

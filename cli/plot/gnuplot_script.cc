@@ -149,8 +149,9 @@ class Writer {
   }
 
   void SetAxis(const char* name, const Axis& axis) {
-    Add("%sset logscale %s\nset %srange [%.9g:%.9g]\n", axis.log ? "" : "un", name, name, axis.from,
-        axis.to);
+    // The range first: a logarithm of the one before may not exist.
+    Add("unset logscale %s\nset %srange [%.9g:%.9g]\n", name, name, axis.from, axis.to);
+    if (axis.log) Add("set logscale %s\n", name);
     if (axis.ticks.empty()) {
       Add("unset %stics\n", name);
       return;
@@ -267,7 +268,8 @@ PictureSize SizeOf(const Figure& figure) {
 }
 
 std::string Quoted(std::string_view text) {
-  return absl::StrCat("'", absl::StrReplaceAll(Clean(text), {{"'", "''"}}), "'");
+  // A doubled quote at the beginning would read as an empty string (gnuplot 5.4); so none is left.
+  return absl::StrCat("'", absl::StrReplaceAll(Clean(text), {{"'", "’"}}), "'");
 }
 
 std::string GnuplotScript(const Figure& figure, Format format, std::string_view output) {

@@ -24,7 +24,7 @@ PictureSize SizeOf(const Figure& figure);
 // gnuplot's standard output.
 std::string GnuplotScript(const Figure& figure, Format format, std::string_view output = "");
 
-// 'text' as gnuplot reads it back.
+// 'text' for gnuplot, its single quotes made typographic ones: nothing in it can end the string.
 std::string Quoted(std::string_view text);
 
 }  // namespace jitattn::cli

@@ -146,6 +146,14 @@ TEST_F(JsonKeysTest, MatchTheDocument) {
   Compare("jitattn compare --strategies");
   Collect({"replay", recording, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
   Compare("jitattn replay");
+  Collect({"plot", recording, "--list"});
+  if (Process({"gnuplot", "--version"}, {}).Finish().exit_code == 0) {
+    Collect({"plot", recording, "--kind", "samples", "-o", recordings_ / "pictures"});
+    Compare("jitattn plot");
+    Collect({"report", recording, "-o", recordings_ / "page.html"});
+    Compare("jitattn report");
+  }
+  printed_.clear();
   Collect({"cache", "list"});
   const std::string shown = RunJitattn(cache_, {"cache", "list", "--json"}).out;
   const Json listed = Json::parse(shown);
