@@ -35,7 +35,8 @@ void AddTicks(double step, const Word& word, Axis* axis) {
   // In whole multiples of the step, so that 0.3 is not 0.30000000000000004.
   const double slack = 1e-6;
   for (double i = std::ceil(axis->from / step - slack); i <= axis->to / step + slack; ++i) {
-    axis->ticks.push_back({i * step, word(i * step)});
+    const double at = i == 0 ? 0 : i * step;  // ceil gives −0
+    axis->ticks.push_back({at, word(at)});
   }
 }
 
@@ -63,7 +64,8 @@ Axis LinearAxis(std::string label, Extent extent, const Word& word, int ticks, b
 }
 
 Axis ZeroAxis(std::string label, double greatest, const Word& word, int ticks) {
-  Axis axis = LinearAxis(std::move(label), {0, greatest > 0 ? greatest : 1}, word, ticks);
+  const double end = greatest > 0 ? greatest : 1;
+  Axis axis = LinearAxis(std::move(label), {0, end}, word, ticks, /*tight=*/true);
   axis.from = 0;
   return axis;
 }
@@ -72,14 +74,14 @@ Axis LogAxis(std::string label, Extent extent, const Word& word) {
   if (extent.empty()) extent = {1, 10};
   Axis axis{.label = std::move(label), .log = true};
   // Room beside the outermost numbers; at least an octave in all.
-  const double margin = std::pow(extent.greatest / extent.least, 0.04);
+  const double margin = std::min(std::pow(extent.greatest / extent.least, 0.04), 10.0);
   axis.from = extent.least / margin;
   axis.to = extent.greatest * margin;
   if (axis.to / axis.from < 1.1) {
     const double middle = std::sqrt(axis.from * axis.to);
     axis.from = middle / 1.1, axis.to = middle * 1.1;
   }
-  const double decades = std::log10(axis.to / axis.from);
+  const double decades = std::log10(axis.to) - std::log10(axis.from);
   if (decades < 0.6) {
     AddTicks(NiceStep(axis.to - axis.from, 5), word, &axis);
     return axis;

@@ -33,7 +33,17 @@ std::string Label(const BenchEntry& entry) {
   return label;
 }
 
-// Roofs that were measured; of groups of rows that have none, what their own limits tell.
+// Beside a title that names operation, type and threads.
+std::string ShortLabel(const BenchEntry& entry) {
+  std::string label = entry.describe.empty() ? entry.name : entry.describe;
+  const std::string known = absl::StrCat(entry.op, " ", entry.dtype, " ");
+  if (label.starts_with(known)) label.erase(0, known.size());
+  if (!entry.asked.empty() && entry.asked != "tuned") absl::StrAppend(&label, ", ", entry.asked);
+  return label;
+}
+
+// Roofs that were measured; of groups of rows that have none, the FMA rate, if a row
+// tells it: bandwidths in rows are of as large a buffer each, and no one roof.
 std::vector<Roof> RoofsOf(Sources sources) {
   std::vector<Roof> roofs;
   std::vector<std::string> names;
@@ -55,10 +65,6 @@ std::vector<Roof> RoofsOf(Sources sources) {
         roofs.push_back({entry.op, entry.dtype, entry.isa, entry.threads, 0, {}});
       }
       if (entry.bound == "fma") roofs[at].fma_gflops = std::max(roofs[at].fma_gflops, *entry.peak);
-      if (entry.bound != "memory") continue;
-      auto& levels = roofs[at].levels;
-      if (levels.empty()) levels.emplace_back("bandwidth", 0);
-      levels[0].second = std::max(levels[0].second, *entry.peak);
     }
   }
   return roofs;
@@ -145,11 +151,15 @@ Figure RecordedSamples(const Source& source) {
   const size_t all = ranks.size();
   ranks.resize(std::min(ranks.size(), kShown));
   std::vector<Strip> strips;
+  auto varies = [&](int p) {
+    return std::any_of(ranks.begin(), ranks.end(),
+                       [&](int rank) { return space.Row(rank)[p] != space.Row(ranks[0])[p]; });
+  };
   for (int rank : ranks) {
     std::string name;
     for (int p = 0; p < space.dimensions(); ++p) {
       const search::Parameter& parameter = space.parameters()[p];
-      if (parameter.values.size() < 2) continue;
+      if (ranks.size() > 1 && !varies(p)) continue;  // in the others too
       absl::StrAppend(&name, name.empty() ? "" : " ", parameter.name, "=",
                       ValueLabel(parameter, space.Row(rank)[p]));
     }
@@ -159,22 +169,29 @@ Figure RecordedSamples(const Source& source) {
   const std::string stem = FileStem(source.path);
   figure.name = absl::StrCat("samples-", Slug(stem));
   figure.title = absl::StrCat("Samples: ", stem);
-  figure.caption =
-      absl::StrCat("Left: the ", ranks.size(), " fastest of ", all,
-                   " points. Right: share of all samples that are at most so many times the "
-                   "minimum of their point (empirical distribution).");
+  figure.caption = absl::StrCat("Left: the ", ranks.size(), " fastest of ", all,
+                                " points, named by what differs among them. Right: share of all "
+                                "samples that are at most so many times the "
+                                "minimum of their point (empirical distribution).");
   std::sort(above.begin(), above.end());
   Panel panel{.title = "all points"};
   panel.column = 1;
   panel.width = 220, panel.height = figure.panels[0].height;
   Series ecdf{.mark = Mark::kSteps, .look = {.color = kBlue, .width = 1.8}};
   const size_t every = std::max<size_t>(1, above.size() / 1000);
-  const double end = Quantile(above, 0.99);
+  const double end = std::max(Quantile(above, 0.99), 1.001);
   for (size_t i = 0; i < above.size() && above[i] <= end; i += every) {
     ecdf.x.push_back(above[i]);
     ecdf.y.push_back(static_cast<double>(i + 1) / static_cast<double>(above.size()));
   }
-  panel.x = LinearAxis("sample ÷ minimum (to the 99th percentile)", {1, end}, NumberWord, 4);
+  panel.x = LinearAxis("sample ÷ minimum, to the 99th percentile", {1, end}, NumberWord, 4);
+  panel.x.from = 1;
+  panel.x.ticks.erase(std::remove_if(panel.x.ticks.begin(), panel.x.ticks.end(),
+                                     [](const Tick& tick) { return tick.at < 1; }),
+                      panel.x.ticks.end());
+  if (panel.x.ticks.empty() || panel.x.ticks[0].at > 1) {
+    panel.x.ticks.insert(panel.x.ticks.begin(), {1, "1"});
+  }
   panel.y = LinearAxis("share of the samples", {0, 1}, Percent);
   panel.series = {std::move(ecdf)};
   figure.panels.push_back(std::move(panel));
@@ -195,12 +212,19 @@ std::vector<Figure> Rooflines(Sources sources) {
     figure.table.columns = {"problem", ">flop/byte", ">GFLOP/s", ">share of its limit"};
     Extent intensity, speed;
     std::vector<std::pair<std::string, std::pair<double, double>>> points;
+    Series limits{.name = "limit of the problem",
+                  .mark = Mark::kPoints,
+                  .look = {.color = kInk, .marker = 8, .size = 0.7}};
     for (const Source& source : sources) {
       for (const BenchEntry& entry : source.bench) {
         if (RoofName(entry) != name || !entry.gflops || !entry.gbytes_per_s) continue;
         if (*entry.gbytes_per_s <= 0 || *entry.gflops <= 0) continue;
         const double x = *entry.gflops / *entry.gbytes_per_s;
-        points.push_back({Label(entry), {x, *entry.gflops}});
+        points.push_back({ShortLabel(entry), {x, *entry.gflops}});
+        if (roof.levels.empty() && entry.fraction && *entry.fraction > 0) {
+          limits.x.push_back(x), limits.y.push_back(*entry.gflops / *entry.fraction);
+          speed.AddPositive(limits.y.back());
+        }
         intensity.AddPositive(x);
         speed.AddPositive(*entry.gflops);
         figure.table.rows.push_back({Label(entry), absl::StrFormat("%.2f", x),
@@ -208,7 +232,8 @@ std::vector<Figure> Rooflines(Sources sources) {
                                      entry.fraction ? Percent(*entry.fraction) : ""});
       }
     }
-    if (points.empty()) continue;
+    // Without levels and FMA rate there are no roofs to stand under.
+    if (points.empty() || (roof.levels.empty() && roof.fma_gflops <= 0)) continue;
     for (const auto& [level, rate] : roof.levels) {
       if (roof.fma_gflops > 0 && rate > 0) intensity.AddPositive(roof.fma_gflops / rate);
     }
@@ -242,6 +267,7 @@ std::vector<Figure> Rooflines(Sources sources) {
       speed.AddPositive(roof.fma_gflops);
       panel.series.push_back(std::move(flat));
     }
+    if (!limits.x.empty()) panel.series.push_back(std::move(limits));
     constexpr size_t kNamed = 14;  // more entries make a list of the legend
     index = 0;
     for (const auto& [label, at] : points) {
@@ -266,7 +292,7 @@ std::vector<Figure> Fractions(Sources sources) {
   std::vector<Figure> figures;
   constexpr size_t kMostRows = 48;
   for (const Source& source : sources) {
-    Figure figure{.title = "Share of the machine's limit"};
+    Figure figure{.title = absl::StrCat("Share of the machine's limit: ", FileStem(source.path))};
     figure.name = absl::StrCat("fraction-", Slug(FileStem(source.path)));
     figure.caption =
         "Time that the binding limit alone allows ÷ fastest sample. Floor and aim of "
@@ -344,7 +370,7 @@ std::vector<Figure> SampleSpread(Sources sources) {
     if (strips.empty()) continue;
     Figure figure = StripsFigure(std::move(strips));
     figure.name = absl::StrCat("samples-", Slug(FileStem(source.path)));
-    figure.title = "Samples of each problem";
+    figure.title = absl::StrCat("Samples of each problem: ", FileStem(source.path));
     figure.caption = "Every sample that was timed.";
     if (all > kMostStrips) {
       absl::StrAppend(&figure.caption, " The first ", kMostStrips, " of ", all, " rows.");

@@ -75,12 +75,12 @@ Series BandOf(const Curve& curve, const std::string& name, const Look& look) {
 // 1, 2, 5, 10, … or, of few evaluations, round steps.
 Axis EvaluationAxis(double most) {
   Axis axis = LogAxis("distinct evaluations", {1, std::max(most, 2.0)}, NumberWord);
-  axis.from = 1;
+  axis.from = 1, axis.to = std::max(most, 2.0);
   if (axis.ticks.empty() || axis.ticks.front().at > 1)
     axis.ticks.insert(axis.ticks.begin(), {1, "1"});
-  axis.ticks.erase(
-      std::remove_if(axis.ticks.begin(), axis.ticks.end(), [](const Tick& t) { return t.at < 1; }),
-      axis.ticks.end());
+  axis.ticks.erase(std::remove_if(axis.ticks.begin(), axis.ticks.end(),
+                                  [&](const Tick& t) { return t.at < 1 || t.at > axis.to; }),
+                   axis.ticks.end());
   return axis;
 }
 

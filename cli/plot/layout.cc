@@ -11,7 +11,7 @@ namespace jitattn::cli {
 namespace {
 
 constexpr double kGap = 8;
-constexpr double kLegendWidest = 230;
+constexpr double kLegendWidest = 280;
 
 double WidestTick(const Axis& axis) {
   double widest = 0;
@@ -108,7 +108,7 @@ Layout LayOut(const Figure& figure) {
     const Rect rect = {column_x[panel.column], row_y[panel.row], panel.width, panel.height};
     layout.panels.push_back(rect);
     layout.label_x.push_back(rect.x - columns[panel.column].left + 8);
-    layout.label_y.push_back(rect.y + rect.height + SidesOf(panel).bottom - 8);
+    layout.label_y.push_back(rect.y + rect.height + rows[panel.row].bottom - 8);
   }
   return layout;
 }

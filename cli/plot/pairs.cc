@@ -26,6 +26,13 @@ std::vector<double> LogCosts(const search::Recording& recording) {
   return values;
 }
 
+// Room for the cells of one parameter, and for its name beside them.
+double Span(const search::Parameter& parameter, double cell) {
+  constexpr double kNameRoom = 90;
+  return std::max(cell * static_cast<double>(parameter.values.size()),
+                  std::min(TextWidth(parameter.name, 11), kNameRoom));
+}
+
 // The parameters that vary, those that matter most first.
 std::vector<int> ByImportance(const search::Recording& recording,
                               const search::Importance& importance) {
@@ -124,29 +131,29 @@ Figure PairsOf(const SeenSpace& seen, const search::Importance& importance,
       if (row == column && n > 1) {
         // The diagonal names the parameter.
         Panel name;
-        name.width = cell * static_cast<double>(parameters[order[column]].values.size());
-        name.height = cell * static_cast<double>(parameters[order[row]].values.size());
+        name.width = Span(parameters[order[column]], cell);
+        name.height = Span(parameters[order[row]], cell);
         name.row = row, name.column = column;
         name.x.line = name.y.line = false;
         name.x.grid = name.y.grid = false;
         if (row == n - 1)
           name.x = ValueAxis(parameters[order[column]], true), name.x.upright = true;
         if (column == 0) name.y = ValueAxis(parameters[order[row]], true);
-        if (row == n - 1) name.x.label = parameters[order[column]].name;
-        if (column == 0) name.y.label = parameters[order[row]].name;
+        if (row == n - 1) name.x.label = Fit(parameters[order[column]].name, name.width + 8, 11);
+        if (column == 0) name.y.label = Fit(parameters[order[row]].name, name.height + 8, 11);
         figure.panels.push_back(std::move(name));
         continue;
       }
       const int x = order[column], y = order[row];
       Panel panel;
       panel.row = row, panel.column = column;
-      panel.width = cell * static_cast<double>(parameters[x].values.size());
-      panel.height = cell * static_cast<double>(parameters[y].values.size());
+      panel.width = Span(parameters[x], cell);
+      panel.height = Span(parameters[y], cell);
       panel.x = ValueAxis(parameters[x], row == n - 1);
       panel.y = ValueAxis(parameters[y], column == 0);
       panel.x.upright = true;
-      if (row == n - 1) panel.x.label = Fit(parameters[x].name, panel.width + 16, 11);
-      if (column == 0) panel.y.label = Fit(parameters[y].name, panel.height + 16, 11);
+      if (row == n - 1) panel.x.label = Fit(parameters[x].name, panel.width + 8, 11);
+      if (column == 0) panel.y.label = Fit(parameters[y].name, panel.height + 8, 11);
       const Cells found = CellsOf(recording, values, x, y);
       const bool below = row > column;
       Series boxes{.mark = Mark::kBoxes};
@@ -222,11 +229,12 @@ Figure ImportanceFigure(const SeenSpace& seen, const search::Importance& importa
       series->y.push_back(at + low), series->y2.push_back(at + high);
       shares.Add(value);
     };
-    bar(&alone, one.alone, -0.36, 0.0);
+    // One bar is in the middle, two share the place.
+    bar(&alone, one.alone, one.total ? -0.36 : -0.25, one.total ? 0.0 : 0.25);
     if (one.total) bar(&total, *one.total, 0.02, 0.36);
     if (one.chance > 0) {
       chance.x.push_back(one.chance), chance.x2.push_back(one.chance);
-      chance.y.push_back(at - 0.42), chance.y2.push_back(at + 0.06);
+      chance.y.push_back(at - 0.42), chance.y2.push_back(at + (one.total ? 0.06 : 0.42));
       shares.Add(one.chance);
     }
   }

@@ -69,10 +69,11 @@ std::vector<Figure> Regrets(Sources sources) {
   const bool spread =
       std::any_of(sums.begin(), sums.end(), [](const auto& s) { return s.second.p10.count > 0; });
   Figure figure{.name = "regret", .title = "Regret of search strategies"};
-  figure.caption = absl::StrCat("Best found ÷ optimum − 1, mean over ", spaces.size(),
-                                spaces.size() == 1 ? " space" : " spaces",
-                                spread ? ": median of the runs; bar: 10th to 90th percentile."
-                                       : ": mean of the runs; bar: to the worst tenth.");
+  figure.caption = absl::StrCat(
+      "Best found ÷ optimum − 1, mean over ", spaces.size(),
+      spaces.size() == 1 ? " space" : " spaces",
+      spread ? ": median of the runs; bar: 10th to 90th percentile. Each panel has its own axis."
+             : ": mean of the runs; bar: to the worst tenth. Each panel has its own axis.");
   figure.table.columns = {"strategy"};
   for (int budget : budgets) figure.table.columns.push_back(absl::StrCat(">at ", budget));
   for (const std::string& strategy : strategies) {
@@ -219,7 +220,8 @@ std::vector<Figure> Scores(Sources sources) {
                                  absl::StrFormat("%+.3f", range.least),
                                  absl::StrFormat("%+.3f", range.greatest)});
   }
-  Panel panel{.x = LinearAxis("score", extent, NumberWord), .y = NameAxis(names, true)};
+  Panel panel{.x = LinearAxis("score", extent, NumberWord, 6, /*tight=*/true),
+              .y = NameAxis(names, true)};
   panel.width = 420, panel.height = RowHeight(names.size());
   zero.x = {0}, zero.x2 = {0}, zero.y = {panel.y.from}, zero.y2 = {panel.y.to};
   panel.series = {std::move(zero), std::move(single), std::move(means)};

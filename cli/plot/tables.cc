@@ -97,7 +97,8 @@ absl::Status ReadReplayJson(const Json& json, Source* source) {
   // A key that is missing or of another type: the library names it.
   try {
     std::vector<std::string> files;
-    for (const Json& file : json.at("files")) files.push_back(FileStem(file.at("path").get<std::string>()));
+    for (const Json& file : json.at("files"))
+      files.push_back(FileStem(file.at("path").get<std::string>()));
     for (const Json& strategy : json.at("strategies")) {
       for (const Json& at : strategy.at("budgets")) {
         for (size_t f = 0; f < files.size(); ++f) {

@@ -145,7 +145,9 @@ std::string CountWord(double count) {
   return Trimmed(count, 7);
 }
 
-std::string NumberWord(double number) { return Trimmed(number, 4); }
+std::string NumberWord(double number) {
+  return Trimmed(number == 0 ? 0 : number, 4);  // no −0
+}
 
 std::string FileStem(std::string_view path) { return std::filesystem::path(path).stem().string(); }
 

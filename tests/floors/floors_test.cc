@@ -91,7 +91,8 @@ std::vector<std::string> LinesOf(const fs::path& path) {
 
 std::vector<fs::path> SourcesIn(const std::string& folder) {
   std::vector<fs::path> sources;
-  for (const auto& entry : fs::directory_iterator(fs::path(JITATTN_SOURCE_DIR) / folder)) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(JITATTN_SOURCE_DIR) / folder)) {
     const std::string extension = entry.path().extension();
     if (extension == ".h" || extension == ".hpp" || extension == ".cc" || extension == ".c") {
       sources.push_back(entry.path());
