@@ -19,11 +19,9 @@ namespace {
 
 std::string Percent(double fraction) { return absl::StrFormat("%.3g %%", 100 * fraction); }
 
-std::vector<const Standing*> All(Sources sources) {
+std::vector<const Standing*> All(const Source& source) {
   std::vector<const Standing*> all;
-  for (const Source& source : sources) {
-    for (const Standing& standing : source.standings) all.push_back(&standing);
-  }
+  for (const Standing& standing : source.standings) all.push_back(&standing);
   return all;
 }
 
@@ -42,10 +40,8 @@ struct Total {
 
 double RowHeight(size_t rows) { return std::max(60.0, 22.0 * static_cast<double>(rows)); }
 
-}  // namespace
-
-std::vector<Figure> Regrets(Sources sources) {
-  const auto all = All(sources);
+Figure RegretFigure(const Source& source) {
+  const auto all = All(source);
   struct Sums {
     Total p10, p50, p90;
   };
@@ -110,11 +106,11 @@ std::vector<Figure> Regrets(Sources sources) {
     panel.series = {std::move(bars), std::move(points)};
     figure.panels.push_back(std::move(panel));
   }
-  return {std::move(figure)};
+  return figure;
 }
 
-std::vector<Figure> Wins(Sources sources) {
-  const auto all = All(sources);
+Figure WinsFigure(const Source& source) {
+  const auto all = All(source);
   std::vector<std::string> strategies;
   std::map<std::pair<std::string, int>, std::array<double, 3>> counts;
   for (const Standing* s : all) {
@@ -175,13 +171,13 @@ std::vector<Figure> Wins(Sources sources) {
     panel.height = RowHeight(strategies.size());
     figure.panels.push_back(std::move(panel));
   }
-  return {std::move(figure)};
+  return figure;
 }
 
-std::vector<Figure> Scores(Sources sources) {
+Figure ScoreFigure(const Source& source) {
   std::vector<std::string> strategies;
   std::map<std::string, std::map<std::string, double>> scores;  // strategy → space
-  for (const Standing* s : All(sources)) {
+  for (const Standing* s : All(source)) {
     if (!s->score) continue;
     IndexOf(&strategies, s->strategy);
     scores[s->strategy][s->space] = *s->score;
@@ -226,7 +222,32 @@ std::vector<Figure> Scores(Sources sources) {
   zero.x = {0}, zero.x2 = {0}, zero.y = {panel.y.from}, zero.y2 = {panel.y.to};
   panel.series = {std::move(zero), std::move(single), std::move(means)};
   figure.panels = {std::move(panel)};
-  return {std::move(figure)};
+  return figure;
 }
+
+// One figure a file: files differ in what they average over, and may hold the same spaces.
+std::vector<Figure> Each(Sources sources, Figure (*make)(const Source&)) {
+  std::vector<Figure> figures;
+  std::vector<std::string> stems;
+  for (const Source& source : sources) {
+    Figure figure = make(source);
+    if (figure.panels.empty()) continue;
+    figures.push_back(std::move(figure));
+    stems.push_back(FileStem(source.path));
+  }
+  for (size_t i = 0; i < figures.size() && figures.size() > 1; ++i) {
+    absl::StrAppend(&figures[i].title, ": ", stems[i]);
+    absl::StrAppend(&figures[i].name, "-", Slug(stems[i]));
+  }
+  return figures;
+}
+
+}  // namespace
+
+std::vector<Figure> Regrets(Sources sources) { return Each(sources, RegretFigure); }
+
+std::vector<Figure> Wins(Sources sources) { return Each(sources, WinsFigure); }
+
+std::vector<Figure> Scores(Sources sources) { return Each(sources, ScoreFigure); }
 
 }  // namespace jitattn::cli

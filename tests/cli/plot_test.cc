@@ -409,6 +409,8 @@ TEST(PlotFilesTest, EachKindFromItsFiles) {
       {"samples", {"space.json"}, 1, {"sample", "minimum", "median", "95th percentile"}},
       {"regret", {"replay.csv"}, 1, {}},
       {"regret", {"replay.json"}, 1, {}},
+      {"regret", {"strategies.csv", "replay.csv"}, 2, {}},
+      {"wins", {"strategies.csv"}, 1, {"wins", "ties", "losses"}},
       {"wins", {"replay.json"}, 1, {"wins", "ties", "losses"}},
       {"score", {"replay.csv"}, 1, {"a space", "mean"}},
       {"score", {"replay.json"}, 1, {"a space", "mean"}},
