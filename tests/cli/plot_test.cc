@@ -220,8 +220,8 @@ TEST(PaletteTest, LooksDiffer) {
 // --------------------------------------------------------------------------------------
 
 TEST(GnuplotScriptTest, WordsCannotBecomeCommands) {
-  EXPECT_EQ(Quoted("it's `x` \"y\" $(z) \\n"), "'it''s `x` \"y\" $(z) \\n'");
-  EXPECT_EQ(Quoted("a'\nsystem 'touch x'\n"), "'a'' system ''touch x'' '");
+  EXPECT_EQ(Quoted("it's `x` \"y\" $(z) \\n"), "'it’s `x` \"y\" $(z) \\n'");
+  EXPECT_EQ(Quoted("a'\nsystem 'touch x'\n"), "'a’ system ’touch x’ '");
   EXPECT_EQ(Quoted("trailing \\"), "'trailing \\'");
   Figure figure{.name = "x", .title = "t'\n!touch x\n"};
   figure.panels.push_back({.title = "EOD\nEOD"});
@@ -493,6 +493,42 @@ TEST(PlotDrawnTest, SvgHoldsItsWordsAndPngItsPixels) {
   EXPECT_EQ(png->substr(png->size() - 8, 4), "IEND");
   EXPECT_EQ(BigEndian(*png, 16), 2 * SizeOf(figures[0]).width);
   EXPECT_EQ(BigEndian(*png, 20), 2 * SizeOf(figures[0]).height);
+}
+
+// What a file says ends up in words, whatever it says: quotes first, line ends, commands.
+TEST(PlotDrawnTest, HostileNamesAreDrawnAndNotRun) {
+  if (!HasGnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  const TempDir folder;
+  const std::string touch = "touch " + folder / "run";
+  const std::vector<std::string> hostile = {"';system '" + touch + "';'",
+                                            "`" + touch + "`",
+                                            "x\nEOD\n!" + touch,
+                                            "\";system(\"" + touch + "\");\"",
+                                            "'",
+                                            "''",
+                                            "\\",
+                                            "a\\' b",
+                                            "%s %n {/:Bold x} @m ^2 _1 ~a{b}",
+                                            "<script>alert(1)</script> & ]]>",
+                                            "\x01\xff\xfe",
+                                            ""};
+  Figure figure{.name = "hostile", .title = hostile[0], .caption = hostile[1]};
+  for (size_t i = 0; i < hostile.size(); ++i) {
+    Panel panel{.title = hostile[i], .notes = {{.text = hostile[i]}}};
+    panel.row = static_cast<int>(i);
+    panel.x.label = panel.y.label = hostile[i];
+    panel.x.ticks = panel.y.ticks = {{0, hostile[i]}};
+    panel.series.push_back({.name = hostile[i], .x = {0, 1}, .y = {0, 1}});
+    figure.panels.push_back(std::move(panel));
+  }
+  for (const Format format : {Format::kSvg, Format::kPng}) {
+    const auto picture = Draw(figure, format);
+    ASSERT_TRUE(picture.ok()) << picture.status();
+    if (format == Format::kSvg) {
+      EXPECT_THAT(*picture, Not(HasSubstr("<script")));
+    }
+  }
+  EXPECT_THAT(FilesUnder(folder.path()), IsEmpty());
 }
 
 TEST(PlotDrawnTest, EveryPictureOfEveryFileIsDrawn) {
