@@ -134,11 +134,22 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
   return jobs;
 }
 
+// Whether a case is there for a cliff only, as an odd size or as the neighbour of one: what cliffs
+// are about is sizes that nobody tuned.
+bool IsOfCliff(const BenchCase& one, const std::vector<BenchCase>& cases) {
+  return !one.beside.empty() ||
+         (one.line < 0 && std::any_of(cases.begin(), cases.end(), [&](const BenchCase& odd) {
+            return std::find(odd.beside.begin(), odd.beside.end(), one.problem) != odd.beside.end();
+          }));
+}
+
 // A preset has its own problems, each with its threads and instruction set.
 absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const jit::Cpu& cpu,
                                                 const runtime::TuneOptions& options) {
   std::vector<TuneJob> jobs;
-  for (const BenchCase& one : MakePreset(flags.preset, cpu, options.threads).cases) {
+  const std::vector<BenchCase> cases = MakePreset(flags.preset, cpu, options.threads).cases;
+  for (const BenchCase& one : cases) {
+    if (IsOfCliff(one, cases)) continue;
     for (const int threads : one.threads) {
       runtime::TuneOptions here = options;
       here.isa = one.isa;
@@ -152,6 +163,10 @@ absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const ji
       if (!job.ok()) return job.status();
       jobs.push_back(std::move(job->front()));
     }
+  }
+  if (jobs.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--preset ", flags.preset, " has nothing to tune: it is of odd sizes"));
   }
   return jobs;
 }

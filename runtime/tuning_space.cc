@@ -96,6 +96,7 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
     });
   }
   if (field.name == "kv_block") DropBeyond(p->kv_len, 1, values);
+  if (field.name == "pv_form" && p->dtype != jit::DType::kBF16) std::erase(values, 2);
   return values;
 }
 

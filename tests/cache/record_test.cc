@@ -110,7 +110,7 @@ TEST(Record, SectionsMustBeTables) {
   EXPECT_THAT(ErrorOf(text), HasSubstr("result.median_s is missing"));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
   EXPECT_THAT(ErrorOf(text), HasSubstr("result is 3, must be a table"));
-  EXPECT_THAT(ErrorOf("format = \"1.0\""), HasSubstr("key is missing"));
+  EXPECT_THAT(ErrorOf("format = \"1.1\""), HasSubstr("key is missing"));
 }
 
 struct BadValue {
@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"problem", "op", "\"conv\"", "problem.op is \"conv\", which is no op"},
         BadValue{"problem", "op", "\"\"", "problem.op is \"\", which is no op"},
         BadValue{"problem", "op", "\"sigmoid-mul\"", "problem.rows is missing"},
-        BadValue{"problem", "dtype", "\"bf16\"", "problem.dtype is \"bf16\""},
+        BadValue{"problem", "dtype", "\"f8\"", "problem.dtype is \"f8\""},
         BadValue{"problem", "mask", "\"\\u001b[31m\"", "problem.mask is \"\\u001b[31m\""},
         BadValue{"problem", "batch", "0", "problem.batch is 0, must lie between 1 and"},
         BadValue{"problem", "heads", "-1", "problem.heads is -1"},

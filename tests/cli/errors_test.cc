@@ -49,6 +49,7 @@ TEST(ErrorsTest, WrongUsage) {
       {{"tune", "--dim", "99999999999999999999"}, "not a whole number in range"},
       {{"tune", "--dim", "9000000000000000000"}, "9000000000000000000"},
       {{"tune", "--dim", "8192"}, "8192"},  // one head of 8192 columns
+      {{"tune", "--preset", "cliffs"}, "--preset cliffs has nothing to tune"},
       {{"tune", "--preset", "squares"}, "did you mean square?"},
       {{"tune", "--preset", "square", "--causal"}, "--causal says nothing to --preset square"},
       {{"tune", "--preset", "square", "--record", "f"}, "--record says nothing to --preset"},

@@ -47,7 +47,8 @@ TEST(TextTest, TableAlignsAndTrims) {
 }
 
 TEST(TextTest, SuggestsOnlyWhatIsNear) {
-  const std::string_view words[] = {"f32", "f64", "float32", "float64"};
+  const std::string_view words[] = {"f32",     "f64",     "bf16",     "f16",
+                                    "float32", "float64", "bfloat16", "float16"};
   EXPECT_EQ(Closest("f23", words), "f32");
   EXPECT_EQ(Closest("x23", words), "");
   EXPECT_EQ(Closest("f3", words), "f32");

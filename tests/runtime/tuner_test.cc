@@ -301,7 +301,7 @@ TEST_F(Tuner, EveryEvaluationIsTold) {
   EXPECT_GE(estimates, 4);  // of five, one may be the default
   EXPECT_GE(latins, 1);
   EXPECT_LE(1 + estimates + latins, 40 / 3);
-  EXPECT_EQ(told[39].origin, Origin::kSearch);
+  EXPECT_EQ(told[39].origin, Origin::kSettle);
   for (size_t i = 40; i < told.size(); ++i) {
     EXPECT_TRUE(told[i].is_final);
     EXPECT_EQ(told[i].config, told[static_cast<size_t>(told[i].number) - 1].config);
