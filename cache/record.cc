@@ -108,6 +108,7 @@ void DescribeResult(File& file, Record::Result& result) {
   file.Integer("space_size", result.space_size, 0, kMaxCount);
   file.Number("tuning_s", result.tuning_s, 0, kLongest);
   file.Flag("complete", result.complete);
+  file.Text("layout", result.layout);
   file.Texts("machine_flags", result.machine_flags);
 }
 

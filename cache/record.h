@@ -54,7 +54,9 @@ struct Record {
     uint64_t seed = 0;
     int evaluations = 0, space_size = 0;
     double tuning_s = 0;
-    bool complete = true;                    // false: the search was cut short
+    bool complete = true;          // false: the search was cut short
+    std::string layout = "heads";  // of the operands it was measured on: "heads" lie one after the
+                                   // other, "columns": side by side in the columns
     std::vector<std::string> machine_flags;  // "load 3.1 on 2 cpus", "governor powersave", …
   } result;
 

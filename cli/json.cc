@@ -75,6 +75,7 @@ Json ToJson(const cache::Record& record) {
           {"space_size", result.space_size},
           {"tuning_seconds", Number(result.tuning_s)},
           {"complete", result.complete},
+          {"layout", result.layout},
           {"machine_flags", result.machine_flags},
           {"jitattn_version", record.jitattn_version},
           {"xbyak_version", record.xbyak_version},

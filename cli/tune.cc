@@ -23,6 +23,7 @@
 #include "cli/tune_jobs.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_study.h"
+#include "cli/tune_variants.h"
 #include "runtime/tuner.h"
 #include "search/standing.h"
 #include "search/strategy.h"
@@ -42,6 +43,9 @@ struct TuneFlags {
   std::string preset;
   MachineFlags machine;
   GoalFlags goals;
+  std::string layout;                 // empty: as --dim or not says
+  std::vector<std::string> variants;  // --variants
+  double min_gain = 0.05;
   std::string space = "full";
   std::string strategy;  // empty: the space's own
   std::vector<std::string> strategy_options;
@@ -257,9 +261,27 @@ int RunTune(TuneFlags flags) {
   options.threads = flags.machine.Threads();
   options.isa = cpu->isa;
   options.buffers = flags.machine.Buffers();
+  // --dim N --heads H are H heads side by side in N columns.
+  const bool columns = flags.layout.empty() ? !flags.problem.dims.empty()
+                                            : flags.layout == Name(runtime::Layout::kColumns);
+  options.layout = columns ? runtime::Layout::kColumns : runtime::Layout::kHeads;
   options.stop = &interrupt.stop();
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   output.document["study"] = Json::array();
+  if (!flags.variants.empty()) {
+    if (study || !flags.record.empty() || !flags.csv.empty()) {
+      return Fail(absl::InvalidArgumentError(absl::StrCat(study                  ? "--space study-a"
+                                                          : flags.record.empty() ? "--csv"
+                                                                                 : "--record",
+                                                          " says nothing to --variants")));
+    }
+    const VariantsJob job = {.tune = options,
+                             .words = flags.variants,
+                             .min_gain = flags.min_gain,
+                             .quiet = flags.quiet || flags.json,
+                             .json = flags.json};
+    return TuneVariants(*problems, job, *cpu, std::move(output.document), interrupt);
+  }
   absl::StatusOr<std::vector<TuneJob>> jobs;
   if (!flags.preset.empty()) {
     jobs = PresetJobs(flags, *cpu, options);
@@ -333,7 +355,25 @@ Command AddTune(CLI::App* app) {
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
+  tune->add_option("--layout", flags->layout,
+                   "heads: one after the other; columns: side by side in the columns, as run has "
+                   "them (columns with --dim, else heads)")
+      ->check(CLI::Validator(OneOf("layout", {"heads", "columns"}), ""))
+      ->type_name("LAYOUT")
+      ->group("Problem");
   flags->goals.AddTo(tune);
+  tune->add_option("--variants", flags->variants,
+                   "also in other types and layouts: dtype, layout, or single ones; says which is "
+                   "worth having")
+      ->check(CLI::Validator(OneOf("variant", VariantWords()), ""))
+      ->type_name("WORD,...")
+      ->delimiter(',')
+      ->group("Goals");
+  tune->add_option("--min-gain", flags->min_gain,
+                   "share that another type or layout must gain for sure to be kept (0.05)")
+      ->check(CLI::Validator(PositiveNumber(), ""))
+      ->type_name("G")
+      ->group("Goals");
   flags->machine.AddTo(tune);
   tune->add_option(
           "--record", flags->record,

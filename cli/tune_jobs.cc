@@ -60,6 +60,7 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
   auto measurer = runtime::MakeMeasurer(job.problem, {.threads = options.threads,
                                                       .isa = options.isa,
                                                       .buffers = options.buffers,
+                                                      .layout = options.layout,
                                                       .seed = options.seed});
   if (!measurer.ok()) return measurer.status();
   RecordingMeasurer recorder(**measurer, job.record_samples);

@@ -60,6 +60,7 @@ absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit:
     auto measurer = runtime::MakeMeasurer(problem, {.threads = runtime::kStudyThreads,
                                                     .isa = job.tune.isa,
                                                     .buffers = job.tune.buffers,
+                                                    .layout = job.tune.layout,
                                                     .seed = job.study.seed});
     if (!measurer.ok()) return measurer.status();
     owners[static_cast<int>(dtype)] = *std::move(measurer);

@@ -100,6 +100,10 @@ absl::Status PlanMeasurer::Verify(const Plan& plan, Evaluation& evaluation) {
   if (!verdict.correct) {
     evaluation.outcome = Evaluation::Outcome::kWrong;
     evaluation.error = absl::StrCat("wrong result: ", verdict.what);
+  } else if (options_.error_to_original) {
+    const absl::StatusOr<double> error = operands_->ErrorToOriginal();
+    if (!error.ok()) return error.status();
+    evaluation.max_error = *error;
   }
   return absl::OkStatus();
 }
@@ -166,7 +170,9 @@ Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limit
   }
   // Once more after the many runs: a race between threads may spare the first of them.
   const Verdict verdict = operands_->Check();
-  evaluation.max_error = std::max(evaluation.max_error, verdict.max_error);
+  if (!options_.error_to_original) {
+    evaluation.max_error = std::max(evaluation.max_error, verdict.max_error);
+  }
   if (!verdict.correct) {
     evaluation.outcome = Evaluation::Outcome::kWrong;
     evaluation.error = absl::StrCat("wrong result after many runs: ", verdict.what);
@@ -213,7 +219,7 @@ absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
 
 absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
                                                        const MeasureOptions& options) {
-  auto operands = Operands::Create(problem, options.buffers, options.seed);
+  auto operands = Operands::Create(problem, options.buffers, options.seed, options.layout);
   if (!operands.ok()) return operands.status();
   return std::make_unique<PlanMeasurer>(problem, options, *std::move(operands));
 }

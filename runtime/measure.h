@@ -15,6 +15,7 @@
 #include "cache/record.h"
 #include "jit/config.h"
 #include "jit/problem.h"
+#include "runtime/operands.h"
 #include "runtime/statistics.h"
 
 namespace jitattn::runtime {
@@ -58,7 +59,11 @@ struct MeasureOptions {
   int threads = 1;
   jit::Isa isa = jit::Isa::kAvx512;
   cache::Buffers buffers = cache::Buffers::kHot;
-  uint64_t seed = 1;           // of the normal data
+  Layout layout = Layout::kHeads;
+  uint64_t seed = 1;  // of the normal data
+  // An evaluation's error is that to the data before rounding to the problem's type, for comparing
+  // types; whether a result is right is judged by the type's own reference all the same.
+  bool error_to_original = false;
   double min_sample_s = 1e-3;  // iterations are raised until a sample lasts this long
   int min_samples = 7, max_samples = 25;
 };

@@ -49,8 +49,9 @@ template <typename T>
 void FillBlocks(int worker, void* context) {
   const auto& job = *static_cast<const FillJob<T>*>(context);
   // σ² of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
+  // Rounded from the same float64 whatever the type, so that types differ by their rounding alone.
   using Real = jit::Compute<T>;
-  const Real scale = static_cast<Real>(std::sqrt(3.0) / 65536);
+  const double scale = std::sqrt(3.0) / 65536;
   for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
     search::Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
     const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
@@ -58,7 +59,7 @@ void FillBlocks(int worker, void* context) {
       const uint64_t bits = rng.Bits();
       const int sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
                                        (bits >> 32 & 0xffff) + (bits >> 48));
-      job.out[i] = scale * static_cast<Real>(sum - 131070);
+      job.out[i] = static_cast<Real>(scale * (sum - 131070));
     }
   }
 }
@@ -72,13 +73,15 @@ void FillInParallel(T* out, int64_t count, uint64_t seed) {
   ParallelFor(job.workers, FillBlocks<T>, &job);
 }
 
-// Contiguous operands, the usual scale, the mask aligned bottom-right.
-jitattn_attention_args ContiguousArgs(const jit::AttentionProblem& p) {
+// Operands without gaps, the usual scale, the mask aligned bottom-right.
+jitattn_attention_args DenseArgs(const jit::AttentionProblem& p, Layout layout) {
   jitattn_attention_args args = {};
   args.struct_size = sizeof args;
   args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
-  auto strides = [](int64_t(&s)[3], int64_t heads, int64_t rows, int64_t cols) {
-    s[2] = cols, s[1] = rows * cols, s[0] = heads * rows * cols;
+  auto strides = [layout](int64_t(&s)[3], int64_t heads, int64_t rows, int64_t cols) {
+    s[0] = heads * rows * cols;
+    s[1] = layout == Layout::kHeads ? rows * cols : cols;
+    s[2] = layout == Layout::kHeads ? cols : heads * cols;
   };
   strides(args.q_strides, p.heads, p.q_len, p.head_dim);
   strides(args.k_strides, p.kv_heads, p.kv_len, p.head_dim);
@@ -170,14 +173,17 @@ int64_t AvailableMemoryBytes() {
 }
 
 absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& problem,
-                                                           cache::Buffers buffers, uint64_t seed) {
+                                                           cache::Buffers buffers, uint64_t seed,
+                                                           Layout layout) {
   if (absl::Status status = jit::Validate(problem); !status.ok()) return status;
   std::unique_ptr<Operands> o(new Operands);
   o->problem_ = problem;
+  o->layout_ = layout;
+  o->seed_ = seed;
   jit::DType dtype;
   if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
     dtype = attention->dtype;
-    o->attention_ = ContiguousArgs(*attention);
+    o->attention_ = DenseArgs(*attention, layout);
     o->inputs_ = 3;
     o->bytes_[0] = attention->batch * o->attention_.q_strides[0];
     o->bytes_[1] = attention->batch * o->attention_.k_strides[0];
@@ -289,6 +295,51 @@ Verdict Operands::Check() {
     }
   }
   return reference_->Check(out);
+}
+
+std::string_view Name(Layout layout) { return layout == Layout::kHeads ? "heads" : "columns"; }
+
+Layout Effective(Layout layout, const jit::Problem& problem) {
+  const auto* p = std::get_if<jit::AttentionProblem>(&problem);
+  return p != nullptr && p->heads > 1 ? layout : Layout::kHeads;
+}
+
+absl::StatusOr<double> Operands::ErrorToOriginal() {
+  if (original_ == nullptr) {
+    jit::Problem problem = problem_;
+    std::visit([](auto& p) { p.dtype = jit::DType::kF64; }, problem);
+    // The same seed and layout: element by element the numbers that these were rounded from.
+    auto made = Create(problem, cache::Buffers::kHot, seed_, layout_);
+    if (!made.ok()) return made.status();
+    original_ = *std::move(made);
+    // long double takes ten times as long as the reference of the type itself.
+    constexpr double kOps = Reference::kDefaultMaxOps / 10;
+    if (const auto* p = std::get_if<jit::AttentionProblem>(&original_->problem_)) {
+      original_->reference_ = std::make_unique<Reference>(*p, original_->attention_, kOps);
+    } else {
+      original_->reference_ = std::make_unique<Reference>(
+          std::get<jit::SigmoidMulProblem>(original_->problem_), original_->sigmoid_mul_, kOps);
+    }
+  }
+  double* wide = static_cast<double*>(original_->array(inputs_));
+  const int64_t numbers = count(inputs_);
+  auto widen = [&](const auto* narrow) {
+    for (int64_t i = 0; i < numbers; ++i) wide[i] = static_cast<double>(narrow[i]);
+  };
+  switch (std::visit([](const auto& p) { return p.dtype; }, problem_)) {
+    case jit::DType::kF64:
+      widen(static_cast<const double*>(array(inputs_)));
+      break;
+    case jit::DType::kBF16:
+      widen(static_cast<const jit::BFloat16*>(array(inputs_)));
+      break;
+    case jit::DType::kF16:
+      widen(static_cast<const jit::Float16*>(array(inputs_)));
+      break;
+    default:
+      widen(static_cast<const float*>(array(inputs_)));
+  }
+  return original_->reference_->Check(wide).max_error;
 }
 
 }  // namespace jitattn::runtime

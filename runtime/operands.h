@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <variant>
 
 #include "absl/status/statusor.h"
@@ -31,11 +32,19 @@ void FillNormal(jit::DType dtype, void* out, int64_t count, uint64_t seed);
 // less left.
 int64_t AvailableMemoryBytes();
 
+// How attention's operands lie: each head's rows one after the other, or the heads side by side in
+// the columns of one matrix, as a layer of a transformer has them. With one head they are the same.
+enum class Layout { kHeads, kColumns };
+std::string_view Name(Layout layout);  // "heads", "columns"
+// kHeads where the problem has one head, or none.
+Layout Effective(Layout layout, const jit::Problem& problem);
+
 class Operands {
  public:
   // ResourceExhausted, with both sizes, where the problem does not fit the memory that is left.
   static absl::StatusOr<std::unique_ptr<Operands>> Create(const jit::Problem& problem,
-                                                          cache::Buffers buffers, uint64_t seed);
+                                                          cache::Buffers buffers, uint64_t seed,
+                                                          Layout layout = Layout::kHeads);
   ~Operands();
 
   // Copies of the operands; 1 if the buffers are hot.
@@ -61,6 +70,16 @@ class Operands {
   // and whether the reference agrees. The reference is computed by the first call.
   Verdict Check();
 
+  // The greatest difference of set 0's output to the truth in long double for the same data before
+  // it was rounded to this type: what the type costs, its own rounding of the operands included.
+  // Only the error, which no bound judges. Internal where memory does not suffice.
+  absl::StatusOr<double> ErrorToOriginal();
+
+  // Set 0's arrays, inputs first, the output last, and how many numbers each holds.
+  int arrays() const { return inputs_ + 1; }
+  void* array(int index) const { return Operand(0, index); }
+  int64_t count(int index) const { return bytes_[index] / dtype_bytes(); }
+
  private:
   Operands() = default;
   char* Operand(int64_t set, int index) const { return memory_ + set * set_bytes_ + at_[index]; }
@@ -78,6 +97,9 @@ class Operands {
   jitattn_attention_args attention_ = {};  // of set 0
   jitattn_sigmoid_mul_args sigmoid_mul_ = {};
   std::unique_ptr<Reference> reference_;
+  Layout layout_ = Layout::kHeads;
+  uint64_t seed_ = 1;
+  std::unique_ptr<Operands> original_;  // in float64, made when it is asked for
 };
 
 }  // namespace jitattn::runtime

@@ -11,6 +11,7 @@
 #include "jit/cpu.h"
 #include "jit/problem.h"
 #include "runtime/measure.h"
+#include "runtime/operands.h"
 #include "runtime/statistics.h"
 
 namespace jitattn::runtime {
@@ -26,6 +27,7 @@ struct TuneOutcome {
   int evaluations = 0, space_size = 0;
   double tuning_s = 0;
   bool complete = true;
+  Layout layout = Layout::kHeads;
   std::vector<std::string> machine_flags;
 };
 

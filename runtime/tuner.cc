@@ -323,6 +323,7 @@ void Tuning::Save(const Decision& decision, TuneReport& report) {
                               .space_size = space_->space().size(),
                               .tuning_s = measurer_.Now() - start_,
                               .complete = !report.interrupted,
+                              .layout = Effective(options_.layout, problem_),
                               .machine_flags = machine_.Flags()});
   if (layers_ == nullptr) {
     report.not_saved = "no cache was given";

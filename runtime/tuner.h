@@ -48,6 +48,8 @@ struct TuneOptions {
   int threads = 0;
   jit::Isa isa = jit::Isa::kAvx512;
   cache::Buffers buffers = cache::Buffers::kHot;
+  Layout layout =
+      Layout::kHeads;  // of the operands, as the measurer has them; a note of the record
   const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon, keep what was found
   EvaluationHook on_evaluation;
 };

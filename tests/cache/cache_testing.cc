@@ -68,6 +68,7 @@ Record TestRecord(const jit::Problem& problem) {
   result.space_size = 20000;
   result.tuning_s = 12.5;
   result.complete = false;
+  result.layout = "columns";
   result.machine_flags = {"load 3.1 on 2 cpus", "governor powersave"};
   return record;
 }
@@ -87,7 +88,7 @@ std::vector<std::string> AllFields(const Record& record) {
   const auto& [key, problem, config, kernel, code_hash, fingerprint, result, jitattn, xbyak, date,
                unknown] = record;
   const auto& [median, mad, min, samples, default_config, default_median, gain, gain_low, gain_high,
-               error, strategy, seed, evaluations, space, tuning, complete, flags] = result;
+               error, strategy, seed, evaluations, space, tuning, complete, layout, flags] = result;
   const auto& [vendor, family, model, stepping, features, microcode, os, cores, l1, l2, l3] =
       fingerprint;
   std::vector<std::string> fields = {key.ToString(),
@@ -114,7 +115,8 @@ std::vector<std::string> AllFields(const Record& record) {
                                      absl::StrCat(seed),
                                      absl::StrCat(evaluations),
                                      absl::StrCat(space),
-                                     absl::StrCat(complete)};
+                                     absl::StrCat(complete),
+                                     layout};
   for (double number :
        {median, mad, min, default_median, gain, gain_low, gain_high, error, tuning}) {
     fields.push_back(TomlNumber(number));

@@ -133,6 +133,8 @@ TEST_F(JsonKeysTest, MatchTheDocument) {
   const std::string recording = recordings_ / "space.json";
   Collect({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "4",
            "--record", recording});
+  Collect({"tune", "--dim", "16", "--heads", "2", "--evaluations", "2", "--time", "3", "--variants",
+           "f64,heads,bf16", "--max-error", "1e-3"});
   Compare("jitattn tune");
   // A small space. What the machine's noise does to the claims is not this test's business.
   const std::vector<std::string> audit = {"audit", "--dim", "16", "--isa", "none", "--time", "20"};
