@@ -37,6 +37,8 @@ constexpr int kMaxRecordSamples = 1000000;
 // A recording of a whole space ends when it is whole: these only stop what would never end.
 constexpr int kMaxEvaluations = 1000000;
 constexpr double kRecordSeconds = 3600;
+// Study D: what gains less is dropped.
+constexpr double kMinGain = 0.05;
 
 struct TuneFlags {
   ProblemFlags problem;
@@ -45,7 +47,7 @@ struct TuneFlags {
   GoalFlags goals;
   std::string layout;                 // empty: as --dim or not says
   std::vector<std::string> variants;  // --variants
-  double min_gain = 0.05;
+  std::optional<double> min_gain;
   std::string space = "full";
   std::string strategy;  // empty: the space's own
   std::vector<std::string> strategy_options;
@@ -204,6 +206,22 @@ absl::Status CheckStudyFlags(const TuneFlags& flags) {
   return absl::OkStatus();
 }
 
+bool IsAttention(const jit::Problem& problem) { return jit::OpOf(problem) == jit::Op::kAttention; }
+
+absl::Status CheckVariantFlags(const TuneFlags& flags) {
+  if (flags.variants.empty()) {
+    if (!flags.min_gain) return absl::OkStatus();
+    return absl::InvalidArgumentError("--min-gain says nothing without --variants");
+  }
+  std::string given;
+  if (!flags.record.empty()) given = "--record";
+  if (!flags.csv.empty()) given = "--csv";
+  if (flags.goals.objectives.size() > 1) given = "--objective";
+  if (flags.space == "study-a") given = "--space study-a";
+  if (given.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(given, " says nothing to --variants"));
+}
+
 int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems,
                const jit::Cpu& cpu, const runtime::TuneOptions& options, TuneOutput output,
                const Interrupt& interrupt) {
@@ -233,11 +251,15 @@ int RunTune(TuneFlags flags) {
     flags.problem.op = "attention";
     if (flags.strategy.empty()) flags.strategy = "genetic-study";
   }
+  if (absl::Status status = CheckVariantFlags(flags); !status.ok()) return Fail(status);
   if (flags.strategy.empty()) flags.strategy = "auto";
   absl::StatusOr<std::vector<jit::Problem>> problems;
   if (flags.preset.empty()) {
     problems = flags.problem.Problems();
     if (!problems.ok()) return Fail(problems.status());
+    if (!flags.layout.empty() && std::none_of(problems->begin(), problems->end(), IsAttention)) {
+      return Fail(absl::InvalidArgumentError("--layout says nothing to sigmoid-mul"));
+    }
   } else if (absl::Status status = CheckPresetFlags(flags); !status.ok()) {
     return Fail(status);
   }
@@ -267,21 +289,7 @@ int RunTune(TuneFlags flags) {
   options.layout = columns ? runtime::Layout::kColumns : runtime::Layout::kHeads;
   options.stop = &interrupt.stop();
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
-  output.document["study"] = Json::array();
-  if (!flags.variants.empty()) {
-    if (study || !flags.record.empty() || !flags.csv.empty()) {
-      return Fail(absl::InvalidArgumentError(absl::StrCat(study                  ? "--space study-a"
-                                                          : flags.record.empty() ? "--csv"
-                                                                                 : "--record",
-                                                          " says nothing to --variants")));
-    }
-    const VariantsJob job = {.tune = options,
-                             .words = flags.variants,
-                             .min_gain = flags.min_gain,
-                             .quiet = flags.quiet || flags.json,
-                             .json = flags.json};
-    return TuneVariants(*problems, job, *cpu, std::move(output.document), interrupt);
-  }
+  for (const char* key : {"study", "variants", "problems"}) output.document[key] = Json::array();
   absl::StatusOr<std::vector<TuneJob>> jobs;
   if (!flags.preset.empty()) {
     jobs = PresetJobs(flags, *cpu, options);
@@ -289,6 +297,11 @@ int RunTune(TuneFlags flags) {
     jobs = Jobs(flags, *problems, options);
   }
   if (!study && !jobs.ok()) return Fail(jobs.status());
+  if (!flags.variants.empty()) {
+    return TuneVariants(*jobs,
+                        {.words = flags.variants, .min_gain = flags.min_gain.value_or(kMinGain)},
+                        *cpu, std::move(output), interrupt);
+  }
   std::unique_ptr<TuneCsv> csv;
   if (!flags.csv.empty()) {
     auto opened = TuneCsv::Open(flags.csv);

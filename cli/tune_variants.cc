@@ -3,15 +3,18 @@
 #include "cli/tune_variants.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <optional>
+#include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "cli/text.h"
-#include "cli/tune_report.h"
+#include "cli/variants_report.h"
 #include "runtime/heuristic.h"
 
 namespace jitattn::cli {
@@ -19,7 +22,6 @@ namespace {
 
 using runtime::Layout;
 using runtime::Variant;
-using runtime::VariantCandidate;
 
 constexpr jit::DType kTypes[] = {jit::DType::kF64, jit::DType::kF32, jit::DType::kBF16,
                                  jit::DType::kF16};
@@ -30,165 +32,95 @@ constexpr Layout kLayouts[] = {Layout::kHeads, Layout::kColumns};
 constexpr double kHopelessError = 10;
 // Of a tuning, with its winner: the default, and the next fastest.
 constexpr size_t kCandidates = 3;
-constexpr double kRaceSeconds = 4;
+// Of the race, or the seconds of --time where they are fewer; after Ctrl-C the least that counts.
+constexpr double kRaceSeconds = 10;
 
-std::string NameOf(const Variant& variant) {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, variant.problem);
-  std::string name(jit::Name(dtype));
-  const auto* p = std::get_if<jit::AttentionProblem>(&variant.problem);
-  if (p != nullptr && p->heads > 1) absl::StrAppend(&name, ", ", std::string(Name(variant.layout)));
-  return name;
+runtime::MeasureOptions MeasureOptionsOf(const runtime::TuneOptions& options, Layout layout) {
+  return {.threads = options.threads,
+          .isa = options.isa,
+          .buffers = options.buffers,
+          .layout = layout,
+          .seed = options.seed,
+          .error_to_original = true};
 }
 
-struct Judged {
-  std::vector<Variant> variants;
-  std::vector<std::string> failed;  // of each variant: why it has no candidate; "" if it has
-  std::vector<runtime::Conversion> conversions;
-  std::vector<std::string> saved;  // paths
-  std::vector<VariantCandidate> candidates;
-  std::optional<size_t> final_candidate;
-};
+// Of the default. No time is spent on timing it: where it cannot run, the tuning says why.
+double DefaultError(const Variant& variant, const runtime::TuneOptions& options,
+                    const jit::Cpu& cpu, runtime::Measurer& measurer) {
+  const jit::Config config = jit::Canonical(
+      runtime::DefaultConfig(variant.problem, jit::Capped(cpu, options.isa), options.threads),
+      jit::SpecOf(variant.problem));
+  return measurer.Evaluate(config, {.deadline_s = 0}).max_error;
+}
 
-// Adds the variant's candidates, the winner first.
-absl::Status TuneOne(const Variant& variant, size_t index, const VariantsJob& job,
-                     const jit::Cpu& cpu, bool save, Judged* judged) {
-  runtime::TuneOptions options = job.tune;
+// Tunes the variant at `index` and adds its candidates, the winner first.
+absl::Status TuneOne(size_t index, runtime::TuneOptions options, const jit::Cpu& cpu, bool quiet,
+                     JudgedVariants* judged) {
+  JudgedVariant& judged_variant = judged->variants[index];
+  const Variant& variant = judged_variant.variant;
+  // A record says nothing of layouts but a note: what was not asked for replaces none.
+  bool save = variant.layout == judged->variants[0].variant.layout;
+  if (!save) judged_variant.not_saved = "another layout was asked for";
   options.layout = variant.layout;
-  auto measurer = runtime::MakeMeasurer(variant.problem, {.threads = options.threads,
-                                                          .isa = options.isa,
-                                                          .buffers = options.buffers,
-                                                          .layout = variant.layout,
-                                                          .seed = options.seed,
-                                                          .error_to_original = true});
+  auto measurer = runtime::MakeMeasurer(variant.problem, MeasureOptionsOf(options, variant.layout));
   if (!measurer.ok()) return measurer.status();
-  const double gate = options.constraints.max_error;
-  const jit::Config standing = jit::Canonical(
-      runtime::DefaultConfig(variant.problem, cpu, options.threads), jit::SpecOf(variant.problem));
-  const runtime::Evaluation first = (*measurer)->Evaluate(standing, {});
-  if (!(first.max_error <= kHopelessError * gate)) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("error %.2g is far above %.2g", first.max_error, gate));
+  double& gate = options.constraints.max_error;
+  if (std::isfinite(gate)) {
+    const double error = DefaultError(variant, options, cpu, **measurer);
+    if (index == 0 && error > gate) {
+      // Gains must have something to be over; the judgement drops it.
+      gate = std::numeric_limits<double>::infinity();
+      save = false;
+      judged_variant.not_saved = absl::StrFormat("error %.2g is above --max-error", error);
+    } else if (error > kHopelessError * gate) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "not searched, the error of its default, %.2g, is far above %.2g", error, gate));
+    }
   }
-  Progress bar(variant.problem, job.quiet);
+  Progress bar(variant.problem, quiet);
   const cache::Layers layers = cache::Layers::Default(cpu);
   auto report = runtime::Tune(variant.problem, cpu, options, **measurer, save ? &layers : nullptr,
                               [&](const runtime::TuneProgress& now) { bar.Update(now); });
   if (!report.ok()) return report.status();
-  if (!report->path.empty()) judged->saved.push_back(report->path);
-  std::vector<size_t> order = {static_cast<size_t>(report->winner)};
+  judged_variant.path = report->path;
+  if (save) judged_variant.not_saved = report->not_saved;
+  judged_variant.save_failed = report->save_failed;
+  const size_t winner = static_cast<size_t>(report->winner);
+  std::vector<size_t> order = {winner};
   for (size_t i = 0; i < report->finalists.size() && order.size() < kCandidates; ++i) {
     const bool right = report->finalists[i].outcome == runtime::Evaluation::Outcome::kMeasured;
-    if (i != order[0] && right) order.push_back(i);
+    if (i != winner && right) order.push_back(i);
   }
   for (const size_t i : order) {
     judged->candidates.push_back(
-        {.variant = index, .winner = i == order[0], .evaluation = report->finalists[i]});
+        {.variant = index, .winner = i == winner, .evaluation = report->finalists[i]});
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Judged> Run(const jit::Problem& problem, const VariantsJob& job, const jit::Cpu& cpu,
-                           const Interrupt& interrupt) {
-  Judged judged{.variants = ExpandVariants(problem, job.tune.layout, job.words)};
-  for (size_t i = 0; i < judged.variants.size(); ++i) {
-    const Variant& variant = judged.variants[i];
-    // A record says nothing of layouts but a note: what was not asked for replaces none.
-    const bool save = variant.layout == judged.variants[0].layout;
+absl::StatusOr<JudgedVariants> Judge(const TuneJob& job, const VariantsOptions& options,
+                                     const jit::Cpu& cpu, bool quiet, const Interrupt& interrupt) {
+  JudgedVariants judged;
+  std::vector<Variant> variants = ExpandVariants(job.problem, job.options.layout, options.words);
+  for (const Variant& variant : variants) judged.variants.push_back({.variant = variant});
+  for (size_t i = 0; i < variants.size(); ++i) {
     absl::Status status = interrupt.stop() ? absl::CancelledError("stopped by Ctrl-C")
-                                           : TuneOne(variant, i, job, cpu, save, &judged);
+                                           : TuneOne(i, job.options, cpu, quiet, &judged);
     if (i == 0 && !status.ok()) return status;  // nothing to compare with
-    judged.failed.push_back(std::string(status.message()));
-    auto conversion = runtime::TimeConversion(judged.variants[0], variant, job.tune.seed);
+    judged.variants[i].failed = std::string(status.message());
+    if (!status.ok() || interrupt.stop()) continue;
+    auto conversion = runtime::TimeConversion(variants[0], variants[i], job.options.seed);
     if (!conversion.ok()) return conversion.status();
-    judged.conversions.push_back(*conversion);
+    judged.variants[i].conversion = *conversion;
   }
-  absl::Status status = runtime::RaceVariants(judged.variants,
-                                              {.threads = job.tune.threads,
-                                               .isa = job.tune.isa,
-                                               .buffers = job.tune.buffers,
-                                               .seed = job.tune.seed},
-                                              kRaceSeconds, &judged.candidates);
+  const double seconds = interrupt.stop() ? 0 : std::min(kRaceSeconds, job.options.seconds);
+  absl::Status status = runtime::RaceVariants(
+      variants, MeasureOptionsOf(job.options, job.options.layout), seconds, &judged.candidates);
   if (!status.ok()) return status;
   judged.final_candidate = runtime::JudgeVariants(
-      {.max_error = job.tune.constraints.max_error, .min_gain = job.min_gain}, job.tune.seed,
-      &judged.candidates);
+      {.max_error = job.options.constraints.max_error, .min_gain = options.min_gain},
+      job.options.seed, &judged.candidates);
   return judged;
-}
-
-std::string Justification(const Judged& judged) {
-  if (!judged.final_candidate) return "none: nothing is within the error that is allowed";
-  const VariantCandidate& c = judged.candidates[*judged.final_candidate];
-  const std::string name = NameOf(judged.variants[c.variant]);
-  const std::string baseline = NameOf(judged.variants[0]);
-  if (*judged.final_candidate == 0) {
-    return absl::StrFormat(
-        "%s as asked, tuned: no other variant is within the error and gains "
-        "enough over it",
-        baseline);
-  }
-  return absl::StrFormat("%s: %+.1f %% (%+.1f … %+.1f) over %s tuned, error %.2g", name,
-                         (c.gain.value - 1) * 100, (c.gain.low - 1) * 100, (c.gain.high - 1) * 100,
-                         baseline, c.evaluation.max_error);
-}
-
-std::string Text(const Judged& judged) {
-  std::vector<std::vector<std::string>> rows = {{"VARIANT", "", ">ERROR", ">MEAN", ">P50", ">P95",
-                                                 ">P99", ">SCRATCH", ">GAIN", "", "WHY", "CONFIG"}};
-  for (size_t i = 0; i < judged.candidates.size(); ++i) {
-    const VariantCandidate& c = judged.candidates[i];
-    const runtime::Statistics& s = c.evaluation.seconds;
-    rows.push_back({NameOf(judged.variants[c.variant]), c.winner ? "tuned" : "finalist",
-                    absl::StrFormat("%.2g", c.evaluation.max_error), Seconds(s.mean),
-                    Seconds(s.median), Seconds(s.p95), Seconds(s.p99),
-                    Bytes(static_cast<double>(c.evaluation.scratch_bytes)),
-                    i == 0 ? ""
-                           : absl::StrFormat("%+.1f %% (%+.1f … %+.1f)", (c.gain.value - 1) * 100,
-                                             (c.gain.low - 1) * 100, (c.gain.high - 1) * 100),
-                    c.kept ? "kept" : "dropped", c.reason, jit::ToString(c.evaluation.config)});
-  }
-  std::string text = Table(rows);
-  for (size_t i = 0; i < judged.variants.size(); ++i) {
-    if (judged.failed[i].empty()) continue;
-    absl::StrAppend(&text, NameOf(judged.variants[i]), "  dropped: ", judged.failed[i], "\n");
-  }
-  std::vector<std::pair<std::string, std::string>> fields = {
-      {"final", Justification(judged)},
-      {"baseline", NameOf(judged.variants[0]) + ", tuned: gains are over it, paired"}};
-  for (size_t i = 0; i < judged.variants.size(); ++i) {
-    if (judged.conversions[i].what.empty()) continue;
-    fields.emplace_back("apart", absl::StrCat(judged.conversions[i].what, ": ",
-                                              Seconds(judged.conversions[i].seconds)));
-  }
-  for (const std::string& path : judged.saved) fields.emplace_back("saved", path);
-  return text + Fields(fields);
-}
-
-Json ToJson(const Judged& judged) {
-  Json json = {{"baseline", NameOf(judged.variants[0])}};
-  json["variants"] = Json::array();
-  for (size_t i = 0; i < judged.variants.size(); ++i) {
-    json["variants"].push_back({{"name", NameOf(judged.variants[i])},
-                                {"problem", cli::ToJson(judged.variants[i].problem)},
-                                {"layout", Name(judged.variants[i].layout)},
-                                {"failed", OrNull(judged.failed[i])},
-                                {"conversion", OrNull(judged.conversions[i].what)},
-                                {"conversion_seconds", Number(judged.conversions[i].seconds)}});
-  }
-  json["candidates"] = Json::array();
-  for (const VariantCandidate& c : judged.candidates) {
-    json["candidates"].push_back({{"variant", c.variant},
-                                  {"tuned", c.winner},
-                                  {"evaluation", EvaluationJson(c.evaluation)},
-                                  {"gain", Number(c.gain.value)},
-                                  {"gain_low", Number(c.gain.low)},
-                                  {"gain_high", Number(c.gain.high)},
-                                  {"kept", c.kept},
-                                  {"reason", c.reason}});
-  }
-  json["final"] = judged.final_candidate ? Json(*judged.final_candidate) : Json(nullptr);
-  json["justification"] = Justification(judged);
-  json["saved"] = judged.saved;
-  return json;
 }
 
 }  // namespace
@@ -221,28 +153,47 @@ std::vector<Variant> ExpandVariants(const jit::Problem& problem, Layout layout,
   return variants;
 }
 
-int TuneVariants(const std::vector<jit::Problem>& problems, const VariantsJob& job,
-                 const jit::Cpu& cpu, Json document, const Interrupt& interrupt) {
-  document["variants"] = Json::array();
+int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options,
+                 const jit::Cpu& cpu, TuneOutput output, const Interrupt& interrupt) {
+  const auto alone = [&](const TuneJob& job) {
+    return ExpandVariants(job.problem, job.options.layout, options.words).size() == 1;
+  };
+  if (std::all_of(jobs.begin(), jobs.end(), alone)) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat("--variants ", absl::StrJoin(options.words, ","), ": there is no other of ",
+                     jit::Describe(jobs[0].problem))));
+  }
   int exit_code = kDone;
-  for (const jit::Problem& problem : problems) {
+  for (const TuneJob& job : jobs) {
     if (interrupt.stop()) break;
-    if (!job.json) std::printf("%s\n", Bold(jit::Describe(problem), stdout).c_str());
-    std::fflush(stdout);
-    const auto judged = Run(problem, job, cpu, interrupt);
+    if (!output.quiet && !output.json) {
+      std::printf("%s\n", Bold(jit::Describe(job.problem), stdout).c_str());
+      std::fflush(stdout);
+    }
+    const auto judged = Judge(job, options, cpu, output.quiet, interrupt);
     if (!judged.ok()) {
       exit_code = Fail(judged.status());
       continue;
     }
-    if (job.json) {
-      document["variants"].push_back(ToJson(*judged));
+    if (output.json) {
+      output.document["variants"].push_back(VariantsJson(*judged));
+    } else if (output.quiet) {
+      std::printf("%s: %s\n", jit::Describe(job.problem).c_str(), Justification(*judged).c_str());
     } else {
-      std::fputs(Text(*judged).c_str(), stdout);
+      std::fputs(VariantsText(*judged).c_str(), stdout);
+    }
+    std::fflush(stdout);
+    for (const JudgedVariant& v : judged->variants) {
+      if (!v.save_failed) continue;
+      exit_code = Fail(absl::UnavailableError(absl::StrCat("not saved: ", v.not_saved)));
     }
   }
-  document["interrupted"] = interrupt.stop().load();
-  if (job.json) PrintJson(document);
-  return interrupt.stop() ? kInterrupted : exit_code;
+  output.document["interrupted"] = interrupt.stop().load();
+  if (output.json) PrintJson(output.document);
+  if (!interrupt.stop()) return exit_code;
+  std::fputs("jitattn: stopped by Ctrl-C; what was found until then is kept as said above\n",
+             stderr);
+  return kInterrupted;
 }
 
 }  // namespace jitattn::cli

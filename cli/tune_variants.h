@@ -4,13 +4,12 @@
 #define JITATTN_CLI_TUNE_VARIANTS_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "cli/interrupt.h"
-#include "cli/json.h"
+#include "cli/tune_jobs.h"
 #include "jit/cpu.h"
-#include "runtime/tuner.h"
 #include "runtime/variants.h"
 
 namespace jitattn::cli {
@@ -23,16 +22,15 @@ std::vector<std::string_view> VariantWords();
 std::vector<runtime::Variant> ExpandVariants(const jit::Problem& problem, runtime::Layout layout,
                                              const std::vector<std::string>& words);
 
-struct VariantsJob {
-  runtime::TuneOptions tune;  // of each variant; its layout is the baseline's
+struct VariantsOptions {
   std::vector<std::string> words;
   double min_gain = 0.05;
-  bool quiet = false, json = false;
 };
 
-// Tunes and reports; adds to document->variants. Returns the exit code.
-int TuneVariants(const std::vector<jit::Problem>& problems, const VariantsJob& job,
-                 const jit::Cpu& cpu, Json document, const Interrupt& interrupt);
+// Tunes each job's problem in its variants, by the job's options, and reports; with output.json one
+// document with "variants". Returns the exit code.
+int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options,
+                 const jit::Cpu& cpu, TuneOutput output, const Interrupt& interrupt);
 
 }  // namespace jitattn::cli
 

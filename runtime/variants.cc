@@ -17,6 +17,7 @@ namespace jitattn::runtime {
 namespace {
 
 constexpr int kConversionRuns = 5;
+constexpr int kRaceRounds = 101;  // so that p99 is not the slowest
 
 jit::DType TypeOf(const jit::Problem& problem) {
   return std::visit([](const auto& p) { return p.dtype; }, problem);
@@ -89,6 +90,16 @@ void Convert(const Shape& shape, jit::DType from_type, const void* from, Layout 
 
 }  // namespace
 
+int64_t OperandBytes(const jit::Problem& problem) {
+  const int arrays = jit::OpOf(problem) == jit::Op::kAttention ? 4 : 2;
+  int64_t numbers = 0;
+  for (int i = 0; i < arrays; ++i) {
+    const Shape s = ShapeOf(problem, i);
+    numbers += s.batch * s.heads * s.rows * s.cols;
+  }
+  return numbers * jit::SizeOf(TypeOf(problem));
+}
+
 absl::Status RaceVariants(std::span<const Variant> variants, const MeasureOptions& options,
                           double seconds, std::vector<VariantCandidate>* candidates) {
   std::vector<std::unique_ptr<Operands>> operands;
@@ -113,7 +124,8 @@ absl::Status RaceVariants(std::span<const Variant> variants, const MeasureOption
       if (++set == own.sets()) set = 0;
     });
   }
-  const std::vector<Timing> timings = TimeInTurn(runs, nullptr, {.seconds = seconds});
+  const std::vector<Timing> timings =
+      TimeInTurn(runs, nullptr, {.rounds = kRaceRounds, .seconds = seconds});
   for (size_t i = 0; i < candidates->size(); ++i) {
     VariantCandidate& candidate = (*candidates)[i];
     candidate.evaluation.samples = timings[i].seconds;

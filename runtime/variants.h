@@ -25,13 +25,15 @@ struct Variant {
   Layout layout = Layout::kHeads;
 };
 
+// Of all its operands, the output included.
+int64_t OperandBytes(const jit::Problem& problem);
+
 // A candidate of a variant's tuning. Variant 0 is what was asked for.
 struct VariantCandidate {
   size_t variant = 0;
-  bool winner = false;  // of that tuning
-  Evaluation
-      evaluation;  // its error is to the data before rounding; its times are of the last race
-  Ratio gain;      // the baseline's time ÷ its own, paired
+  bool winner = false;    // of that tuning
+  Evaluation evaluation;  // its error is to the data before rounding, its times of the last race
+  Ratio gain;             // the baseline's time ÷ its own, paired
   bool kept = false;
   std::string reason;  // why it is kept or dropped
 };

@@ -1,0 +1,111 @@
+// Reports of `jitattn tune --variants`.
+
+#include "cli/variants_report.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/text.h"
+#include "cli/tune_report.h"
+
+namespace jitattn::cli {
+namespace {
+
+using runtime::VariantCandidate;
+
+std::string GainText(const runtime::Ratio& gain) {
+  return absl::StrFormat("%s (%s … %s)", Percent(gain.value - 1), Percent(gain.low - 1),
+                         Percent(gain.high - 1));
+}
+
+int64_t MemoryBytes(const JudgedVariants& judged, const VariantCandidate& c) {
+  return c.evaluation.scratch_bytes +
+         runtime::OperandBytes(judged.variants[c.variant].variant.problem);
+}
+
+}  // namespace
+
+std::string NameOf(const runtime::Variant& variant) {
+  const auto* p = std::get_if<jit::AttentionProblem>(&variant.problem);
+  std::string name(std::visit([](const auto& q) { return jit::Name(q.dtype); }, variant.problem));
+  if (p != nullptr && p->heads > 1) absl::StrAppend(&name, ", ", std::string(Name(variant.layout)));
+  return name;
+}
+
+std::string Justification(const JudgedVariants& judged) {
+  if (!judged.final_candidate) return "none: no candidate is within the error that is allowed";
+  const std::string baseline = NameOf(judged.variants[0].variant);
+  if (*judged.final_candidate == 0) {
+    return baseline + " as asked: nothing else is within the error and gains enough over it";
+  }
+  const VariantCandidate& c = judged.candidates[*judged.final_candidate];
+  return absl::StrFormat("%s: %s over %s, error %.2g", NameOf(judged.variants[c.variant].variant),
+                         GainText(c.gain), baseline, c.evaluation.max_error);
+}
+
+std::string VariantsText(const JudgedVariants& judged) {
+  std::vector<std::vector<std::string>> rows = {{"VARIANT", "", ">ERROR", ">MEAN", ">P50", ">P95",
+                                                 ">P99", ">MEMORY", ">GAIN", "", "WHY", "CONFIG"}};
+  for (size_t i = 0; i < judged.candidates.size(); ++i) {
+    const VariantCandidate& c = judged.candidates[i];
+    const runtime::Statistics& s = c.evaluation.seconds;
+    rows.push_back({NameOf(judged.variants[c.variant].variant), c.winner ? "tuned" : "finalist",
+                    absl::StrFormat("%.2g", c.evaluation.max_error), Seconds(s.mean),
+                    Seconds(s.median), Seconds(s.p95), Seconds(s.p99),
+                    Bytes(static_cast<double>(MemoryBytes(judged, c))),
+                    i == 0 ? "" : GainText(c.gain), c.kept ? "kept" : "dropped", c.reason,
+                    jit::ToString(c.evaluation.config)});
+  }
+  std::vector<std::pair<std::string, std::string>> fields;
+  const std::string baseline = NameOf(judged.variants[0].variant);
+  fields.emplace_back("final", Justification(judged));
+  fields.emplace_back("baseline", baseline + ", tuned: gains are over it, paired");
+  for (const JudgedVariant& v : judged.variants) {
+    if (v.failed.empty()) continue;
+    fields.emplace_back("dropped", absl::StrCat(NameOf(v.variant), ": ", v.failed));
+  }
+  for (const JudgedVariant& v : judged.variants) {
+    if (v.conversion.what.empty()) continue;
+    fields.emplace_back("apart",
+                        absl::StrCat(v.conversion.what, ": ", Seconds(v.conversion.seconds)));
+  }
+  for (const JudgedVariant& v : judged.variants) {
+    if (!v.path.empty()) fields.emplace_back("saved", v.path);
+    if (v.not_saved.empty()) continue;
+    fields.emplace_back("not saved", absl::StrCat(NameOf(v.variant), ": ", v.not_saved));
+  }
+  return Table(rows) + Fields(fields);
+}
+
+Json VariantsJson(const JudgedVariants& judged) {
+  Json variants = Json::array(), candidates = Json::array();
+  for (const JudgedVariant& v : judged.variants) {
+    variants.push_back({{"name", NameOf(v.variant)},
+                        {"problem", ToJson(v.variant.problem)},
+                        {"layout", Name(v.variant.layout)},
+                        {"operand_bytes", runtime::OperandBytes(v.variant.problem)},
+                        {"failed", OrNull(v.failed)},
+                        {"conversion", OrNull(v.conversion.what)},
+                        {"conversion_seconds", Number(v.conversion.seconds)},
+                        {"path", OrNull(v.path)},
+                        {"not_saved", OrNull(v.not_saved)}});
+  }
+  for (const VariantCandidate& c : judged.candidates) {
+    candidates.push_back({{"variant", c.variant},
+                          {"tuned", c.winner},
+                          {"evaluation", EvaluationJson(c.evaluation)},
+                          {"gain", Number(c.gain.value)},
+                          {"gain_low", Number(c.gain.low)},
+                          {"gain_high", Number(c.gain.high)},
+                          {"kept", c.kept},
+                          {"reason", c.reason}});
+  }
+  return {{"baseline", NameOf(judged.variants[0].variant)},
+          {"variants", variants},
+          {"candidates", candidates},
+          {"final", judged.final_candidate ? Json(*judged.final_candidate) : Json(nullptr)},
+          {"justification", Justification(judged)}};
+}
+
+}  // namespace jitattn::cli
