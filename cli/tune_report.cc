@@ -111,10 +111,7 @@ std::string ReportText(const Tuned& tuned) {
                                  result.evaluations, result.space_size, result.strategy,
                                  result.seed, Seconds(result.tuning_s))}};
   const runtime::Evaluation& winner = report.finalists[report.winner];
-  fields.insert(fields.end() - 1,
-                {{"scratch", Bytes(static_cast<double>(winner.scratch_bytes))},
-                 {"apart", absl::StrFormat("%s to emit the kernel, first call %s",
-                                           Seconds(winner.emit_s), Seconds(winner.first_call_s))}});
+  fields.insert(fields.end() - 1, {"scratch", Bytes(static_cast<double>(winner.scratch_bytes))});
   if (!result.machine_flags.empty()) {
     fields.emplace_back("beware", absl::StrJoin(result.machine_flags, ", "));
   }
