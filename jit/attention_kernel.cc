@@ -2,13 +2,12 @@
 
 #include "jit/attention_kernel.h"
 
-#include <bit>
-#include <numbers>
 #include <optional>
 
 #include "jit/attention_layout.h"
 #include "jit/decode_kernel.h"
 #include "jit/emit_pack.h"
+#include "jit/emit_scale.h"
 #include "jit/emit_scores.h"
 #include "jit/emit_softmax.h"
 #include "jit/emit_stage.h"
@@ -39,7 +38,6 @@ class AttentionEmitter {
 
  private:
   bool transposed() const { return ctx_.config.pv_form == 1; }
-  void EmitScale();
   void EmitDiagonal();
   void EmitBounds(const Label& nothing_seen);
   void EmitChunk();
@@ -72,7 +70,7 @@ void AttentionEmitter::Emit() {
   scores_.EmitSubroutines();
   a_.AlignCode(32);
   a_.L(main);
-  EmitScale();
+  EmitScale(a_, ctx_.at(&Frame::scale));
   {
     const Gprs temp = a_.pool().LeaseGprs("temp");
     Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
@@ -133,18 +131,6 @@ void AttentionEmitter::Emit() {
 void AttentionEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp) {
   a_.mov(temp, from);
   a_.mov(ctx_.at(to), temp);
-}
-
-// The scale that turns a dot product into a power of two, rounded once.
-void AttentionEmitter::EmitScale() {
-  const Vecs lease = a_.pool().LeaseVecs("scale");
-  const Xbyak::Xmm x(lease[0].getIdx());
-  const Gprs log2e = a_.pool().LeaseGprs("log2 e");
-  a_.mov(log2e, std::bit_cast<uint64_t>(std::numbers::log2e));
-  a_.vmovq(x, log2e);
-  a_.vmulsd(x, x, ctx_.arg(offsetof(AttentionArgs, scale)));
-  if (a_.compute() == DType::kF32) a_.vcvtsd2ss(x, x, x);
-  a_.vmovq(ctx_.at(&Frame::scale), x);
 }
 
 // The offset, clipped to where it stops making a difference, so that no sum with it overflows.

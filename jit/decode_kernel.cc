@@ -2,13 +2,12 @@
 
 #include "jit/decode_kernel.h"
 
-#include <bit>
-#include <numbers>
 #include <optional>
 
 #include "jit/decode_layout.h"
 #include "jit/emit_dots.h"
 #include "jit/emit_row_softmax.h"
+#include "jit/emit_scale.h"
 #include "jit/emit_weighted_sum.h"
 #include "jit/vector_io.h"
 
@@ -34,7 +33,6 @@ class DecodeEmitter {
   void Emit();
 
  private:
-  void EmitScale();
   void EmitFirstRow();
   void EmitRows();
   void EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale, const Vec& x,
@@ -67,7 +65,7 @@ void DecodeEmitter::Emit() {
   a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
   a_.mov(frame_, a_.rsp);
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
-  EmitScale();
+  EmitScale(a_, ctx_.at(&Frame::scale));
   EmitFirstRow();
 
   a_.L(next_tile);
@@ -110,18 +108,6 @@ void DecodeEmitter::Emit() {
 void DecodeEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp) {
   a_.mov(temp, from);
   a_.mov(ctx_.at(to), temp);
-}
-
-// The scale that turns a dot product into a power of two, rounded once.
-void DecodeEmitter::EmitScale() {
-  const Vecs lease = a_.pool().LeaseVecs("scale");
-  const Xbyak::Xmm x(lease[0].getIdx());
-  const Gprs log2e = a_.pool().LeaseGprs("log2 e");
-  a_.mov(log2e, std::bit_cast<uint64_t>(std::numbers::log2e));
-  a_.vmovq(x, log2e);
-  a_.vmulsd(x, x, ctx_.arg(offsetof(AttentionArgs, scale)));
-  if (a_.compute() == DType::kF32) a_.vcvtsd2ss(x, x, x);
-  a_.vmovq(ctx_.at(&Frame::scale), x);
 }
 
 void DecodeEmitter::EmitFirstRow() {

@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,33 @@
 #include "tests/jit/jit_testing.h"
 
 namespace jitattn::jit::testing {
+
+// A test of emitted kernels, skipped where they cannot run.
+class AttentionKernelTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+  Isa isa() const { return std::get<0>(GetParam()); }
+  DType dtype() const { return std::get<1>(GetParam()); }
+  Mask mask() const { return std::get<2>(GetParam()); }
+
+  // f(T()) with T the type of the parameter.
+  template <typename F>
+  void ForType(F f) {
+    switch (dtype()) {
+      case DType::kF32:
+        return f(float());
+      case DType::kF64:
+        return f(double());
+      case DType::kBF16:
+        return f(BFloat16());
+      case DType::kF16:
+        return f(Float16());
+    }
+  }
+};
 
 template <typename T>
 struct AttentionCase {

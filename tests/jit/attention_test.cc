@@ -24,31 +24,7 @@ std::shared_ptr<const Kernel> CompileOrDie(const AttentionSpec& spec,
   return kernel.ok() ? *kernel : nullptr;
 }
 
-class AttentionTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
- protected:
-  void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
-  }
-  Isa isa() const { return std::get<0>(GetParam()); }
-  DType dtype() const { return std::get<1>(GetParam()); }
-  Mask mask() const { return std::get<2>(GetParam()); }
-
-  // f(T()) with T the type of the parameter.
-  template <typename F>
-  void ForType(F f) {
-    switch (dtype()) {
-      case DType::kF32:
-        return f(float());
-      case DType::kF64:
-        return f(double());
-      case DType::kBF16:
-        return f(BFloat16());
-      case DType::kF16:
-        return f(Float16());
-    }
-  }
-};
+class AttentionTest : public testing::AttentionKernelTest {};
 
 // Sizes around the edges of vectors, register blocks, tiles and chunks.
 constexpr int kDims[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 47, 64, 65, 100};

@@ -18,30 +18,7 @@ using testing::GuardedBuffer;
 using testing::GuardedRows;
 using testing::RandomConfig;
 
-class DecodeTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
- protected:
-  void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
-  }
-  Isa isa() const { return std::get<0>(GetParam()); }
-  DType dtype() const { return std::get<1>(GetParam()); }
-  Mask mask() const { return std::get<2>(GetParam()); }
-
-  template <typename F>
-  void ForType(F f) {
-    switch (dtype()) {
-      case DType::kF32:
-        return f(float());
-      case DType::kF64:
-        return f(double());
-      case DType::kBF16:
-        return f(BFloat16());
-      case DType::kF16:
-        return f(Float16());
-    }
-  }
-};
+class DecodeTest : public testing::AttentionKernelTest {};
 
 // Heads that share keys and values; rows lie [query][head] or [head][query].
 template <typename T>
