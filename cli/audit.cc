@@ -44,9 +44,7 @@ struct AuditFlags {
 absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const jit::Cpu& cpu) {
   const ProblemFlags& p = flags.problem;
   const int threads = flags.machine.Threads();
-  const bool asked = !p.op.empty() || !p.dims.empty() || !p.dtype.empty() ||
-                     !p.AttentionFlag().empty() || !p.SigmoidMulFlag().empty();
-  if (!asked) return AuditCases(cpu, threads);
+  if (p.AnyFlag().empty()) return AuditCases(cpu, threads);
   const auto problems = p.Problems();
   if (!problems.ok()) return problems.status();
   std::vector<AuditCase> cases;

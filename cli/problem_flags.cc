@@ -111,6 +111,13 @@ std::string_view ProblemFlags::SigmoidMulFlag() const {
   return "";
 }
 
+std::string_view ProblemFlags::AnyFlag() const {
+  if (!dims.empty()) return "--dim";
+  if (!op.empty()) return "--op";
+  if (!dtype.empty()) return "--dtype";
+  return AttentionFlag().empty() ? SigmoidMulFlag() : AttentionFlag();
+}
+
 absl::StatusOr<jit::Problem> ProblemFlags::Attention(std::optional<int64_t> dim) const {
   if (!dim && (!seq || !head_dim)) {
     return absl::InvalidArgumentError("attention needs --dim, or --seq and --head-dim");

@@ -50,6 +50,8 @@ struct ProblemFlags {
   // The flag of attention, or of sigmoid-mul, that was given; empty if none was.
   std::string_view AttentionFlag() const;
   std::string_view SigmoidMulFlag() const;
+  // Any of those above that was given; empty if none was.
+  std::string_view AnyFlag() const;
 
  private:
   absl::StatusOr<jit::Problem> Attention(std::optional<int64_t> dim) const;

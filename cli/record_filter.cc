@@ -50,9 +50,7 @@ void RecordFilter::AddTo(CLI::App* command) {
 }
 
 bool RecordFilter::Any() const {
-  return !problem.op.empty() || !problem.dims.empty() || !problem.dtype.empty() ||
-         !problem.AttentionFlag().empty() || !problem.SigmoidMulFlag().empty() || threads ||
-         !isa.empty() || !buffers.empty();
+  return !problem.AnyFlag().empty() || threads || !isa.empty() || !buffers.empty();
 }
 
 bool RecordFilter::Matches(const cache::Record& record) const {

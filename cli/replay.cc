@@ -17,10 +17,9 @@
 #include "cli/recording_file.h"
 #include "cli/replay_against.h"
 #include "cli/replay_report.h"
+#include "cli/strategy_names.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
-#include "search/strategy.h"
-#include "search/study_space.h"
 #include "search/tournament.h"
 
 namespace jitattn::cli {
@@ -38,25 +37,6 @@ struct ReplayFlags {
   bool seeds = false, noisy = false, own_time = false, json = false, quiet = false;
   std::string csv, curves, against;
 };
-
-// "all" and "auto" as the strategies that they stand for, each once.
-absl::StatusOr<std::vector<std::string>> Strategies(const ReplayFlags& flags) {
-  std::vector<std::string> names;
-  auto add = [&names](std::string_view name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
-  };
-  const search::Space space = search::StudySpace();
-  for (const std::string& name : flags.strategies) {
-    if (name == "all") {
-      for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
-      continue;
-    }
-    const auto made = search::MakeStrategy(name, {.space = &space});
-    if (!made.ok()) return made.status();
-    add(name == "auto" ? search::DefaultStrategy() : name);
-  }
-  return names;
-}
 
 void ShowProgress(int done, int all) {
   std::fprintf(stderr, "\r\033[K[%d/%d] strategies x files x budgets", done, all);
@@ -87,7 +67,7 @@ search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::str
 }
 
 int RunReplay(const ReplayFlags& flags) {
-  auto strategies = Strategies(flags);
+  auto strategies = StrategiesNamed(flags.strategies);
   if (!strategies.ok()) return Fail(strategies.status());
   for (const auto& [flag, path] : {std::pair("--csv", flags.csv), {"--curves", flags.curves}}) {
     if (path.empty()) continue;

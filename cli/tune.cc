@@ -178,11 +178,7 @@ absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const ji
 }
 
 absl::Status CheckPresetFlags(const TuneFlags& flags) {
-  const ProblemFlags& p = flags.problem;
-  std::string given(p.AttentionFlag().empty() ? p.SigmoidMulFlag() : p.AttentionFlag());
-  if (!p.dims.empty()) given = "--dim";
-  if (!p.op.empty()) given = "--op";
-  if (!p.dtype.empty()) given = "--dtype";
+  std::string given(flags.problem.AnyFlag());
   if (!flags.record.empty()) given = "--record";
   if (flags.space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
@@ -244,34 +240,35 @@ int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems
   return TuneAll(jobs, cpu, std::move(output), interrupt);
 }
 
-int RunTune(TuneFlags flags) {
-  const bool study = flags.space == "study-a";
-  if (study) {
-    if (absl::Status status = CheckStudyFlags(flags); !status.ok()) return Fail(status);
-    flags.problem.op = "attention";
-    if (flags.strategy.empty()) flags.strategy = "genetic-study";
+// Refuses flags that do not go together, and fills in what one flag says about others.
+absl::Status SettleFlags(TuneFlags* flags) {
+  if (flags->space == "study-a") {
+    if (absl::Status status = CheckStudyFlags(*flags); !status.ok()) return status;
+    flags->problem.op = "attention";
+    if (flags->strategy.empty()) flags->strategy = "genetic-study";
   }
-  if (absl::Status status = CheckVariantFlags(flags); !status.ok()) return Fail(status);
-  if (flags.strategy.empty()) flags.strategy = "auto";
-  absl::StatusOr<std::vector<jit::Problem>> problems;
-  if (flags.preset.empty()) {
-    problems = flags.problem.Problems();
-    if (!problems.ok()) return Fail(problems.status());
-    if (!flags.layout.empty() && std::none_of(problems->begin(), problems->end(), IsAttention)) {
-      return Fail(absl::InvalidArgumentError("--layout says nothing to sigmoid-mul"));
-    }
-  } else if (absl::Status status = CheckPresetFlags(flags); !status.ok()) {
-    return Fail(status);
+  if (absl::Status status = CheckVariantFlags(*flags); !status.ok()) return status;
+  if (flags->strategy.empty()) flags->strategy = "auto";
+  return flags->preset.empty() ? absl::OkStatus() : CheckPresetFlags(*flags);
+}
+
+absl::StatusOr<std::vector<jit::Problem>> Problems(const TuneFlags& flags) {
+  if (!flags.preset.empty()) return std::vector<jit::Problem>();
+  auto problems = flags.problem.Problems();
+  if (problems.ok() && !flags.layout.empty() &&
+      std::none_of(problems->begin(), problems->end(), IsAttention)) {
+    return absl::InvalidArgumentError("--layout says nothing to sigmoid-mul");
   }
-  const auto cpu = flags.machine.Cpu();
-  if (!cpu.ok()) return Fail(cpu.status());
-  const auto strategy_options = ParseStrategyOptions(flags);
-  if (!strategy_options.ok()) return Fail(strategy_options.status());
-  const Interrupt interrupt;
+  return problems;
+}
+
+absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const jit::Cpu& cpu) {
+  auto strategy_options = ParseStrategyOptions(flags);
+  if (!strategy_options.ok()) return strategy_options.status();
   runtime::TuneOptions options;
   options.strategy = flags.strategy;
-  options.strategy_options = *strategy_options;
-  if (study) options.evaluations = runtime::kStudyEvaluations;
+  options.strategy_options = *std::move(strategy_options);
+  if (flags.space == "study-a") options.evaluations = runtime::kStudyEvaluations;
   if (!flags.record.empty() && flags.strategy == "exhaustive") {
     options.evaluations = kMaxEvaluations;
     options.seconds = kRecordSeconds;
@@ -279,24 +276,37 @@ int RunTune(TuneFlags flags) {
   options.evaluations = flags.evaluations.value_or(options.evaluations);
   options.seconds = flags.seconds.value_or(options.seconds);
   options.seed = flags.seed;
-  if (absl::Status status = flags.goals.Fill(&options); !status.ok()) return Fail(status);
+  if (absl::Status status = flags.goals.Fill(&options); !status.ok()) return status;
   options.threads = flags.machine.Threads();
-  options.isa = cpu->isa;
+  options.isa = cpu.isa;
   options.buffers = flags.machine.Buffers();
   // --dim N --heads H are H heads side by side in N columns.
   const bool columns = flags.layout.empty() ? !flags.problem.dims.empty()
                                             : flags.layout == Name(runtime::Layout::kColumns);
   options.layout = columns ? runtime::Layout::kColumns : runtime::Layout::kHeads;
-  options.stop = &interrupt.stop();
+  return options;
+}
+
+int RunTune(TuneFlags flags) {
+  if (absl::Status status = SettleFlags(&flags); !status.ok()) return Fail(status);
+  const auto problems = Problems(flags);
+  if (!problems.ok()) return Fail(problems.status());
+  const auto cpu = flags.machine.Cpu();
+  if (!cpu.ok()) return Fail(cpu.status());
+  auto options = Options(flags, *cpu);
+  if (!options.ok()) return Fail(options.status());
+  const Interrupt interrupt;
+  options->stop = &interrupt.stop();
+
+  const bool study = flags.space == "study-a";
+  absl::StatusOr<std::vector<TuneJob>> jobs;
+  if (!study) {
+    jobs =
+        flags.preset.empty() ? Jobs(flags, *problems, *options) : PresetJobs(flags, *cpu, *options);
+    if (!jobs.ok()) return Fail(jobs.status());
+  }
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   for (const char* key : {"study", "variants", "problems"}) output.document[key] = Json::array();
-  absl::StatusOr<std::vector<TuneJob>> jobs;
-  if (!flags.preset.empty()) {
-    jobs = PresetJobs(flags, *cpu, options);
-  } else if (!study) {
-    jobs = Jobs(flags, *problems, options);
-  }
-  if (!study && !jobs.ok()) return Fail(jobs.status());
   if (!flags.variants.empty()) {
     return TuneVariants(*jobs,
                         {.words = flags.variants, .min_gain = flags.min_gain.value_or(kMinGain)},
@@ -309,7 +319,7 @@ int RunTune(TuneFlags flags) {
     csv = *std::move(opened);
     output.csv = csv.get();
   }
-  if (study) return RunStudies(flags, *problems, *cpu, options, std::move(output), interrupt);
+  if (study) return RunStudies(flags, *problems, *cpu, *options, std::move(output), interrupt);
   return TuneAll(*jobs, *cpu, std::move(output), interrupt);
 }
 

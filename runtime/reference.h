@@ -37,8 +37,9 @@ class Reference {
             double max_ops = kDefaultMaxOps);
   ~Reference();
 
-  // Compares what a kernel wrote to args.out. Attention is correct within max(2 × the error of a
-  // straightforward implementation in the kernel's type, 4 ε · max|V|); sigmoid-mul within 2.5 ulp
+  // Compares what a kernel wrote to args.out. Attention is correct within max(8 × the error of a
+  // straightforward implementation in the kernel's type, 4 ε · max|V|), in 16-bit types within twice
+  // that error and what attention_checker.cc derives; sigmoid-mul within 2.5 ulp
   // for x ≥ −87 (float64: −708) and 1e-36 (1.6e-305) absolute below, where results underflow. Where
   // the formula gives NaN there must be NaN, where it is infinite something not finite.
   Verdict Check(const void* out) const;

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "cli/json.h"
-#include "cli/plot/csv.h"
+#include "cli/plot/csv_reader.h"
 #include "cli/plot/source.h"
 
 namespace jitattn::cli {

@@ -144,14 +144,6 @@ TEST(Constraints, SayWhatIsBroken) {
 // ---- Tunings
 // -------------------------------------------------------------------------------------
 
-const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
-
-jit::Cpu TestCpu() {
-  jit::Cpu cpu = jit::HostCpu();
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted here is run
-  return cpu;
-}
-const SigmoidMulConfig& Silu(const Config& config) { return std::get<SigmoidMulConfig>(config); }
 Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
 
 class TunerObjectives : public testing::Test {

@@ -1,4 +1,5 @@
-// A measurer without a clock or a kernel: what each configuration costs is written in the test.
+// A measurer without a clock or a kernel: what each configuration costs is written in the test; and
+// the problem and the machine that such tests are about.
 
 #ifndef JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
 #define JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
@@ -7,13 +8,28 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "jit/config.h"
+#include "jit/cpu.h"
+#include "jit/problem.h"
 #include "runtime/measure.h"
 #include "search/rng.h"
 
 namespace jitattn::runtime {
+
+inline const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
+
+inline jit::Cpu TestCpu() {
+  jit::Cpu cpu = jit::HostCpu();
+  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted is run
+  return cpu;
+}
+
+inline const jit::SigmoidMulConfig& Silu(const jit::Config& config) {
+  return std::get<jit::SigmoidMulConfig>(config);
+}
 
 class ScriptedMeasurer : public Measurer {
  public:

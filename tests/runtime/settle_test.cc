@@ -15,14 +15,6 @@ namespace {
 using jit::Config;
 using jit::SigmoidMulConfig;
 
-const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
-
-jit::Cpu TestCpu() {
-  jit::Cpu cpu = jit::HostCpu();
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted here is run
-  return cpu;
-}
-const SigmoidMulConfig& Silu(const Config& config) { return std::get<SigmoidMulConfig>(config); }
 
 class SettleTest : public testing::Test {
  protected:

@@ -24,16 +24,7 @@ using jit::SigmoidMulConfig;
 using testing::Each;
 using testing::HasSubstr;
 
-const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
-
-jit::Cpu TestCpu() {
-  jit::Cpu cpu = jit::HostCpu();
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted here is run
-  return cpu;
-}
-
 Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
-const SigmoidMulConfig& Silu(const Config& config) { return std::get<SigmoidMulConfig>(config); }
 
 class Tuner : public testing::Test {
  protected:

@@ -1,6 +1,6 @@
 // One pass over the characters.
 
-#include "cli/plot/csv.h"
+#include "cli/plot/csv_reader.h"
 
 #include <algorithm>
 #include <cmath>

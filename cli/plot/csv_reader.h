@@ -1,8 +1,8 @@
 // Tables of comma-separated values as RFC 4180 has them: a header line, quoted fields, doubled
 // quotes, line ends of either kind.
 
-#ifndef JITATTN_CLI_PLOT_CSV_H_
-#define JITATTN_CLI_PLOT_CSV_H_
+#ifndef JITATTN_CLI_PLOT_CSV_READER_H_
+#define JITATTN_CLI_PLOT_CSV_READER_H_
 
 #include <optional>
 #include <string>
@@ -59,4 +59,4 @@ class CsvCells {
 
 }  // namespace jitattn::cli
 
-#endif  // JITATTN_CLI_PLOT_CSV_H_
+#endif  // JITATTN_CLI_PLOT_CSV_READER_H_

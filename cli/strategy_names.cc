@@ -1,0 +1,31 @@
+// Names → strategies.
+
+#include "cli/strategy_names.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "search/strategy.h"
+#include "search/study_space.h"
+
+namespace jitattn::cli {
+
+absl::StatusOr<std::vector<std::string>> StrategiesNamed(std::span<const std::string> given) {
+  std::vector<std::string> names;
+  auto add = [&names](std::string_view name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  };
+  const search::Space space = search::StudySpace();
+  for (const std::string& name : given) {
+    if (name == "all") {
+      for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
+      continue;
+    }
+    const auto made = search::MakeStrategy(name, {.space = &space});
+    if (!made.ok()) return made.status();
+    add(name == "auto" ? search::DefaultStrategy() : name);
+  }
+  return names;
+}
+
+}  // namespace jitattn::cli
