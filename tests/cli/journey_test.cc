@@ -28,7 +28,8 @@ using Json = nlohmann::json;
 
 // Small enough for a second, large enough that the search has something to choose.
 std::vector<std::string> Tune(std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {"tune", "--dim", "32", "--evaluations", "4", "--time", "4"};
+  std::vector<std::string> arguments = {"tune", "--dim",  "32", "--evaluations",
+                                        "4",    "--time", "120"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
@@ -79,8 +80,8 @@ TEST(JourneyTest, TuneRunListClear) {
 // What `bench --preset` measures is tuned by one command, and found by it.
 TEST(JourneyTest, APresetIsTunedAndThenFound) {
   const TempDir cache;
-  const Json tuned = RunJson(
-      cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa", "avx2", "--threads", "1"});
+  const Json tuned = RunJson(cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa",
+                                     "avx2", "--threads", "1"});
   const Json bench = RunJson(cache, {"bench", "--preset", "square", "--isa", "avx2", "--threads",
                                      "1", "--repeat", "1", "--time", "0.01"});
   ASSERT_GT(tuned["problems"].size(), 5u);
@@ -196,7 +197,7 @@ TEST(JourneyTest, FilesInAndOut) {
 TEST(JourneyTest, StudyASpace) {
   const TempDir cache;
   const Json tuned =
-      RunJson(cache, {"tune", "--dim", "48", "--space", "study-a", "--time", "10", "--quiet"});
+      RunJson(cache, {"tune", "--dim", "48", "--space", "study-a", "--time", "120", "--quiet"});
   EXPECT_LE(tuned["study"].size(), 18u);
   EXPECT_GE(tuned["study"].size(), 6u);  // the first generation
   std::set<std::string> points;

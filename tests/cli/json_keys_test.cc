@@ -123,21 +123,21 @@ class JsonKeysTest : public testing::Test {
 };
 
 TEST_F(JsonKeysTest, MatchTheDocument) {
-  Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "4"});
+  Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "120"});
   Collect(
-      {"tune", "--dim", "32", "--evaluations", "3", "--time", "4", "--objective", "time,memory"});
-  Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "4"});
+      {"tune", "--dim", "32", "--evaluations", "3", "--time", "120", "--objective", "time,memory"});
+  Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "120"});
   const TempDir recordings;
-  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "4",
+  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "120",
            "--record", recordings / "space.json"});
   const std::string recording = recordings_ / "space.json";
-  Collect({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "4",
+  Collect({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "120",
            "--record", recording});
-  Collect({"tune", "--dim", "16", "--heads", "2", "--evaluations", "2", "--time", "3", "--variants",
-           "f64,heads,bf16", "--max-error", "1e-3"});
+  Collect({"tune", "--dim", "16", "--heads", "2", "--evaluations", "2", "--time", "120",
+           "--variants", "f64,heads,bf16", "--max-error", "1e-3"});
   Compare("jitattn tune");
   // A small space. What the machine's noise does to the claims is not this test's business.
-  const std::vector<std::string> audit = {"audit", "--dim", "16", "--isa", "none", "--time", "20"};
+  const std::vector<std::string> audit = {"audit", "--dim", "16", "--isa", "none", "--time", "120"};
   Collect(audit, {0, 1});
   Collect(With(audit, {"--runs", "2"}), {0, 1});
   Compare("jitattn audit");
@@ -171,7 +171,7 @@ TEST_F(JsonKeysTest, MatchTheDocument) {
   Compare("jitattn run");
   Collect({"show", "--dim", "32"});
   Compare("jitattn show");
-  Collect({"tune", "--dim", "32", "--evaluations", "2", "--time", "4", "--op", "attention"});
+  Collect({"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--op", "attention"});
   printed_.clear();
   Collect({"cache", "show", attention});
   Collect({"cache", "show", sigmoid_mul});

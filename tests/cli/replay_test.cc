@@ -115,7 +115,7 @@ TEST(RecordTest, AnOlderRecordOutsideTheSpaceIsNoPointOfIt) {
 TEST(RecordTest, SeveralProblemsGetAFileEach) {
   const TempDir folder;
   const ProcessResult result =
-      RunJitattn(folder, {"tune", "--dim", "32", "--evaluations", "2", "--time", "5", "--threads",
+      RunJitattn(folder, {"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--threads",
                           "1", "--space", "small", "--record", folder / "x.json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::vector<std::string> recordings;
