@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/bench_presets.h"
 #include "cli/command.h"
 #include "cli/compare_methods.h"
 #include "cli/compare_report.h"
@@ -21,11 +22,10 @@
 #include "cli/problem_flags.h"
 #include "cli/recording_file.h"
 #include "cli/space_flags.h"
+#include "cli/strategy_names.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
 #include "runtime/machine_flags.h"
-#include "search/strategy.h"
-#include "search/study_space.h"
 #include "search/tournament.h"
 
 namespace jitattn::cli {
@@ -35,6 +35,7 @@ constexpr int kMaxRounds = 100000;
 
 struct CompareFlags {
   ProblemFlags problem;
+  std::string preset;
   CompareOptions options;
   std::vector<std::string> methods;  // empty: all
   std::string python;                // empty: python3
@@ -77,6 +78,9 @@ void ShowProgress(size_t done, size_t all, const jit::Problem& problem) {
 std::string PeersText(const CompareOptions& options, const PythonSide& python) {
   std::vector<std::string> with;
   for (const std::string& method : options.methods) {
+    if (const LinkedMethod* linked = FindLinked(method)) {
+      with.push_back(absl::StrCat(method, " ", linked->version));
+    }
     if (!IsPython(method)) continue;
     const PythonPeers::Method* known = python.Find(method);
     const std::string why = python.WhyNot(method);
@@ -91,8 +95,12 @@ Json MethodsJson(const CompareOptions& options, const PythonSide& python) {
   Json methods = Json::array();
   for (const std::string& name : options.methods) {
     const PythonPeers::Method* known = python.Find(name);
+    const LinkedMethod* linked = FindLinked(name);
+    const std::string version = known != nullptr    ? known->version
+                                : linked != nullptr ? linked->version
+                                                    : "";
     methods.push_back({{"name", name},
-                       {"version", known == nullptr ? Json(nullptr) : OrNull(known->version)},
+                       {"version", OrNull(version)},
                        {"missing", IsPython(name) ? OrNull(python.WhyNot(name)) : Json(nullptr)}});
   }
   return methods;
@@ -106,25 +114,6 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
         absl::StrFormat("%s, %s: %s", row.key.ToString(), row.method, row.standing.failure)));
   }
   return interrupted ? kInterrupted : kDone;
-}
-
-// "all" and "auto" as the strategies that they stand for, each once.
-absl::StatusOr<std::vector<std::string>> StrategiesOf(const CompareFlags& flags) {
-  std::vector<std::string> names;
-  auto add = [&names](std::string_view name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
-  };
-  const search::Space space = search::StudySpace();
-  for (const std::string& name : flags.strategies) {
-    if (name == "all") {
-      for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
-      continue;
-    }
-    const auto made = search::MakeStrategy(name, {.space = &space});
-    if (!made.ok()) return made.status();
-    add(name == "auto" ? search::DefaultStrategy() : name);
-  }
-  return names;
 }
 
 // Files, or the problems' spaces measured here and now.
@@ -159,8 +148,25 @@ absl::StatusOr<std::deque<NamedSpace>> Spaces(const CompareFlags& flags,
   return spaces;
 }
 
+// As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and
+// sizes that are there for a cliff are compared with their neighbours only.
+absl::StatusOr<std::vector<jit::Problem>> Problems(const CompareFlags& flags, const jit::Cpu& cpu) {
+  if (flags.preset.empty()) return flags.problem.Problems();
+  if (const std::string_view given = flags.problem.AnyFlag(); !given.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(given), " says nothing to --preset ",
+                                                   flags.preset, ", which has its own problems"));
+  }
+  std::vector<jit::Problem> problems;
+  for (const BenchCase& one :
+       MakePreset(flags.preset, cpu, flags.options.machine.Threads()).cases) {
+    const bool known = std::find(problems.begin(), problems.end(), one.problem) != problems.end();
+    if (one.isa == cpu.isa && one.line >= 0 && !known) problems.push_back(one.problem);
+  }
+  return problems;
+}
+
 int RunCompareStrategies(const CompareFlags& flags) {
-  auto strategies = StrategiesOf(flags);
+  auto strategies = StrategiesNamed(flags.strategies);
   if (!strategies.ok()) return Fail(strategies.status());
   if (!flags.csv.empty()) {
     if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
@@ -205,10 +211,10 @@ int RunCompare(CompareFlags flags) {
         "%s: recorded spaces are for --strategies; methods need a problem", flags.files[0])));
   }
   if (absl::Status status = CheckMethods(&flags); !status.ok()) return Fail(status);
-  const auto problems = flags.problem.Problems();
-  if (!problems.ok()) return Fail(problems.status());
   const auto cpu = flags.options.machine.Cpu();
   if (!cpu.ok()) return Fail(cpu.status());
+  const auto problems = Problems(flags, *cpu);
+  if (!problems.ok()) return Fail(problems.status());
   if (!flags.csv.empty()) {
     if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
   }
@@ -269,6 +275,11 @@ Command AddCompare(CLI::App* app) {
   CLI::App* compare = app->add_subcommand(
       "compare", "Measure problems against other ways of doing the same (docs/compare.md)");
   flags->problem.AddTo(compare);
+  compare
+      ->add_option("--preset", flags->preset, "the problems of jitattn bench --preset NAME instead")
+      ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
+      ->type_name("NAME")
+      ->group("Problem");
   constexpr const char* kGroup = "Comparison";
   compare
       ->add_option("--methods", flags->methods,
@@ -308,9 +319,7 @@ Command AddCompare(CLI::App* app) {
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
-  compare
-      ->add_option("--python", flags->python,
-                   "the Python whose NumPy, Numba and torch take part (python3)")
+  compare->add_option("--python", flags->python, "the Python whose packages take part (python3)")
       ->type_name("PATH")
       ->group(kGroup);
   constexpr const char* kSearch = "Comparison of strategies";

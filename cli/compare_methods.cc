@@ -14,7 +14,10 @@ namespace jitattn::cli {
 namespace {
 
 constexpr std::string_view kOurs[] = {"jitattn", "jitattn-default"};
-constexpr std::string_view kPython[] = {"numpy", "numba", "torch"};
+constexpr std::string_view kPython[] = {"numpy", "numba", "torch", "onnxruntime", "openvino"};
+
+// Times the error that this library's kernels are allowed: what is wrong is off by far more.
+constexpr double kStrangersTolerance = 16;
 
 // Whose threads spin: this process's OpenMP, and each package's own.
 int PoolOf(std::string_view method) {
@@ -46,6 +49,8 @@ class Maker {
   std::unique_ptr<runtime::Contender> MakePython(const std::string& method,
                                                  runtime::ContestEntry* entry,
                                                  runtime::Standing* standing);
+  absl::StatusOr<std::unique_ptr<runtime::Contender>> MakeLinked(const LinkedMethod& method,
+                                                                 runtime::Standing* standing);
 
   const jit::Problem& problem_;
   const CompareOptions& options_;
@@ -97,6 +102,14 @@ std::unique_ptr<runtime::Contender> Maker::MakePython(const std::string& method,
   return *std::move(peer);
 }
 
+absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::MakeLinked(const LinkedMethod& method,
+                                                                      runtime::Standing* standing) {
+  auto contender = method.make(problem_, operands_);
+  if (!absl::IsUnimplemented(contender.status())) return contender;
+  standing->failure = std::string(contender.status().message());
+  return nullptr;
+}
+
 absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::Make(const std::string& method,
                                                                 runtime::ContestEntry* entry,
                                                                 runtime::Standing* standing) {
@@ -105,10 +118,11 @@ absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::Make(const std::strin
     entry->threads = {options_.machine.Threads()};  // the budget: how many it takes is tuned
     return MakePlan(method == "jitattn" ? "tuned" : "default", standing);
   }
-  // NumPy's exponential alone may be 2.5 units in the last place off.
-  entry->tolerance = jit::OpOf(problem_) == jit::Op::kSigmoidMul ? 4 : 1;
+  // NumPy's exponential alone may be 2.5 units in the last place off, ONNX Runtime's sigmoid 12.
+  entry->tolerance = kStrangersTolerance;
   entry->threads = runtime::ThreadCounts(options_.machine.Threads());
   if (IsPython(method)) return MakePython(method, entry, standing);
+  if (const LinkedMethod* linked = FindLinked(method)) return MakeLinked(*linked, standing);
   const auto cpu = options_.machine.Cpu();
   if (!cpu.ok()) return cpu.status();
   auto baseline = runtime::Baseline::Create(method, problem_, cpu->isa);
@@ -125,8 +139,21 @@ absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::Make(const std::strin
 std::vector<std::string_view> MethodNames() {
   std::vector<std::string_view> names(std::begin(kOurs), std::end(kOurs));
   for (const runtime::BaselineInfo& info : runtime::Baselines()) names.push_back(info.name);
+  for (const LinkedMethod& linked : LinkedMethods()) names.push_back(linked.name);
   names.insert(names.end(), std::begin(kPython), std::end(kPython));
   return names;
+}
+
+std::vector<LinkedMethod>& LinkedMethods() {
+  static std::vector<LinkedMethod> methods;
+  return methods;
+}
+
+const LinkedMethod* FindLinked(std::string_view method) {
+  for (const LinkedMethod& linked : LinkedMethods()) {
+    if (linked.name == method) return &linked;
+  }
+  return nullptr;
 }
 
 bool IsPython(std::string_view method) { return PoolOf(method) > 0; }

@@ -3,6 +3,7 @@
 #ifndef JITATTN_CLI_COMPARE_METHODS_H_
 #define JITATTN_CLI_COMPARE_METHODS_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,12 +15,27 @@
 #include "cli/problem_flags.h"
 #include "cli/python_peers.h"
 #include "runtime/baselines/contest.h"
+#include "runtime/operands.h"
 
 namespace jitattn::cli {
 
-// jitattn, jitattn-default, the baselines, numpy, numba, torch.
+// A library that this program is linked with. The command has none, bench/peers has those that
+// CMake found.
+struct LinkedMethod {
+  std::string name, version;
+  // Unimplemented, with the reason, where it cannot do the problem. The operands outlive it.
+  std::function<absl::StatusOr<std::unique_ptr<runtime::Contender>>(
+      const jit::Problem& problem, const runtime::Operands& operands)>
+      make;
+};
+// To be filled before the command line is read.
+std::vector<LinkedMethod>& LinkedMethods();
+
+// jitattn, jitattn-default, the baselines, what is linked, numpy, numba, torch, onnxruntime,
+// openvino.
 std::vector<std::string_view> MethodNames();
 bool IsPython(std::string_view method);
+const LinkedMethod* FindLinked(std::string_view method);  // null: it is not one
 
 // A Python process for the methods that need one, and why it cannot be had.
 struct PythonSide {

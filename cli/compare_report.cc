@@ -65,8 +65,8 @@ std::string CompareText(std::span<const CompareRow> rows) {
   if (rows.empty()) return "";
   const std::string& baseline = rows[0].baseline;
   const std::string over = baseline.empty() ? "OVER NOTHING" : absl::StrCat("OVER ", baseline);
-  Rows table = {{"  METHOD", ">THREADS", ">FASTEST", ">MEDIAN", ">CV", ">SAMPLES", ">SPEED",
-                 ">" + over + " ", ">BY MEDIAN ", ""}};
+  Rows table = {{"  METHOD", ">THREADS", ">FASTEST", ">MEDIAN", ">CV", ">SAMPLES", ">ERROR",
+                 ">SPEED", ">" + over + " ", ">BY MEDIAN ", ""}};
   for (const CompareRow& row : rows) {
     const runtime::Statistics& s = row.standing.seconds;
     std::vector<std::string> cells = {"  " + row.method};
@@ -76,7 +76,8 @@ std::string CompareText(std::span<const CompareRow> rows) {
           {absl::StrCat(row.standing.threads), Seconds(s.min), Seconds(s.median),
            s.samples > 1 ? absl::StrFormat("%.1f %%%s", s.cv * 100, row.unstable() ? "!" : " ")
                          : "",
-           absl::StrCat(s.samples), RateText(row.problem(), s.min), SpeedupText(row, row.speedup),
+           absl::StrCat(s.samples), absl::StrFormat("%.1e", row.standing.max_error),
+           RateText(row.problem(), s.min), SpeedupText(row, row.speedup),
            SpeedupText(row, row.speedup_median)});
     }
     cells.resize(table[0].size());

@@ -187,10 +187,6 @@ absl::StatusOr<Json> PythonPeers::Ask(const Json& question, double limit_s) {
 absl::Status PythonPeers::SetProblem(const jit::Problem& problem,
                                      const runtime::Operands& operands) {
   const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
-  if (dtype != jit::DType::kF32 && dtype != jit::DType::kF64) {
-    return absl::UnimplementedError(
-        absl::StrFormat("it is asked for f32 and f64 only, not %s", jit::Name(dtype)));
-  }
   offsets_.clear();
   int64_t bytes = 0;
   for (int i = 0; i < operands.operands(); ++i) {

@@ -1,4 +1,4 @@
-// NumPy, Numba and torch as contenders: a Python process that runs them when it is asked to.
+// Packages of Python as contenders: a process that runs them when it is asked to.
 
 #ifndef JITATTN_CLI_PYTHON_PEERS_H_
 #define JITATTN_CLI_PYTHON_PEERS_H_
@@ -39,7 +39,7 @@ class PythonPeers {
   const std::string& version() const { return version_; }  // Python's
   bool alive() const { return alive_; }
 
-  // Gives it copies of the operands. Unimplemented: a type that it does not know.
+  // Gives it copies of the operands.
   absl::Status SetProblem(const jit::Problem& problem, const runtime::Operands& operands);
   // A method on that problem, compiled where it has to be. Both must outlive it.
   absl::StatusOr<std::unique_ptr<runtime::Contender>> Prepare(const std::string& method,

@@ -1,4 +1,5 @@
-"""NumPy, Numba and torch, for `jitattn compare`: runs what it is asked to, when it is its turn.
+"""NumPy, Numba, torch, ONNX Runtime and OpenVINO, for `jitattn compare`: runs what it is asked to, when
+it is its turn.
 
 The command starts this with a socket as standard input and output, and the number of a file that
 holds the operands. Each line is a JSON object, and so is the answer; {"error": …} where it cannot be.
@@ -34,13 +35,16 @@ def openblas_thread_setter():
 
 
 class Problem:
-    """Copies of the operands, in memory of this process: one set, or as many as rotate."""
+    """Copies of the operands, in memory of this process: one set, or as many as rotate. bf16, which
+    NumPy does not know, is there as uint16."""
 
     def __init__(self, file, message):
+        self.dtype = message["dtype"]
         self.causal, self.group = message["causal"], message["group"]
         self.offset, self.scale = message["offset"], message["scale"]
         self.is_attention = message["op"] == "attention"
-        dtype = {"f32": np.float32, "f64": np.float64}[message["dtype"]]
+        dtype = {"f32": np.float32, "f64": np.float64, "f16": np.float16,
+                 "bf16": np.uint16}[self.dtype]
         self.memory = mmap.mmap(file, message["bytes"])
         arrays = [np.frombuffer(self.memory, dtype, int(np.prod(shape)), at).reshape(shape)
                   for shape, at in zip(message["shapes"], message["offsets"])]
@@ -52,6 +56,15 @@ class Problem:
 
     def visible(self, q_len, kv_len):
         return np.arange(kv_len)[None, :] <= np.arange(q_len)[:, None] + self.offset
+
+    def demand(self, *dtypes):
+        if self.dtype not in dtypes:
+            raise NotImplementedError(f"{', '.join(dtypes)} only, not {self.dtype}")
+
+    def repeated(self, inputs):
+        """Queries, and keys and values once for each query head."""
+        q, k, v = inputs
+        return (q, *(np.repeat(a, self.group, axis=1) if self.group > 1 else a for a in (k, v)))
 
 
 # ---- NumPy: one temporary, every step in place ----------------------------------------------------
@@ -67,6 +80,7 @@ class NumPy:
             self.set_threads(count)
 
     def prepare(self, problem, outputs):
+        problem.demand("f32", "f64", "f16")
         make = self.attention if problem.is_attention else self.sigmoid_mul
         return [make(problem, i, o) for i, o in zip(problem.inputs, outputs)]
 
@@ -160,6 +174,7 @@ class Numba:
         self.numba.set_num_threads(min(count, self.numba.config.NUMBA_NUM_THREADS))
 
     def prepare(self, problem, outputs):
+        problem.demand("f32", "f64")
         runs = []
         for inputs, out in zip(problem.inputs, outputs):
             kind = out.dtype.type
@@ -186,16 +201,23 @@ class Torch:
 
     def prepare(self, problem, outputs):
         torch, functional = self.torch, self.torch.nn.functional
+
+        def tensor(array):
+            if problem.dtype == "bf16":
+                return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+            return torch.from_numpy(array)
+
+        def array(result):
+            if problem.dtype == "bf16":
+                return result.view(torch.int16).numpy().view(np.uint16)
+            return result.numpy()
         runs = []
         for inputs, out in zip(problem.inputs, outputs):
-            tensors, target = [torch.from_numpy(a) for a in inputs], torch.from_numpy(out)
             if not problem.is_attention:
-                runs.append(lambda x=tensors[0], t=target: torch._C._nn.silu(x, out=t))
+                runs.append(lambda x=tensor(inputs[0]), t=tensor(out): torch._C._nn.silu(x, out=t))
                 continue
-            q, k, v = tensors
-            if problem.group > 1:  # outside of what is timed
-                k, v = (a.repeat_interleave(problem.group, dim=1) for a in (k, v))
-            options = {}
+            q, k, v = (tensor(a) for a in problem.repeated(inputs))  # outside of what is timed
+            options = {"scale": problem.scale}
             if problem.causal and problem.offset == 0:
                 options["is_causal"] = True  # aligned top left, which is the same here
             elif problem.causal:
@@ -204,14 +226,123 @@ class Torch:
             # It makes its own result; what is looked at is the last one.
             def run(q=q, k=k, v=v, options=options, index=len(runs)):
                 result = functional.scaled_dot_product_attention(q, k, v, **options)
-                outputs[index] = result.numpy()
+                outputs[index] = array(result)
             runs.append(run)
         return runs
 
 
+# ---- ONNX Runtime and OpenVINO: models, compiled for a number of threads --------------------------
+
+class Sessions:
+    """compile(problem, inputs, threads) gives a call that returns a result of the output's shape."""
+
+    def __init__(self):
+        self.has_threads, self.count, self.compiled = True, 1, {}
+
+    def threads(self, count):
+        self.count = count
+        if count not in self.compiled:
+            self.compiled[count] = [self.compile(self.problem, inputs, count)
+                                    for inputs in self.problem.inputs]
+
+    def prepare(self, problem, outputs):
+        problem.demand(*self.dtypes)
+        if problem.is_attention and problem.causal and problem.offset != 0:
+            raise NotImplementedError("asked here for causal attention of as many queries as keys")
+        self.problem = problem
+        self.compiled.clear()
+        self.threads(self.count)
+
+        def run(index):
+            outputs[index] = self.compiled[self.count][index]()
+        return [lambda index=index: run(index) for index in range(len(problem.inputs))]
+
+
+class OnnxRuntime(Sessions):
+    """Its fused MultiHeadAttention; Sigmoid and Mul, which it fuses to QuickGelu."""
+
+    def __init__(self):
+        super().__init__()
+        import onnx
+        import onnxruntime
+        self.onnx, self.runtime, self.version = onnx, onnxruntime, onnxruntime.__version__
+        self.dtypes = ("f32",)
+
+    def compile(self, problem, inputs, threads):
+        helper, f32 = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        if problem.is_attention:
+            q, k, v = problem.repeated(inputs)
+            batch, heads, length, size = q.shape
+            # q as batch × length × heads · size, k and v as batch × heads × length × size.
+            feeds = {"q": np.ascontiguousarray(q.swapaxes(1, 2)).reshape(batch, length, -1),
+                     "k": k, "v": v}
+            nodes = [helper.make_node("MultiHeadAttention", ["q", "k", "v"], ["y"],
+                                      domain="com.microsoft", num_heads=heads,
+                                      scale=float(problem.scale),
+                                      unidirectional=int(problem.causal))]
+        else:
+            feeds = {"x": inputs[0]}
+            nodes = [helper.make_node("Sigmoid", ["x"], ["s"]),
+                     helper.make_node("Mul", ["x", "s"], ["y"])]
+        graph = helper.make_graph(
+            nodes, "jitattn",
+            [helper.make_tensor_value_info(n, f32, a.shape) for n, a in feeds.items()],
+            [helper.make_tensor_value_info("y", f32, None)])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17),
+                                                        helper.make_opsetid("com.microsoft", 1)],
+                                  ir_version=9)
+        options = self.runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = self.runtime.InferenceSession(model.SerializeToString(), options,
+                                                providers=["CPUExecutionProvider"])
+        if not problem.is_attention:
+            return lambda: session.run(None, feeds)[0]
+        # A view with heads first: the copy is made when somebody looks, not in what is timed.
+        return lambda: session.run(None, feeds)[0].reshape(batch, length, heads, -1).swapaxes(1, 2)
+
+
+class OpenVino(Sessions):
+    def __init__(self):
+        super().__init__()
+        import openvino
+        from openvino import opset13
+        self.openvino, self.ops, self.core = openvino, opset13, openvino.Core()
+        self.version = openvino.__version__.split("-")[0]
+        self.dtypes = ("f32", "bf16", "f16")
+
+    def compile(self, problem, inputs, threads):
+        ops, kind = self.ops, getattr(self.openvino.Type, problem.dtype)
+        arrays = problem.repeated(inputs) if problem.is_attention else inputs
+        parameters = [ops.parameter(a.shape, kind) for a in arrays]
+        if problem.is_attention:
+            if abs(problem.scale * arrays[0].shape[3] ** 0.5 - 1) > 1e-6:
+                raise NotImplementedError("asked here for the usual scale only")
+            result = ops.scaled_dot_product_attention(*parameters, causal=problem.causal)
+        else:
+            result = ops.swish(parameters[0], ops.constant(1, kind))
+        model = self.openvino.Model([result], parameters, "jitattn")
+        compiled = self.core.compile_model(model, "CPU", {
+            "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": problem.dtype})
+        request = compiled.create_infer_request()
+        for index, array in enumerate(arrays):
+            if problem.dtype == "bf16":
+                tensor = self.openvino.Tensor(array, array.shape, kind)
+            else:
+                tensor = self.openvino.Tensor(array, shared_memory=True)
+            request.set_input_tensor(index, tensor)
+
+        def run(keep=arrays):  # tensors hold bare addresses of these
+            request.infer()
+            data = request.get_output_tensor().data
+            return data.view(np.uint16) if problem.dtype == "bf16" else data
+        return run
+
+
 # ---- Answering ------------------------------------------------------------------------------------
 
-KINDS = {"numpy": NumPy, "numba": Numba, "torch": Torch}
+KINDS = {"numpy": NumPy, "numba": Numba, "torch": Torch, "onnxruntime": OnnxRuntime,
+         "openvino": OpenVino}
 
 
 class Peers:
@@ -255,8 +386,11 @@ class Peers:
         return {"seconds": (time.perf_counter() - begin) / calls}
 
     def poison(self, message):
-        for out in self.outputs[message["method"]]:
-            out.fill(np.nan)
+        outputs = self.outputs[message["method"]]
+        for index, out in enumerate(outputs):
+            if not out.flags.writeable:  # a package's own, which its next run replaces
+                out = outputs[index] = out.copy()
+            out.fill(0x7fc0 if self.problem.dtype == "bf16" else np.nan)
         self.next = 0
         return {}
 
@@ -266,7 +400,7 @@ class Peers:
 
 
 def describe(error):
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def answer(**fields):

@@ -1,120 +1,102 @@
-// jitattn_peers: this library and others on the same problems, in turn, each at its best number of
-// threads. Flags are those of `jitattn bench`.
+// jitattn_peers: the command jitattn, whose `compare` also has the libraries that CMake found.
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
-#include <string>
+#include <map>
+#include <memory>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "bench/peers/contest.h"
-#include "cli/bench_flags.h"
-#include "cli/bench_report.h"
-#include "cli/json.h"
-#include "cli/text.h"
-#include "runtime/machine_flags.h"
+#include "bench/peers/peer.h"
+#include "cli/app.h"
+#include "cli/compare_methods.h"
+#include "runtime/bench_timing.h"
 
 namespace jitattn::bench {
 namespace {
 
-void PrintText(const std::vector<Contest>& contests) {
-  std::vector<std::vector<std::string>> table = {{"PROBLEM", "BY", ">THREADS", ">MIN", ">MEDIAN",
-                                                  ">SPEED", "", ">FRACTION", ">OURS IS FASTER BY",
-                                                  "95 %"}};
-  for (const Contest& contest : contests) {
-    std::string problem = jit::Describe(contest.problem);
-    for (const Entry& entry : contest.entries) {
-      if (!entry.why_not.empty()) {
-        table.push_back({problem, entry.name, "", "", "", "", "", "", "", entry.why_not});
-      } else {
-        const bool attention = jit::OpOf(contest.problem) == jit::Op::kAttention;
-        table.push_back(
-            {problem, entry.name, absl::StrCat(entry.threads), cli::Seconds(entry.seconds.min),
-             cli::Seconds(entry.seconds.median),
-             absl::StrFormat("%.1f", cli::Rate(contest.problem, entry.seconds.min)),
-             attention ? "GFLOP/s" : "GB/s",
-             entry.fraction > 0 ? absl::StrFormat("%.3f", entry.fraction) : "",
-             absl::StrFormat("%.2f ×", entry.ours_faster.value),
-             entry.seconds.samples < runtime::kMinRounds
-                 ? absl::StrFormat("only %d rounds", entry.seconds.samples)
-                 : absl::StrFormat("%.2f … %.2f", entry.ours_faster.low, entry.ours_faster.high)});
-      }
-      problem.clear();  // once a contest
+class PeerContender final : public runtime::Contender {
+ public:
+  PeerContender(Peer peer, const jit::Problem& problem, const runtime::Operands& operands)
+      : peer_(std::move(peer)), problem_(problem), operands_(operands) {}
+
+  // Compiled for a number of threads when they are first asked for, outside of what is timed.
+  absl::Status Prepare(int threads) {
+    std::vector<Run>& runs = runs_[threads];
+    while (std::ssize(runs) < operands_.sets()) {
+      auto task = std::make_unique<PeerTask>(Task(std::ssize(runs), threads));
+      auto run = peer_.make(*task);
+      if (!run.ok()) return run.status();
+      runs.push_back({std::move(task), *std::move(run)});
     }
+    return absl::OkStatus();
   }
-  std::fputs(cli::Table(table).c_str(), stdout);
-}
 
-cli::Json ToJson(const std::vector<Contest>& contests) {
-  cli::Json json = cli::JsonHead("peers");
-  json["rows"] = cli::Json::array();
-  for (const Contest& contest : contests) {
-    for (const Entry& entry : contest.entries) {
-      cli::Json row = {{"problem", cli::ToJson(contest.problem)},
-                       {"by", entry.name},
-                       {"why_not", cli::OrNull(entry.why_not)}};
-      if (entry.why_not.empty()) {
-        row["threads"] = entry.threads;
-        row["seconds_min"] = cli::Number(entry.seconds.min);
-        row["seconds_median"] = cli::Number(entry.seconds.median);
-        row["fraction"] = cli::Number(entry.fraction);
-        row["ours_faster"] = cli::Number(entry.ours_faster.value);
-        row["ours_faster_low"] = cli::Number(entry.ours_faster.low);
-        row["ours_faster_high"] = cli::Number(entry.ours_faster.high);
+  absl::StatusOr<double> Time(int threads, int64_t calls, bool warm, double limit_s) override {
+    if (absl::Status status = Prepare(threads); !status.ok()) return status;
+    const double deadline = runtime::SteadyNow() + limit_s;
+    if (warm) Once(threads);
+    const double start = runtime::SteadyNow();
+    for (int64_t i = 0; i < calls; ++i) {
+      Once(threads);
+      if (calls > 1 && i % kLook == 0 && runtime::SteadyNow() > deadline) {
+        return absl::DeadlineExceededError("given up");
       }
-      json["rows"].push_back(std::move(row));
     }
+    return (runtime::SteadyNow() - start) / static_cast<double>(calls);
   }
-  return json;
+
+ private:
+  static constexpr int64_t kLook = 64;  // calls between two looks at the clock
+  struct Run {
+    std::unique_ptr<PeerTask> task;  // which the run refers to
+    PeerRun run;
+  };
+
+  PeerTask Task(int64_t set, int threads) const {
+    PeerTask task{.problem = problem_, .attention = {}, .sigmoid_mul = {}, .threads = threads};
+    if (jit::OpOf(problem_) == jit::Op::kAttention) {
+      task.attention = operands_.AttentionArgs(set);
+    } else {
+      task.sigmoid_mul = operands_.SigmoidMulArgs(set);
+    }
+    return task;
+  }
+
+  void Once(int threads) {
+    runs_[threads][set_].run();
+    if (++set_ == operands_.sets()) set_ = 0;
+  }
+
+  const Peer peer_;
+  const jit::Problem problem_;
+  const runtime::Operands& operands_;
+  std::map<int, std::vector<Run>> runs_;  // by threads, one for each set
+  int64_t set_ = 0;
+};
+
+cli::LinkedMethod MethodOf(const Peer& peer) {
+  return {peer.name, peer.version,
+          [peer](const jit::Problem& problem, const runtime::Operands& operands)
+              -> absl::StatusOr<std::unique_ptr<runtime::Contender>> {
+            auto contender = std::make_unique<PeerContender>(peer, problem, operands);
+            if (absl::Status status = contender->Prepare(1); !status.ok()) return status;
+            return contender;
+          }};
 }
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "jitattn_peers: %s\n", std::string(status.message()).c_str());
-  return 1;
-}
-
-int Main(int argc, char** argv) {
-  CLI::App app("This library and others on the same problems, in turn.", "jitattn_peers");
-  cli::BenchFlags flags;
-  flags.AddTo(&app);
-  bool as_json = false;
-  app.add_flag("--json", as_json, "the rows as JSON");
-  CLI11_PARSE(app, argc, argv);
-
-  // The budget; fewer threads are tried too.
-  if (!flags.threads.empty()) {
-    flags.machine.threads = *std::max_element(flags.threads.begin(), flags.threads.end());
-    flags.threads.clear();
-  }
-  const auto preset = flags.Cases();
-  if (!preset.ok()) return Fail(preset.status());
-  const auto cpu = flags.machine.Cpu();
-  if (!cpu.ok()) return Fail(cpu.status());
-  const runtime::MachineWatch watch;
-  std::vector<Contest> contests;
-  for (const cli::BenchCase& one : preset->cases) {
-    if (one.isa != cpu->isa) continue;  // peers take what the CPU has
-    const bool known = std::any_of(contests.begin(), contests.end(),
-                                   [&](const Contest& old) { return old.problem == one.problem; });
-    if (known) continue;  // thread counts are ours to choose here
-    auto contest = Hold(one.problem, flags.Configs(), flags.machine, flags.turns, flags.seed);
-    if (!contest.ok()) return Fail(contest.status());
-    contests.push_back(*std::move(contest));
-  }
-  if (as_json) {
-    cli::Json json = ToJson(contests);
-    json["machine"] = cli::MachineOf(*cpu, watch.Flags());
-    cli::PrintJson(json);
-  } else {
-    PrintText(contests);
-    for (const std::string& flag : watch.Flags()) std::printf("beware: %s\n", flag.c_str());
-  }
-  return 0;
+void AddPeers(const std::vector<Peer>& peers) {
+  for (const Peer& peer : peers) cli::LinkedMethods().push_back(MethodOf(peer));
 }
 
 }  // namespace
 }  // namespace jitattn::bench
 
-int main(int argc, char** argv) { return jitattn::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+#if JITATTN_BENCH_OPENBLAS
+  jitattn::bench::AddPeers(jitattn::bench::OpenBlasPeers());
+#endif
+#if JITATTN_BENCH_ONEDNN
+  jitattn::bench::AddPeers(jitattn::bench::OneDnnPeers());
+#endif
+  return jitattn::cli::Main(argc, argv);
+}

@@ -3,8 +3,9 @@
 
 #include <omp.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bench/peers/peer.h"
+#include "jit/small_float.h"
 
 namespace jitattn::bench {
 namespace {
@@ -26,21 +28,56 @@ const dnnl::engine& Engine() {
   return engine;
 }
 
+Tensor::data_type TypeOf(jit::DType dtype) {
+  if (dtype == jit::DType::kBF16) return Tensor::data_type::bf16;
+  return dtype == jit::DType::kF16 ? Tensor::data_type::f16 : Tensor::data_type::f32;
+}
+
+// Values as elements of a type.
+template <typename T>
+void Encode(const std::vector<float>& values, std::vector<char>* bytes) {
+  bytes->resize(values.size() * sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const T value(values[i]);
+    std::memcpy(bytes->data() + i * sizeof(T), &value, sizeof(T));
+  }
+}
+std::vector<char> Encode(jit::DType dtype, const std::vector<float>& values) {
+  std::vector<char> bytes;
+  if (dtype == jit::DType::kBF16) {
+    Encode<jit::BFloat16>(values, &bytes);
+  } else if (dtype == jit::DType::kF16) {
+    Encode<jit::Float16>(values, &bytes);
+  } else {
+    Encode<float>(values, &bytes);
+  }
+  return bytes;
+}
+
 class OneDnnAttention {
  public:
   // Throws dnnl::error where the graph is refused.
   explicit OneDnnAttention(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
     omp_set_num_threads(threads_);  // what is compiled depends on it
     const auto& p = std::get<jit::AttentionProblem>(task.problem);
-    const Tensor q = Make({p.batch, p.heads, p.q_len, p.head_dim});
-    const Tensor k = Make({p.batch, p.heads, p.kv_len, p.head_dim});
-    const Tensor v = Make({p.batch, p.heads, p.kv_len, p.value_dim});
-    const Tensor out = Make({p.batch, p.heads, p.q_len, p.value_dim});
-    const std::vector<int64_t> square = {p.batch, p.heads, p.q_len, p.kv_len};
+    dtype_ = p.dtype;
+    // Heads that share keys and values are a dimension over which those are broadcast.
+    const int64_t group = p.heads / p.kv_heads;
+    auto shape = [&](int64_t shared, int64_t rows, int64_t size) {
+      return group == 1 ? std::vector<int64_t>{p.batch, p.heads, rows, size}
+                        : std::vector<int64_t>{p.batch, p.kv_heads, shared, rows, size};
+    };
+    const Tensor q = Make(shape(group, p.q_len, p.head_dim));
+    const Tensor k = Make(shape(1, p.kv_len, p.head_dim));
+    const Tensor v = Make(shape(1, p.kv_len, p.value_dim));
+    const Tensor out = Make(shape(group, p.q_len, p.value_dim));
+    const std::vector<int64_t> square = shape(group, p.q_len, p.kv_len);
     const Tensor raw = Make(square), scaled = Make(square), masked = Make(square);
     const Tensor probabilities = Make(square), divisor = Make({1});
     const bool causal = p.mask == jit::Mask::kCausal;
-    const Tensor mask = Make({1, 1, p.q_len, p.kv_len});
+    std::vector<int64_t> mask_shape(square.size(), 1);
+    std::copy(square.end() - 2, square.end(), mask_shape.end() - 2);
+    const Tensor mask = Make(mask_shape);
 
     graph::graph g(dnnl::engine::kind::cpu);
     graph::op qk(0, graph::op::kind::MatMul, {q, k}, {raw}, "qk");
@@ -58,13 +95,13 @@ class OneDnnAttention {
     g.add_op(pv);
     g.finalize();
 
-    divisor_ = static_cast<float>(1 / task.attention.scale);
-    if (causal) FillMask(p);
+    divisor_ = Encode(dtype_, {static_cast<float>(1 / task.attention.scale)});
+    if (causal) mask_ = Encode(dtype_, MaskOf(p));
     Bind(q, const_cast<void*>(task.attention.q));
     Bind(k, const_cast<void*>(task.attention.k));
     Bind(v, const_cast<void*>(task.attention.v));
     Bind(out, task.attention.out);
-    Bind(divisor, &divisor_);
+    Bind(divisor, divisor_.data());
     Bind(mask, mask_.data());
     for (const graph::partition& partition : g.get_partitions()) Compile(partition);
   }
@@ -82,19 +119,19 @@ class OneDnnAttention {
   };
 
   Tensor Make(const std::vector<int64_t>& shape) {
-    return Tensor(next_id_++, Tensor::data_type::f32, shape, Tensor::layout_type::strided);
+    return Tensor(next_id_++, TypeOf(dtype_), shape, Tensor::layout_type::strided);
   }
 
   void Bind(const Tensor& tensor, void* data) { bound_.emplace_back(tensor.get_id(), data); }
 
-  void FillMask(const jit::AttentionProblem& p) {
-    mask_.resize(p.q_len * p.kv_len);
+  static std::vector<float> MaskOf(const jit::AttentionProblem& p) {
+    std::vector<float> mask;
     for (int64_t i = 0; i < p.q_len; ++i) {
       for (int64_t j = 0; j < p.kv_len; ++j) {
-        mask_[i * p.kv_len + j] =
-            j <= i + p.kv_len - p.q_len ? 0 : -std::numeric_limits<float>::infinity();
+        mask.push_back(j <= i + p.kv_len - p.q_len ? 0 : -std::numeric_limits<float>::infinity());
       }
     }
+    return mask;
   }
 
   // Where the compiler leaves several partitions, what passes between them is memory of ours.
@@ -102,7 +139,7 @@ class OneDnnAttention {
     for (const auto& [id, data] : bound_) {
       if (id == tensor.get_id()) return graph::tensor(tensor, Engine(), data);
     }
-    between_.push_back(std::make_unique<std::vector<float>>(tensor.get_mem_size() / sizeof(float)));
+    between_.push_back(std::make_unique<std::vector<char>>(tensor.get_mem_size()));
     Bind(tensor, between_.back()->data());
     return graph::tensor(tensor, Engine(), between_.back()->data());
   }
@@ -121,10 +158,10 @@ class OneDnnAttention {
   dnnl::stream stream_;
   const int threads_;
   size_t next_id_ = 0;
-  float divisor_ = 1;
-  std::vector<float> mask_;
+  jit::DType dtype_ = jit::DType::kF32;
+  std::vector<char> divisor_, mask_;
   std::vector<std::pair<size_t, void*>> bound_;
-  std::vector<std::unique_ptr<std::vector<float>>> between_;
+  std::vector<std::unique_ptr<std::vector<char>>> between_;
   std::vector<Step> steps_;
 };
 
@@ -133,7 +170,8 @@ class OneDnnSwish {
   explicit OneDnnSwish(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
     omp_set_num_threads(threads_);
     const auto& p = std::get<jit::SigmoidMulProblem>(task.problem);
-    const dnnl::memory::desc shape({p.rows * p.cols}, dnnl::memory::data_type::f32,
+    const dnnl::memory::desc shape({p.rows * p.cols},
+                                   static_cast<dnnl::memory::data_type>(TypeOf(p.dtype)),
                                    dnnl::memory::format_tag::a);
     const dnnl::eltwise_forward::primitive_desc desc(Engine(), dnnl::prop_kind::forward_inference,
                                                      dnnl::algorithm::eltwise_swish, shape, shape,
@@ -157,15 +195,13 @@ class OneDnnSwish {
 };
 
 absl::StatusOr<PeerRun> MakeRun(const PeerTask& task) {
-  const bool f32 =
-      std::visit([](const auto& p) { return p.dtype == jit::DType::kF32; }, task.problem);
-  if (!f32) return absl::UnimplementedError("written here for f32 only");
+  const bool f64 =
+      std::visit([](const auto& p) { return p.dtype == jit::DType::kF64; }, task.problem);
+  if (f64) return absl::UnimplementedError("has no f64");
   try {
     if (jit::OpOf(task.problem) == jit::Op::kSigmoidMul) {
       return [swish = std::make_shared<OneDnnSwish>(task)] { swish->Run(); };
     }
-    const auto& p = std::get<jit::AttentionProblem>(task.problem);
-    if (p.heads != p.kv_heads) return absl::UnimplementedError("has no grouped heads in this form");
     return [attention = std::make_shared<OneDnnAttention>(task)] { attention->Run(); };
   } catch (const dnnl::error& error) {
     return absl::UnimplementedError(error.what());
@@ -176,8 +212,7 @@ absl::StatusOr<PeerRun> MakeRun(const PeerTask& task) {
 
 std::vector<Peer> OneDnnPeers() {
   const dnnl_version_t& version = *dnnl_version();
-  return {
-      {absl::StrCat("oneDNN ", version.major, ".", version.minor, ".", version.patch), MakeRun}};
+  return {{"onednn", absl::StrCat(version.major, ".", version.minor, ".", version.patch), MakeRun}};
 }
 
 }  // namespace jitattn::bench

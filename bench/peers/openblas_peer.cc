@@ -7,8 +7,10 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "bench/peers/peer.h"
 #include "runtime/parallel.h"
 
@@ -158,11 +160,18 @@ absl::StatusOr<PeerRun> Make(const PeerTask& task, bool tiled) {
   return [attention = std::make_shared<OpenBlasAttention>(task, tiled)] { attention->Run(); };
 }
 
+// "0.3.21" of "OpenBLAS 0.3.21 NO_AFFINITY …".
+std::string Version() {
+  const std::vector<std::string> words = absl::StrSplit(openblas_get_config(), ' ');
+  return words.size() > 1 ? words[1] : words[0];
+}
+
 }  // namespace
 
 std::vector<Peer> OpenBlasPeers() {
-  return {{"OpenBLAS softmax(QK')V", [](const PeerTask& task) { return Make(task, false); }},
-          {"OpenBLAS tiled", [](const PeerTask& task) { return Make(task, true); }}};
+  const std::string version = Version();
+  return {{"openblas", version, [](const PeerTask& task) { return Make(task, false); }},
+          {"openblas-tiled", version, [](const PeerTask& task) { return Make(task, true); }}};
 }
 
 }  // namespace jitattn::bench

@@ -26,7 +26,7 @@ struct PeerTask {
 using PeerRun = std::function<void()>;
 
 struct Peer {
-  std::string name;  // "OpenBLAS 0.3.21, tiled"
+  std::string name, version;
   // Unimplemented, with the reason, where the peer cannot do the problem. `task` outlives the run.
   std::function<absl::StatusOr<PeerRun>(const PeerTask& task)> make;
 };

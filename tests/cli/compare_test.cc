@@ -99,7 +99,7 @@ TEST(CompareTest, WithoutPythonThereIsANote) {
                  {.env = {{"PATH", empty.path()}}});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::vector<CsvRow> rows = ParseCsv(ReadFile(csv));
-  for (const char* method : {"numpy", "numba", "torch"}) {
+  for (const char* method : {"numpy", "numba", "torch", "onnxruntime", "openvino"}) {
     const CsvRow row = RowOf(rows, method);
     EXPECT_EQ(row.at("samples"), "0");
     EXPECT_EQ(row.at("min_s"), "");
@@ -163,9 +163,9 @@ TEST(CompareTest, ThePythonOfThisMachineAnswers) {
   const TempDir folder;
   Process python({"/bin/sh", "-c", "python3 --version"}, {});
   if (python.Finish().exit_code != 0) GTEST_SKIP() << "no python3";
-  const ProcessResult result =
-      RunJitattn(folder, Compare({"--dim", "16", "--op", "attention", "--methods",
-                                  "numpy,numba,torch", "--python", "python3", "--json"}));
+  const ProcessResult result = RunJitattn(
+      folder, Compare({"--dim", "16", "--op", "attention", "--methods",
+                       "numpy,numba,torch,onnxruntime,openvino", "--python", "python3", "--json"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
   EXPECT_TRUE(json["python"].is_string());
@@ -192,19 +192,21 @@ TEST(CompareTest, NumPyTakesPart) {
       {"--seq", "37", "--kv-seq", "51", "--head-dim", "16", "--value-dim", "24", "--heads", "4",
        "--kv-heads", "2", "--batch", "2", "--causal"},
       {"--seq", "37", "--head-dim", "16", "--causal"},
+      {"--seq", "37", "--head-dim", "16", "--heads", "3", "--dtype", "bf16"},
+      {"--dim", "32", "--dtype", "f16"},
       {"--seq", "37", "--kv-seq", "20", "--head-dim", "16", "--causal"},
       {"--seq", "1", "--kv-seq", "300", "--head-dim", "64", "--heads", "8", "--kv-heads", "1"}};
   for (std::vector<std::string> problem : problems) {
     const std::string csv = folder / "c.csv";
-    for (const char* more : {"--methods", "numpy,numba,torch,jitattn", "--python", python.c_str(),
-                             "--csv", csv.c_str()}) {
+    for (const char* more : {"--methods", "numpy,numba,torch,onnxruntime,openvino,jitattn",
+                             "--python", python.c_str(), "--csv", csv.c_str()}) {
       problem.emplace_back(more);
     }
     const ProcessResult result = RunJitattn(folder, Compare(problem));
     ASSERT_EQ(result.exit_code, 0) << result.err;
     for (const CsvRow& row : ParseCsv(ReadFile(csv))) {
       EXPECT_THAT(row.at("note"), Not(HasSubstr("wrong"))) << row.at("problem");
-      if (row.at("method") == "numpy") {
+      if (row.at("method") == "numpy" && row.at("dtype") != "bf16") {
         EXPECT_GT(std::stoi(row.at("samples")), 0) << row.at("note");
         EXPECT_EQ(row.at("speedup"), "1");
       }
@@ -285,6 +287,8 @@ TEST(CompareTest, CarelessUse) {
       {{"compare", "--dim", "64", "--baseline", "x"}, "unknown method 'x'"},
       {{"compare", "--dim", "64", "--baseline", "numpy", "--methods", "jitattn,naive"},
        "--baseline numpy: it is not among --methods jitattn,naive"},
+      {{"compare", "--preset", "squares"}, "did you mean square?"},
+      {{"compare", "--preset", "square", "--dim", "64"}, "--dim says nothing to --preset square"},
       {{"compare", "x.json"}, "x.json: recorded spaces are for --strategies"},
       {{"compare", "--strategies", "magic", "x.json"}, "unknown strategy 'magic'"},
       {{"compare", "--strategies", "random"}, "no problem is given"},
