@@ -192,6 +192,7 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       }
     };
     a_.Repeat(temp, iterations, [&] {
+      EmitFetchAhead(keys);
       steps(unroll);
       rows.Advance(unroll * layout.elem_bytes);
       a_.add(q, unroll * layout.tile_bytes);
@@ -222,6 +223,19 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       a_.StoreVec(a_.ptr[scores_ + (r * layout.tile_bytes + c * layout.vec_bytes)], gemm.acc(r, c));
   }
   a_.add(scores_, keys * layout.tile_bytes);
+}
+
+// The next block's keys, as far along their rows as this block is: from beyond the L2 they would
+// come too late for the broadcasts. A line is asked for several times, which costs nothing that is
+// scarce.
+void EmitScores::EmitFetchAhead(int keys) {
+  const Gprs row = a_.pool().LeaseGprs("next block's keys");
+  a_.mov(row, k_);
+  AddMultiple(a_, row, stride_, keys);
+  for (int r = 0; r < keys; ++r) {
+    if (r > 0 && r % 3 == 0) AddMultiple(a_, row, stride_, 3);
+    a_.prefetcht0(r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
+  }
 }
 
 void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {

@@ -36,6 +36,7 @@ class EmitScores {
   void EmitDiagonal();
   void EmitCall();
   void EmitBlock(int keys, int vecs);
+  void EmitFetchAhead(int keys);
   void EmitHide(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
 
   const AttentionContext& ctx_;

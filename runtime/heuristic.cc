@@ -49,11 +49,13 @@ struct Tiling {
 
 // Scores are stored before their exponentials: as fast or faster than the fused form nearly
 // everywhere, half the code, and no slower where logits grow and rescaling is often due.
-// 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers.
-constexpr Tiling kAvx512Wide = {4, 128, 6, 4, 0, 0};
+// 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers. P·V loads and stores its
+// output once a block of keys, and stores take from the multiply-adds: a long block does it rarely,
+// and its scores still fit in the L2.
+constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0, 0};
 // Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
 // to share out. Few enough accumulators a key that the FMA may do the broadcast.
-constexpr Tiling kAvx512Half = {2, 128, 4, 2, 1, 0};
+constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1, 0};
 constexpr Tiling kAvx512Quarter = {1, 256, 14, 1, 1, 0};
 // 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
 constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0, 1};
@@ -184,7 +186,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     // one row of V at a time, and its output stays in scratch.
     c.pv_form = 1;
     c.prefetch = 4;
-    c.kv_block = 256;
+    c.qk_unroll = 1;
   }
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
