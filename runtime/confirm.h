@@ -16,17 +16,23 @@ namespace jitattn::runtime {
 
 // What a paired ratio, standing ÷ challenger, says of the challenger.
 enum class Comparison {
-  kFaster,
-  kSlower,
-  kTie,      // the whole interval lies within ±1 %, even if clear of 0
-  kUnclear,  // the interval holds 1 and reaches further
+  kFaster,   // by more than a tie, the whole interval beyond 1
+  kSlower,   // likewise
+  kTie,      // the whole interval lies within ±1 %, even if clear of 1
+  kUnclear,  // anything else
 };
 Comparison Compare(const Ratio& ratio);
+
+// The challenger that is to be confirmed, by a race that decides nothing else: the fastest, or by
+// PrefersFirst among those that are within half of a tie of it. REQUIRES: there is one; as many
+// seconds[i] (paired) as configs.
+size_t Choose(std::span<const jit::Config> configs, std::span<const std::vector<double>> seconds);
 
 struct Finalists {
   std::vector<jit::Config> configs;          // [0] is the default
   std::vector<std::vector<double>> seconds;  // [i][r]: configs[i] in round r
   std::optional<int> record;  // where the configuration of the record to be replaced stands
+  std::optional<int> challenger;
   // Why the default cannot win, "" if it can: by then it is only what the gain is measured by, and
   // its seconds are empty where it could not be timed.
   std::string barred;
@@ -38,12 +44,12 @@ struct Decision {
   std::string why;  // for people: "beats the default by 6.1 % (5.2 … 7.0)"
 };
 
-// A challenger wins only if it is faster than the default and than the record; of several, the
-// fastest, or by PrefersFirst among those that tie with it. Otherwise the record stays, unless it
-// is slower than the default or ties with it: then the default does. `keep_record`: the search was
-// cut short, so that what does not beat the record leaves it alone. Where the default is barred the
-// rule is the same with the record alone, and without a record the fastest wins. REQUIRES: two
-// finalists at least if the default is barred.
+// The challenger wins only if it is faster than the default and than the record. Otherwise the
+// record stays, unless it is slower than the default or ties with it: then the default does.
+// `keep_record`: the search was cut short, so that what does not beat the record leaves it alone.
+// Where the default is barred the rule is the same with the record alone, and without a record the
+// challenger wins. REQUIRES: no seconds that chose one of the finalists; a record or a challenger
+// if the default is barred.
 Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed);
 
 // The fixed key by which ties are broken, so that the same machine names the same winner again:

@@ -1,4 +1,4 @@
-// The race of the finalists.
+// The races of the finalists.
 
 #include "runtime/finalists.h"
 
@@ -16,14 +16,20 @@ namespace {
 // A point this much slower than the fastest, or than the default, does not come first when timed
 // again.
 constexpr double kHopeless = 1.1, kHopelessAgainstDefault = 1.03;
-// From 21 rounds on the interval of a quiet machine is a quarter of a per cent wide; more than 45
-// sharpen it slowly, and are made only where they are cheap.
-constexpr int kRaceRounds = 45, kPlannedRounds = 21;
+// The first race gives a rough order only. Of the second, from 21 rounds on the interval of a quiet
+// machine is a quarter of a per cent wide; more than 45 sharpen it slowly, and are made only where
+// they are cheap.
+constexpr int kFirstRounds = 9, kLeastFirstRounds = 3;
+constexpr int kRounds = 21, kManyRounds = 45;
 constexpr double kCheapSeconds = 2;
-// A sample lasts a millisecond at least, with the untimed run before it and the start of the next.
-constexpr double kLeastSample = 2.5e-3;
+// Of a time that is too short for both races.
+constexpr double kFirstShare = 0.4;
 // What the clock of the plan does not see: compiling, warming up.
 constexpr double kOverhead = 1.1;
+
+int RoundsIn(double seconds, double round_s, int least, int most) {
+  return static_cast<int>(std::clamp<double>(seconds / (kOverhead * round_s), least, most));
+}
 
 }  // namespace
 
@@ -51,63 +57,123 @@ std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& 
   return challengers;
 }
 
-double RaceSeconds(const Candidates& candidates) {
+double ConfirmSeconds(const Candidates& candidates) {
   if (!candidates.best()) return 0;
-  const double sample = std::max(candidates.best_cost(), kLeastSample);
-  return static_cast<double>(kMaxChallengers + 2) * kPlannedRounds * kOverhead * sample;
+  const double round_s = RaceSeconds(candidates.best_cost());
+  return kOverhead * round_s *
+         static_cast<double>((kMaxChallengers + 2) * kFirstRounds + 3 * kRounds);
 }
+
+namespace {
+
+// Who takes part, and what the measurer says of some of them.
+class Field {
+ public:
+  Field(Measurer& measurer, const Candidates& candidates, double deadline_s)
+      : measurer_(measurer), candidates_(candidates), deadline_s_(deadline_s) {}
+
+  size_t Add(size_t index) {
+    indices_.push_back(index);
+    evaluations_.push_back(candidates_[index].evaluation);
+    return indices_.size() - 1;
+  }
+  size_t size() const { return indices_.size(); }
+  double RoundSeconds(std::span<const size_t> who) const {
+    double seconds = 0;
+    for (const size_t i : who) seconds += RaceSeconds(candidates_[indices_[i]].cost());
+    return seconds;
+  }
+  double left() const { return deadline_s_ - measurer_.Now(); }
+
+  // Seconds by place in the field, empty for those that are not in the race.
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const size_t> who, int rounds,
+                                                        double deadline_s) {
+    std::vector<jit::Config> configs;
+    for (const size_t i : who) configs.push_back(evaluations_[i].config);
+    auto raced = measurer_.Race(configs, rounds, deadline_s);
+    if (!raced.ok()) return raced.status();
+    std::vector<std::vector<double>> seconds(size());
+    for (size_t i = 0; i < who.size(); ++i) {
+      if ((*raced)[i].empty()) continue;
+      evaluations_[who[i]].samples = (*raced)[i];
+      evaluations_[who[i]].seconds = Summarise((*raced)[i]);
+      seconds[who[i]] = std::move((*raced)[i]);
+    }
+    return seconds;
+  }
+  std::vector<Evaluation>& evaluations() { return evaluations_; }
+
+ private:
+  Measurer& measurer_;
+  const Candidates& candidates_;
+  const double deadline_s_;
+  std::vector<size_t> indices_;  // of the candidates
+  std::vector<Evaluation> evaluations_;
+};
+
+}  // namespace
 
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options) {
-  std::vector<size_t> indices = {*stands.default_config};
+  Field field(measurer, candidates, options.deadline_s);
+  field.Add(*stands.default_config);
   Finalists finalists;
-  if (stands.record && stands.record != stands.default_config &&
-      candidates[*stands.record].measured()) {
-    indices.push_back(*stands.record);
-  }
-  indices.insert(indices.end(), challengers.begin(), challengers.end());
-  Confirmation result;
-  double round_s = 0;
-  for (const size_t index : indices) {
-    result.finalists.push_back(candidates[index].evaluation);
-    finalists.configs.push_back(candidates[index].evaluation.config);
-    if (index == stands.record && candidates[index].measured()) {
-      finalists.record = static_cast<int>(finalists.configs.size()) - 1;
-    }
-    round_s += std::max(candidates[index].cost(), kLeastSample);
-  }
-  const Evaluation& standing = result.finalists.front();
+  const Evaluation standing = field.evaluations().front();
   if (standing.outcome == Evaluation::Outcome::kInfeasible) {
     finalists.barred = absl::StrCat("the default breaks a constraint (", standing.error, ")");
-  } else if (!candidates[indices.front()].measured()) {
+  } else if (!candidates[*stands.default_config].measured()) {
     finalists.barred = absl::StrCat("the default failed (", standing.error, ")");
   }
-  if (indices.size() == 1) {
-    result.decision = {0, {1, 1, 1}, "nothing faster was found: the default stays"};
-    return result;
+  // A default that gave no right result is not timed either.
+  std::vector<size_t> standings;
+  if (!standing.samples.empty()) standings.push_back(0);
+  if (stands.record && candidates[*stands.record].measured()) {
+    finalists.record = 0;
+    if (stands.record != stands.default_config) {
+      standings.push_back(field.Add(*stands.record));
+      finalists.record = static_cast<int>(standings.back());
+    }
+  }
+  std::vector<size_t> open;
+  for (const size_t index : challengers) open.push_back(field.Add(index));
+  if (field.size() == 1) {
+    return {{0, {1, 1, 1}, "nothing faster was found: the default stays"}, field.evaluations()};
   }
 
-  const double left = options.deadline_s - measurer.Now();
-  const int most = kRaceRounds * round_s <= kCheapSeconds ? kRaceRounds : kPlannedRounds;
-  const int rounds =
-      static_cast<int>(std::clamp<double>(left / (kOverhead * round_s), kMinRounds, most));
-  // A default that gave no right result is not timed either.
-  const size_t first = standing.samples.empty() ? 1 : 0;
-  auto seconds =
-      measurer.Race(std::span(finalists.configs).subspan(first), rounds, options.deadline_s);
   std::string failure;
-  finalists.seconds.resize(indices.size());
+  if (open.size() > 1) {
+    std::vector<size_t> all = standings;
+    all.insert(all.end(), open.begin(), open.end());
+    const double round_s = field.RoundSeconds(all), share = kFirstShare * field.left();
+    auto seconds = field.Race(all, RoundsIn(share, round_s, kLeastFirstRounds, kFirstRounds),
+                              measurer.Now() + field.left() / 2);
+    if (!seconds.ok()) {
+      failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
+    } else if (!(*seconds)[open.front()].empty()) {
+      std::vector<jit::Config> configs;
+      for (const size_t i : open) configs.push_back(field.evaluations()[i].config);
+      const size_t chosen =
+          Choose(configs, std::span(*seconds).subspan(field.size() - open.size()));
+      open = {open[chosen]};
+    }
+  }
+  if (!open.empty()) finalists.challenger = static_cast<int>(open.front());
+
+  std::vector<size_t> last = standings;
+  if (finalists.challenger) last.push_back(open.front());
+  for (const Evaluation& e : field.evaluations()) finalists.configs.push_back(e.config);
+  finalists.seconds.resize(field.size());
+  const double round_s = field.RoundSeconds(last);
+  const int most = kManyRounds * round_s <= kCheapSeconds ? kManyRounds : kRounds;
+  auto seconds =
+      field.Race(last, RoundsIn(field.left(), round_s, kMinRounds, most), options.deadline_s);
   if (seconds.ok()) {
-    std::move(seconds->begin(), seconds->end(), finalists.seconds.begin() + first);
+    finalists.seconds = *std::move(seconds);
   } else {  // as if there had been no time for it: what stands is kept
     failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
   }
-  for (size_t i = 0; i < indices.size(); ++i) {
-    if (finalists.seconds[i].empty()) continue;
-    result.finalists[i].samples = finalists.seconds[i];
-    result.finalists[i].seconds = Summarise(finalists.seconds[i]);
-  }
-  result.decision = Decide(finalists, options.keep_record, options.seed);
+  Confirmation result{Decide(finalists, options.keep_record, options.seed),
+                      std::move(field.evaluations())};
   result.decision.why += failure;
   return result;
 }

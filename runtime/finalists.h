@@ -27,12 +27,14 @@ struct WhatStands {
 std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& stands,
                                 std::optional<size_t> settled, size_t most);
 
-// Seconds that the race will want, by the fastest candidate.
-double RaceSeconds(const Candidates& candidates);
+// Seconds that the confirmation will want, by the fastest candidate.
+double ConfirmSeconds(const Candidates& candidates);
 
 struct Confirmation {
   Decision decision;
-  std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
+  // The default, the record and the challengers; the samples are of the last race that they took
+  // part in.
+  std::vector<Evaluation> finalists;
 };
 
 struct ConfirmOptions {
@@ -41,8 +43,10 @@ struct ConfirmOptions {
   uint64_t seed = 1;
 };
 
-// The race of the default, the record and the challengers. A default that is infeasible is timed
-// with them and cannot win; one that failed is not timed. REQUIRES: something was measured.
+// Two races of rounds in fresh memory. The first, of all, chooses one challenger. The second, of
+// that one, the default and the record, decides: of what chose the challenger nothing speaks for
+// it. A default that is infeasible is timed with them and cannot win; one that failed is not timed.
+// REQUIRES: something was measured.
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options);
 

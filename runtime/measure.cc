@@ -1,16 +1,19 @@
 // Timing candidates: verified first, warmed up, sampled until the low end stands still, dropped as
-// soon as they are clearly slower than the best so far.
+// soon as they are clearly slower than the best so far. And races of a few of them.
 
 #include "runtime/measure.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/operands.h"
+#include "runtime/placements.h"
 #include "runtime/plan.h"
+#include "search/rng.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -37,6 +40,15 @@ constexpr struct {
 // More would let one evaluation of a tiny problem count for longer than its samples take.
 constexpr int64_t kMaxIterations = 1 << 20;
 
+// Of a race: in each round so much is spent on a candidate, in three samples at most.
+constexpr double kRacePassSeconds = 0.06;
+constexpr int kMaxRacePasses = 3;
+// What a sample costs beside the runs that are timed, at the least sample: one untimed run, and
+// what the slower of a race take longer than the fastest, by which their number is chosen.
+constexpr double kSampleOverhead = 0.3e-3;
+// Fresh memory, of a round.
+constexpr double kFreshSeconds = 0.5e-3;
+
 bool IsSettled(std::vector<double> samples) {
   std::nth_element(samples.begin(), samples.begin() + 1, samples.end());
   return samples[1] <= (1 + kSettled) * samples[0];
@@ -46,7 +58,10 @@ class PlanMeasurer : public Measurer {
  public:
   PlanMeasurer(jit::Problem problem, const MeasureOptions& options,
                std::unique_ptr<Operands> operands)
-      : problem_(std::move(problem)), options_(options), operands_(std::move(operands)) {}
+      : problem_(std::move(problem)),
+        options_(options),
+        operands_(std::move(operands)),
+        placements_(problem_, options_, *operands_) {}
 
   double Now() override {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
@@ -69,22 +84,26 @@ class PlanMeasurer : public Measurer {
   // Runs once on set 0 and holds the result against the reference.
   absl::Status Verify(const Plan& plan, Evaluation& evaluation);
   // Seconds of one run, over `iterations` of them.
-  double TimeBatch(const Plan& plan, int64_t iterations);
+  double TimeBatch(const Plan& plan, int64_t iterations) {
+    return TimeBatch(*operands_, plan, iterations);
+  }
+  double TimeBatch(const Operands& operands, const Plan& plan, int64_t iterations);
   void Sample(const Plan& plan, const Limits& limits, Evaluation& evaluation);
   bool Dropped(const Evaluation& evaluation, const Limits& limits) const;
 
   const jit::Problem problem_;
   const MeasureOptions options_;
   const std::unique_ptr<Operands> operands_;
+  Placements placements_;  // of the races
   int64_t next_set_ = 0;
 };
 
-double PlanMeasurer::TimeBatch(const Plan& plan, int64_t iterations) {
-  const int64_t sets = operands_->sets();
+double PlanMeasurer::TimeBatch(const Operands& operands, const Plan& plan, int64_t iterations) {
+  const int64_t sets = operands.sets();
   const double start = Now();
   for (int64_t i = 0; i < iterations; ++i) {
     // The status was looked at when the candidate was verified, with these very arguments.
-    operands_->Run(plan, next_set_).IgnoreError();
+    operands.Run(plan, next_set_).IgnoreError();
     if (++next_set_ == sets) next_set_ = 0;
   }
   return (Now() - start) / static_cast<double>(iterations);
@@ -184,31 +203,35 @@ absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
     std::span<const jit::Config> configs, int rounds, double deadline_s) {
   const size_t count = configs.size();
   std::vector<std::vector<double>> seconds(count);
-  std::vector<std::shared_ptr<const Plan>> plans;
-  double fastest = 1e300;
-  for (const jit::Config& config : configs) {
-    auto plan = MakePlan(config);
-    if (!plan.ok()) return plan.status();
-    plans.push_back(*std::move(plan));
-    TimeBatch(*plans.back(), 1);
-    fastest = std::min(fastest, TimeBatch(*plans.back(), 1));
-  }
-  const int64_t iterations =
-      static_cast<int64_t>(std::clamp(std::ceil(options_.min_sample_s / std::max(fastest, 1e-9)),
-                                      1.0, static_cast<double>(kMaxIterations)));
-
-  std::vector<double> round(count);
+  search::Rng rng(options_.seed);
+  std::vector<int> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  int64_t iterations = 0;
+  int passes = 0;
   for (int r = 0; r < rounds; ++r) {
-    for (size_t i = 0; i < count; ++i) {
-      if (Now() >= deadline_s) return seconds;  // the round that is cut short does not count
-      // Everyone is first once, and everyone follows a different neighbour in the next lap.
-      const size_t lap = static_cast<size_t>(r) / count,
-                   place = (i + static_cast<size_t>(r)) % count;
-      const size_t who = lap % 2 == 0 ? place : count - 1 - place;
-      // The one before left its own scratch in the caches. Where a sample is a single run, that is
-      // part of what a run costs anyway.
-      if (iterations > 1) TimeBatch(*plans[who], 1);
-      round[who] = TimeBatch(*plans[who], iterations);
+    if (Now() >= deadline_s) return seconds;
+    const absl::StatusOr<Placement> at = placements_.Next(configs);
+    if (!at.ok()) return at.status();
+    if (iterations == 0) {
+      double fastest = 1e300;
+      for (const auto& plan : at->plans) {
+        TimeBatch(*at->operands, *plan, 1);
+        fastest = std::min(fastest, TimeBatch(*at->operands, *plan, 1));
+      }
+      const double runs = std::ceil(options_.min_sample_s / std::max(fastest, 1e-9));
+      iterations = static_cast<int64_t>(std::clamp<double>(runs, 1, kMaxIterations));
+      passes = RacePasses(fastest);
+    }
+    std::vector<double> round(count, 1e300);
+    for (int pass = 0; pass < passes; ++pass) {
+      rng.Shuffle(order);
+      for (const int who : order) {
+        if (Now() >= deadline_s) return seconds;  // the round that is cut short does not count
+        // The one before left its own scratch in the caches. Where a sample is a single run, that
+        // is part of what a run costs anyway.
+        if (iterations > 1) TimeBatch(*at->operands, *at->plans[who], 1);
+        round[who] = std::min(round[who], TimeBatch(*at->operands, *at->plans[who], iterations));
+      }
     }
     for (size_t i = 0; i < count; ++i) seconds[i].push_back(round[i]);
   }
@@ -216,6 +239,16 @@ absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
 }
 
 }  // namespace
+
+int RacePasses(double run_s) {
+  return static_cast<int>(
+      std::clamp<double>(kRacePassSeconds / std::max(run_s, 1e-9), 1, kMaxRacePasses));
+}
+
+double RaceSeconds(double run_s) {
+  const double sample = std::max(run_s, MeasureOptions().min_sample_s) + kSampleOverhead;
+  return RacePasses(run_s) * sample + kFreshSeconds;
+}
 
 absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
                                                        const MeasureOptions& options) {

@@ -47,13 +47,20 @@ class Measurer {
   // Compiles, verifies, times.
   virtual Evaluation Evaluate(const jit::Config& config, const Limits& limits) = 0;
 
-  // Interleaved rounds: seconds[i][r] of configs[i] in round r. Ends early at the deadline, with
-  // the whole rounds it has. The order within a round rotates.
+  // Rounds in turn: seconds[i][r] of configs[i] in round r, the fastest of a few samples
+  // (RacePasses). Each round has operands and scratch of its own, in memory that the rounds before
+  // it did not have, and times everyone in random order. Ends early at the deadline, with the whole
+  // rounds it has.
   virtual absl::StatusOr<std::vector<std::vector<double>>> Race(
       std::span<const jit::Config> configs, int rounds, double deadline_s) = 0;
 
   virtual double Now() = 0;  // seconds, monotonic
 };
+
+// How often a run of that length is timed in one round of a race, and about how long that takes:
+// noise only adds time, and what is long has less of it.
+int RacePasses(double run_s);
+double RaceSeconds(double run_s);
 
 struct MeasureOptions {
   int threads = 1;

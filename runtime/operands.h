@@ -50,6 +50,8 @@ class Operands {
   // Copies of the operands; 1 if the buffers are hot.
   int64_t sets() const { return sets_; }
 
+  int64_t memory_bytes() const { return static_cast<int64_t>(memory_bytes_); }  // of all sets
+
   // Runs the plan on one of them.
   absl::Status Run(const Plan& plan, int64_t set) const;
 

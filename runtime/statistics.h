@@ -29,10 +29,22 @@ struct Ratio {
   double value = 1, low = 1, high = 1;
 };
 
-// Of low quantiles, by a bootstrap over paired rounds (a[i] and b[i] timed one after the other), so
-// that what slows a whole round cancels. Deterministic for a seed. Below kMinRounds the interval is
-// (0, ∞): nothing can be told.
+// Of a race's rounds, a[i] and b[i] timed in the same one, so that what slows a whole round
+// cancels. Below kMinRounds the interval is (0, ∞): nothing can be told.
 inline constexpr int kMinRounds = 9;
+
+// Of low quantiles, by a bootstrap over rounds, deterministic for a seed: the machine at its best,
+// whatever else it did for most of the rounds.
+Ratio LowRatio(std::span<const double> a, std::span<const double> b, uint64_t seed = 1,
+               double confidence = 0.95);
+
+// The median of the rounds' own ratios, with the interval of the sign test: from one of those
+// ratios to another, exact whatever the noise is, if rounds are independent. Rounds that favour one
+// of the two count for nothing while they are few.
+Ratio MedianRatio(std::span<const double> a, std::span<const double> b, double confidence = 0.95);
+
+// LowRatio, with an interval that reaches over that of MedianRatio too: the two err in different
+// ways, and what one of them does not show is not known.
 Ratio PairedRatio(std::span<const double> a, std::span<const double> b, uint64_t seed = 1,
                   double confidence = 0.95);
 

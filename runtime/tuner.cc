@@ -119,15 +119,14 @@ absl::Status Tuning::Prepare() {
     lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
   }
   const auto record = lookup_.found ? std::optional(lookup_.found->record.config) : std::nullopt;
-  seeds_ = Seeds(problem_, cpu_, *space_, default_config_, record, options_.evaluations,
-                 options_.seed);
-  auto search =
-      DirectedSearch::Create(strategy_name_,
-                             {.space = &space_->space(),
-                              .seeds = RanksOf(seeds_),
-                              .budget = options_.evaluations,
-                              .seed = options_.seed},
-                             options_.strategy_options, options_.objectives);
+  seeds_ =
+      Seeds(problem_, cpu_, *space_, default_config_, record, options_.evaluations, options_.seed);
+  auto search = DirectedSearch::Create(strategy_name_,
+                                       {.space = &space_->space(),
+                                        .seeds = RanksOf(seeds_),
+                                        .budget = options_.evaluations,
+                                        .seed = options_.seed},
+                                       options_.strategy_options, options_.objectives);
   if (!search.ok()) return search.status();
   search_.emplace(*std::move(search));
   candidates_.set_deadline(deadline_ - 0.2 * options_.seconds);
@@ -214,14 +213,13 @@ void Tuning::LookAtWhatStands() {
   Look(default_config_, RankOf(default_config_), 1, Origin::kDefault);
   if (lookup_.match != cache::Match::kExact) return;
   const jit::Config& config = lookup_.found->record.config;
-  stands_.record = config == default_config_
-                       ? stands_.default_config
-                       : Look(config, RankOf(config), 1, Origin::kRecord);
+  stands_.record = config == default_config_ ? stands_.default_config
+                                             : Look(config, RankOf(config), 1, Origin::kRecord);
 }
 
 // Time that the confirmation will want, once a run's length is known.
 double Tuning::ReservedSeconds() const {
-  return std::clamp(RaceSeconds(candidates_), 0.1 * options_.seconds, 0.5 * options_.seconds);
+  return std::clamp(ConfirmSeconds(candidates_), 0.1 * options_.seconds, 0.5 * options_.seconds);
 }
 
 void Tuning::Search() {
@@ -364,12 +362,12 @@ void Tuning::Progress(TuneProgress::Phase phase) {
   if (phase != TuneProgress::Phase::kDone) {
     now.left_s = std::max(0.0, options_.seconds - now.elapsed_s);
     if (phase == TuneProgress::Phase::kSearching) {
-      // At this pace, and then the race, if that is sooner. What is kept free for the race is a share
-      // of all the time, minutes of an hour; what it will take follows from the fastest candidate.
+      // At this pace, and then the race, if that is sooner. What is kept free for the race is a
+      // share of all the time, minutes of an hour; what it will take follows from the fastest
+      // candidate.
       const double pace = now.elapsed_s / std::max(1, now.evaluations);
-      const double race = std::min(RaceSeconds(candidates_), deadline_ - candidates_.deadline());
-      now.left_s =
-          std::min(now.left_s, pace * std::max(0, now.budget - now.evaluations) + race);
+      const double race = std::min(ConfirmSeconds(candidates_), deadline_ - candidates_.deadline());
+      now.left_s = std::min(now.left_s, pace * std::max(0, now.budget - now.evaluations) + race);
     }
   }
   hook_(now);

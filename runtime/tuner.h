@@ -23,11 +23,11 @@
 
 namespace jitattn::runtime {
 
-// A candidate that was just looked at, or that took part in the race of the finalists.
+// A candidate that was just looked at, or that took part in the races of the finalists.
 struct TuneEvaluation {
   const Evaluation& evaluation;
   Origin origin = Origin::kSearch;
-  bool is_final = false;  // of the race
+  bool is_final = false;  // of those races
   int number = 0;  // of the candidate, from 1 in the order of first looks: what a budget counts
   double elapsed_s = 0;
   double best_s = 0, default_s = 0;  // by then, in this phase; 0: not known
@@ -70,7 +70,7 @@ struct TuneReport {
   bool save_failed = false;  // it was to be written and could not be; else a better record stands
   jit::Config best_found;    // fastest in the search, before the confirmation
   std::string decision;      // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
-  std::vector<Evaluation> finalists;  // the default first; their samples are those of the race
+  std::vector<Evaluation> finalists;  // as Confirmation has them: the default first
   int winner = 0;                     // among them
   // With several objectives: the candidates that keep the constraints and that no other beats in
   // one objective without being worse in another, fastest first; as the search timed them.

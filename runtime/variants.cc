@@ -23,11 +23,6 @@ jit::DType TypeOf(const jit::Problem& problem) {
   return std::visit([](const auto& p) { return p.dtype; }, problem);
 }
 
-std::string Percent(const Ratio& ratio) {
-  return absl::StrFormat("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
-                         (ratio.high - 1) * 100);
-}
-
 // An array as [batch][head][row][column], whatever its layout.
 struct Shape {
   int64_t batch = 1, heads = 1, rows = 1, cols = 1;

@@ -4,6 +4,7 @@
 #ifndef JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
 #define JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <span>
@@ -38,6 +39,9 @@ class ScriptedMeasurer : public Measurer {
   std::function<std::string(const jit::Config&)> wrong, broken;
   std::function<int64_t(const jit::Config&)> scratch = [](const jit::Config&) { return 0; };
   std::function<double(const jit::Config&)> error = [](const jit::Config&) { return 1e-7; };
+  // What its place in memory makes of it: a factor of the cost, by round of a race; evaluations are
+  // made at place 0, the rounds of all races together count from 1.
+  std::function<double(const jit::Config&, int place)> placement;
   double noise = 0.002;        // one-sided: mean of an exponential, relative
   double evaluation_s = 0.01;  // what the scripted clock moves by
   std::function<void()> after_evaluation;
@@ -64,7 +68,7 @@ class ScriptedMeasurer : public Measurer {
       e.error = wrong(config);
     } else if (now < limits.deadline_s) {
       e.outcome = Evaluation::Outcome::kMeasured;
-      for (int i = 0; i < 7; ++i) e.samples.push_back(Sample(config));
+      for (int i = 0; i < 7; ++i) e.samples.push_back(Sample(config, 0));
       e.seconds = Summarise(e.samples);
     } else {
       e.error = "no time was left to measure it";
@@ -77,9 +81,13 @@ class ScriptedMeasurer : public Measurer {
                                                         int rounds, double deadline_s) override {
     races.emplace_back(configs.begin(), configs.end());
     std::vector<std::vector<double>> seconds(configs.size());
-    for (int r = 0; r < rounds && now < deadline_s; ++r) {
-      for (size_t i = 0; i < configs.size(); ++i) seconds[i].push_back(Sample(configs[i]));
-      now += 1e-3;
+    for (int r = 0; r < rounds; ++r) {
+      ++place_;
+      double round_s = 0;
+      for (const jit::Config& config : configs) round_s += RaceSeconds(cost(config));
+      now = std::min(now + round_s, std::max(now, deadline_s));
+      if (now >= deadline_s) break;
+      for (size_t i = 0; i < configs.size(); ++i) seconds[i].push_back(Sample(configs[i], place_));
     }
     return seconds;
   }
@@ -87,9 +95,12 @@ class ScriptedMeasurer : public Measurer {
   double Now() override { return now; }
 
  private:
-  double Sample(const jit::Config& config) {
-    return cost(config) * (1 - noise * std::log(1 - rng_.Uniform()));
+  double Sample(const jit::Config& config, int place) {
+    const double there = placement ? placement(config, place) : 1;
+    return cost(config) * there * (1 - noise * std::log(1 - rng_.Uniform()));
   }
+
+  int place_ = 0;
 
   search::Rng rng_;
 };

@@ -21,7 +21,9 @@ namespace {
 
 using jit::Config;
 using jit::SigmoidMulConfig;
+using testing::Contains;
 using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
@@ -76,8 +78,9 @@ TEST_F(Tuner, TheDefaultIsLookedAtFirstAndRacesAlways) {
   measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
   const TuneReport report = Run();
   EXPECT_EQ(measurer_.evaluated.front(), Default());
-  ASSERT_EQ(measurer_.races.size(), 1u);
-  EXPECT_EQ(measurer_.races[0].front(), Default());
+  ASSERT_EQ(measurer_.races.size(), 2u);  // one chooses, one decides
+  EXPECT_THAT(measurer_.races, Each(Contains(Default())));
+  EXPECT_THAT(measurer_.races[1], ElementsAre(Default(), report.record.config));
   EXPECT_EQ(report.finalists.front().config, Default());
   EXPECT_EQ(Silu(report.record.config).vecs, 6);
 }
@@ -128,6 +131,51 @@ TEST_F(Tuner, NoiseTies) {
     EXPECT_EQ(report.record.config, Default()) << "seed " << seed << ": " << report.decision;
     EXPECT_EQ(report.record.result.gain, 1);
   }
+}
+
+// Everything but the default is fast where it is first looked at, and in the first round.
+TEST_F(Tuner, WhatIsFasterInOnePlaceOnlyLoses) {
+  for (int seed = 1; seed <= 5; ++seed) {
+    measurer_ = ScriptedMeasurer(seed);
+    measurer_.placement = [](const Config& c, int place) {
+      return c != Default() && place <= 1 ? 0.9 : 1.0;
+    };
+    const TuneReport report = Run();
+    EXPECT_NE(report.best_found, Default());
+    EXPECT_EQ(report.record.config, Default()) << "seed " << seed << ": " << report.decision;
+    std::filesystem::remove_all(root_ + "/cache");
+  }
+}
+
+// Every place slows every configuration by something of its own.
+TEST_F(Tuner, ASteadyGainWinsInAnyPlacesAndAHalfPerCentDoesNot) {
+  for (const double gain : {0.98, 0.995}) {
+    for (int seed = 1; seed <= 5; ++seed) {
+      measurer_ = ScriptedMeasurer(seed);
+      measurer_.cost = [gain](const Config& c) { return Silu(c).vecs == 6 ? gain * 1e-3 : 1e-3; };
+      measurer_.placement = [](const Config& c, int place) {
+        search::Rng rng(static_cast<uint64_t>(place) * 1000003 + Silu(c).vecs);
+        return 1 + 0.005 * std::abs(rng.Normal());
+      };
+      const TuneReport report = Run();
+      EXPECT_EQ(Silu(report.record.config).vecs == 6, gain < 0.99)
+          << gain << ", seed " << seed << ": " << report.decision;
+      EXPECT_EQ(report.record.config == Default(), gain > 0.99);
+      std::filesystem::remove_all(root_ + "/cache");
+    }
+  }
+}
+
+// A machine without noise: whatever wins the choice, the second race has nothing of the first.
+TEST_F(Tuner, WhatChoseAChallengerDoesNotSpeakForIt) {
+  measurer_.noise = 0;
+  measurer_.placement = [this](const Config& c, int) {
+    return c != Default() && measurer_.races.size() <= 1 ? 0.8 : 1.0;
+  };
+  const TuneReport report = Run();
+  ASSERT_EQ(measurer_.races.size(), 2u);
+  EXPECT_EQ(report.record.config, Default()) << report.decision;
+  EXPECT_EQ(report.decision, "tie within 1 %: the default stays");
 }
 
 TEST_F(Tuner, TheRecordIsAFinalistAndStaysWhenItIsBetter) {
@@ -204,6 +252,16 @@ TEST_F(Tuner, SecondsCoverEverything) {
   EXPECT_GT(report.record.result.evaluations, 3);
   EXPECT_LT(report.record.result.evaluations, 12);
   EXPECT_LE(report.record.result.tuning_s, 10);
+
+  // Of a run of 50 ms too, and enough is left to confirm a gain that is there.
+  std::filesystem::remove_all(root_ + "/cache");
+  measurer_ = ScriptedMeasurer(1);
+  measurer_.evaluation_s = 0.4;
+  measurer_.cost = [](const Config& c) { return c == Default() ? 0.06 : 0.05; };
+  const double second_start = measurer_.now;
+  const TuneReport slow = Run();
+  EXPECT_LE(measurer_.now, second_start + 10);
+  EXPECT_NE(slow.record.config, Default()) << slow.decision;
 }
 
 TEST_F(Tuner, NoTimeEvenForTheDefault) {

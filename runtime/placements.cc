@@ -1,0 +1,57 @@
+// Where in memory a problem lies while it is timed.
+
+#include "runtime/placements.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jitattn::runtime {
+namespace {
+
+// Filling more takes longer than timing it.
+constexpr int64_t kMostFreshBytes = int64_t{64} << 20;
+// Of all placements together, and of the memory that is left the part that they may take.
+constexpr int64_t kMostHeldBytes = int64_t{512} << 20;
+constexpr int64_t kMemoryShare = 4;
+
+}  // namespace
+
+Placements::Placements(const jit::Problem& problem, const MeasureOptions& options,
+                       const Operands& operands)
+    : problem_(problem),
+      options_(options),
+      shared_(operands),
+      room_(std::min(kMostHeldBytes, AvailableMemoryBytes() / kMemoryShare)),
+      fresh_operands_(operands.sets() == 1 &&
+                      operands.memory_bytes() <= std::min(kMostFreshBytes, room_)) {}
+
+absl::StatusOr<Placement> Placements::Next(std::span<const jit::Config> configs) {
+  Placement next;
+  if (fresh_operands_) {
+    auto operands = Operands::Create(problem_, options_.buffers, options_.seed, options_.layout);
+    if (!operands.ok()) return operands.status();
+    next.operands = *std::move(operands);
+  } else {
+    next.operands = std::shared_ptr<const Operands>(std::shared_ptr<void>(), &shared_);
+  }
+  int64_t bytes = fresh_operands_ ? next.operands->memory_bytes() : 0;
+  for (const jit::Config& config : configs) {
+    auto plan = Plan::Create(problem_, {.threads = options_.threads,
+                                        .isa = options_.isa,
+                                        .buffers = options_.buffers,
+                                        .use_cache = false,
+                                        .config = config});
+    if (!plan.ok()) return plan.status();
+    bytes += static_cast<int64_t>((*plan)->scratch_bytes());
+    next.plans.push_back(*std::move(plan));
+  }
+  held_.push_back({next, bytes});
+  held_bytes_ += bytes;
+  while (held_.size() > 1 && held_bytes_ > room_) {
+    held_bytes_ -= held_.front().bytes;
+    held_.pop_front();
+  }
+  return next;
+}
+
+}  // namespace jitattn::runtime

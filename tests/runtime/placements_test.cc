@@ -1,0 +1,57 @@
+// Each round of a race elsewhere in memory.
+
+#include "runtime/placements.h"
+
+#include <set>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "runtime/heuristic.h"
+
+namespace jitattn::runtime {
+namespace {
+
+const jit::Problem kProblem =
+    jit::AttentionProblem{.q_len = 33, .kv_len = 40, .head_dim = 16, .value_dim = 24};
+
+TEST(Placements, AreAllElsewhereEvenWhenTheyAreNoLongerUsed) {
+  const MeasureOptions options{.threads = 2};
+  auto operands = Operands::Create(kProblem, options.buffers, 1);
+  ASSERT_TRUE(operands.ok());
+  Placements placements(kProblem, options, **operands);
+  const std::vector<jit::Config> configs(2, DefaultConfig(kProblem, jit::HostCpu(), 2));
+  std::set<const void*> places = {(*operands)->array(0)}, plans;
+  for (int i = 0; i < 20; ++i) {
+    const auto next = placements.Next(configs);
+    ASSERT_TRUE(next.ok()) << next.status();
+    EXPECT_TRUE(places.insert(next->operands->array(0)).second) << i;
+    ASSERT_EQ(next->plans.size(), 2u);
+    for (const auto& plan : next->plans) {
+      EXPECT_TRUE(plans.insert(plan.get()).second) << i;
+      EXPECT_TRUE(next->operands->Run(*plan, 0).ok());
+    }
+  }
+}
+
+TEST(Placements, ColdOperandsAreManyPlacesAlready) {
+  const MeasureOptions options{.buffers = cache::Buffers::kCold};
+  auto operands = Operands::Create(kProblem, options.buffers, 1);
+  ASSERT_TRUE(operands.ok());
+  Placements placements(kProblem, options, **operands);
+  const std::vector<jit::Config> configs(1, DefaultConfig(kProblem, jit::HostCpu(), 1));
+  const auto next = placements.Next(configs);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->operands.get(), operands->get());
+}
+
+TEST(Placements, SayWhatDoesNotCompile) {
+  auto operands = Operands::Create(kProblem, cache::Buffers::kHot, 1);
+  ASSERT_TRUE(operands.ok());
+  const MeasureOptions options;
+  Placements placements(kProblem, options, **operands);
+  const std::vector<jit::Config> configs(1, jit::AttentionConfig{.q_vecs = 77});
+  EXPECT_FALSE(placements.Next(configs).ok());
+}
+
+}  // namespace
+}  // namespace jitattn::runtime
