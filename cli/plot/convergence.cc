@@ -208,7 +208,8 @@ std::vector<Figure> OfRuns(Sources sources) {
     Figure figure{.name = absl::StrCat("convergence-", Slug(problem)),
                   .title = absl::StrCat("Best so far: ", problem)};
     figure.caption = "Fastest sample of the best configuration found so far, by evaluation.";
-    figure.table.columns = {"strategy", "seed", ">evaluations", ">failed", ">first", ">best"};
+    figure.table.columns = {"strategy", "seed",   ">evaluations", ">dropped as slow",
+                            ">failed",  ">first", ">best"};
     Panel panel;
     Extent best;
     double most = 1;
@@ -220,10 +221,12 @@ std::vector<Figure> OfRuns(Sources sources) {
       Series seen{.mark = Mark::kPoints, .look = line.look};
       seen.look.opacity = 0.45, seen.look.marker = index - 1, seen.look.size = 0.5;
       double so_far = 0;
-      int failed = 0, last = 0;
+      int dropped = 0, failed = 0, last = 0;
       for (const Evaluation& evaluation : run->evaluations) {
         if (evaluation.phase == "final") continue;
-        failed += evaluation.status != "ok";
+        const bool slow = evaluation.status == "censored";
+        dropped += slow;
+        failed += !slow && evaluation.status != "ok";
         last = std::max(last, evaluation.number);
         if (evaluation.status != "ok" || !evaluation.min) continue;
         so_far = so_far == 0 ? *evaluation.min : std::min(so_far, *evaluation.min);
@@ -235,8 +238,8 @@ std::vector<Figure> OfRuns(Sources sources) {
       }
       if (line.x.empty()) continue;
       figure.table.rows.push_back({run->strategy, run->seed, absl::StrCat(last),
-                                   absl::StrCat(failed), SecondsWord(line.y.front()),
-                                   SecondsWord(line.y.back())});
+                                   absl::StrCat(dropped), absl::StrCat(failed),
+                                   SecondsWord(line.y.front()), SecondsWord(line.y.back())});
       line.x.push_back(last), line.y.push_back(so_far);
       most = std::max<double>(most, last);
       panel.series.push_back(std::move(seen));

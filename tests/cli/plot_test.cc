@@ -248,6 +248,14 @@ TEST(PlotFilesTest, EachKindFromItsFiles) {
   EXPECT_EQ(seen.size(), PictureKinds().size());
 }
 
+TEST(PlotFilesTest, WhatWasDroppedAsSlowDidNotFail) {
+  const auto figures = Make(Read({"tune.csv"}), "convergence");
+  ASSERT_THAT(figures, SizeIs(1));
+  const std::vector<std::string>& row = figures[0].table.rows.at(0);
+  EXPECT_THAT(std::vector<std::string>(row.begin(), row.begin() + 5),
+              ElementsAre("genetic", "1", "24", "17", "0"));
+}
+
 TEST(PlotFilesTest, BenchTimesBecomeStrips) {
   const Source source = FromText(R"({"jitattn": "0", "command": "bench", "rows": [
       {"name": "a", "describe": "problem a", "times": [3e-6, 1e-6, 2e-6]}, {"name": "b"}]})");
