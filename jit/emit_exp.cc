@@ -3,6 +3,10 @@
 #include "jit/emit_exp.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <vector>
 
 namespace jitattn::jit {
 namespace {
@@ -34,15 +38,50 @@ constexpr double kExp2F64[] = {1,
                                7.0737832428295740979e-9,
                                4.4347711353146017671e-10};
 
+// On |r| ≤ 1/16, degree 7: 2.8e-18
+constexpr double kExp2F64Eighths[] = {1,
+                                      0.69314718055994531811,
+                                      0.24022650695911516041,
+                                      0.055504108664802349786,
+                                      0.009618129085178853656,
+                                      0.0013333558238976531771,
+                                      0.0001540452194364519283,
+                                      0.00001525184388187027073};
+
+// With AVX-512 an exponential of f64 costs the multipliers nine cycles by a table and this
+// polynomial, twelve by the other one; one of f32 has five multiplications to save from, and what
+// the table asks of the adders takes as long.
+bool ByTable(const Assembler& a) { return a.avx512() && a.compute() == DType::kF64; }
+
+std::span<const double> Polynomial(const Assembler& a, DType rounded) {
+  if (ByTable(a)) return kExp2F64Eighths;
+  if (a.compute() == DType::kF64) return kExp2F64;
+  if (rounded == DType::kBF16) return kExp2Bf16;
+  return kExp2F32;
+}
+
+// 1.5·2^52 / 8: adding it leaves round(8·x) in the low bits.
+constexpr double kEighthsMagic = 0x1.8p49;
+constexpr int kEighthsShift = 49;  // puts n of k = 8·n + j where a number has its exponent
+
+// 2^(j/8) without j where adding 8·n + j, shifted, makes it 2^(n + j/8).
+std::vector<uint8_t> EighthsTable() {
+  std::vector<uint8_t> bytes;
+  for (uint64_t j = 0; j < 8; ++j) {
+    const uint64_t bits =
+        std::bit_cast<uint64_t>(std::exp2(static_cast<double>(j) / 8)) - (j << kEighthsShift);
+    for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<uint8_t>(bits >> 8 * i));
+  }
+  return bytes;
+}
+
 constexpr int kNotLess = 21;  // predicate NLT_UQ: true for NaN
 
 }  // namespace
 
 EmitExp::EmitExp(Assembler& a, int in_flight, int constants, DType rounded)
     : a_(a),
-      poly_(a.compute() == DType::kF64 ? std::span<const double>(kExp2F64)
-            : rounded == DType::kBF16  ? std::span<const double>(kExp2Bf16)
-                                       : kExp2F32),
+      poly_(Polynomial(a, rounded)),
       n_(a.pool().LeaseVecs("exp: 2^n", in_flight)),
       p_(a.pool().LeaseVecs("exp: polynomial", in_flight)) {
   const bool f64 = a.compute() == DType::kF64;
@@ -50,6 +89,10 @@ EmitExp::EmitExp(Assembler& a, int in_flight, int constants, DType rounded)
   if (a.avx512()) {
     Declare(kLowest, smallest);
     normal_ = a.pool().LeaseMasks("exp: normal", in_flight);
+    if (ByTable(a)) {
+      Declare(kMagic, kEighthsMagic);
+      memory_.emplace(kTable, a_.ptr[a_.rip + a_.Table(EighthsTable())]);
+    }
   } else {
     Declare(kLowest, smallest - 1);  // clamped here, the scale 2^n is 0
     // 1.5·2^(mantissa bits): adding it leaves round(x) in the low bits; with the exponent's bias on
@@ -58,7 +101,7 @@ EmitExp::EmitExp(Assembler& a, int in_flight, int constants, DType rounded)
   }
   const int top = static_cast<int>(poly_.size()) - 1;
   Declare(kTop, poly_[top]);
-  for (int i = 0; i < top; ++i) Declare(kPoly + i, poly_[i]);
+  for (int i = ByTable(a) ? 1 : 0; i < top; ++i) Declare(kPoly + i, poly_[i]);
 
   constants = std::min(constants, static_cast<int>(memory_.size()));
   constants_ = a.pool().LeaseVecs("exp: constants", constants);
@@ -77,6 +120,10 @@ void EmitExp::LoadConstants() {
 }
 
 void EmitExp::Emit(std::span<const Vec> x) {
+  if (ByTable(a_)) {
+    EmitByTable(x);
+    return;
+  }
   const int count = static_cast<int>(x.size());
   a_.avx512() ? ReduceAvx512(x) : ReduceAvx2(x);
   for (int i = 0; i < count; ++i) a_.vmovaps(p_[i], Get(kTop));
@@ -91,6 +138,27 @@ void EmitExp::Emit(std::span<const Vec> x) {
     a_.compute() == DType::kF64 ? a_.vscalefpd(result, p_[i], n_[i])
                                 : a_.vscalefps(result, p_[i], n_[i]);
   }
+}
+
+// k = round(8·x), r = x − k/8; 2^(k/8) from the table and k's upper bits; that + that · (2^r − 1).
+void EmitExp::EmitByTable(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  for (int i = 0; i < count; ++i) a_.vcmppd(normal_[i], x[i], Get(kLowest), kNotLess);
+  for (int i = 0; i < count; ++i) a_.Add(n_[i], x[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Sub(p_[i], n_[i], Get(kMagic));
+  for (int i = 0; i < count; ++i) a_.Sub(x[i], x[i], p_[i]);
+  for (int i = 0; i < count; ++i) {
+    // It looks at the lowest three bits of each index.
+    a_.vpermpd(Xbyak::Zmm(p_[i].getIdx()), Xbyak::Zmm(n_[i].getIdx()), Get(kTable));
+  }
+  for (int i = 0; i < count; ++i) a_.ShiftLeft(n_[i], n_[i], kEighthsShift);
+  for (int i = 0; i < count; ++i) a_.vpaddq(n_[i], n_[i], p_[i]);
+  for (int i = 0; i < count; ++i) a_.vmovaps(p_[i], Get(kTop));
+  for (int k = static_cast<int>(poly_.size()) - 2; k >= 1; --k)
+    for (int i = 0; i < count; ++i) a_.Fma213(p_[i], x[i], Get(kPoly + k));
+  for (int i = 0; i < count; ++i) a_.Mul(x[i], x[i], p_[i]);
+  for (int i = 0; i < count; ++i)
+    a_.vfmadd213pd(x[i] | normal_[i] | Xbyak::util::T_z, n_[i], n_[i]);
 }
 
 // r ends in x, n as a floating-point number in n_. (vreduce instead of the rounding and the

@@ -10,7 +10,8 @@
 
 namespace jitattn::jit {
 
-// n = round(x), r = x − n, 2^r by a polynomial in Horner's form, times 2^n.
+// n = round(x), r = x − n, 2^r by a polynomial in Horner's form, times 2^n. f64 with AVX-512 rounds
+// to eighths, whose powers stand in a table of one vector, and the polynomial is shorter.
 //   |error| 2.1 ulp (f32), 1 ulp (f64); 2^0 = 1 exactly, and so is every whole power
 //   NaN gives NaN, −∞ gives 0. REQUIRES: x < 127 (f32), 1023 (f64), or NaN.
 //   Results under the smallest normal number are 0 (AVX2: from ½ below its exponent on): denormal
@@ -33,11 +34,12 @@ class EmitExp {
 
  private:
   // The constants, in the order in which registers are given to them.
-  enum Name { kLowest, kTop, kMagic, kPoly };
+  enum Name { kLowest, kTable, kTop, kMagic, kPoly };
 
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
   // Its register if it has one, else its place in memory.
   const Xbyak::Operand& Get(int name) const;
+  void EmitByTable(std::span<const Vec> x);
   void ReduceAvx512(std::span<const Vec> x);
   void ReduceAvx2(std::span<const Vec> x);
 
