@@ -227,15 +227,20 @@ void EmitScores::EmitBlock(int keys, int vecs) {
 
 // The next block's keys, as far along their rows as this block is: from beyond the L2 they would
 // come too late for the broadcasts. A line is asked for several times, which costs nothing that is
-// scarce.
+// scarce. Not so for rows a multiple of 2 KiB apart: they fall into one or two sets of the L1,
+// which would not hold both blocks.
 void EmitScores::EmitFetchAhead(int keys) {
   const Gprs row = a_.pool().LeaseGprs("next block's keys");
+  Label none;
+  a_.test(stride_.cvt32(), 2047);
+  a_.jz(none, a_.T_NEAR);
   a_.mov(row, k_);
   AddMultiple(a_, row, stride_, keys);
   for (int r = 0; r < keys; ++r) {
     if (r > 0 && r % 3 == 0) AddMultiple(a_, row, stride_, 3);
     a_.prefetcht0(r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
   }
+  a_.L(none);
 }
 
 void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {

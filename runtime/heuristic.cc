@@ -186,7 +186,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     // one row of V at a time, and its output stays in scratch.
     c.pv_form = 1;
     c.prefetch = 4;
-    c.qk_unroll = 1;
+    c.kv_block = 256;
   }
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
