@@ -7,11 +7,10 @@
 namespace jitattn::cli {
 namespace {
 
-// The search needs only an occasional look (the clock may sink as the machine warms up); the race
-// that decides is cut in a few stretches with a look after each. A look takes several samples:
-// where other programs run, most of those that need all cores at once are spoilt.
+// The search needs only an occasional look (the clock may sink as the machine warms up); the races
+// that decide are short, with a look after each. A look takes several samples: where other programs
+// run, most of those that need all cores at once are spoilt.
 constexpr int kEvaluationsPerLook = 5;
-constexpr int kStretches = 4;
 constexpr int kSamplesPerLook = 4;
 
 void Look(runtime::PeakProbe& probe) {
@@ -40,17 +39,9 @@ runtime::Evaluation PeakWatch::Evaluate(const jit::Config& config, const Limits&
 
 absl::StatusOr<std::vector<std::vector<double>>> PeakWatch::Race(
     std::span<const jit::Config> configs, int rounds, double deadline_s) {
-  std::vector<std::vector<double>> all(configs.size());
-  const int stretch = std::max(1, (rounds + kStretches - 1) / kStretches);
-  for (int done = 0; done < rounds && (done == 0 || Now() < deadline_s); done += stretch) {
-    const auto part = inner_.Race(configs, std::min(stretch, rounds - done), deadline_s);
-    if (!part.ok()) return part.status();
-    for (size_t i = 0; i < all.size(); ++i) {
-      all[i].insert(all[i].end(), (*part)[i].begin(), (*part)[i].end());
-    }
-    Look(probe_);
-  }
-  return all;
+  auto seconds = inner_.Race(configs, rounds, deadline_s);
+  Look(probe_);
+  return seconds;
 }
 
 }  // namespace jitattn::cli

@@ -30,6 +30,7 @@ class PeakWatch final : public runtime::Measurer {
   absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
                                                         int rounds, double deadline_s) override;
   double Now() override { return inner_.Now(); }
+  void Wait(double seconds) override { inner_.Wait(seconds); }
 
  private:
   runtime::Measurer& inner_;

@@ -35,6 +35,7 @@ class RecordingMeasurer final : public runtime::Measurer {
     return inner_.Race(configs, rounds, deadline_s);
   }
   double Now() override { return inner_.Now(); }
+  void Wait(double seconds) override { inner_.Wait(seconds); }
 
   // Each config once. What the deadline cut off before its first sample is left out.
   const std::vector<RecordedEvaluation>& evaluations() const { return evaluations_; }

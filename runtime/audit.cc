@@ -67,6 +67,7 @@ absl::StatusOr<std::vector<jit::Config>> LookAtAll(const jit::Problem& problem, 
                                                    Loss* loss) {
   SpaceLimits limits = SmallSpace(jit::OpOf(problem));
   limits.max_points = kAuditPoints;
+  KeepResultsInCaches(problem, cpu, options.tune.buffers, &limits);
   const auto space = TuningSpace::Create(problem, cpu, options.tune.threads, limits);
   if (!space.ok()) return space.status();
   std::vector<std::pair<double, int>> order;

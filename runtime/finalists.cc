@@ -93,13 +93,16 @@ class Field {
     auto raced = measurer_.Race(configs, rounds, deadline_s);
     if (!raced.ok()) return raced.status();
     std::vector<std::vector<double>> seconds(size());
-    for (size_t i = 0; i < who.size(); ++i) {
-      if ((*raced)[i].empty()) continue;
-      evaluations_[who[i]].samples = (*raced)[i];
-      evaluations_[who[i]].seconds = Summarise((*raced)[i]);
-      seconds[who[i]] = std::move((*raced)[i]);
-    }
+    for (size_t i = 0; i < who.size(); ++i) seconds[who[i]] = std::move((*raced)[i]);
     return seconds;
+  }
+  // What a race saw is what is reported of those that were in it.
+  void Keep(std::span<const size_t> who, std::span<const std::vector<double>> seconds) {
+    for (const size_t i : who) {
+      if (seconds[i].empty()) continue;
+      evaluations_[i].samples = seconds[i];
+      evaluations_[i].seconds = Summarise(seconds[i]);
+    }
   }
   std::vector<Evaluation>& evaluations() { return evaluations_; }
 
@@ -110,6 +113,17 @@ class Field {
   std::vector<size_t> indices_;  // of the candidates
   std::vector<Evaluation> evaluations_;
 };
+
+// To win is to be more than 1 % faster, and ahead in every quarter of the race: what is so little
+// ahead by now will not.
+constexpr double kAhead = 1.005;
+bool IsBeaten(const Finalists& finalists) {
+  if (!finalists.challenger) return true;
+  if (!finalists.barred.empty()) return false;
+  const std::vector<double>&standing = finalists.seconds[0],
+        &challenger = finalists.seconds[*finalists.challenger];
+  return standing.empty() || MedianRatio(standing, challenger).value <= kAhead;
+}
 
 }  // namespace
 
@@ -150,6 +164,7 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
     if (!seconds.ok()) {
       failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
     } else if (!(*seconds)[open.front()].empty()) {
+      field.Keep(all, *seconds);
       std::vector<jit::Config> configs;
       for (const size_t i : open) configs.push_back(field.evaluations()[i].config);
       const size_t chosen =
@@ -165,13 +180,24 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
   finalists.seconds.resize(field.size());
   const double round_s = field.RoundSeconds(last);
   const int most = kManyRounds * round_s <= kCheapSeconds ? kManyRounds : kRounds;
-  auto seconds =
-      field.Race(last, RoundsIn(field.left(), round_s, kMinRounds, most), options.deadline_s);
-  if (seconds.ok()) {
-    finalists.seconds = *std::move(seconds);
-  } else {  // as if there had been no time for it: what stands is kept
-    failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
+  const int rounds = RoundsIn(field.left(), round_s, kMinRounds, most);
+  const double began = measurer.Now(), spread = std::min(options.spread_s, field.left() / 2);
+  for (int quarter = 0; quarter < kQuarters; ++quarter) {
+    const double wait = began + spread * quarter / kQuarters - measurer.Now();
+    if (wait > 0) measurer.Wait(wait);
+    const int more = rounds * (quarter + 1) / kQuarters - rounds * quarter / kQuarters;
+    auto seconds = field.Race(last, more, options.deadline_s);
+    if (!seconds.ok()) {  // as if there had been no time for it: what stands is kept
+      failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
+      break;
+    }
+    for (size_t i = 0; i < field.size(); ++i) {
+      std::vector<double>& all = finalists.seconds[i];
+      all.insert(all.end(), (*seconds)[i].begin(), (*seconds)[i].end());
+    }
+    if (!finalists.record && IsBeaten(finalists)) break;
   }
+  field.Keep(last, finalists.seconds);
   Confirmation result{Decide(finalists, options.keep_record, options.seed),
                       std::move(field.evaluations())};
   result.decision.why += failure;

@@ -39,14 +39,17 @@ struct Confirmation {
 
 struct ConfirmOptions {
   double deadline_s = 1e300;
+  // The race that decides is run in quarters, which begin over so many seconds: neighbours of the
+  // machine come and go in that time.
+  double spread_s = 0;
   bool keep_record = false;  // as in Decide
   uint64_t seed = 1;
 };
 
 // Two races of rounds in fresh memory. The first, of all, chooses one challenger. The second, of
 // that one, the default and the record, decides: of what chose the challenger nothing speaks for
-// it. A default that is infeasible is timed with them and cannot win; one that failed is not timed.
-// REQUIRES: something was measured.
+// it. It ends as soon as the challenger cannot win. A default that is infeasible is timed with them
+// and cannot win; one that failed is not timed. REQUIRES: something was measured.
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options);
 

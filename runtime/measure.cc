@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,10 @@ class PlanMeasurer : public Measurer {
   double Now() override {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
+  }
+
+  void Wait(double seconds) override {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
 
   Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;

@@ -55,6 +55,7 @@ class Measurer {
       std::span<const jit::Config> configs, int rounds, double deadline_s) = 0;
 
   virtual double Now() = 0;  // seconds, monotonic
+  virtual void Wait(double seconds) = 0;
 };
 
 // How often a run of that length is timed in one round of a race, and about how long that takes:

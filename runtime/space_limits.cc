@@ -34,6 +34,15 @@ SpaceLimits SmallSpace(jit::Op op) {
   return limits;
 }
 
+void KeepResultsInCaches(const jit::Problem& problem, const jit::Cpu& cpu, cache::Buffers buffers,
+                         SpaceLimits* limits) {
+  constexpr const char* kField = "non_temporal";
+  if (jit::FindField(jit::OpOf(problem), kField) == nullptr) return;
+  if (limits->Find(kField) != nullptr || buffers == cache::Buffers::kCold) return;
+  if (jit::Bytes(problem) > static_cast<double>(cpu.l3_bytes)) return;
+  limits->fields.push_back({kField, {}});
+}
+
 absl::StatusOr<FieldLimit> ParseFieldLimit(std::string_view text, std::span<const jit::Op> ops) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == text.npos || equals + 1 == text.size()) {

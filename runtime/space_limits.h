@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cache/record.h"
 #include "jit/config.h"
+#include "jit/cpu.h"
 #include "jit/problem.h"
 
 namespace jitattn::runtime {
@@ -32,6 +34,12 @@ struct SpaceLimits {
 // The fields that moved the time most where they were measured, the rest at their defaults: a space
 // of at most 2000 points that can be searched whole in a minute.
 SpaceLimits SmallSpace(jit::Op op);
+
+// Leaves out stores that bypass the caches where the operands fit the last level and are found
+// there (not cold): whoever reads the result next wants it there too, which timing the kernel alone
+// does not see. Nothing where `limits` say what is wanted of that field.
+void KeepResultsInCaches(const jit::Problem& problem, const jit::Cpu& cpu, cache::Buffers buffers,
+                         SpaceLimits* limits);
 
 // "kv_block=64:128". InvalidArgument: no such text, a field that none of `ops` has, `isa` (which is
 // given otherwise), a value off the ladder of the first operation that has the field.

@@ -139,6 +139,14 @@ Ratio PairedRatio(std::span<const double> a, std::span<const double> b, uint64_t
   const Ratio median = MedianRatio(a, b, confidence);
   ratio.low = std::min(ratio.low, median.low);
   ratio.high = std::max(ratio.high, median.high);
+  const size_t rounds = std::min(a.size(), b.size());
+  if (rounds < kMinRounds) return ratio;
+  for (size_t quarter = 0; quarter < kQuarters; ++quarter) {
+    const size_t from = quarter * rounds / kQuarters, to = (quarter + 1) * rounds / kQuarters;
+    const double middle = MedianRatio(a.subspan(from, to - from), b.subspan(from, to - from)).value;
+    ratio.low = std::min(ratio.low, middle);
+    ratio.high = std::max(ratio.high, middle);
+  }
   return ratio;
 }
 

@@ -25,6 +25,8 @@ namespace {
 constexpr double kInterruptedSeconds = 2;
 // Of the budget a fifth is kept for settling; what that leaves is the strategy's again.
 constexpr int kSettleShare = 5;
+// Over so much of the time, and so many seconds at most, the race that decides is spread.
+constexpr double kSpreadShare = 0.2, kSpreadSeconds = 5;
 // A strategy that asks only for what it knows has nothing left to ask.
 constexpr int kMaxRepeats = 10000;
 
@@ -110,8 +112,9 @@ absl::Status Tuning::Prepare() {
         absl::StrCat("seconds ", options_.seconds, ": more than 0 are needed"));
   }
   if (absl::Status status = CheckObjectives(); !status.ok()) return status;
-  absl::StatusOr<TuningSpace> space =
-      TuningSpace::Create(problem_, cpu_, threads_, options_.limits);
+  SpaceLimits limits = options_.limits;
+  KeepResultsInCaches(problem_, cpu_, options_.buffers, &limits);
+  absl::StatusOr<TuningSpace> space = TuningSpace::Create(problem_, cpu_, threads_, limits);
   if (!space.ok()) return space.status();
   space_.emplace(*std::move(space));
   default_config_ = jit::Canonical(DefaultConfig(problem_, cpu_, threads_), jit::SpecOf(problem_));
@@ -282,10 +285,13 @@ absl::StatusOr<TuneReport> Tuning::Conclude() {
   const double now = measurer_.Now();
   const double deadline = Stopped() ? std::min(deadline_, now + kInterruptedSeconds) : deadline_;
   const bool keep_record = Stopped() && stands_.record && lookup_.found->record.result.complete;
-  Confirmation confirmed =
-      Confirm(measurer_, candidates_, stands_,
-              Challengers(candidates_, stands_, settled_, Stopped() ? 1 : kMaxChallengers),
-              {.deadline_s = deadline, .keep_record = keep_record, .seed = options_.seed});
+  Confirmation confirmed = Confirm(
+      measurer_, candidates_, stands_,
+      Challengers(candidates_, stands_, settled_, Stopped() ? 1 : kMaxChallengers),
+      {.deadline_s = deadline,
+       .spread_s = Stopped() ? 0 : std::min(kSpreadSeconds, kSpreadShare * options_.seconds),
+       .keep_record = keep_record,
+       .seed = options_.seed});
   report.decision = confirmed.decision.why;
   report.winner = confirmed.decision.winner;
   report.finalists = std::move(confirmed.finalists);

@@ -93,6 +93,7 @@ class ScriptedMeasurer : public Measurer {
   }
 
   double Now() override { return now; }
+  void Wait(double seconds) override { now += seconds; }
 
  private:
   double Sample(const jit::Config& config, int place) {

@@ -108,5 +108,22 @@ TEST(SpaceLimitsTest, Parse) {
   }
 }
 
+TEST(KeepResultsInCaches, WhereTheyFitAndNothingElseIsAskedFor) {
+  jit::Cpu cpu = jit::HostCpu();
+  cpu.l3_bytes = 1 << 20;
+  const jit::Problem small = jit::SigmoidMulProblem{.rows = 100, .cols = 1000};
+  const jit::Problem large = jit::SigmoidMulProblem{.rows = 1000, .cols = 1000};
+  auto limited = [&](const jit::Problem& problem, cache::Buffers buffers, SpaceLimits limits = {}) {
+    KeepResultsInCaches(problem, cpu, buffers, &limits);
+    const FieldLimit* limit = limits.Find("non_temporal");
+    return limit != nullptr && limit->values.empty();
+  };
+  EXPECT_TRUE(limited(small, cache::Buffers::kHot));
+  EXPECT_FALSE(limited(large, cache::Buffers::kHot));
+  EXPECT_FALSE(limited(small, cache::Buffers::kCold));
+  EXPECT_FALSE(limited(small, cache::Buffers::kHot, {.fields = {{"non_temporal", {0, 1}}}}));
+  EXPECT_FALSE(limited(jit::AttentionProblem{}, cache::Buffers::kHot));
+}
+
 }  // namespace
 }  // namespace jitattn::runtime
