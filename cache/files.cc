@@ -117,13 +117,14 @@ void SweepStale(const std::string& folder_path, int folder) {
 }
 
 // A new, empty file in the folder, with its name.
-absl::StatusOr<std::pair<File, std::string>> MakeTemporary(const std::string& path, int folder) {
+absl::StatusOr<std::pair<File, std::string>> MakeTemporary(const std::string& path, int folder,
+                                                           unsigned mode) {
   static std::atomic<unsigned> count{0};
   // Names are taken only by another container's process of our number, or by one long dead.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const std::string name = absl::StrCat(std::string(kTemporary), getpid(), "-", count++);
     File file(
-        openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+        openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (file.ok()) return std::pair(std::move(file), name);
     if (errno != EEXIST) break;
   }
@@ -180,12 +181,12 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
 }
 
 absl::Status WriteAtomically(const std::string& folder_path, const std::string& name,
-                             std::string_view content) {
+                             std::string_view content, unsigned mode) {
   const std::string path = absl::StrCat(folder_path, "/", name);
   const absl::StatusOr<File> folder = MakeFolder(folder_path);
   if (!folder.ok()) return folder.status();
   SweepStale(folder_path, folder->fd());
-  absl::StatusOr<std::pair<File, std::string>> temporary = MakeTemporary(path, folder->fd());
+  absl::StatusOr<std::pair<File, std::string>> temporary = MakeTemporary(path, folder->fd(), mode);
   if (!temporary.ok()) return temporary.status();
 
   const auto& [file, temporary_name] = *temporary;

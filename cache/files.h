@@ -19,12 +19,12 @@ namespace jitattn::cache {
 absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_bytes);
 
 // Replaces folder/name by a file of this content, at once for every reader, and makes it last
-// through a power cut. Missing folders are made (0700); an existing one is never changed. On
-// failure an old file stands untouched, and no temporary file is left. What an earlier process left
-// when it was killed is removed on the way.
+// through a power cut. The file's permissions are `mode`, less the umask. Missing folders are made
+// (0700); an existing one is never changed. On failure an old file stands untouched, and no
+// temporary file is left. What an earlier process left when it was killed is removed on the way.
 //   REQUIRES: `name` has no slash and does not begin with a dot.
 absl::Status WriteAtomically(const std::string& folder, const std::string& name,
-                             std::string_view content);
+                             std::string_view content, unsigned mode = 0600);
 
 // Names in a folder, sorted; those that begin with a dot are left out. Empty if there is no folder.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder);

@@ -2,6 +2,7 @@
 
 #include "cli/text_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,7 +59,9 @@ absl::Status CheckTextFile(std::string_view flag, const std::string& path) {
 }
 
 absl::Status WriteTextFile(const std::string& path, std::string_view content) {
-  return cache::WriteAtomically(FolderOf(path), fs::path(path).filename(), content);
+  struct stat old;
+  const unsigned mode = stat(path.c_str(), &old) == 0 ? old.st_mode & 0777u : 0666u;
+  return cache::WriteAtomically(FolderOf(path), fs::path(path).filename(), content, mode);
 }
 
 }  // namespace jitattn::cli

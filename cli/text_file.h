@@ -18,7 +18,9 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 // may be written to, and what stands under the name is a plain file. `flag` begins the message.
 absl::Status CheckTextFile(std::string_view flag, const std::string& path);
 
-// At once for every reader: an interrupted or failed write leaves an older file as it was.
+// At once for every reader: an interrupted or failed write leaves an older file as it was. A new
+// file has the permissions that the umask leaves; one that replaces another, no more than that one
+// had.
 absl::Status WriteTextFile(const std::string& path, std::string_view content);
 
 }  // namespace jitattn::cli
