@@ -1,0 +1,62 @@
+// What the model costs beside the measurements: a step of `bayes`, which looks through every point
+// of the largest space that a tuning makes (TuningSpace::kMaxPoints), over a tuning's evaluations.
+//
+//   build-bench/bench/bayes_step --benchmark_repetitions=5
+//
+// The time is that of a whole search of so many evaluations, without any measuring; the counters
+// are milliseconds of one step, the mean and the slowest, one that seeks the model's parameters
+// anew. The aim: milliseconds.
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "benchmark/benchmark.h"
+#include "runtime/estimate.h"
+#include "runtime/tuning_space.h"
+#include "search/rng.h"
+#include "search/strategy.h"
+
+namespace {
+
+using jitattn::runtime::TuningSpace;
+using Clock = std::chrono::steady_clock;
+
+// Its space is cut to kMaxPoints.
+const jitattn::jit::Problem kProblem = jitattn::jit::AttentionProblem{
+    .q_len = 1024, .kv_len = 1024, .head_dim = 128, .value_dim = 128};
+
+void BM_BayesStep(benchmark::State& state) {
+  const auto evaluations = static_cast<int>(state.range(0));
+  const jitattn::jit::Cpu& cpu = jitattn::jit::HostCpu();
+  const auto space = TuningSpace::Create(kProblem, cpu, /*threads=*/2);
+  if (!space.ok()) return state.SkipWithError("no space");
+  double slowest = 0, all = 0;
+  int64_t steps = 0;
+  for (auto _ : state) {
+    auto strategy = jitattn::search::MakeStrategy(
+        "bayes", {.space = &space->space(), .budget = evaluations, .seed = 1});
+    if (!strategy.ok()) return state.SkipWithError("no strategy");
+    jitattn::search::Rng noise(1);
+    auto began = Clock::now();
+    while (const auto ask = (*strategy)->Next()) {
+      const double cycles =
+          jitattn::runtime::EstimateCycles(kProblem, space->ConfigAt(ask->rank), cpu);
+      (*strategy)->Tell({.rank = ask->rank, .cost = cycles * (1 + 0.02 * noise.Uniform())});
+      const auto now = Clock::now();
+      const double ms = std::chrono::duration<double, std::milli>(now - began).count();
+      slowest = std::max(slowest, ms);
+      all += ms;
+      ++steps;
+      began = now;
+    }
+  }
+  state.counters["points"] = space->space().size();
+  state.counters["step_ms"] = all / static_cast<double>(std::max<int64_t>(1, steps));
+  state.counters["slowest_ms"] = slowest;
+}
+BENCHMARK(BM_BayesStep)->Arg(18)->Arg(36)->Arg(100)->Arg(200)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();
