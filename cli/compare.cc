@@ -25,6 +25,7 @@
 #include "cli/strategy_names.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
+#include "cli/tune_recording.h"
 #include "runtime/machine_flags.h"
 #include "search/tournament.h"
 
@@ -45,8 +46,9 @@ struct CompareFlags {
   // The other comparison.
   std::vector<std::string> strategies, files, fields;
   std::vector<int> budgets = {18, 36};
-  std::string space = "small";
+  std::string space = "small", record;
   int runs = 100;
+  double seconds = 0;  // of --time; 0: not given
   bool noisy = false;
 };
 
@@ -136,13 +138,26 @@ absl::StatusOr<std::deque<NamedSpace>> Spaces(const CompareFlags& flags,
   for (const jit::Problem& problem : *problems) {
     const auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
     if (!limits.ok()) return limits.status();
-    auto space = MeasureSpace(problem, *cpu, *limits,
-                              {.threads = machine.Threads(),
-                               .buffers = machine.Buffers(),
-                               .seed = flags.options.seed,
-                               .quiet = flags.quiet,
-                               .stop = &interrupt.stop()});
+    LiveOptions live = {.threads = machine.Threads(),
+                        .buffers = machine.Buffers(),
+                        .seed = flags.options.seed,
+                        .quiet = flags.quiet,
+                        .stop = &interrupt.stop()};
+    if (flags.seconds > 0) live.seconds = flags.seconds;
+    auto space = MeasureSpace(problem, *cpu, *limits, live);
     if (!space.ok()) return space.status();
+    if (space->left_out > 0) {
+      const int measured = space->recording.space.size();
+      std::fprintf(stderr, "%s: %d of %d points in %g s; strategies search those\n",
+                   space->name.c_str(), measured, measured + space->left_out, flags.seconds);
+    }
+    if (!flags.record.empty()) {
+      const cache::Key key = cache::MakeKey(problem, live.threads, cpu->isa, live.buffers);
+      absl::Status status =
+          WriteTextFile(RecordingPath(flags.record, key.ToString(), problems->size() > 1),
+                        search::WriteKernelTunerCache(space->recording));
+      if (!status.ok()) return status;
+    }
     spaces.push_back(*std::move(space));
   }
   return spaces;
@@ -170,6 +185,14 @@ int RunCompareStrategies(const CompareFlags& flags) {
   if (!strategies.ok()) return Fail(strategies.status());
   if (!flags.csv.empty()) {
     if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return Fail(status);
+  }
+  if (!flags.record.empty()) {
+    if (!flags.files.empty()) {
+      return Fail(absl::InvalidArgumentError(
+          absl::StrFormat("--record %s: %s is recorded already", flags.record, flags.files[0])));
+    }
+    absl::Status status = CheckTextFile("--record", flags.record);
+    if (!status.ok()) return Fail(status);
   }
   const Interrupt interrupt;
   const auto spaces = Spaces(flags, interrupt);
@@ -205,7 +228,12 @@ int RunCompareStrategies(const CompareFlags& flags) {
 }
 
 int RunCompare(CompareFlags flags) {
+  if (flags.seconds > 0) flags.options.contest.seconds = flags.seconds;
   if (!flags.strategies.empty()) return RunCompareStrategies(flags);
+  if (!flags.record.empty()) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrFormat("--record %s: only --strategies measures a space", flags.record)));
+  }
   if (!flags.files.empty()) {
     return Fail(absl::InvalidArgumentError(absl::StrFormat(
         "%s: recorded spaces are for --strategies; methods need a problem", flags.files[0])));
@@ -308,10 +336,11 @@ Command AddCompare(CLI::App* app) {
       ->group(kGroup);
   compare
       ->add_option(
-          "--time", flags->options.contest.seconds,
+          "--time", flags->seconds,
           absl::StrCat("seconds for each problem, shared out among the methods: a slow one "
                        "has fewer samples (",
-                       flags->options.contest.seconds, ")"))
+                       flags->options.contest.seconds,
+                       "); with --strategies, for measuring its space (no limit)"))
       ->check(CLI::Validator(PositiveNumber(), ""))
       ->type_name("S")
       ->group(kGroup);
@@ -361,6 +390,11 @@ Command AddCompare(CLI::App* app) {
       ->expected(1)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(kSearch);
+  compare
+      ->add_option("--record", flags->record,
+                   "without FILEs: what was measured of the space to FILE, as jitattn tune does")
+      ->type_name("FILE")
       ->group(kSearch);
   flags->options.machine.AddTo(compare);
   compare->add_option("--csv", flags->csv, "a line for each problem and method to FILE")

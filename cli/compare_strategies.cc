@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "runtime/measure.h"
 #include "runtime/statistics.h"
 #include "runtime/tuning_space.h"
+#include "search/rng.h"
 #include "search/significance.h"
 
 namespace jitattn::cli {
@@ -90,21 +92,30 @@ absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::
   RecordingMeasurer recorder(**measurer, /*max_samples=*/1 << 20);
   const int size = space->space().size();
   const bool progress = !options.quiet && IsTerminal(stderr);
-  for (int rank = 0; rank < size; ++rank) {
+  std::vector<int> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  search::Rng(options.seed).Shuffle(order);
+  const double deadline = recorder.Now() + options.seconds;
+  for (int i = 0; i < size && recorder.Now() < deadline; ++i) {
     if (options.stop != nullptr && options.stop->load()) {
       return absl::CancelledError(
-          absl::StrFormat("%s: stopped at %d of %d points", jit::Describe(problem), rank, size));
+          absl::StrFormat("%s: stopped at %d of %d points", jit::Describe(problem), i, size));
     }
     if (progress) {
-      std::fprintf(stderr, "\r\033[K[%d/%d] points of %s", rank + 1, size,
+      std::fprintf(stderr, "\r\033[K[%d/%d] points of %s", i + 1, size,
                    jit::Describe(problem).c_str());
     }
-    recorder.Evaluate(space->ConfigAt(rank), {});
+    recorder.Evaluate(space->ConfigAt(order[i]), {.deadline_s = deadline});
   }
   if (progress) std::fputs("\r\033[K", stderr);
+  if (recorder.evaluations().empty()) {
+    return absl::DeadlineExceededError(absl::StrFormat("%g s are too few to measure a point of %s",
+                                                       options.seconds, jit::Describe(problem)));
+  }
   auto recording = MakeRecording(problem, cpu, recorder.evaluations(), /*guesses=*/{});
   if (!recording.ok()) return recording.status();
-  return NamedSpace{jit::Describe(problem), *std::move(recording)};
+  const int measured = static_cast<int>(recorder.evaluations().size());
+  return NamedSpace{jit::Describe(problem), *std::move(recording), size - measured};
 }
 
 absl::StatusOr<StrategyTable> CompareStrategies(const std::deque<NamedSpace>& spaces,

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,14 @@ namespace jitattn::cli {
 struct NamedSpace {
   std::string name;
   search::Recording recording;
+  int left_out = 0;  // points of the space that there was no time for
 };
 
-// Every point of the space, measured for as long as it takes; no record is made. Cancelled where
-// `stop` was set.
+// Every point of the space; no record is made. Where `seconds` end before that, the points are a
+// random sample: strategies then search what was measured. Cancelled where `stop` was set,
+// DeadlineExceeded where the time was too short for a single point.
 struct LiveOptions {
+  double seconds = std::numeric_limits<double>::infinity();
   int threads = 1;
   cache::Buffers buffers = cache::Buffers::kHot;
   uint64_t seed = 1;

@@ -273,6 +273,24 @@ TEST(CompareStrategiesTest, OnASpaceMeasuredNow) {
   EXPECT_THAT(FilesUnder(folder.path()), IsEmpty()) << "no record is made";
 }
 
+TEST(CompareStrategiesTest, WhatWasMeasuredInTimeIsSearchedAndRecorded) {
+  const TempDir folder;
+  const ProcessResult result =
+      RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim", "32",
+                          "--threads", "1", "--runs", "5", "--budgets", "4", "--time", "0.3",
+                          "--record", folder / "space.json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, testing::ContainsRegex("32×32: [0-9]+ of [0-9]+ points in 0.3 s"));
+  const ProcessResult again = RunJitattn(
+      folder, {"compare", "--strategies", "random", folder / "space.json", "--budgets", "4"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(RunJitattn(folder, {"compare", "--strategies", "random", folder / "space.json",
+                                "--record", folder / "x.json"})
+                .exit_code,
+            2);
+  EXPECT_EQ(RunJitattn(folder, {"compare", "--dim", "32", "--record", "x.json"}).exit_code, 2);
+}
+
 TEST(CompareTest, CarelessUse) {
   const TempDir folder;
   const struct {
