@@ -132,6 +132,40 @@ FigureTable TableOf(const Curves& curves, const std::vector<int>& order) {
   return table;
 }
 
+// A panel a space, all strategies in each.
+Figure BySpace(const Curves& curves) {
+  const std::vector<int> order = Ranking(curves);
+  double most = 1;
+  for (const Curve& curve : curves.all) most = std::max<double>(most, curve.rbegin()->first);
+  Figure figure{.name = "convergence-spaces", .title = "Convergence on each space"};
+  figure.caption = "Optimum ÷ best so far: median of the repeats.";
+  figure.table.columns = {"space", "strategy", ">evaluations", ">median", ">10th", ">90th"};
+  const int columns = curves.spaces.size() > 8 ? 4 : std::min<int>(3, curves.spaces.size());
+  for (size_t i = 0; i < curves.spaces.size(); ++i) {
+    const std::string& space = curves.spaces[i];
+    Panel panel{.title = space, .x = EvaluationAxis(most)};
+    panel.width = 220, panel.height = 150;
+    panel.row = static_cast<int>(i) / columns, panel.column = static_cast<int>(i) % columns;
+    Extent fractions;
+    for (const int s : order) {
+      const auto curve = curves.single[s].find(space);
+      if (curve == curves.single[s].end()) continue;
+      panel.series.push_back(LineOf(curve->second, i == 0 ? curves.strategies[s] : "", LookOf(s)));
+      for (const double y : panel.series.back().y) fractions.Add(y);
+      const auto& [evaluations, last] = *curve->second.rbegin();
+      figure.table.rows.push_back({space, curves.strategies[s], absl::StrCat(evaluations),
+                                   absl::StrFormat("%.4f", last.p50 / last.count),
+                                   absl::StrFormat("%.4f", last.p10 / last.count),
+                                   absl::StrFormat("%.4f", last.p90 / last.count)});
+    }
+    panel.y = FractionAxis(fractions);
+    if (panel.column != 0) panel.y.label = "";
+    if (i + columns < curves.spaces.size()) panel.x.label = "";
+    figure.panels.push_back(std::move(panel));
+  }
+  return figure;
+}
+
 std::vector<Figure> OfCurves(const Curves& curves) {
   if (curves.strategies.empty()) return {};
   const std::vector<int> order = Ranking(curves);
@@ -265,6 +299,12 @@ std::vector<Figure> OfRuns(Sources sources) {
 }
 
 }  // namespace
+
+std::vector<Figure> ConvergenceBySpace(Sources sources) {
+  const Curves curves = Gather(sources);
+  if (curves.spaces.size() < 2) return {};
+  return {BySpace(curves)};
+}
 
 std::vector<Figure> Convergence(Sources sources) {
   std::vector<Figure> figures = OfCurves(Gather(sources));

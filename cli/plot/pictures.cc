@@ -14,6 +14,8 @@ namespace {
 constexpr PictureKind kKinds[] = {
     {"convergence", "how strategies come nearer to the optimum, with the spread of their runs",
      "replay --curves, tune --csv", Convergence},
+    {"spaces", "how strategies come nearer to the optimum of each space", "replay --curves",
+     ConvergenceBySpace},
     {"time", "time over size, a line a method", "compare --csv", TimeOverSize},
     {"speedup", "speed-up over the baseline, over size", "compare --csv", SpeedupOverSize},
     {"pairs", "the space through pairs of parameters: best and median of each cell",
@@ -25,7 +27,7 @@ constexpr PictureKind kKinds[] = {
     {"fraction", "share of the machine's limit that each problem reaches, with floors and aims",
      "bench --json, bench --csv, roofline --json", Fractions},
     {"cv", "coefficient of variation by method and size, or by evaluation",
-     "compare --csv, tune --csv", Variation},
+     "compare --csv, tune --csv, recorded spaces", Variation},
     {"samples", "distribution of samples with minimum, median and 95th percentile",
      "recorded spaces, bench --json", SampleSpread},
     {"regret", "distance from the optimum at each budget", "compare --strategies, replay", Regrets},

@@ -29,6 +29,7 @@ struct Picture {
 std::vector<Picture> MakePictures(Sources sources, std::span<const std::string> kinds);
 
 std::vector<Figure> Convergence(Sources sources);
+std::vector<Figure> ConvergenceBySpace(Sources sources);
 std::vector<Figure> TimeOverSize(Sources sources);
 std::vector<Figure> SpeedupOverSize(Sources sources);
 std::vector<Figure> ParameterPairs(Sources sources);

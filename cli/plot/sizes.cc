@@ -10,6 +10,8 @@
 #include "cli/plot/palette.h"
 #include "cli/plot/pictures.h"
 #include "cli/plot/words.h"
+#include "runtime/statistics.h"
+#include "search/recording.h"
 
 namespace jitattn::cli {
 namespace {
@@ -137,6 +139,37 @@ std::vector<Figure> SpeedupOverSize(Sources sources) {
   return {std::move(figure)};
 }
 
+namespace {
+
+// By evaluation; of what has no deviation, nothing.
+Series VariationOf(const TuningRun& run) {
+  Series series{.name = absl::StrCat(run.strategy, run.seed.empty() ? "" : ", seed ", run.seed)};
+  for (const Evaluation& evaluation : run.evaluations) {
+    if (!evaluation.cv || *evaluation.cv <= 0 || evaluation.phase == "final") continue;
+    series.x.push_back(evaluation.number);
+    series.y.push_back(*evaluation.cv);
+  }
+  return series;
+}
+
+// In the order in which the points were measured, where the file says when.
+Series VariationOf(const search::Recording& recording) {
+  std::vector<const search::RecordedPoint*> order;
+  for (const search::RecordedPoint& point : recording.points) order.push_back(&point);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return a->timestamp < b->timestamp; });
+  Series series;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const double cv = runtime::Summarise(order[i]->samples).cv;
+    if (cv <= 0) continue;
+    series.x.push_back(static_cast<double>(i + 1));
+    series.y.push_back(cv);
+  }
+  return series;
+}
+
+}  // namespace
+
 std::vector<Figure> Variation(Sources sources) {
   std::vector<Figure> figures;
   if (const auto rows = Rows(sources); !rows.empty()) {
@@ -164,27 +197,25 @@ std::vector<Figure> Variation(Sources sources) {
   panel.width = 460, panel.height = 240;
   Extent evaluations, cvs;
   cvs.Add(kUnstable);
-  int index = 0;
+  auto add = [&](Series series) {
+    if (series.x.empty()) return;
+    series.mark = Mark::kPoints;
+    series.look = LookOf(static_cast<int>(panel.series.size()));
+    series.look.opacity = 0.8;
+    for (const double x : series.x) evaluations.Add(x);
+    for (const double y : series.y) cvs.AddPositive(y);
+    std::vector<double> sorted = series.y;
+    std::sort(sorted.begin(), sorted.end());
+    figure.table.rows.push_back({series.name, absl::StrCat(sorted.size()),
+                                 NumberWord(sorted[sorted.size() / 2]), NumberWord(sorted.back())});
+    panel.series.push_back(std::move(series));
+  };
   for (const Source& source : sources) {
-    for (const TuningRun& run : source.runs) {
-      Series series{.name = absl::StrCat(run.strategy, run.seed.empty() ? "" : ", seed ", run.seed),
-                    .mark = Mark::kPoints,
-                    .look = LookOf(index++)};
-      series.look.opacity = 0.8;
-      for (const Evaluation& evaluation : run.evaluations) {
-        if (!evaluation.cv || *evaluation.cv <= 0 || evaluation.phase == "final") continue;
-        series.x.push_back(evaluation.number);
-        series.y.push_back(*evaluation.cv);
-        evaluations.Add(evaluation.number);
-        cvs.AddPositive(*evaluation.cv);
-      }
-      if (series.x.empty()) continue;
-      std::vector<double> sorted = series.y;
-      std::sort(sorted.begin(), sorted.end());
-      figure.table.rows.push_back({series.name, absl::StrCat(sorted.size()),
-                                   NumberWord(sorted[sorted.size() / 2]),
-                                   NumberWord(sorted.back())});
-      panel.series.push_back(std::move(series));
+    for (const TuningRun& run : source.runs) add(VariationOf(run));
+    if (source.recording) {
+      Series series = VariationOf(*source.recording);
+      series.name = FileStem(source.path);
+      add(std::move(series));
     }
   }
   if (panel.series.empty()) return figures;

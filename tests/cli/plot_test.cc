@@ -203,6 +203,19 @@ TEST(PicturesTest, PairsAndImportanceOfAKnownSpace) {
   EXPECT_THAT(pairs[0].table.rows, Contains(ElementsAre("x, y", "3, 2", "9.0000", "9.0000")));
 }
 
+TEST(PicturesTest, EachSpaceHasAPanelAndItsFigures) {
+  const Source source = FromText(
+      "space,strategy,evaluations,fraction_mean,fraction_p10,fraction_p50,fraction_p90\n"
+      "s,a,1,1,0.4,0.5,1\nt,a,1,1,0.6,0.7,1\n");
+  const auto figures = Make({source}, "spaces");
+  ASSERT_THAT(figures, SizeIs(1));
+  ASSERT_THAT(figures[0].panels, SizeIs(2));
+  EXPECT_THAT(figures[0].panels[1].series[0].y, ElementsAre(0.7));
+  EXPECT_THAT(figures[0].table.rows,
+              ElementsAre(ElementsAre("s", "a", "1", "0.5000", "0.4000", "1.0000"),
+                          ElementsAre("t", "a", "1", "0.7000", "0.6000", "1.0000")));
+}
+
 // ---- Files that the commands wrote
 
 TEST(PlotFilesTest, EachKindFromItsFiles) {
@@ -214,6 +227,7 @@ TEST(PlotFilesTest, EachKindFromItsFiles) {
   } cases[] = {
       {"convergence", {"curves.csv"}, 2, {"bayes", "genetic", "local-search", "random"}},
       {"convergence", {"tune.csv"}, 1, {"genetic, seed 1", "random, seed 2"}},
+      {"spaces", {"curves.csv"}, 1, {"bayes", "random"}},
       {"time", {"compare.csv"}, 1, {"jitattn", "naive", "two-pass", "compiler-vectorised"}},
       {"speedup", {"compare.csv"}, 1, {"jitattn", "naive", "two-pass", "compiler-vectorised"}},
       {"pairs", {"space.json"}, 1, {}},
@@ -226,6 +240,7 @@ TEST(PlotFilesTest, EachKindFromItsFiles) {
       {"fraction", {"bench.csv", "bench.json"}, 2, {"FMA bound"}},
       {"cv", {"compare.csv"}, 1, {"jitattn"}},
       {"cv", {"tune.csv"}, 1, {"genetic, seed 1", "random, seed 2"}},
+      {"cv", {"space.json"}, 1, {"space"}},
       {"samples", {"space.json"}, 1, {"sample", "minimum", "median", "95th percentile"}},
       {"regret", {"replay.csv"}, 1, {}},
       {"regret", {"replay.json"}, 1, {}},
