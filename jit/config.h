@@ -54,6 +54,7 @@ struct SigmoidMulConfig {
   int reciprocal = 0;  // 1: vrcp14 and Newton steps for the division
   int non_temporal = 0;  // 1: stores that bypass the caches
   int prefetch = 0;      // cache lines fetched ahead; 0: none
+  int page_ahead = 0;    // pages ahead of which a line is fetched; 0: none
   int threads = 1;
 
   friend bool operator==(const SigmoidMulConfig&, const SigmoidMulConfig&) = default;

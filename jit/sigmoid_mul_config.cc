@@ -16,6 +16,7 @@ constexpr int kVecs[] = {1, 2, 3, 4, 5, 6};
 constexpr int kUnroll[] = {1, 2, 4};
 constexpr int kTable[] = {0, 1, 2};
 constexpr int kPrefetch[] = {0, 4, 8, 16, 32, 64};
+constexpr int kPageAhead[] = {0, 8, 16, 32};
 
 constexpr Field kFields[] = {
     FieldOf<&C::isa>("isa", "_", "instruction set", kIsaValues, kIsaLabels),
@@ -28,6 +29,8 @@ constexpr Field kFields[] = {
     FieldOf<&C::reciprocal>("reciprocal", "r", "1: vrcp14 and Newton steps, no division", kNoYes),
     FieldOf<&C::non_temporal>("non_temporal", "_nt", "1: stores that bypass the caches", kNoYes),
     FieldOf<&C::prefetch>("prefetch", "_p", "cache lines fetched ahead, 0: none", kPrefetch),
+    FieldOf<&C::page_ahead>("page_ahead", "a", "pages ahead of which a line is fetched, 0: none",
+                            kPageAhead),
     FieldOf<&C::threads>("threads", "", "threads", kThreadValues, {}, true),
 };
 

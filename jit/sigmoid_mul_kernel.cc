@@ -5,6 +5,13 @@
 //     while n ≥ unroll·vecs vectors: unroll groups of `vecs`              (stores of either kind)
 //     while n ≥ 1 vector: one
 //     the rest                                                            (masked)
+//
+// With page_ahead, once in every 4 KiB of groups one line of x and one of out that many pages ahead
+// is fetched. What that is for is the pages' addresses: a walk through the page tables, of a guest
+// those of its host too, takes as long as some lines of the page, hardware prefetchers do not cross
+// into the next page, and while there is arithmetic on every vector too few of them are under way
+// to hide it. One line of a page table has the addresses of 8 pages: fewer pages ahead is inside
+// it.
 
 #include "jit/sigmoid_mul_kernel.h"
 
@@ -36,13 +43,15 @@ class SigmoidMulEmitter {
                      .constant_registers = a.pool().free_vecs() -
                                            EmitSigmoid::VecsNeeded(config.vecs, config.table) -
                                            VectorIo::StoreVecsNeeded(a.isa(), storage)}),
-        gprs_(a.pool().LeaseGprs("x, out, elements left, rows left, count, temporary", 6)),
+        gprs_(a.pool().LeaseGprs(
+            "x, out, elements left, rows left, count, temporary, groups before the next page", 7)),
         x_(gprs_[0]),
         out_(gprs_[1]),
         left_(gprs_[2]),
         rows_(gprs_[3]),
         count_(gprs_[4]),
-        temp_(gprs_[5]) {}
+        temp_(gprs_[5]),
+        page_(gprs_[6]) {}
 
   void Emit();
 
@@ -50,6 +59,7 @@ class SigmoidMulEmitter {
   void Head();
   void Body();
   void Groups(bool non_temporal);
+  void PageAhead(int step_bytes);
   void Masked();
 
   Assembler& a_;
@@ -59,7 +69,7 @@ class SigmoidMulEmitter {
   VectorIo io_;
   EmitSigmoid sigmoid_;
   Gprs gprs_;
-  const Reg64 &x_, &out_, &left_, &rows_, &count_, &temp_;
+  const Reg64 &x_, &out_, &left_, &rows_, &count_, &temp_, &page_;
 };
 
 // The first `count_` elements, fewer than a vector; advances past them.
@@ -92,12 +102,26 @@ void SigmoidMulEmitter::Head() {
   a_.L(aligned);
 }
 
+// Counted over all rows, so that many short ones do not fetch a line each.
+void SigmoidMulEmitter::PageAhead(int step_bytes) {
+  constexpr int kPage = 4096;
+  const int ahead = config_.page_ahead * kPage;
+  Label same_page;
+  a_.dec(page_);
+  a_.jnz(same_page);
+  a_.prefetcht0(a_.ptr[x_ + ahead]);
+  a_.prefetcht0(a_.ptr[out_ + ahead]);
+  a_.mov(page_, kPage / step_bytes);
+  a_.L(same_page);
+}
+
 void SigmoidMulEmitter::Groups(bool non_temporal) {
   SectionScope section(a_, non_temporal ? "groups, non-temporal" : "groups");
   const int step = config_.unroll * config_.vecs;
   const int step_bytes = step * io_.vec_bytes();
   constexpr int kLine = 64;
   a_.WhileAtLeast(left_, step * a_.lanes(), [&] {
+    if (config_.page_ahead > 0) PageAhead(step_bytes);
     for (int group = 0; group < config_.unroll; ++group) {
       const int begin = group * config_.vecs * io_.vec_bytes();
       for (int i = 0; i < config_.vecs; ++i)
@@ -137,6 +161,7 @@ void SigmoidMulEmitter::Emit() {
   a_.mov(rows_, field(offsetof(SigmoidMulArgs, rows)));
   a_.mov(x_, field(offsetof(SigmoidMulArgs, x)));
   a_.mov(out_, field(offsetof(SigmoidMulArgs, out)));
+  if (config_.page_ahead > 0) a_.mov(page_, 1);
   a_.test(rows_, rows_);
   a_.jle(end, a_.T_NEAR);
 

@@ -154,7 +154,8 @@ double SigmoidMul(const jit::SigmoidMulProblem& p, const jit::SigmoidMulConfig& 
   if (in_cache) {
     memory = traffic / 25 / c.threads * (c.non_temporal != 0 ? 2 : 1);
   } else {
-    memory = traffic / 8 / std::min(c.threads, 2) * (c.non_temporal != 0 ? 1 : 1.35);
+    memory = traffic / 8 / std::min(c.threads, 2) * (c.non_temporal != 0 ? 1 : 1.35) *
+             (c.page_ahead != 0 ? 1 : 1.25);
   }
   return std::max(compute, memory) + (c.threads > 1 ? kForkJoinCycles : 0);
 }

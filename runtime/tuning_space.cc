@@ -88,7 +88,12 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
     std::erase_if(values, [threads](int count) { return count > threads; });
   }
   const auto* p = std::get_if<jit::AttentionProblem>(&problem);
-  if (p == nullptr) return values;
+  if (p == nullptr) {
+    // The addresses of pages are known as long as the caches hold what is in them.
+    const bool is_small = jit::Bytes(problem) <= static_cast<double>(cpu.l2_bytes);
+    if (field.name == "page_ahead" && limit == nullptr && is_small) return {0};
+    return values;
+  }
   if (field.name == "lanes" && RowsOf(*p) > kManyRows) return {0};
   if (limit == nullptr) {
     std::erase_if(values, [&](int value) {

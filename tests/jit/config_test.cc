@@ -116,6 +116,7 @@ std::string ErrorOf(const SigmoidMulConfig& config, DType dtype = DType::kF32,
 TEST(ValidateSigmoidMulTest, NamesTheRule) {
   EXPECT_EQ(ErrorOf({.vecs = 7}), "vecs 7 is none of 1, 2, 3, 4, 5, 6");
   EXPECT_EQ(ErrorOf({.prefetch = 5}), "prefetch 5 is none of 0, 4, 8, 16, 32, 64");
+  EXPECT_EQ(ErrorOf({.page_ahead = 1}), "page_ahead 1 is none of 0, 8, 16, 32");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 4}),
             "vecs 4 needs 17 vector registers, avx2 has 16");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2}, DType::kF64),
@@ -164,7 +165,7 @@ TEST(CanonicalTest, OneKernelIsOnePoint) {
 
 TEST(KernelNameTest, IsTheSpecAndTheShapingFields) {
   EXPECT_EQ(KernelName(SigmoidMulSpec{}, SigmoidMulConfig{.threads = 7}),
-            "silu_f32_avx512_v4u1_t1r0_nt0_p0");
+            "silu_f32_avx512_v4u1_t1r0_nt0_p0a0");
   EXPECT_EQ(KernelName(SigmoidMulSpec{.dtype = DType::kF64},
                        SigmoidMulConfig{.isa = Isa::kPortable, .vecs = 2}),
             "silu_f64_portable");

@@ -113,9 +113,10 @@ TEST(Heuristic, AThreadMustBeWorthItsStart) {
 TEST(Heuristic, StoresPastTheCachesOnlyWhereTheyWouldNotHold) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
   const auto non_temporal = [&](int64_t elements) {
-    return std::get<SigmoidMulConfig>(
-               DefaultConfig(SigmoidMulProblem{.rows = 1, .cols = elements}, cpu, 1))
-        .non_temporal;
+    const auto c = std::get<SigmoidMulConfig>(
+        DefaultConfig(SigmoidMulProblem{.rows = 1, .cols = elements}, cpu, 1));
+    EXPECT_EQ(c.page_ahead > 0, elements * 8 > cpu.l2_bytes);
+    return c.non_temporal;
   };
   EXPECT_EQ(non_temporal(cpu.l2_bytes / 4), 0);
   // Input and output of 4 bytes an element just fit, and do not.
