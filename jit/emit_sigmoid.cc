@@ -19,8 +19,8 @@ using Xbyak::Operand;
 //   p/κ < 1: then it is rounded in steps half as large as beyond 1. Hence κ > 2^(1/2S), the largest
 //     p; and κ < 2^(1/S), so that every entry is below 2 and shares one exponent.
 //   The entries lie close to numbers of the type: of some twenty million κ in that range, taken at
-//     random, the best. Rounding an entry costs 0.27 (f32, 16), 0.05 (f32, 8) and 0.06 (f64, 8) of
-//     half an ulp, where a κ at hand costs nearly all of it.
+//     random, the best. Rounding an entry costs 0.27 (f32, 16), 0.05 (f32, 8), 0.06 (f64, 8) and
+//     0.34 (f64, 16) of half an ulp, where a κ at hand costs nearly all of it.
 // Without either the sum of all roundings goes beyond 2.5 ulp.
 struct ScaledPolynomial {
   std::span<const double> coefficients;
@@ -29,6 +29,7 @@ struct ScaledPolynomial {
 constexpr ScaledPolynomial kTableF32Zmm = {kExpF32Sixteenths, 0x1.084921cd8p+0};
 constexpr ScaledPolynomial kTableF32Ymm = {kExpF32Eighths, 0x1.16747bf59p+0};
 constexpr ScaledPolynomial kTableF64Zmm = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
+constexpr ScaledPolynomial kTableF64TwoZmm = {kExpF64Sixteenths, 0x1.0a3e15945bb78p+0};
 constexpr ScaledPolynomial kTableSmallZmm = {kExpSmallSixteenths, 1};
 constexpr ScaledPolynomial kTableSmallYmm = {kExpSmallEighths, 1};
 
@@ -42,7 +43,7 @@ std::vector<double> Shifted(std::span<const double> coefficients, double offset)
 
 constexpr int kLowExponent = 29;  // see the header
 
-constexpr int kNotEqual = 12;  // predicate NEQ_OQ: false for NaN
+constexpr int kNotEqual = 12;         // predicate NEQ_OQ: false for NaN
 constexpr int kSmallerMagnitude = 2;  // vrange: of the two, with the sign of the first
 
 }  // namespace
@@ -57,6 +58,7 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
       power_(a.pool().LeaseVecs("sigmoid: power of two, denominator", options.in_flight)),
       temp_(a.pool().LeaseVecs("sigmoid: polynomial", options.in_flight)) {
   if (by_adders()) low_ = a.pool().LeaseVecs("sigmoid: low part of r");
+  if (two_registers()) first_half_ = a.pool().LeaseVecs("sigmoid: first half of the table");
   if (options.reciprocal && !small_) {
     inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
   }
@@ -64,9 +66,14 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   if (small_) poly = {kExpSmall, 1};
   if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
-    poly = f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
+    if (two_registers()) ++table_bits_;
+    poly = two_registers() ? kTableF64TwoZmm : f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
     if (small_) poly = a.avx512() ? kTableSmallZmm : kTableSmallYmm;
-    memory_.emplace(kTable, a.ptr[a.rip + a.Table(PowerTable(poly.kappa))]);
+    const auto table = [&](int first) {
+      return a.ptr[a.rip + a.Table(PowerTable(poly.kappa, first))];
+    };
+    memory_.emplace(kTable, table(two_registers() ? a.lanes() : 0));
+    if (two_registers()) first_half_memory_ = table(0);
   }
 
   // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
@@ -96,7 +103,7 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
     Declare(kMagic, magic);
     Declare(kLog2e, -steps * std::numbers::log2e);
     Declare(kLn2High, high / steps);
-    Declare(kLn2Low, low / steps);
+    if (!small_) Declare(kLn2Low, low / steps);
     // k ≥ −(bias − 1)·S keeps the power a normal number; it is scaled by s as well.
     Declare(kHighest, (bias - 1 - scale_bits_) * std::numbers::ln2);
     // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
@@ -120,18 +127,19 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
 // Entry j: the bits of s·κ·2^(j/S); where k is added to them, less j shifted to the top of the
 // mantissa, since k shifted up there brings its own low bits j along: entry + (k << shift) =
 // s·κ·2^(j/S)·2^⌊k/S⌋.
-std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa) const {
+std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa, int first) const {
   std::vector<uint8_t> bytes(a_.vec_bytes());
-  for (int j = 0; j < a_.lanes(); ++j) {
+  for (int lane = 0; lane < a_.lanes(); ++lane) {
+    const int j = first + lane;
     // In long double, so that the one rounding is that of the entry.
     const long double power =
-        kappa * std::exp2(static_cast<long double>(j) / a_.lanes() - scale_bits_);
+        kappa * std::exp2(std::ldexp(static_cast<long double>(j), -table_bits_) - scale_bits_);
     const uint64_t bits = f64_ ? std::bit_cast<uint64_t>(static_cast<double>(power))
                                : std::bit_cast<uint32_t>(static_cast<float>(power));
     const uint64_t less =
         by_adders() ? 0 : static_cast<uint64_t>(j) << ((f64_ ? 52 : 23) - table_bits_);
     const uint64_t entry = bits - less;
-    std::memcpy(&bytes[j * a_.elem_bytes()], &entry, a_.elem_bytes());
+    std::memcpy(&bytes[lane * a_.elem_bytes()], &entry, a_.elem_bytes());
   }
   return bytes;
 }
@@ -144,6 +152,7 @@ const Operand& EmitSigmoid::Get(int name) const {
 
 void EmitSigmoid::LoadConstants() {
   for (const auto& [name, reg] : held_) a_.LoadVec(reg, memory_.at(name));
+  if (two_registers()) a_.LoadVec(first_half_[0], *first_half_memory_);
 }
 
 void EmitSigmoid::Emit(std::span<const Vec> x) {
@@ -163,6 +172,7 @@ void EmitSigmoid::Reduce(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Min(power_[i], power_[i], Get(kMost));
   for (int i = 0; i < count; ++i) a_.Sub(temp_[i], power_[i], Get(kMagic));
   for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2High));
+  if (small_) return;  // high alone is off by 2.4e-7 at most
   for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2Low));
 }
 
@@ -180,9 +190,12 @@ void EmitSigmoid::ReduceByAdders(std::span<const Vec> x) {
   }
 }
 
-// These take static types only; the index is read modulo the number of lanes.
+// These take static types only; the index is read modulo the number of entries.
 void EmitSigmoid::LookUp(const Vec& to, const Vec& index) {
-  if (!a_.avx512()) {
+  if (two_registers()) {
+    a_.vmovaps(to, index);
+    a_.vpermi2pd(Xbyak::Zmm(to.getIdx()), Xbyak::Zmm(first_half_[0].getIdx()), Get(kTable));
+  } else if (!a_.avx512()) {
     a_.vpermps(Xbyak::Ymm(to.getIdx()), Xbyak::Ymm(index.getIdx()), Get(kTable));
   } else if (f64_) {
     a_.vpermpd(Xbyak::Zmm(to.getIdx()), Xbyak::Zmm(index.getIdx()), Get(kTable));

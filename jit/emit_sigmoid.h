@@ -4,6 +4,7 @@
 #define JITATTN_JIT_EMIT_SIGMOID_H_
 
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct SigmoidOptions {
 //   y = x / d
 // table 0: S is 1, and 2^k is k moved to the exponent of a float. 1: a shorter polynomial, and
 // 2^(j/S) from a register; k is added to its exponent.
-// 2 leaves to the adders and shuffles all that they can do, for CPUs where those are pipes of their
+// 2, f64: the same from two registers, which hold twice the entries, and one term less.
+// 2, f32, leaves to the adders and shuffles all that they can do, for CPUs where those are pipes of their
 // own beside the multipliers: vscalef multiplies by 2^⌊k/S⌋ and bounds it, and the low part of ln 2
 // is no multiply-add but a difference. For
 //   ln 2 = high − 2^−29·1.02,   M + k/S being the float that rounding leaves,
@@ -49,7 +51,7 @@ class EmitSigmoid {
   static bool HasTable(int table, Isa isa, DType dtype) {
     return table == 0 ||
            (table == 1 && (isa == Isa::kAvx512 || ComputeType(dtype) == DType::kF32)) ||
-           (table == 2 && isa == Isa::kAvx512 && dtype == DType::kF32);
+           (table == 2 && isa == Isa::kAvx512 && SizeOf(dtype) >= 4);
   }
   // Beside those for constants.
   static constexpr int VecsNeeded(int in_flight, int table) {
@@ -75,16 +77,17 @@ class EmitSigmoid {
     kLn2Low,  // table 2: what to subtract from an exponent
     kHighest,
     kMost,
-    kTable,
+    kTable,  // of two registers, the second
     kZero,
     kTop,
     kPoly
   };
 
-  bool by_adders() const { return options_.table == 2; }
+  bool by_adders() const { return options_.table == 2 && !f64_; }
+  bool two_registers() const { return options_.table == 2 && f64_; }
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
   const Xbyak::Operand& Get(int name) const;
-  std::vector<uint8_t> PowerTable(double kappa) const;
+  std::vector<uint8_t> PowerTable(double kappa, int first) const;
   void Reduce(std::span<const Vec> x);
   void ReduceByAdders(std::span<const Vec> x);
   void LookUp(const Vec& to, const Vec& index);
@@ -100,13 +103,14 @@ class EmitSigmoid {
   int table_bits_ = 0;  // S = 2^table_bits
   int top_ = 0;         // degree of the polynomial
   std::map<int, Xbyak::Address> memory_;
+  std::optional<Xbyak::Address> first_half_memory_;  // of a table in two registers
   std::map<int, Vec> held_;
   // One of each a vector in flight; what they hold changes on the way:
   //   r_      t, r
   //   power_  k in the low bits of a float, the float 2^(k/S), d
   //   temp_   k as a float (table 2: k/S), table entry, p, reciprocal
   Vecs r_, power_, temp_;
-  Vecs low_, constant_regs_;
+  Vecs low_, first_half_, constant_regs_;
   Opmasks inexact_;
 };
 

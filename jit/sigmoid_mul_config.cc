@@ -24,7 +24,7 @@ constexpr Field kFields[] = {
     FieldOf<&C::unroll>("unroll", "u", "groups of vecs an iteration", kUnroll, {}, true),
     FieldOf<&C::table>("table", "_t",
                        "powers of two 0: shifted, 1: from a register, a shorter polynomial, 2: and "
-                       "more work for the adders",
+                       "more work for the adders (f32), from two registers (f64)",
                        kTable),
     FieldOf<&C::reciprocal>("reciprocal", "r", "1: vrcp14 and Newton steps, no division", kNoYes),
     FieldOf<&C::non_temporal>("non_temporal", "_nt", "1: stores that bypass the caches", kNoYes),
@@ -54,7 +54,8 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   if (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) {
     return absl::InvalidArgumentError(
         absl::StrCat("table ", config.table, " needs ",
-                     config.table == 1 ? "avx512 or f32, it is " : "avx512 and f32, it is ", isa,
+                     config.table == 1 ? "avx512 or f32, it is " : "avx512 and f32 or f64, it is ",
+                     isa,
                      " and ", std::string(Name(spec.dtype))));
   }
   if (config.reciprocal != 0 && config.isa != Isa::kAvx512) {
