@@ -12,7 +12,7 @@ namespace {
 
 std::optional<Metric> MetricFromName(std::string_view name) {
   for (const Metric metric :
-       {Metric::kFraction, Metric::kSpeedup, Metric::kCycles, Metric::kCliff}) {
+       {Metric::kFraction, Metric::kSpeedup, Metric::kCycles, Metric::kCliff, Metric::kOverhead}) {
     if (name == Name(metric)) return metric;
   }
   return std::nullopt;
@@ -49,7 +49,7 @@ std::string WrongWith(const Json& rule) {
   }
   if (!rule.contains("of") || !rule["of"].is_string() ||
       !MetricFromName(rule["of"].get<std::string>())) {
-    return "is of neither fraction, speedup, cycles nor cliff";
+    return "is of neither fraction, speedup, cycles, cliff nor overhead";
   }
   if (!rule.contains("aim") || !rule["aim"].is_number()) return "has no aim";
   if (!rule.contains("floor") || (!rule["floor"].is_number() && !rule["floor"].is_null())) {

@@ -31,6 +31,7 @@ class Builder {
 
   void Isa(jit::Isa isa) { isa_ = isa; }
   void Threads(std::vector<int> threads) { counts_ = std::move(threads); }
+  int most_threads() const { return threads_; }
 
   // Beside the lines, a problem that is there already is not added again.
   void Add(std::string_view dtype, jit::Problem problem) {
@@ -39,7 +40,8 @@ class Builder {
     std::visit([&](auto& p) { p.dtype = *type; }, problem);
     if (isa_ == jit::Isa::kAvx2 && cpu_.isa < jit::Isa::kAvx2) return;
     if (*std::max_element(counts_.begin(), counts_.end()) > threads_) return;
-    const BenchCase added{problem, std::min(isa_, cpu_.isa), counts_, {}, line_, cell_};
+    const bool alone = line_ >= 0 && preset_.lines[line_].metric == Metric::kOverhead;
+    const BenchCase added{problem, std::min(isa_, cpu_.isa), counts_, {}, line_, cell_, alone};
     const bool known =
         std::any_of(preset_.cases.begin(), preset_.cases.end(), [&](const BenchCase& old) {
           return old.problem == problem && old.isa == added.isa && old.threads == counts_;
@@ -155,6 +157,33 @@ void ThreadLines(Builder& b) {
   b.Cell(0), add(8, 1024);
   b.Cell(1), add(8, 256);
   b.Cell(2), add(12, 64);
+  b.Threads({1});
+}
+
+// Small calls: what they spend outside the kernel, and whether threads that they could do without
+// make them slower. Lengths that fill tiles and that do not.
+void SmallLines(Builder& b) {
+  const auto add = [&](int cell, int64_t heads, const Sizes& lengths) {
+    b.Cell(cell);
+    for (const int64_t length : lengths) {
+      b.Add("f32",
+            AttentionProblem{.heads = heads, .kv_heads = heads, .q_len = length, .kv_len = length});
+    }
+  };
+  const int most = b.most_threads();
+  for (const int threads : {1, most}) {
+    b.Threads({threads});
+    b.Line(absl::StrCat("a call outside its kernel, 8 heads, D 64, S 16 / 32 / 64, ",
+                        threads == 1 ? "1 thread" : "all threads"),
+           Metric::kOverhead, 3);
+    add(0, 8, {16}), add(1, 8, {32}), add(2, 8, {64});
+    if (most == 1) break;
+  }
+  b.Line("all threads against one, 12 heads, D 64, S 16 … 56 / 64 … 512", Metric::kSpeedup, 2);
+  if (most > 1) {
+    b.Threads({1, most});
+    add(0, 12, {16, 24, 32, 40, 48, 56}), add(1, 12, {64, 96, 128, 192, 256, 512});
+  }
   b.Threads({1});
 }
 
@@ -296,10 +325,11 @@ constexpr Preset kPresets[] = {
     {"decode", [](Builder& b) { DecodeLines(b), DecodeRest(b); }},
     {"sigmoid-mul", [](Builder& b) { SigmoidMulLines(b), SigmoidMulRest(b); }},
     {"cliffs", AllCliffLines},
+    {"small", SmallLines},
     {"all",
      [](Builder& b) {
        TransformerLines(b), SquareLines(b), ThreadLines(b), DecodeLines(b), SigmoidMulLines(b);
-       FewCliffLines(b);
+       SmallLines(b), FewCliffLines(b);
      }},
 };
 

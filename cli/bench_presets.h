@@ -19,7 +19,8 @@ struct BenchCase {
   jit::Isa isa = jit::Isa::kAvx512;
   std::vector<int> threads = {1};
   std::vector<jit::Problem> beside;  // of an odd size: its neighbours, cases of their own
-  int line = -1, cell = 0;  // place in the preset's table; -1: none
+  int line = -1, cell = 0;           // place in the preset's table; -1: none
+  bool kernel_alone = false;         // the kernel calls are timed by themselves too
 };
 
 // A line of the table that a preset ends with: each cell is the worst figure of its cases.
@@ -34,8 +35,8 @@ struct BenchPreset {
   std::vector<BenchLine> lines;
 };
 
-// "square", "transformer", "decode", "sigmoid-mul", "cliffs", "all". All but the last have more
-// problems than their lines; "all" has every line and nothing else.
+// "square", "transformer", "decode", "sigmoid-mul", "cliffs", "small", "all". All but the last have
+// more problems than their lines; "all" has every line and nothing else.
 std::vector<std::string_view> PresetNames();
 
 // Problems of types that this build does not know, instruction sets that `cpu` has not and more

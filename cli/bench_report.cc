@@ -18,7 +18,8 @@ constexpr std::string_view kUnknown = "–";
 
 std::string Text(Metric metric, std::optional<double> value) {
   if (!value) return std::string(kUnknown);
-  return absl::StrFormat("%.*f", metric == Metric::kFraction ? 3 : 2, *value);
+  return absl::StrFormat("%.*f", metric == Metric::kFraction || metric == Metric::kOverhead ? 3 : 2,
+                         *value);
 }
 
 // Pairs are shown as what they change: a whole configuration would be wider than all the rest.
@@ -170,6 +171,7 @@ Json ToJson(const BenchRow& row) {
   json["cycles_per_vector"] = OptionalNumber(row.Figure(Metric::kCycles));
   json["speedup"] = OptionalNumber(row.speedup);
   json["cliff"] = OptionalNumber(row.cliff);
+  json["overhead"] = OptionalNumber(row.overhead());
   json["bound"] = binding == nullptr ? Json(nullptr) : Json(row.memory_bound() ? "memory" : "fma");
   json["peak"] = binding == nullptr ? Json(nullptr) : Number(row.peak());
   json["peak_describe"] = binding == nullptr ? Json(nullptr) : Json(binding->what);

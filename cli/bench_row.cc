@@ -16,6 +16,8 @@ std::string_view Name(Metric metric) {
       return "cycles";
     case Metric::kCliff:
       return "cliff";
+    case Metric::kOverhead:
+      return "overhead";
   }
   return "";
 }
@@ -47,8 +49,15 @@ std::optional<double> BenchRow::Figure(Metric metric) const {
       return std::nullopt;
     case Metric::kCliff:
       return cliff;
+    case Metric::kOverhead:
+      return overhead();
   }
   return std::nullopt;
+}
+
+std::optional<double> BenchRow::overhead() const {
+  if (result.kernel_seconds <= 0 || result.seconds.min <= 0) return std::nullopt;
+  return 1 - result.kernel_seconds / result.seconds.min;
 }
 
 double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionConfig& config) {
@@ -63,8 +72,8 @@ double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionCon
 }
 
 bool Reaches(Metric metric, double value, double bound) {
-  const bool less = metric == Metric::kCycles || metric == Metric::kCliff;
-  return less ? value <= bound : value >= bound;
+  const bool more = metric == Metric::kFraction || metric == Metric::kSpeedup;
+  return more ? value >= bound : value <= bound;
 }
 
 }  // namespace jitattn::cli

@@ -15,9 +15,10 @@
 
 namespace jitattn::cli {
 
-// The figure that a floor is about. Of cycles and cliffs less is better, of the others more.
-enum class Metric { kFraction, kSpeedup, kCycles, kCliff };
-std::string_view Name(Metric metric);  // "fraction", "speedup", "cycles", "cliff"
+// The figure that a floor is about. Of fractions and speedups more is better, of the others less.
+enum class Metric { kFraction, kSpeedup, kCycles, kCliff, kOverhead };
+// "fraction", "speedup", "cycles", "cliff", "overhead"
+std::string_view Name(Metric metric);
 
 struct Floor {
   Metric metric = Metric::kFraction;
@@ -47,6 +48,8 @@ struct BenchRow {
   bool memory_bound() const;
   double gflops() const;
   double gbytes_per_s() const;
+  // The share of a call that is spent outside the kernel; nothing where that was not measured.
+  std::optional<double> overhead() const;
   double peak() const;                         // of what binds, in GFLOP/s or GB/s; 0: unknown
   std::optional<double> Figure(Metric) const;  // nothing where it was not measured
 };

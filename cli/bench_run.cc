@@ -99,7 +99,9 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       entrants.push_back({*std::move(plan), cpu->isa, threads});
     }
   }
-  auto results = runtime::Bench(one.problem, entrants, *cpu, options);
+  runtime::BenchOptions how = options;
+  how.kernel_alone |= one.kernel_alone;
+  auto results = runtime::Bench(one.problem, entrants, *cpu, how);
   if (!results.ok()) return results.status();
   for (size_t i = 0; i < rows.size(); ++i) rows[i].result = (*results)[i];
   FillSpeedups(&rows);

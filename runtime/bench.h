@@ -30,17 +30,19 @@ struct BenchEntrant {
 struct BenchOptions {
   TurnOptions turns;
   cache::Buffers buffers = cache::Buffers::kHot;
-  uint64_t seed = 1;  // of the operands
+  uint64_t seed = 1;          // of the operands
+  bool kernel_alone = false;  // time the kernel calls of a run by themselves too
 };
 
 struct BenchResult {
-  Statistics seconds;         // of one run
-  double first_quartile = 0;  // of the same
+  Statistics seconds;           // of one run
+  double first_quartile = 0;    // of the same
   std::vector<double> samples;  // as they came
-  Limits limits;              // best of this problem's rounds
-  double clock_hz = 0;        // likewise; measured for sigmoid-mul only
-  double max_error = 0;       // against the reference
-  std::string wrong;          // why its result is wrong; then nothing was timed
+  Limits limits;                // best of this problem's rounds
+  double clock_hz = 0;          // likewise; measured for sigmoid-mul only
+  double kernel_seconds = 0;    // of one run's kernel calls alone, the least; 0: not measured
+  double max_error = 0;         // against the reference
+  std::string wrong;            // why its result is wrong; then nothing was timed
 
   // How far the low quarter of the samples reaches above the fastest, relative to it: noise only
   // adds time, so this is what a minimum might have missed.

@@ -102,7 +102,7 @@ TEST(BenchFloorsTest, ABadRuleIsNamed) {
   EXPECT_THAT(ParseError(R"({"when": {"threads": [1]}, "of": "fraction", "floor": 1, "aim": 1})"),
               HasSubstr("wants of threads neither a value nor a range"));
   EXPECT_THAT(ParseError(R"({"when": {}, "of": "speed", "floor": 1, "aim": 1})"),
-              HasSubstr("neither fraction, speedup, cycles nor cliff"));
+              HasSubstr("neither fraction, speedup, cycles, cliff nor overhead"));
   EXPECT_THAT(ParseError(R"({"when": {}, "of": "cycles", "floor": 1})"), HasSubstr("has no aim"));
   EXPECT_THAT(ParseError(R"({"when": {}, "of": "cycles", "floor": "x", "aim": 1})"),
               HasSubstr("neither a number nor null"));
@@ -252,6 +252,17 @@ TEST(BenchReportTest, ACliffIsTimeForAnOperationOfWholeVectorsOverTheNeighbours)
   rows.erase(rows.begin());
   FillCliffs(&rows);
   EXPECT_FALSE(rows[1].cliff);
+}
+
+TEST(BenchReportTest, OverheadIsTheShareOfACallOutsideItsKernel) {
+  BenchRow row = Row(2e-6);
+  EXPECT_FALSE(row.overhead());
+  EXPECT_TRUE(ToJson(row)["overhead"].is_null());
+  row.result.kernel_seconds = 1.9e-6;
+  EXPECT_NEAR(*row.Figure(Metric::kOverhead), 0.05, 1e-12);
+  EXPECT_NEAR(ToJson(row)["overhead"].get<double>(), 0.05, 1e-12);
+  EXPECT_TRUE(Reaches(Metric::kOverhead, 0.05, 0.1));
+  EXPECT_FALSE(Reaches(Metric::kOverhead, 0.15, 0.1));
 }
 
 TEST(BenchReportTest, PairsAreShownAsWhatTheyChange) {

@@ -221,6 +221,20 @@ TEST_F(BenchTest, AttentionIsHeldAgainstFmaAndWithFewQueriesAgainstReadingToo) {
                    decode[0].limits.binding()->seconds() / decode[0].seconds.min);
 }
 
+TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
+  const jit::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 16, .kv_len = 16};
+  auto plan = Plan::Create(problem, {.threads = 1, .use_cache = false});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const BenchEntrant entrants[] = {{*plan, cpu_.isa, 1}, {*plan, cpu_.isa, 1}};
+  for (const bool alone : {false, true}) {
+    const auto results =
+        Bench(problem, entrants, cpu_,
+              {.turns = {.rounds = 3, .seconds = 1, .min_sample_s = 1e-5}, .kernel_alone = alone});
+    ASSERT_TRUE(results.ok()) << results.status();
+    for (const BenchResult& result : *results) EXPECT_EQ(result.kernel_seconds > 0, alone);
+  }
+}
+
 TEST_F(BenchTest, SigmoidMulIsHeldAgainstCopyingAndKnowsTheClock) {
   if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "no vectors to probe";
   const jit::SigmoidMulProblem problem{.rows = 3, .cols = 1001};
