@@ -46,7 +46,7 @@ void BM_Kernel(benchmark::State& state) {
       jitattn::jit::HostCpu());
   if (!compiled.ok()) return state.SkipWithError("no kernel");
   const jitattn::jit::Kernel& kernel = *compiled->kernel;
-  void* scratch = std::aligned_alloc(64, (kernel.scratch_bytes(kLength) + 63) / 64 * 64);
+  void* scratch = std::aligned_alloc(64, (kernel.scratch_bytes(kLength, kLength) + 63) / 64 * 64);
   const auto spec = std::get<jitattn::jit::AttentionSpec>(kernel.spec());
   for (auto _ : state) {
     kernel.Run(jitattn::jit::AttentionArgs{.spec = &spec,

@@ -82,7 +82,9 @@ std::string CodeText(const jit::Kernel& kernel, const Listing& listing) {
 
 int64_t ScratchBytes(const runtime::Plan& plan) {
   const auto* attention = std::get_if<jit::AttentionProblem>(&plan.problem());
-  return plan.kernel().scratch_bytes(attention == nullptr ? 0 : attention->kv_len);
+  if (attention == nullptr) return plan.kernel().scratch_bytes(0, 0);
+  return plan.kernel().scratch_bytes(attention->kv_len,
+                                     attention->q_len * (attention->heads / attention->kv_heads));
 }
 
 void PrintText(const runtime::Plan& plan, const Listing& listing) {

@@ -37,7 +37,10 @@ class CompiledKernel : public Kernel {
     if (IsaOf(config) == Isa::kPortable) {
       scratch_bytes_ = PortableAttentionScratchBytes(*attention);
     } else if (const auto& c = std::get<AttentionConfig>(config); c.lanes == LaneAxis::kColumns) {
-      scratch_bytes_ = DecodeLayout(*attention, c).bytes;
+      const DecodeLayout layout(*attention, c);
+      scratch_bytes_ = layout.tiles;
+      tile_rows_ = layout.rows;
+      tile_bytes_ = layout.tile_bytes;
     } else {
       const AttentionLayout layout(*attention, c);
       scratch_bytes_ = layout.bytes;

@@ -34,14 +34,19 @@ class DecodeEmitter {
 
  private:
   void EmitFirstRow();
+  void EmitFirstTile();
   void EmitRows();
   void EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale, const Vec& x,
                 const TailMask* tail);
   void EmitReset();
-  void EmitBlock();
+  void EmitFirstBlock();
+  void EmitNextBlock();
+  void EmitTile();
   void EmitMerge();
   void EmitOutput();
   void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
+  template <typename Body>
+  void ForEachTile(Body body);
 
   Assembler& a_;
   const Gprs frame_, scratch_, part_;
@@ -53,34 +58,32 @@ class DecodeEmitter {
 
 // for each tile of rows:                  queries × heads of a group, all heads of a query in turn
 //   Q = scale · log2 e · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
-//   parts given: for each of them:  (m, l, O) = both merged
-//   else, for each block of kv_block keys that any row sees:
+// parts given: for each tile, for each of the parts:  (m, l, O) = both merged
+// else, for each block of kv_block keys that any row sees:
+//   fetch the pages of its values, and of the next block's keys
+//   for each tile:                        the block stays in the L2
 //     S = Q·Kᵀ, −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
 //     O = O · alpha + P·V
-//   out = O / l                            [a part asked for: m, l, O stay there]
+// for each tile:  out = O / l             [a part asked for: m, l, O stay there]
 void DecodeEmitter::Emit() {
   SectionScope section(a_, "attention");
-  Label next_tile, next_block, merge, finished, tile_done, done;
+  Label next_block, merge, finished, done;
   a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
   a_.mov(frame_, a_.rsp);
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   EmitScale(a_, ctx_.at(&Frame::scale));
   EmitFirstRow();
-
-  a_.L(next_tile);
-  a_.cmp(ctx_.at(&Frame::rows_left), 0);
+  a_.cmp(ctx_.at(&Frame::tiles), 0);
   a_.jle(done, a_.T_NEAR);
-  EmitRows();
-  EmitReset();
+  ForEachTile([&] {
+    EmitRows();
+    EmitReset();
+  });
   a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
   a_.jg(merge, a_.T_NEAR);
-  {
-    const Gprs temp = a_.pool().LeaseGprs("temp");
-    Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
-    Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
-    a_.mov(ctx_.at(&Frame::first_key), 0);
-  }
+
+  EmitFirstBlock();
   a_.L(next_block);
   {
     const Gprs first = a_.pool().LeaseGprs("first key");
@@ -88,21 +91,65 @@ void DecodeEmitter::Emit() {
     a_.cmp(first, ctx_.at(&Frame::seen));
     a_.jge(finished, a_.T_NEAR);
   }
-  EmitBlock();
+  EmitNextBlock();
+  ForEachTile([&] { EmitTile(); });
+  {
+    const Gprs step = a_.pool().LeaseGprs("step");
+    a_.mov(step, ctx_.at(&Frame::block));
+    a_.add(ctx_.at(&Frame::first_key), step);
+    a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+    a_.add(ctx_.at(&Frame::v), step);
+  }
   a_.jmp(next_block, a_.T_NEAR);
 
   a_.L(merge);
-  EmitMerge();
+  ForEachTile([&] { EmitMerge(); });
   a_.L(finished);
   a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
-  a_.jl(tile_done, a_.T_NEAR);
-  EmitOutput();
-  a_.L(tile_done);
-  a_.add(ctx_.at(&Frame::part), static_cast<int>(ctx_.layout.part_bytes));
-  a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.rows);
-  a_.jmp(next_tile, a_.T_NEAR);
+  a_.jl(done, a_.T_NEAR);
+  {
+    const Gprs rows = a_.pool().LeaseGprs("rows");
+    a_.mov(rows, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+    a_.imul(rows, ctx_.arg(offsetof(AttentionArgs, group)));
+    a_.mov(ctx_.at(&Frame::rows_left), rows);
+  }
+  ForEachTile([&] {
+    EmitOutput();
+    a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.rows);
+  });
   a_.L(done);
   a_.Epilog();
+}
+
+// body() for every tile of the run, at least one, with Frame::tile and the part's register set.
+template <typename Body>
+void DecodeEmitter::ForEachTile(Body body) {
+  Label next;
+  EmitFirstTile();
+  a_.L(next);
+  body();
+  const Gprs step = a_.pool().LeaseGprs("step");
+  a_.add(ctx_.at(&Frame::tile), static_cast<int>(ctx_.layout.tile_bytes));
+  a_.mov(step, ctx_.at(&Frame::part_step));
+  a_.add(part_, step);
+  a_.dec(ctx_.at(&Frame::tiles_left));
+  a_.jnz(next, a_.T_NEAR);
+}
+
+// Where a tile's m, l and O are: in the part that is asked for, else in scratch.
+void DecodeEmitter::EmitFirstTile() {
+  const DecodeLayout& layout = ctx_.layout;
+  const Gprs temp = a_.pool().LeaseGprs("temp"), step = a_.pool().LeaseGprs("step of the parts");
+  Copy(&Frame::tiles_left, ctx_.at(&Frame::tiles), temp);
+  a_.lea(temp, ctx_.in_scratch(layout.tiles));
+  a_.mov(ctx_.at(&Frame::tile), temp);
+  a_.lea(part_, a_.ptr[temp[0] + layout.part]);
+  a_.mov(step, layout.tile_bytes);
+  a_.mov(temp, layout.part_bytes);
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.cmovl(part_, ctx_.arg(offsetof(AttentionArgs, part)));
+  a_.cmovl(step, temp);
+  a_.mov(ctx_.at(&Frame::part_step), step);
 }
 
 void DecodeEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp) {
@@ -114,11 +161,14 @@ void DecodeEmitter::EmitFirstRow() {
   const Gprs temp = a_.pool().LeaseGprs("temp"), bound = a_.pool().LeaseGprs("bound");
   Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
   Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
-  Copy(&Frame::part, ctx_.arg(offsetof(AttentionArgs, part)), temp);
+  Copy(&Frame::from, ctx_.arg(offsetof(AttentionArgs, part)), temp);
   a_.mov(ctx_.at(&Frame::head), 0);
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
   a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, group)));
   a_.mov(ctx_.at(&Frame::rows_left), temp);
+  a_.add(temp, ctx_.layout.rows - 1);
+  a_.sar(temp, std::countr_zero(static_cast<unsigned>(ctx_.layout.rows)));
+  a_.mov(ctx_.at(&Frame::tiles), temp);
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, kv_len)));
   if (ctx_.causal()) {
     // The offset, clipped to where it stops making a difference, so that no sum overflows.
@@ -152,8 +202,8 @@ void DecodeEmitter::EmitRows() {
   }
   a_.Broadcast(scale, ctx_.at(&Frame::scale));
   a_.mov(left, ctx_.at(&Frame::rows_left));
-  a_.lea(to, ctx_.in_scratch(layout.queries));
-  a_.lea(list, ctx_.in_scratch(0));
+  a_.mov(list, ctx_.at(&Frame::tile));
+  a_.lea(to, a_.ptr[list[0] + layout.queries]);
   a_.Repeat(row, layout.rows, [&] {
     Label last, same_query;
     a_.mov(head, ctx_.at(&Frame::head));
@@ -166,7 +216,7 @@ void DecodeEmitter::EmitRows() {
     a_.mov(a_.qword[list[0] + layout.outs], out);
     a_.mov(out, ctx_.at(&Frame::limit));
     a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
-    a_.mov(a_.qword[list[0] + layout.limits], out);
+    a_.mov(a_.qword[list[0] + layout.kLimits], out);
     a_.mov(ctx_.at(&Frame::seen), out);
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
@@ -188,6 +238,7 @@ void DecodeEmitter::EmitRows() {
     a_.mov(ctx_.at(&Frame::head), head);
     a_.L(last);
   });
+  a_.mov(ctx_.at(&Frame::rows_left), left);
 }
 
 void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,
@@ -207,14 +258,10 @@ void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count
   a_.add(to, ctx_.layout.vec_bytes);
 }
 
-// Where the tile's m, l and O are: in the part that is asked for, else in scratch.
 void DecodeEmitter::EmitReset() {
   const DecodeLayout& layout = ctx_.layout;
   const Gprs count = a_.pool().LeaseGprs("count"), o = a_.pool().LeaseGprs("O");
   const Vecs zero = a_.pool().LeaseVecs("0");
-  a_.mov(part_, scratch_);
-  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
-  a_.cmovl(part_, ctx_.at(&Frame::part));
   softmax_.EmitReset();
   a_.Zero(zero);
   a_.lea(o, a_.ptr[part_[0] + layout.outputs]);
@@ -224,24 +271,66 @@ void DecodeEmitter::EmitReset() {
   });
 }
 
-void DecodeEmitter::EmitBlock() {
-  Label all_seen, no_diagonal;
+void DecodeEmitter::EmitFirstBlock() {
+  const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
+  Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
+  Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
+  a_.mov(ctx_.at(&Frame::first_key), 0);
+  a_.mov(keys, ctx_.at(&Frame::seen));
+  a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), keys,
+                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// What is read next after the last block is another run's.
+void DecodeEmitter::EmitNextBlock() {
+  const Gprs keys = a_.pool().LeaseGprs("keys"), left = a_.pool().LeaseGprs("keys left");
+  const Gprs k = a_.pool().LeaseGprs("next K"), temp = a_.pool().LeaseGprs("temp");
+  a_.mov(left, ctx_.at(&Frame::seen));
+  a_.sub(left, ctx_.at(&Frame::first_key));
+  a_.mov(keys, left);
+  a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+  a_.mov(ctx_.at(&Frame::block), keys);
+  a_.mov(k, ctx_.at(&Frame::next_k));
+  a_.mov(ctx_.at(&Frame::k), k);
+  a_.mov(temp, keys);
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+  a_.add(k, temp);
+  {
+    Label within;
+    a_.sub(left, keys);
+    a_.jg(within, a_.T_NEAR);
+    a_.mov(left, ctx_.arg(offsetof(AttentionArgs, next_keys)));
+    a_.test(left, left);
+    a_.cmovg(k, ctx_.arg(offsetof(AttentionArgs, next_k)));
+    a_.L(within);
+  }
+  a_.mov(ctx_.at(&Frame::next_k), k);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::v), ctx_.arg(offsetof(AttentionArgs, v_stride)), keys,
+                 ctx_.spec.value_dim * SizeOf(ctx_.spec.dtype));
+  a_.Clamp(left[0], ctx_.config.kv_block, temp);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), left,
+                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// The current block for one tile.
+void DecodeEmitter::EmitTile() {
+  Label all_seen, sees_none;
   {
     const Gprs keys = a_.pool().LeaseGprs("keys"), common = a_.pool().LeaseGprs("seen by all");
-    const Gprs temp = a_.pool().LeaseGprs("temp");
-    a_.mov(keys, ctx_.at(&Frame::seen));
-    a_.sub(keys, ctx_.at(&Frame::first_key));
-    a_.Clamp(keys[0], ctx_.config.kv_block, temp);
-    a_.mov(ctx_.at(&Frame::keys), keys);
-    a_.mov(common, a_.qword[scratch_[0] + ctx_.layout.limits]);
-    a_.sub(common, ctx_.at(&Frame::first_key));
-    a_.Clamp(common[0], keys[0], temp);
+    const Gprs tile = a_.pool().LeaseGprs("tile"), temp = a_.pool().LeaseGprs("temp");
+    const auto seen = [&](const Reg64& keys, int row) {
+      a_.mov(keys, a_.qword[tile[0] + (ctx_.layout.kLimits + row * 8)]);
+      a_.sub(keys, ctx_.at(&Frame::first_key));
+      a_.Clamp(keys, ctx_.at(&Frame::block), temp);
+    };
+    a_.mov(tile, ctx_.at(&Frame::tile));
+    seen(common, 0);
     a_.mov(ctx_.at(&Frame::common), common);
-    a_.mov(temp, ctx_.at(&Frame::next_k));
-    a_.mov(ctx_.at(&Frame::k), temp);
-    a_.imul(keys, ctx_.arg(offsetof(AttentionArgs, k_stride)));
-    a_.add(keys, temp);
-    a_.mov(ctx_.at(&Frame::next_k), keys);
+    seen(keys, ctx_.layout.rows - 1);
+    a_.mov(ctx_.at(&Frame::keys), keys);
+    a_.test(keys, keys);
+    a_.jz(sees_none, a_.T_NEAR);
   }
   dots_.EmitBlock();
   {
@@ -260,11 +349,7 @@ void DecodeEmitter::EmitBlock() {
   softmax_.EmitRescale();
   values_.EmitBlock();
   if (ctx_.causal()) values_.EmitDiagonal();
-  const Gprs step = a_.pool().LeaseGprs("step");
-  a_.mov(step, ctx_.at(&Frame::keys));
-  a_.add(ctx_.at(&Frame::first_key), step);
-  a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
-  a_.add(ctx_.at(&Frame::v), step);
+  a_.L(sees_none);
 }
 
 // In the order in which the parts lie.
@@ -277,9 +362,11 @@ void DecodeEmitter::EmitMerge() {
   const Gprs factor = a_.pool().LeaseGprs("factor of the row");
   Label next;
   Copy(&Frame::parts, ctx_.arg(offsetof(AttentionArgs, parts)), from);
-  Copy(&Frame::from, ctx_.at(&Frame::part), from);
-  a_.L(next);
   a_.mov(from, ctx_.at(&Frame::from));
+  a_.add(ctx_.at(&Frame::from), static_cast<int>(layout.part_bytes));
+  a_.mov(ctx_.at(&Frame::next_part), from);
+  a_.L(next);
+  a_.mov(from, ctx_.at(&Frame::next_part));
   softmax_.EmitMerge(from, alpha);
   softmax_.EmitRescale();
   a_.StoreVec(ctx_.in_scratch(layout.scores), alpha);
@@ -301,7 +388,7 @@ void DecodeEmitter::EmitMerge() {
     });
   }
   a_.mov(from, ctx_.arg(offsetof(AttentionArgs, part_stride)));
-  a_.add(ctx_.at(&Frame::from), from);
+  a_.add(ctx_.at(&Frame::next_part), from);
   a_.dec(ctx_.at(&Frame::parts));
   a_.jnz(next, a_.T_NEAR);
 }
@@ -326,12 +413,12 @@ void DecodeEmitter::EmitOutput() {
   a_.mov(rows, ctx_.at(&Frame::rows_left));
   a_.Clamp(rows[0], layout.rows, count);
   a_.lea(row_o, a_.ptr[part_[0] + layout.outputs]);
-  a_.lea(list, ctx_.in_scratch(0));
-  a_.lea(factor, ctx_.in_scratch(layout.alpha));
+  a_.mov(list, ctx_.at(&Frame::tile));
+  a_.lea(factor, ctx_.in_scratch(layout.kAlpha));
   a_.WhileAtLeast(rows, 1, [&] {
     Label sees;
     a_.Broadcast(inverse, a_.ptr[factor[0]]);
-    a_.cmp(a_.qword[list[0] + layout.limits], 0);
+    a_.cmp(a_.qword[list[0] + layout.kLimits], 0);
     a_.jg(sees, a_.T_NEAR);
     a_.Zero(inverse);
     a_.L(sees);

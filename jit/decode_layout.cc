@@ -24,19 +24,20 @@ DecodeLayout::DecodeLayout(const AttentionSpec& spec, const AttentionConfig& con
   outputs = 2 * vec_bytes;
   part_bytes = RoundUp(outputs + int64_t{rows} * output_bytes, 64);
 
-  alpha = part_bytes;
-  limits = RoundUp(alpha + vec_bytes, 64);
-  outs = limits + int64_t{rows} * 8;
-  queries = RoundUp(outs + int64_t{rows} * 8, 64);
-  scores = RoundUp(queries + int64_t{rows} * query_bytes, 64);
+  scores = RoundUp(kAlpha + vec_bytes, 64);
   // The last vector and the last group of exponentials are padded.
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
-  bytes = scores + vectors * vec_bytes;
+  tiles = RoundUp(scores + vectors * vec_bytes, 64);
+
+  outs = kLimits + int64_t{rows} * 8;
+  queries = RoundUp(outs + int64_t{rows} * 8, 64);
+  part = RoundUp(queries + int64_t{rows} * query_bytes, 64);
+  tile_bytes = part + part_bytes;
 }
 
 int64_t DecodePartBytes(const AttentionSpec& spec, const AttentionConfig& config, int64_t rows) {
   const DecodeLayout layout(spec, config);
-  return (rows + layout.rows - 1) / layout.rows * layout.part_bytes;
+  return layout.Tiles(rows) * layout.part_bytes;
 }
 
 }  // namespace jitattn::jit

@@ -16,12 +16,13 @@ namespace jitattn::jit {
 // scores lie as [key][row], so that a vector holds those of `keys` keys for every row, and what is
 // kept once a row (m, l, alpha) is a vector too, repeated as often.
 //
-//   part      m, l   vectors;  O   [rows][value_dim]
 //   alpha     a vector
-//   limits    keys that a row sees, 64 bits each      [rows]
-//   outs      where a row's output goes               [rows]
-//   queries   scale · log2 e · Q                      [rows][head_dim]
-//   scores    s, then P                               [kv_block][rows]
+//   scores    s, then P                                 [kv_block][rows]
+//   tiles     as many as the rows of a run take, each:
+//     limits    keys that a row sees, 64 bits each      [rows]
+//     outs      where a row's output goes               [rows]
+//     queries   scale · log2 e · Q                      [rows][head_dim]
+//     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
 //
 // Rows of Q and O are padded with zeros to whole vectors.
 struct DecodeLayout {
@@ -37,22 +38,31 @@ struct DecodeLayout {
   int sum, outputs;
   int64_t part_bytes;
 
-  int64_t alpha, limits, outs, queries, scores;  // offsets in scratch; its own part is first
-  int64_t bytes;
+  static constexpr int kAlpha = 0;  // offsets in scratch
+  int64_t scores, tiles;
+
+  static constexpr int kLimits = 0;  // offsets in a tile
+  int64_t outs, queries, part;
+  int64_t tile_bytes;
+
+  int64_t Tiles(int64_t all_rows) const { return (all_rows + rows - 1) / rows; }
 };
 
 // Run-time values of the loop nest, on the stack. All 64 bits wide.
 struct DecodeFrame {
-  int64_t scale;                    // scale · log2 e as one element of the compute type
-  int64_t q, out;                   // first head of the next row's query
-  int64_t head;                     // of the next row in its group
-  int64_t limit;                    // keys that the next row sees, before clipping
-  int64_t rows_left;                // of the run
-  int64_t part;                     // of the tile
-  int64_t seen;                     // keys that the tile's last row sees
-  int64_t first_key, keys, common;  // of the block; those of its keys that all rows see
-  int64_t k, v, next_k;             // the block's, and the one after
-  int64_t parts, from;              // merging: parts left, the next one
+  int64_t scale;   // scale · log2 e as one element of the compute type
+  int64_t q, out;  // first head of the next row's query
+  int64_t head;    // of the next row in its group
+  int64_t limit;   // keys that the next row sees, before clipping
+  int64_t rows_left;
+  int64_t tiles, tiles_left;  // of the run
+  int64_t tile, part_step;    // the tile; bytes from its part to the next tile's
+  int64_t seen;               // keys that the run's last row sees
+  int64_t first_key, block;   // of the block; its keys
+  int64_t keys, common;       // of these, how many the tile's last row sees, and all its rows
+  int64_t k, v, next_k;       // the block's, and the one after
+  int64_t from, next_part;    // merging: a tile's first part, the next one
+  int64_t parts;              // left
   // P·V: keys left in the block; of the run; column groups and row blocks left.
   int64_t block_keys, run_keys, columns, row_blocks;
 };

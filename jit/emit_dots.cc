@@ -58,7 +58,8 @@ void EmitDots::EmitBlock() {
   Label next, rest, done;
   a_.mov(r.k, ctx_.at(&DecodeFrame::k));
   a_.mov(r.stride, ctx_.arg(offsetof(AttentionArgs, k_stride)));
-  a_.lea(r.q, ctx_.in_scratch(ctx_.layout.queries));
+  a_.mov(r.q, ctx_.at(&DecodeFrame::tile));
+  a_.add(r.q, static_cast<int>(ctx_.layout.queries));
   a_.lea(r.to, ctx_.in_scratch(ctx_.layout.scores));
   a_.mov(r.left, ctx_.at(&DecodeFrame::keys));
   if (r.tail) r.tail->Set(ctx_.spec.head_dim % ctx_.layout.lanes, r.count);

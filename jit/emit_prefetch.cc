@@ -8,6 +8,41 @@ using Xbyak::Address;
 using Xbyak::Label;
 using Xbyak::Reg64;
 
+namespace {
+
+constexpr int kPageBytes = 4096;
+
+}  // namespace
+
+// end = row + rows · stride
+// for each page from row to end, or each row where they are further apart:  fetch its first line
+void EmitFetchPages(const DecodeContext& ctx, const Address& row, const Address& stride,
+                    const Reg64& rows, int row_bytes) {
+  if (ctx.config.prefetch == 0) return;
+  Assembler& a = ctx.a;
+  const Gprs at = a.pool().LeaseGprs("page"), step = a.pool().LeaseGprs("to the next");
+  const Reg64& end = rows;
+  Label next, done;
+  a.mov(at, row);
+  a.imul(end, stride);
+  a.add(end, at);
+  a.mov(step, kPageBytes);
+  if (row_bytes < kPageBytes) {
+    a.cmp(step, stride);
+    a.cmovl(step, stride);
+  }
+  a.cmp(at, end);
+  a.jge(done, a.T_NEAR);
+  a.L(next);
+  a.prefetcht1(a.ptr[at[0]]);
+  a.add(at, step);
+  a.cmp(at, end);
+  a.jl(next, a.T_NEAR);
+  a.prefetcht1(
+      a.ptr[end - 1]);  // in a page of its own where the first row is not at a page's start
+  a.L(done);
+}
+
 EmitPrefetch::EmitPrefetch(const DecodeContext& ctx, int row_bytes)
     : ctx_(ctx), a_(ctx.a), row_bytes_(row_bytes) {
   if (!active()) return;

@@ -8,6 +8,12 @@
 
 namespace jitattn::jit {
 
+// The translations of pages are what this fetching waits for most, one at a time: a line of each
+// page of `rows` rows from `row` on is fetched at once, long before the others of the page, so that
+// they are looked up together. `rows` is clobbered, `row` and `stride` are in memory.
+void EmitFetchPages(const DecodeContext& ctx, const Xbyak::Address& row,
+                    const Xbyak::Address& stride, const Xbyak::Reg64& rows, int row_bytes);
+
 // A pointer that runs `prefetch` rows ahead of its reader. Where it reaches the end of the block
 // that is read it goes on at the beginning of the one that is read next.
 class EmitPrefetch {

@@ -46,10 +46,10 @@ void EmitRowSoftmax::EmitHide() {
   const Gprs temp = a_.pool().LeaseGprs("temp");
   const Xbyak::Xmm low(x[0].getIdx());
 
-  a_.lea(row, ctx_.in_scratch(layout.limits));
-  a_.lea(to, ctx_.in_scratch(layout.alpha));  // alpha itself is set later
+  a_.mov(row, ctx_.at(&DecodeFrame::tile));
+  a_.lea(to, ctx_.in_scratch(layout.kAlpha));  // alpha itself is set later
   a_.Repeat(count, layout.rows, [&] {
-    a_.mov(seen, a_.qword[row[0]]);
+    a_.mov(seen, a_.qword[row[0] + layout.kLimits]);
     a_.sub(seen, ctx_.at(&DecodeFrame::first_key));
     a_.Clamp(seen[0], ctx_.at(&DecodeFrame::keys), temp);
     f64 ? a_.vcvtsi2sd(low, low, seen) : a_.vcvtsi2ss(low, low, seen);
@@ -60,7 +60,7 @@ void EmitRowSoftmax::EmitHide() {
     a_.add(row, 8);
     a_.add(to, layout.elem_bytes);
   });
-  a_.LoadVec(rel, ctx_.in_scratch(layout.alpha));
+  a_.LoadVec(rel, ctx_.in_scratch(layout.kAlpha));
   a_.LoadVec(hidden, a_.Const(-kInfinity));
   std::vector<double> first(layout.lanes);
   for (int lane = 0; lane < layout.lanes; ++lane) first[lane] = lane / layout.rows;
@@ -144,7 +144,7 @@ void EmitRowSoftmax::EmitBlock() {
   a_.StoreVec(max(), m);
   a_.Sub(x[0], x[0], m);
   exp.Emit({&x[0], 1});
-  a_.StoreVec(ctx_.in_scratch(layout.alpha), x[0]);
+  a_.StoreVec(ctx_.in_scratch(layout.kAlpha), x[0]);
 
   a_.Zero(sum);
   ForEachGroup([&](const Reg64& scores) {
@@ -159,7 +159,7 @@ void EmitRowSoftmax::EmitBlock() {
   });
   Fold(sum, x[0], [&] { a_.Add(sum, sum, x[0]); });
   a_.LoadVec(x[0], this->sum());
-  a_.Mul(x[0], x[0], ctx_.in_scratch(layout.alpha));
+  a_.Mul(x[0], x[0], ctx_.in_scratch(layout.kAlpha));
   a_.Add(sum, sum, x[0]);
   a_.StoreVec(this->sum(), sum);
 }
@@ -173,7 +173,7 @@ void EmitRowSoftmax::EmitMerge(const Reg64& from, const Vec& alpha_from) {
   a_.StoreVec(max(), m);
   for (int i = 0; i < 2; ++i) a_.Sub(x[i], x[i], m);
   EmitExp(a_, 2).Emit(x.regs());
-  a_.StoreVec(ctx_.in_scratch(layout.alpha), x[0]);
+  a_.StoreVec(ctx_.in_scratch(layout.kAlpha), x[0]);
   a_.Move(alpha_from, x[1]);
   a_.Mul(x[0], x[0], sum());
   a_.Mul(x[1], x[1], a_.ptr[from + layout.sum]);
@@ -185,7 +185,7 @@ void EmitRowSoftmax::EmitInverse() {
   const Vecs x = a_.pool().LeaseVecs("1/l");
   a_.LoadVec(x, a_.Const(1));
   a_.Div(x, x, sum());
-  a_.StoreVec(ctx_.in_scratch(ctx_.layout.alpha), x);
+  a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), x);
 }
 
 void EmitRowSoftmax::EmitRescale() {
@@ -193,7 +193,7 @@ void EmitRowSoftmax::EmitRescale() {
   const Vecs x = a_.pool().LeaseVecs("O"), alpha = a_.pool().LeaseVecs("alpha of the row");
   const Gprs from = a_.pool().LeaseGprs("alpha of the row"), to = a_.pool().LeaseGprs("O");
   const Gprs row = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
-  a_.lea(from, ctx_.in_scratch(layout.alpha));
+  a_.lea(from, ctx_.in_scratch(layout.kAlpha));
   a_.lea(to, a_.ptr[part_ + layout.outputs]);
   a_.Repeat(row, layout.rows, [&] {
     a_.Broadcast(alpha, a_.ptr[from[0]]);

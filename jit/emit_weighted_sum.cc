@@ -216,7 +216,8 @@ void EmitWeightedSum::EmitDiagonal() {
   a_.L(next_row);
   a_.mov(temp, ctx_.at(&DecodeFrame::first_key));
   a_.add(temp, key);
-  a_.cmp(temp, a_.qword[ctx_.scratch + row[0] * 8 + layout.limits]);
+  a_.mov(count, ctx_.at(&DecodeFrame::tile));
+  a_.cmp(temp, a_.qword[count[0] + row[0] * 8 + layout.kLimits]);
   a_.jge(unseen, a_.T_NEAR);
   {
     const auto column = [&](bool partial) {

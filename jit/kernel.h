@@ -27,7 +27,7 @@ struct AttentionArgs {
   int64_t kv_len;
   int64_t causal_offset;  // row i of this call sees keys j ≤ i + causal_offset
   double scale;
-  void* scratch;  // scratch_bytes(kv_len), 64-byte aligned, contents arbitrary
+  void* scratch;  // scratch_bytes(kv_len, q_rows · group), 64-byte aligned, contents arbitrary
 
   // The rest is for LaneAxis::kColumns. Query heads that share k and v, and the bytes between them.
   int64_t group = 1;
@@ -40,6 +40,9 @@ struct AttentionArgs {
   int64_t parts = 0;
   void* part = nullptr;  // 64-byte aligned
   int64_t part_stride = 0;
+  // What this thread will read next, if known: so many rows of K, k_stride apart.
+  const void* next_k = nullptr;
+  int64_t next_keys = 0;
 };
 
 // A run of elements, or rows of them. In place (x == out) is allowed.
@@ -74,9 +77,13 @@ class Kernel {
   const std::string& name() const { return name_; }
   const Spec& spec() const { return spec_; }
   const Config& config() const { return config_; }
-  // For runs of at most `kv_len` keys. Kernels of 16-bit types keep keys and values there as
-  // floats.
-  int64_t scratch_bytes(int64_t kv_len) const { return scratch_bytes_ + kv_len * key_bytes_; }
+  // For runs of at most `kv_len` keys and `rows` rows (queries × heads of a group). Kernels of
+  // 16-bit types keep keys and values there as floats; those with LaneAxis::kColumns what they hold
+  // of every row.
+  int64_t scratch_bytes(int64_t kv_len, int64_t rows) const {
+    return scratch_bytes_ + kv_len * key_bytes_ +
+           (rows + tile_rows_ - 1) / tile_rows_ * tile_bytes_;
+  }
 
   // Empty on the portable path.
   std::span<const uint8_t> code() const { return code_; }
@@ -90,7 +97,7 @@ class Kernel {
   std::string name_;
   Spec spec_;
   Config config_;
-  int64_t scratch_bytes_ = 0, key_bytes_ = 0;
+  int64_t scratch_bytes_ = 0, key_bytes_ = 0, tile_rows_ = 1, tile_bytes_ = 0;
   std::span<const uint8_t> code_;
   uint64_t code_hash_ = 0;
   std::vector<Section> sections_;

@@ -42,7 +42,8 @@ AttentionRunner::AttentionRunner(const jit::AttentionProblem& problem,
                  jit::Lanes(config.isa, problem.dtype)),
       planned_flops_(DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len)),
       worthwhile_flops_(worthwhile_flops),
-      scratch_stride_(RoundUp(kernel_->scratch_bytes(problem.kv_len), kScratchAlignment)) {}
+      scratch_stride_(
+          RoundUp(kernel_->scratch_bytes(problem.kv_len, problem.q_len), kScratchAlignment)) {}
 
 absl::Status AttentionRunner::Init() { return scratch_.Init(scratch_stride_, SlotCount(threads_)); }
 

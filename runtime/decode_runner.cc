@@ -45,7 +45,8 @@ DecodeRunner::DecodeRunner(const jit::AttentionProblem& problem, const jit::Atte
       tile_rows_(config.q_vecs),
       tile_part_bytes_(jit::PartBytes(spec_, config, 1)),
       worthwhile_flops_(worthwhile_flops),
-      scratch_stride_(RoundUp(kernel_->scratch_bytes(problem.kv_len), kScratchAlignment)),
+      scratch_stride_(RoundUp(kernel_->scratch_bytes(problem.kv_len, problem.q_len * group_),
+                              kScratchAlignment)),
       shared_bytes_([&]() -> size_t {
         const int64_t heads = problem.batch * problem.kv_heads, parts = Parts(problem.kv_len);
         if (parts == 1) return 0;
@@ -103,6 +104,8 @@ void DecodeRunner::Run(const jitattn_attention_args& args) const {
   ParallelFor(ThreadsFor(args, shared.tasks), Work, &shared);
 }
 
+// A thread takes its next task before it runs one, so that the kernel fetches where the next begins
+// while it ends. Not the last ones: whoever is free first takes those.
 void DecodeRunner::Work(int worker, void* data) {
   Shared& shared = *static_cast<Shared*>(data);
   const DecodeRunner& runner = *shared.runner;
@@ -110,59 +113,74 @@ void DecodeRunner::Work(int worker, void* data) {
   void* given = shared.args->scratch;
   void* scratch = given != nullptr ? static_cast<char*>(given) + worker * runner.scratch_stride_
                                    : lease.emplace(runner.scratch_).memory();
-  for (;;) {
-    const int64_t task = shared.next.fetch_add(1, std::memory_order_relaxed);
-    if (task >= shared.tasks) return;
-    runner.RunTask(shared, task, scratch);
+  const auto take = [&] { return shared.next.fetch_add(1, std::memory_order_relaxed); };
+  const int64_t last = shared.tasks - 2 * runner.threads_;
+  for (int64_t task = take(); task < shared.tasks;) {
+    const bool early = task < last;
+    const int64_t next = early ? take() : shared.tasks;
+    runner.RunTask(shared, task, next, scratch);
+    task = early ? next : take();
   }
 }
 
-void DecodeRunner::RunTask(Shared& shared, int64_t task, void* scratch) const {
+DecodeRunner::Keys DecodeRunner::KeysOf(const Shared& shared, int64_t task) const {
   const int64_t kv_len = shared.args->kv_len;
-  if (shared.parts == 1) return RunKeys(shared, task, 0, kv_len, 0, nullptr, scratch);
-  const int64_t head = task / shared.parts, part = task % shared.parts;
-  const int64_t first_key = part * split_;
-  char* const parts = shared.part + head * shared.parts * shared.part_bytes;
-  RunKeys(shared, head, first_key, std::min(split_, kv_len - first_key), jit::AttentionArgs::kPart,
-          parts + part * shared.part_bytes, scratch);
-  // Releases this part, acquires the others.
-  if (shared.done[head].fetch_add(1, std::memory_order_acq_rel) + 1 == shared.parts) {
-    RunKeys(shared, head, 0, kv_len, shared.parts, parts, scratch);
+  if (shared.parts == 1) return {task, 0, kv_len};
+  const int64_t first = task % shared.parts * split_;
+  return {task / shared.parts, first, std::min(split_, kv_len - first)};
+}
+
+void DecodeRunner::RunTask(Shared& shared, int64_t task, int64_t next, void* scratch) const {
+  const Keys keys = KeysOf(shared, task);
+  jit::AttentionArgs args = ArgsOf(shared, keys, scratch);
+  if (next < shared.tasks) {
+    const Keys after = KeysOf(shared, next);
+    args.next_k = ArgsOf(shared, after, nullptr).k;
+    args.next_keys = after.count;
   }
+  if (shared.parts == 1) return kernel_->Run(args);
+  char* const parts = shared.part + keys.head * shared.parts * shared.part_bytes;
+  args.parts = jit::AttentionArgs::kPart;
+  args.part = parts + task % shared.parts * shared.part_bytes;
+  kernel_->Run(args);
+  // Releases this part, acquires the others.
+  if (shared.done[keys.head].fetch_add(1, std::memory_order_acq_rel) + 1 < shared.parts) return;
+  args = ArgsOf(shared, {keys.head, 0, shared.args->kv_len}, scratch);
+  args.parts = shared.parts;
+  args.part = parts;
+  args.part_stride = shared.part_bytes;
+  kernel_->Run(args);
 }
 
 // Strides are in elements in `args` and in bytes in the kernel's.
-void DecodeRunner::RunKeys(const Shared& shared, int64_t head, int64_t first_key, int64_t keys,
-                           int64_t parts, void* part, void* scratch) const {
+jit::AttentionArgs DecodeRunner::ArgsOf(const Shared& shared, const Keys& keys,
+                                        void* scratch) const {
   const jitattn_attention_args& args = *shared.args;
   const int64_t bytes = SizeOf(spec_.dtype);
-  const int64_t batch = head / problem_.kv_heads, kv_head = head % problem_.kv_heads;
+  const int64_t batch = keys.head / problem_.kv_heads, kv_head = keys.head % problem_.kv_heads;
   const auto offset = [&](const int64_t(&strides)[3], int64_t h, int64_t row) {
     return (batch * strides[0] + h * strides[1] + row * strides[2]) * bytes;
   };
-  kernel_->Run(jit::AttentionArgs{
+  return {
       .spec = &spec_,
       .q = At(args.q, offset(args.q_strides, kv_head * group_, 0)),
-      .k = At(args.k, offset(args.k_strides, kv_head, first_key)),
-      .v = At(args.v, offset(args.v_strides, kv_head, first_key)),
+      .k = At(args.k, offset(args.k_strides, kv_head, keys.first)),
+      .v = At(args.v, offset(args.v_strides, kv_head, keys.first)),
       .out = const_cast<char*>(At(args.out, offset(args.out_strides, kv_head * group_, 0))),
       .q_stride = args.q_strides[2] * bytes,
       .k_stride = args.k_strides[2] * bytes,
       .v_stride = args.v_strides[2] * bytes,
       .out_stride = args.out_strides[2] * bytes,
       .q_rows = args.q_len,
-      .kv_len = keys,
+      .kv_len = keys.count,
       // Beyond these a larger offset changes nothing; within them no sum overflows.
-      .causal_offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len) - first_key,
+      .causal_offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len) - keys.first,
       .scale = args.scale,
       .scratch = scratch,
       .group = group_,
       .q_head_stride = args.q_strides[1] * bytes,
       .out_head_stride = args.out_strides[1] * bytes,
-      .parts = parts,
-      .part = part,
-      .part_stride = shared.part_bytes,
-  });
+  };
 }
 
 }  // namespace jitattn::runtime

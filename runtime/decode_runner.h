@@ -34,11 +34,14 @@ class DecodeRunner {
 
  private:
   struct Shared;
+  struct Keys {  // of a task
+    int64_t head, first, count;
+  };
   int ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const;
   int64_t Parts(int64_t kv_len) const;
-  void RunTask(Shared& shared, int64_t task, void* scratch) const;
-  void RunKeys(const Shared& shared, int64_t head, int64_t first_key, int64_t keys, int64_t parts,
-               void* part, void* scratch) const;
+  void RunTask(Shared& shared, int64_t task, int64_t next, void* scratch) const;
+  Keys KeysOf(const Shared& shared, int64_t task) const;
+  jit::AttentionArgs ArgsOf(const Shared& shared, const Keys& keys, void* scratch) const;
   static void Work(int worker, void* shared);
 
   const jit::AttentionProblem problem_;

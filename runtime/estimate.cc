@@ -123,7 +123,7 @@ double Columns(const AttentionProblem& p, const AttentionConfig& c, const jit::C
   const double read = row_bytes / (in_cache ? 25 : 8) * (c.prefetch == 0 && rows > 1 ? 1.5 : 1);
   const double tiles =
       std::ceil(static_cast<double>(p.q_len) * static_cast<double>(p.heads / p.kv_heads) / rows);
-  const double again = (tiles - 1) * std::max(compute, row_bytes / 25);
+  const double again = (tiles - 1) * std::max(compute, row_bytes / 32);  // a block stays in the L2
   const double head = kv_len * (std::max(compute, read) + again) + 200 * kv_len / c.kv_block;
 
   const double split = c.kv_split == 0 ? kv_len : 1.0 * c.kv_split * c.kv_block;

@@ -152,7 +152,7 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
   k.Write(in.k);
   v.Write(in.v);
   // Scratch is promised to be aligned, its contents are not: here they are NaN.
-  GuardedBuffer scratch((kernel.scratch_bytes(in.kv_len) + 63) / 64 * 64, flush);
+  GuardedBuffer scratch((kernel.scratch_bytes(in.kv_len, in.q_rows) + 63) / 64 * 64, flush);
   std::memset(scratch.data(), 0xFF, scratch.bytes());
   kernel.Run(AttentionArgs{.spec = &in.spec,
                            .q = q.data(),

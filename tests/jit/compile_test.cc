@@ -102,7 +102,7 @@ TEST_F(CompileTest, KernelTellsWhatItIs) {
   EXPECT_EQ((*kernel)->name(), KernelName(SigmoidMulSpec{}, config));
   EXPECT_EQ((*kernel)->config(), Config(config));
   EXPECT_EQ((*kernel)->spec(), Spec(SigmoidMulSpec{}));
-  EXPECT_EQ((*kernel)->scratch_bytes(0), 0);
+  EXPECT_EQ((*kernel)->scratch_bytes(0, 0), 0);
   ASSERT_FALSE((*kernel)->sections().empty());
   for (const Section& section : (*kernel)->sections()) {
     EXPECT_LT(section.begin, section.end) << section.name;
@@ -121,7 +121,7 @@ TEST(CompilePortableTest, HasNoCode) {
   const auto attention = Compile(AttentionSpec{}, AttentionConfig{.isa = Isa::kPortable}, none);
   ASSERT_TRUE(attention.ok()) << attention.status();
   EXPECT_EQ((*attention)->name(), "attn_f32_d64_portable");
-  EXPECT_GT((*attention)->scratch_bytes(0), 0);
+  EXPECT_GT((*attention)->scratch_bytes(0, 0), 0);
 }
 
 TEST(CompileErrorTest, IsValidatesError) {

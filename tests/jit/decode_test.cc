@@ -66,7 +66,7 @@ std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group
     std::memset(buffer->data(), 0xFF, buffer->bytes());
     return buffer;
   };
-  const auto scratch = make_scratch(kernel.scratch_bytes(in.kv_len));
+  const auto scratch = make_scratch(kernel.scratch_bytes(in.kv_len, rows));
   AttentionArgs args{.spec = &in.spec,
                      .q = q.data(),
                      .k = k.data(),
@@ -83,7 +83,10 @@ std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group
                      .scratch = scratch->data(),
                      .group = group.count(),
                      .q_head_stride = q.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
-                     .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows)};
+                     .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
+                     // Fetched ahead, not read.
+                     .next_k = k.data() + in.kv_len * k.stride_bytes(),
+                     .next_keys = 100};
   if (cuts.empty()) {
     kernel.Run(args);
   } else {

@@ -84,7 +84,7 @@ Matrix<T> RunPortable(const Inputs<T>& in) {
   std::ranges::copy(in.q.values, q.template as<T>());
   std::ranges::copy(in.k.values, k.template as<T>());
   std::ranges::copy(in.v.values, v.template as<T>());
-  GuardedBuffer scratch((*kernel)->scratch_bytes(0), GuardedBuffer::kBack);
+  GuardedBuffer scratch((*kernel)->scratch_bytes(0, 0), GuardedBuffer::kBack);
   const int64_t size = sizeof(T);
   (*kernel)->Run(AttentionArgs{.spec = &in.spec,
                                .q = q.data(),
@@ -253,7 +253,7 @@ TEST(PortableAttentionTest, StridesLeaveGapsAlone) {
   std::fill(out.values.begin(), out.values.end(), 42.f);
   const auto kernel = Compile(in.spec, AttentionConfig{.isa = Isa::kPortable}, HostCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
-  std::vector<char> scratch((*kernel)->scratch_bytes(0));
+  std::vector<char> scratch((*kernel)->scratch_bytes(0, 0));
   (*kernel)->Run(AttentionArgs{.spec = &in.spec,
                                .q = q.values.data(),
                                .k = k.values.data(),
