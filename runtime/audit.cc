@@ -248,10 +248,10 @@ std::vector<Claim> JudgeRepeats(std::span<const Repeats> repeats) {
     for (size_t i = 0; i < r.winners.size(); ++i) {
       same.standing = std::max(same.standing, JudgeLimit(r.to_fastest[i], kTimeTie));
       if (r.to_fastest[i].value > farthest.value) farthest = r.to_fastest[i];
-      const Comparison comparison = Compare(r.to_default[i]);
-      const Standing standing = comparison == Comparison::kSlower    ? Standing::kFails
-                                : comparison == Comparison::kUnclear ? Standing::kUnclear
-                                                                     : Standing::kHolds;
+      const Standing standing = r.to_default[i].value >= 1 - kTimeTie ? Standing::kHolds
+                                : Compare(r.to_default[i]) == Comparison::kSlower
+                                    ? Standing::kFails
+                                    : Standing::kUnclear;
       faster.standing = std::max(faster.standing, standing);
       if (r.to_default[i].value < slowest.value) slowest = r.to_default[i];
     }

@@ -17,10 +17,10 @@ namespace {
 // again.
 constexpr double kHopeless = 1.1, kHopelessAgainstDefault = 1.03;
 // The first race gives a rough order only. Of the second, from 21 rounds on the interval of a quiet
-// machine is a quarter of a per cent wide; more than 45 sharpen it slowly, and are made only where
+// machine is a quarter of a per cent wide; more sharpen it slowly, and are made only where
 // they are cheap.
 constexpr int kFirstRounds = 9, kLeastFirstRounds = 3;
-constexpr int kRounds = 21, kManyRounds = 45;
+constexpr int kRounds = 21, kManyRounds = 101;
 constexpr double kCheapSeconds = 2;
 // Of a time that is too short for both races.
 constexpr double kFirstShare = 0.4;

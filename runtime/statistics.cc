@@ -135,10 +135,10 @@ Ratio MedianRatio(std::span<const double> a, std::span<const double> b, double c
 
 Ratio PairedRatio(std::span<const double> a, std::span<const double> b, uint64_t seed,
                   double confidence) {
-  Ratio ratio = LowRatio(a, b, seed, confidence);
-  const Ratio median = MedianRatio(a, b, confidence);
-  ratio.low = std::min(ratio.low, median.low);
-  ratio.high = std::max(ratio.high, median.high);
+  Ratio ratio = MedianRatio(a, b, confidence);
+  const Ratio low = LowRatio(a, b, seed, confidence);
+  ratio.low = std::min(ratio.low, low.low);
+  ratio.high = std::max(ratio.high, low.high);
   const size_t rounds = std::min(a.size(), b.size());
   if (rounds < kMinRounds) return ratio;
   for (size_t quarter = 0; quarter < kQuarters; ++quarter) {

@@ -43,7 +43,7 @@ Ratio LowRatio(std::span<const double> a, std::span<const double> b, uint64_t se
 // of the two count for nothing while they are few.
 Ratio MedianRatio(std::span<const double> a, std::span<const double> b, double confidence = 0.95);
 
-// LowRatio, with an interval that reaches over that of MedianRatio too, and over the median ratio
+// MedianRatio, with an interval that reaches over that of LowRatio too, and over the median ratio
 // of each quarter of the rounds. All err in different ways, and what one of them does not show is
 // not known: the first two take rounds to be independent, but a neighbour may stay for seconds.
 inline constexpr int kQuarters = 4;

@@ -114,7 +114,7 @@ TEST(PairedRatio, ReachesOverBothViews) {
   const Ratio low = LowRatio(a, b), median = MedianRatio(a, b), both = PairedRatio(a, b);
   EXPECT_LT(low.high, 1);
   EXPECT_GT(median.high, 1.04);
-  EXPECT_EQ(both.value, low.value);
+  EXPECT_EQ(both.value, median.value);
   EXPECT_LE(both.low, std::min(low.low, median.low));
   EXPECT_GE(both.high, median.high);
 }
