@@ -105,11 +105,51 @@ void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
   }
 }
 
-// Up to here columns in the lanes are faster than queries: a key is read once for all rows.
-constexpr int64_t kFewRows = 16;
-
 // Query rows that share the keys and values of a head.
 int64_t Rows(const AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
+
+// Rows that a key is held against while it is in registers. The sums of twice as many take turns in
+// so few registers that every step loads more than it computes.
+int64_t RowsAtOnce(jit::DType dtype, Isa isa) {
+  return std::min(jit::Lanes(isa, dtype), isa == Isa::kAvx512 && dtype == jit::DType::kF64 ? 4 : 8);
+}
+
+// Up to here columns in the lanes are faster than queries whatever the number of keys.
+constexpr int64_t kFewRows = 16;
+// The time of a multiply-add with columns in the lanes in that of one in a tile of queries that is
+// full (head sizes 64 and 128, 512 to 8192 keys, one thread of Zen 4).
+double ColumnsSlowdown(const AttentionProblem& p, const Cpu& cpu) {
+  const bool avx512 = cpu.isa == Isa::kAvx512;
+  switch (p.dtype) {
+    case jit::DType::kF32:
+      return avx512 ? 1.06 : 1.08;
+    case jit::DType::kF64:
+      return avx512 ? 1.12 : 1.2;
+    case jit::DType::kBF16:
+      if (avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) return 2;  // tiles multiply pairs
+      [[fallthrough]];
+    case jit::DType::kF16:
+      // Every head converts its keys and values: few queries do not make up for that.
+      return p.q_len <= jit::Lanes(cpu.isa, p.dtype) ? 0.95 : 1.06;
+  }
+  return 1;
+}
+
+int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+// Whether a kv head's rows are few enough to hold all of them against each of its keys. A tile of
+// queries is of one head: Q·Kᵀ computes as much for one query as for a vector of them, P·V does
+// not.
+bool HasFewRows(const AttentionProblem& p, const Cpu& cpu) {
+  const int64_t rows = Rows(p);
+  if (rows <= kFewRows) return true;
+  if (p.kv_len < 4 * p.q_len) return false;
+  const int64_t tiles =
+      rows / p.q_len *
+      (RoundUp(p.q_len, jit::Lanes(cpu.isa, p.dtype)) * p.head_dim + p.q_len * p.value_dim);
+  const int64_t columns = RoundUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
+  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < static_cast<double>(tiles);
+}
 
 // The value of a ladder that is nearest from below; the lowest where there is none.
 int Nearest(std::string_view field, double value) {
@@ -123,27 +163,30 @@ int Nearest(std::string_view field, double value) {
 constexpr double kBlockBytes = 256 << 10;
 // As far ahead as lines are fetched: a few times what memory delivers within its latency.
 constexpr double kAheadBytes = 16 << 10;
-// A task is worth its start and its part of the merging.
+// A task is worth its start and its part of the merging; less where several threads would have
+// fewer than four of them each.
 constexpr double kTaskBytes = 1 << 20;
 
 void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
   const int lanes = jit::Lanes(c.isa, p.dtype);
   const bool avx512 = c.isa == Isa::kAvx512;
   c.lanes = jit::LaneAxis::kColumns;
-  // A power of two of rows, all of which a key is held against while it is in the L1.
   c.q_vecs = static_cast<int>(std::bit_ceil(
-      static_cast<uint64_t>(std::clamp<int64_t>(Rows(p), 1, std::min(lanes, avx512 ? 16 : 8)))));
+      static_cast<uint64_t>(std::clamp<int64_t>(Rows(p), 1, RowsAtOnce(p.dtype, c.isa)))));
   c.qk_keys = c.q_vecs > 1 && c.q_vecs * 2 <= (avx512 ? 16 : 8) ? std::min(2, lanes / c.q_vecs) : 1;
   c.qk_unroll = 8;
   c.exp_vecs = avx512 ? 4 : 2;
-  c.pv_rows = std::min(c.q_vecs, avx512 ? 8 : 4);
-  c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : c.pv_rows == 4 ? 4 : 2) : c.pv_rows == 4 ? 2 : 4;
+  c.pv_rows = std::min(c.q_vecs, 4);
+  c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : 4) : c.pv_rows == 4 ? 2 : 4;
   c.pv_unroll = 4;
   const double row_bytes =
       static_cast<double>(std::max(p.head_dim, p.value_dim)) * jit::SizeOf(p.dtype);
-  c.kv_block = Nearest("kv_block", kBlockBytes / row_bytes);
+  const double bytes = 2 * row_bytes * static_cast<double>(p.batch * p.kv_heads * p.kv_len);
+  const double task_bytes =
+      c.threads == 1 ? kTaskBytes : std::min(kTaskBytes, bytes / (4 * c.threads));
+  c.kv_block = Nearest("kv_block", std::min(kBlockBytes, task_bytes / 2) / row_bytes);
   c.prefetch = Nearest("prefetch", kAheadBytes / row_bytes);
-  c.kv_split = Nearest("kv_split", kTaskBytes / (2 * row_bytes * c.kv_block));
+  c.kv_split = Nearest("kv_split", std::max(1.0, task_bytes / (2 * row_bytes * c.kv_block)));
 }
 
 AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads) {
@@ -151,7 +194,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
   if (c.isa == Isa::kPortable) return c;
-  if (Rows(p) <= kFewRows) {
+  if (HasFewRows(p, cpu)) {
     RowsAgainstManyKeys(p, c);
     return c;
   }
@@ -170,7 +213,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   // an eighth on average.
   const auto tasks = [&] {
     const int64_t rows = c.q_vecs * lanes;
-    return p.batch * p.heads * ((p.q_len + rows - 1) / rows);
+    return p.batch * p.heads * RoundUp(p.q_len, rows) / rows;
   };
   if (c.threads > 1) {
     for (const Tiling& smaller :

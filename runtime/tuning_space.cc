@@ -69,7 +69,7 @@ std::vector<int> ThreadLadder(int threads) {
 // Query rows that share the keys and values of a head; beyond so many of them columns in the lanes
 // are not tried.
 int64_t RowsOf(const jit::AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
-constexpr int64_t kManyRows = 64;
+constexpr int64_t kManyRows = 256;
 
 // A tile or block that holds `length` already gains nothing by being wider.
 void DropBeyond(int64_t length, int64_t unit, std::vector<int>& values) {

@@ -110,6 +110,36 @@ TEST(Heuristic, AThreadMustBeWorthItsStart) {
   EXPECT_EQ(WorthwhileFlops(one, wide), 2 * WorthwhileFlops(one, narrow));
 }
 
+AttentionConfig DefaultOf(const AttentionProblem& p, int threads = 1) {
+  return std::get<AttentionConfig>(DefaultConfig(p, CpuWith(Isa::kAvx512), threads));
+}
+
+// Heads of a group that bring few queries each fill no tile of queries; together they are rows
+// enough for the other kernel. Tiles that are full are faster than it, while keys are near.
+TEST(Heuristic, RowsOfAGroupShareItsKeysWhereQueriesFillNoTile) {
+  const auto lanes = [](int64_t group, int64_t q_len, int64_t kv_len) {
+    return DefaultOf({.heads = group, .q_len = q_len, .kv_len = kv_len}).lanes;
+  };
+  EXPECT_EQ(lanes(1, 16, 64), jit::LaneAxis::kColumns);
+  EXPECT_EQ(lanes(8, 4, 1024), jit::LaneAxis::kColumns);
+  EXPECT_EQ(lanes(8, 16, 1024), jit::LaneAxis::kQueries);
+  EXPECT_EQ(lanes(8, 64, 1024), jit::LaneAxis::kQueries);
+  EXPECT_EQ(lanes(8, 4, 15), jit::LaneAxis::kQueries);
+}
+
+// One kv head is cut into tasks for every thread.
+TEST(Heuristic, KeysAreCutForAllThreads) {
+  for (const int threads : {1, 2, 16}) {
+    for (const int64_t kv_len : {4096, 65536}) {
+      const AttentionConfig c =
+          DefaultOf({.heads = 8, .kv_len = kv_len, .head_dim = 128, .value_dim = 128}, threads);
+      ASSERT_EQ(c.lanes, jit::LaneAxis::kColumns);
+      ASSERT_EQ(c.threads, threads);
+      EXPECT_GE(kv_len / (c.kv_split * c.kv_block), threads == 1 ? 1 : 4 * threads);
+    }
+  }
+}
+
 TEST(Heuristic, StoresPastTheCachesOnlyWhereTheyWouldNotHold) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
   const auto non_temporal = [&](int64_t elements) {
