@@ -231,6 +231,8 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     c.prefetch = 4;
     c.kv_block = 256;
   }
+  // Room for the scores of keys that are not there is of no use.
+  while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
       c.pv_form = 2;  // twice the products an instruction

@@ -17,16 +17,16 @@ std::optional<KernelCalls> KernelCalls::Of(std::shared_ptr<const Plan> plan,
   const int64_t split = int64_t{config.kv_split} * config.kv_block;
   if (columns && split > 0 && args.kv_len > split) return std::nullopt;
 
+  // With columns in the lanes one call takes all query heads of a kv head.
+  const int64_t group = problem->heads / problem->kv_heads, together = columns ? group : 1;
   KernelCalls made;
   made.kernel_ = &plan->kernel();
-  const size_t scratch_bytes = made.kernel_->scratch_bytes(args.kv_len);
+  const size_t scratch_bytes = made.kernel_->scratch_bytes(args.kv_len, args.q_len * together);
   made.scratch_.reset(std::aligned_alloc(
       kScratchAlignment, (scratch_bytes / kScratchAlignment + 1) * kScratchAlignment));
   if (made.scratch_ == nullptr) return std::nullopt;
 
-  // With columns in the lanes one call takes all query heads of a kv head.
   const int64_t bytes = jit::SizeOf(problem->dtype);
-  const int64_t group = problem->heads / problem->kv_heads, together = columns ? group : 1;
   const auto at = [&](const void* base, const int64_t(&strides)[3], int64_t batch, int64_t head) {
     return static_cast<const char*>(base) + (batch * strides[0] + head * strides[1]) * bytes;
   };
