@@ -80,8 +80,8 @@ std::string RegretText(double regret) { return absl::StrFormat("%.1f %%", regret
 }  // namespace
 
 absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::Cpu& cpu,
-                                        const runtime::SpaceLimits& limits,
-                                        const LiveOptions& options) {
+                                        runtime::SpaceLimits limits, const LiveOptions& options) {
+  runtime::KeepResultsInCaches(problem, cpu, options.buffers, &limits);
   const auto space = runtime::TuningSpace::Create(problem, cpu, options.threads, limits);
   if (!space.ok()) return space.status();
   auto measurer = runtime::MakeMeasurer(problem, {.threads = options.threads,

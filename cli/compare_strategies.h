@@ -37,8 +37,7 @@ struct LiveOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::Cpu& cpu,
-                                        const runtime::SpaceLimits& limits,
-                                        const LiveOptions& options);
+                                        runtime::SpaceLimits limits, const LiveOptions& options);
 
 // A strategy at a budget on a space.
 struct StrategyRow {

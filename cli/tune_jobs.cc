@@ -28,8 +28,9 @@ namespace {
 absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cpu& cpu,
                                                const RecordingMeasurer& measurer) {
   const runtime::TuneOptions& options = job.options;
-  const auto space =
-      runtime::TuningSpace::Create(job.problem, cpu, options.threads, options.limits);
+  runtime::SpaceLimits limits = options.limits;  // as the tuner has them
+  runtime::KeepResultsInCaches(job.problem, cpu, options.buffers, &limits);
+  const auto space = runtime::TuningSpace::Create(job.problem, cpu, options.threads, limits);
   if (!space.ok()) return space.status();
   // An older record may lie outside this space, and is looked at all the same.
   std::vector<RecordedEvaluation> inside;
@@ -39,10 +40,9 @@ absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cp
   }
   if (inside.empty()) return std::nullopt;
   std::vector<jit::Config> guesses;
-  for (const runtime::Seed& seed :
-       runtime::Seeds(job.problem, cpu, *space,
-                      runtime::DefaultConfig(job.problem, cpu, options.threads), std::nullopt,
-                      options.evaluations, options.seed)) {
+  for (const runtime::Seed& seed : runtime::Seeds(
+           job.problem, cpu, *space, runtime::DefaultConfig(job.problem, cpu, options.threads),
+           std::nullopt, options.evaluations, options.seed)) {
     if (seed.origin != runtime::Origin::kLatin) guesses.push_back(space->ConfigAt(seed.rank));
   }
   const auto recording = MakeRecording(job.problem, cpu, inside, guesses);

@@ -167,6 +167,11 @@ constexpr double kAheadBytes = 16 << 10;
 // fewer than four of them each.
 constexpr double kTaskBytes = 1 << 20;
 
+// Room for the scores of keys that are not there is of no use.
+void KeepToKeys(const AttentionProblem& p, AttentionConfig& c) {
+  while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
+}
+
 void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
   const int lanes = jit::Lanes(c.isa, p.dtype);
   const bool avx512 = c.isa == Isa::kAvx512;
@@ -185,6 +190,7 @@ void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
   const double task_bytes =
       c.threads == 1 ? kTaskBytes : std::min(kTaskBytes, bytes / (4 * c.threads));
   c.kv_block = Nearest("kv_block", std::min(kBlockBytes, task_bytes / 2) / row_bytes);
+  KeepToKeys(p, c);
   c.prefetch = Nearest("prefetch", kAheadBytes / row_bytes);
   c.kv_split = Nearest("kv_split", std::max(1.0, task_bytes / (2 * row_bytes * c.kv_block)));
 }
@@ -231,8 +237,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     c.prefetch = 4;
     c.kv_block = 256;
   }
-  // Room for the scores of keys that are not there is of no use.
-  while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
+  KeepToKeys(p, c);
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
       c.pv_form = 2;  // twice the products an instruction

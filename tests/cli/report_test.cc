@@ -288,7 +288,7 @@ TEST(ReportCommandTest, IsOnePageThatNeedsNothingElse) {
   EXPECT_THAT(page, AllOf(HasSubstr(file), HasSubstr(kSpace), HasSubstr("AMD EPYC"),
                           HasSubstr("<td>bayes</td>")));
   EXPECT_EQ(Count(page, "<svg"), Count(page, "<figure>"));
-  EXPECT_EQ(Count(page, "<svg"), 4);  // convergence; pairs, importance, samples
+  EXPECT_EQ(Count(page, "<svg"), 5);  // convergence; pairs, importance, variation, samples
   // No identifier twice, and none that is referred to is missing.
   std::set<std::string> ids;
   int all = 0;

@@ -272,7 +272,7 @@ TEST(Decide, ABarredDefaultNeverWins) {
     f.configs.push_back(SigmoidMulConfig{.vecs = 3 - i});
     f.seconds.push_back(std::vector<double>(21, 1.0 + 0.001 * i));
   }
-  // The other two tie: the fixed key.
+  f.challenger = 2;  // slower than the default, which cannot win
   Decision d = Decide(f, false, 1);
   EXPECT_EQ(d.winner, 2);
   f.seconds[0].clear();
@@ -281,7 +281,7 @@ TEST(Decide, ABarredDefaultNeverWins) {
   EXPECT_EQ(d.gain.value, 1);
   EXPECT_EQ(d.why, "the default failed (x): the fastest that may take its place");
   for (auto& seconds : f.seconds) seconds.clear();  // no time for a race
-  EXPECT_EQ(Decide(f, false, 1).winner, 1);
+  EXPECT_EQ(Decide(f, false, 1).winner, 2);
   // A record stays unless it is beaten.
   for (auto& seconds : f.seconds) seconds.assign(21, 1.0);
   f.record = 1;

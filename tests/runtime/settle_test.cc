@@ -15,7 +15,6 @@ namespace {
 using jit::Config;
 using jit::SigmoidMulConfig;
 
-
 class SettleTest : public testing::Test {
  protected:
   SettleTest() : space_(*TuningSpace::Create(kProblem, TestCpu(), 4)) { measurer_.noise = 0; }

@@ -97,8 +97,12 @@ TEST(TuningSpace, AConfigOffTheLaddersFindsItsNeighbour) {
   const jit::Problem problem = Square(512);
   const auto space = TuningSpace::Create(problem, CpuOf(jit::Isa::kAvx512), 4);
   ASSERT_TRUE(space.ok());
-  jit::AttentionConfig config =
-      std::get<jit::AttentionConfig>(DefaultConfig(problem, CpuOf(jit::Isa::kAvx512), 4));
+  // Of a point: the default's own values may be of no other.
+  jit::AttentionConfig config;
+  for (int rank = 0; config.kv_block != 256 || config.threads != 2; ++rank) {
+    ASSERT_LT(rank, space->space().size());
+    config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
+  }
   config.kv_block = 192;  // between 128 and 256
   config.threads = 3;
   const auto near =
