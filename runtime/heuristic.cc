@@ -44,23 +44,21 @@ int Threads(const jit::Problem& problem, const Cpu& cpu, int threads) {
 // sizes 16 … 1024, one thread of Zen 4; the tuner measures the rest).
 struct Tiling {
   int q_vecs, kv_block;
-  int qk_keys, qk_vecs, qk_embed, fuse_exp;
+  int qk_keys, qk_vecs, qk_embed;
 };
 
-// Scores are stored before their exponentials: as fast or faster than the fused form nearly
-// everywhere, half the code, and no slower where logits grow and rescaling is often due.
 // 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers. P·V loads and stores its
 // output once a block of keys, and stores take from the multiply-adds: a long block does it rarely,
 // and its scores still fit in the L2.
-constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0, 0};
+constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0};
 // Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
 // to share out. Few enough accumulators a key that the FMA may do the broadcast.
-constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1, 0};
-constexpr Tiling kAvx512Quarter = {1, 256, 14, 1, 1, 0};
+constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1};
+constexpr Tiling kAvx512Quarter = {1, 256, 14, 1, 1};
 // 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
-constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0, 1};
-constexpr Tiling kAvx2Half = {4, 128, 6, 2, 0, 1};
-constexpr Tiling kAvx2Quarter = {2, 256, 6, 2, 0, 0};
+constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0};
+constexpr Tiling kAvx2Half = {4, 128, 6, 2, 0};
+constexpr Tiling kAvx2Quarter = {2, 256, 6, 2, 0};
 
 void Apply(const Tiling& t, AttentionConfig& c) {
   c.q_vecs = t.q_vecs;
@@ -68,7 +66,6 @@ void Apply(const Tiling& t, AttentionConfig& c) {
   c.qk_keys = t.qk_keys;
   c.qk_vecs = t.qk_vecs;
   c.qk_embed = t.qk_embed;
-  c.fuse_exp = t.fuse_exp;
 }
 
 void TileForAvx512(const AttentionProblem& p, AttentionConfig& c) {
@@ -206,6 +203,9 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   }
   const bool avx512 = cpu.isa == Isa::kAvx512;
   const int64_t lanes = jit::Lanes(cpu.isa, p.dtype);
+  // Scores are stored before their exponentials: as fast or faster than the fused form nearly
+  // everywhere, half the code, and no slower where logits grow and rescaling is often due.
+  c.fuse_exp = 0;
   avx512 ? TileForAvx512(p, c) : TileForAvx2(p, c);
   // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
   // latency.
@@ -241,7 +241,6 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
       c.pv_form = 2;  // twice the products an instruction
-      c.fuse_exp = 0;
       c.exp_vecs = 4;
     }
     // Keys and values are converted once a task: several tiles share that, as long as there are
