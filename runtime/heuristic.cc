@@ -242,6 +242,13 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
       c.pv_form = 2;  // twice the products an instruction
       c.exp_vecs = 4;
+      if (c.q_vecs == 4 && value_vecs >= 4) {
+        // One vector of queries at a time, P as the multiplication's memory operand: .3 % to 2.4 %
+        // faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
+        c.qk_vecs = 1;
+        c.pv_vecs = 2;
+        c.pv_embed = 1;
+      }
     }
     // Keys and values are converted once a task: several tiles share that, as long as there are
     // tasks to share out.
@@ -256,7 +263,11 @@ SigmoidMulConfig SigmoidMul(const SigmoidMulProblem& p, const Cpu& cpu, int thre
   SigmoidMulConfig c;
   c.isa = cpu.isa;
   c.threads = Threads(p, cpu, threads);
-  c.vecs = cpu.isa == Isa::kAvx512 ? 4 : 3;
+  c.vecs = 4;
+  if (cpu.isa != Isa::kAvx512) {
+    c.vecs = p.dtype == jit::DType::kF32 ? 2 : 3;
+    c.unroll = p.dtype == jit::DType::kF32 ? 4 : 2;
+  }
   // AMD's adders and multipliers are pipes of their own; Intel's share ports.
   if (cpu.vendor == "AuthenticAMD") c.table = 2;
   // Stores past the caches save reading the lines that are overwritten, and lose where those would
