@@ -17,7 +17,7 @@ constexpr std::string_view kOurs[] = {"jitattn", "jitattn-default"};
 constexpr std::string_view kPython[] = {"numpy", "numba", "torch", "onnxruntime", "openvino"};
 
 // Times the error that this library's kernels are allowed: what is wrong is off by far more.
-constexpr double kStrangersTolerance = 16;
+constexpr double kStrangersTolerance = 8;
 
 // Whose threads spin: this process's OpenMP, and each package's own.
 int PoolOf(std::string_view method) {

@@ -323,7 +323,8 @@ class OpenVino(Sessions):
         model = self.openvino.Model([result], parameters, "jitattn")
         compiled = self.core.compile_model(model, "CPU", {
             "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": problem.dtype})
+            "INFERENCE_PRECISION_HINT": problem.dtype,
+            "ENABLE_CPU_PINNING": False})  # it would pin this thread, and with it everyone's
         request = compiled.create_infer_request()
         for index, array in enumerate(arrays):
             if problem.dtype == "bf16":

@@ -23,6 +23,22 @@ namespace {
 namespace graph = dnnl::graph;
 using Tensor = graph::logical_tensor;
 
+// oneDNN takes as many threads as the program has asked OpenMP for. The others of a contest are to
+// find what they had before.
+class OmpThreads {
+ public:
+  explicit OmpThreads(int threads) { omp_set_num_threads(threads); }
+  ~OmpThreads() {
+    omp_set_num_threads(before_);
+    omp_set_dynamic(dynamic_);
+  }
+  OmpThreads(const OmpThreads&) = delete;
+  OmpThreads& operator=(const OmpThreads&) = delete;
+
+ private:
+  const int before_ = omp_get_max_threads(), dynamic_ = omp_get_dynamic();
+};
+
 const dnnl::engine& Engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
@@ -58,7 +74,7 @@ class OneDnnAttention {
  public:
   // Throws dnnl::error where the graph is refused.
   explicit OneDnnAttention(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
-    omp_set_num_threads(threads_);  // what is compiled depends on it
+    const OmpThreads scope(threads_);  // what is compiled depends on it
     const auto& p = std::get<jit::AttentionProblem>(task.problem);
     dtype_ = p.dtype;
     // Heads that share keys and values are a dimension over which those are broadcast.
@@ -107,7 +123,7 @@ class OneDnnAttention {
   }
 
   void Run() {
-    omp_set_num_threads(threads_);
+    const OmpThreads scope(threads_);
     for (auto& [partition, inputs, outputs] : steps_) partition.execute(stream_, inputs, outputs);
     stream_.wait();
   }
@@ -168,7 +184,7 @@ class OneDnnAttention {
 class OneDnnSwish {
  public:
   explicit OneDnnSwish(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
-    omp_set_num_threads(threads_);
+    const OmpThreads scope(threads_);
     const auto& p = std::get<jit::SigmoidMulProblem>(task.problem);
     const dnnl::memory::desc shape({p.rows * p.cols},
                                    static_cast<dnnl::memory::data_type>(TypeOf(p.dtype)),
@@ -182,7 +198,7 @@ class OneDnnSwish {
   }
 
   void Run() {
-    omp_set_num_threads(threads_);
+    const OmpThreads scope(threads_);
     primitive_.execute(stream_, {{DNNL_ARG_SRC, x_}, {DNNL_ARG_DST, out_}});
     stream_.wait();
   }
