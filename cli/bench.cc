@@ -47,6 +47,7 @@ absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchC
   const bool progress = !flags.quiet && IsTerminal(stderr);
   const runtime::BenchOptions options = {.turns = flags.bench.turns,
                                          .buffers = flags.bench.machine.Buffers(),
+                                         .layout = flags.bench.Layout(),
                                          .seed = flags.bench.seed};
   Measured measured;
   absl::Status failed;

@@ -34,10 +34,7 @@ CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values)
   const std::string help = single->get_description(), group = single->get_group(),
                     type = single->get_type_name();
   command->remove_option(single);
-  return command->add_option(name, *values, help)
-      ->delimiter(',')
-      ->type_name(type)
-      ->group(group);
+  return command->add_option(name, *values, help)->delimiter(',')->type_name(type)->group(group);
 }
 
 // Each of `all` once for each value of one flag; as it is where the flag was not given.
@@ -79,6 +76,13 @@ void BenchFlags::AddTo(CLI::App* command) {
       ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
       ->type_name("NAME")
       ->group("Problem");
+  command
+      ->add_option("--layout", layout,
+                   "heads: one after the other; columns: side by side in the columns")
+      ->check(CLI::Validator(OneOf("layout", {"heads", "columns"}), ""))
+      ->type_name("LAYOUT")
+      ->capture_default_str()
+      ->group("Problem");
   machine.AddTo(command);
   AsList(command, "--threads", &threads)->check(CLI::Validator(WholeNumber(1, kMaxThreads), ""));
   command
@@ -109,6 +113,11 @@ std::vector<std::string> BenchFlags::Configs() const {
   return configs.empty() ? std::vector<std::string>{"tuned"} : configs;
 }
 
+runtime::Layout BenchFlags::Layout() const {
+  return layout == Name(runtime::Layout::kColumns) ? runtime::Layout::kColumns
+                                                   : runtime::Layout::kHeads;
+}
+
 absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
   std::string given = std::string(problem.AttentionFlag());
   for (const auto& [name, values] : sizes) {
@@ -117,6 +126,7 @@ absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
   if (!problem.dims.empty()) given = "--dim";
   if (!problem.op.empty()) given = "--op";
   if (!dtypes.empty()) given = "--dtype";
+  if (Layout() != runtime::Layout::kHeads) given = "--layout";
   if (!given.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(given, " says nothing to --preset ", preset, ", which has its own problems"));

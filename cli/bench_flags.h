@@ -26,6 +26,7 @@ struct BenchFlags {
   std::vector<std::string> dtypes;
   std::vector<int> threads;
   std::string preset;
+  std::string layout = "heads";
   std::vector<std::string> configs;  // none: {"tuned"}
   runtime::TurnOptions turns;
   uint64_t seed = 1;
@@ -36,6 +37,7 @@ struct BenchFlags {
   // that they break.
   absl::StatusOr<BenchPreset> Cases() const;
   std::vector<std::string> Configs() const;
+  runtime::Layout Layout() const;
 
  private:
   absl::StatusOr<BenchPreset> PresetCases(const jit::Cpu& cpu) const;

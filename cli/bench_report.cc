@@ -152,6 +152,7 @@ Json ToJson(const BenchRow& row) {
   json["isa"] = jit::Name(row.key.isa);
   json["threads"] = row.key.threads;
   json["buffers"] = cache::Name(row.key.buffers);
+  json["layout"] = Name(row.layout);
   json["asked"] = row.asked;
   json["source"] = row.source;
   json["kernel"] = row.kernel;

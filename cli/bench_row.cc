@@ -22,6 +22,10 @@ std::string_view Name(Metric metric) {
   return "";
 }
 
+std::string BenchRow::name() const {
+  return layout == runtime::Layout::kHeads ? key.ToString() : key.ToString() + ".columns";
+}
+
 bool BenchRow::memory_bound() const {
   const runtime::Limit* binding = result.limits.binding();
   if (binding == nullptr) return jit::OpOf(problem()) == jit::Op::kSigmoidMul;

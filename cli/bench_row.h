@@ -27,7 +27,8 @@ struct Floor {
 };
 
 struct BenchRow {
-  cache::Key key;      // the exact problem, not its bucket
+  cache::Key key;  // the exact problem, not its bucket
+  runtime::Layout layout = runtime::Layout::kHeads;
   std::string asked;   // "tuned", "default", or the pairs that were given
   std::string source;  // why it has its configuration
   jit::Config config;
@@ -44,7 +45,7 @@ struct BenchRow {
   int line = -1, cell = 0;  // place in the preset's table; -1: none
 
   const jit::Problem& problem() const { return key.bucket; }
-  std::string name() const { return key.ToString(); }  // the same in every run
+  std::string name() const;  // the same in every run
   bool memory_bound() const;
   double gflops() const;
   double gbytes_per_s() const;

@@ -87,13 +87,14 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       if (!plan.ok()) return plan.status();
       BenchRow& row = rows.emplace_back();
       row.key = {one.problem, threads, cpu->isa, here.Buffers()};
+      row.layout = runtime::Effective(options.layout, one.problem);
       row.asked = config;
       row.source = SourceText((*plan)->source());
       row.config = (*plan)->config();
       row.kernel = (*plan)->kernel().name();
       row.differs = DiffersFromDefault(row.config, one.problem, *cpu, threads);
       row.beside = one.beside;
-      row.floor = floors.Find(row.key);
+      if (row.layout == runtime::Layout::kHeads) row.floor = floors.Find(row.key);
       row.line = one.line;
       row.cell = one.cell;
       entrants.push_back({*std::move(plan), cpu->isa, threads});

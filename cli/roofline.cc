@@ -137,8 +137,10 @@ Json RoofJson(const RoofKey& key, const runtime::Roof& roof, const std::vector<P
 
 absl::StatusOr<std::vector<BenchRow>> Measure(const BenchFlags& flags,
                                               const std::vector<BenchCase>& cases) {
-  const runtime::BenchOptions options = {
-      .turns = flags.turns, .buffers = flags.machine.Buffers(), .seed = flags.seed};
+  const runtime::BenchOptions options = {.turns = flags.turns,
+                                         .buffers = flags.machine.Buffers(),
+                                         .layout = flags.Layout(),
+                                         .seed = flags.seed};
   std::vector<BenchRow> all;
   for (const BenchCase& one : cases) {
     auto rows = MeasureCase(one, flags.Configs(), flags.machine, options, Floors());

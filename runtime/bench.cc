@@ -46,7 +46,7 @@ double CyclesAVector(const jit::Problem& problem, const BenchResult& result, int
 absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
                                                const jit::Cpu& cpu, const BenchOptions& options) {
-  auto operands = Operands::Create(problem, options.buffers, options.seed);
+  auto operands = Operands::Create(problem, options.buffers, options.seed, options.layout);
   if (!operands.ok()) return operands.status();
   Operands& data = **operands;
 

@@ -16,6 +16,7 @@
 #include "jit/problem.h"
 #include "runtime/bench_limits.h"
 #include "runtime/bench_timing.h"
+#include "runtime/operands.h"
 #include "runtime/plan.h"
 #include "runtime/statistics.h"
 
@@ -30,6 +31,7 @@ struct BenchEntrant {
 struct BenchOptions {
   TurnOptions turns;
   cache::Buffers buffers = cache::Buffers::kHot;
+  Layout layout = Layout::kHeads;
   uint64_t seed = 1;          // of the operands
   bool kernel_alone = false;  // time the kernel calls of a run by themselves too
 };

@@ -416,6 +416,23 @@ TEST_F(BenchCommandTest, ListsMakeEveryCombination) {
   for (const Json& row : again["vs"]) EXPECT_TRUE(row["verdict"].is_string()) << row;
 }
 
+// Each layout is a row of its own, which --vs does not take for the other's.
+TEST_F(BenchCommandTest, LayoutsAreTold) {
+  const auto row = [&](const std::string& layout, const std::string& heads) {
+    std::vector<std::string> arguments = {"--dim", "64",       "--op", "attention", "--heads",
+                                          heads,   "--layout", layout, "--config",  "default"};
+    arguments.insert(arguments.end(), kShort.begin(), kShort.end());
+    const ProcessResult result = Bench(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return Json::parse(result.out)["rows"][0];
+  };
+  const Json heads = row("heads", "2"), columns = row("columns", "2");
+  EXPECT_EQ(heads["layout"], "heads");
+  EXPECT_EQ(columns["layout"], "columns");
+  EXPECT_EQ(columns["name"], heads["name"].get<std::string>() + ".columns");
+  EXPECT_EQ(row("columns", "1")["layout"], "heads") << "one head lies the same in both";
+}
+
 TEST_F(BenchCommandTest, TextAndCsv) {
   const ProcessResult text = Bench({"--rows", "7", "--cols", "100", "--repeat", "3"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
@@ -456,6 +473,8 @@ TEST_F(BenchCommandTest, BadRequestsGetOneLine) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{"--preset", "squares"}, "did you mean square?"},
       {{"--preset", "square", "--seq", "16"}, "--seq says nothing to --preset square"},
+      {{"--preset", "all", "--layout", "columns"}, "--layout says nothing to --preset all"},
+      {{"--layout", "rows"}, "layout"},
       {{"--preset", "all", "--dtype", "f64"}, "--dtype says nothing to --preset all"},
       {{"--seq", "0", "--head-dim", "8"}, "0 is too small"},
       {{"--dtype", "f23", "--dim", "8"}, "f23"},
