@@ -33,7 +33,7 @@ struct Key {
 Key MakeKey(const jit::Problem& problem, int threads, jit::Isa isa, Buffers buffers);
 
 struct Record {
-  static constexpr int kFormatMajor = 1, kFormatMinor = 2;
+  static constexpr int kFormatMajor = 1, kFormatMinor = 3;
 
   Key key;
   jit::Problem problem;    // the exact one that was tuned

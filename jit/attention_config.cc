@@ -7,8 +7,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "jit/config_field.h"
 #include "jit/emit_dots.h"
+#include "jit/emit_exp.h"
 #include "jit/emit_pack.h"
 #include "jit/emit_row_softmax.h"
 #include "jit/emit_scores.h"
@@ -28,11 +30,13 @@ constexpr int kBlockVecs[] = {1, 2, 3, 4, 6};
 constexpr int kPvVecs[] = {1, 2, 3, 4, 6, 8};
 constexpr int kQkUnroll[] = {1, 2, 4, 8, 16};
 constexpr int kExpVecs[] = {1, 2, 3, 4, 6};
+constexpr int kExpDegree[] = {0, 3, 4, 5, 7, 11};
 constexpr int kPvForm[] = {0, 1, 2};
 constexpr int kPvRows[] = {1, 2, 3, 4, 5, 6, 8, 12, 14};
 constexpr int kPvUnroll[] = {1, 2, 4, 8};
 constexpr int kPrefetch[] = {0, 1, 2, 4, 8, 16, 32, 64, 128, 256};
 constexpr int kMaxPrefetchOfV = 8;  // lanes are queries: rows that one address reaches
+constexpr int kAhead[] = {0, 1, 2};
 constexpr int kTaskTiles[] = {1, 2, 4, 8, 16};
 constexpr int kKvSplit[] = {0, 1, 2, 4, 8, 16, 32};
 constexpr int kLanes[] = {0, 1};
@@ -45,13 +49,19 @@ constexpr Field kFields[] = {
                         true),
     FieldOf<&C::kv_block>("kv_block", "b", "keys whose scores are held at once", kKvBlock, {},
                           true),
+    FieldOf<&C::pack>("pack", "k", "1: keys and values are copied row to row first", kNoYes),
     FieldOf<&C::qk_keys>("qk_keys", "_s", "register block of Q·Kt: keys", kQkKeys, {}, true),
     FieldOf<&C::qk_vecs>("qk_vecs", "x", "register block of Q·Kt: vectors of queries", kBlockVecs),
     FieldOf<&C::qk_unroll>("qk_unroll", "u", "steps of the head dimension an iteration", kQkUnroll,
                            {}, true),
     FieldOf<&C::qk_embed>("qk_embed", "m", "1: the FMA broadcasts its key element", kNoYes),
+    FieldOf<&C::qk_ahead>("qk_ahead", "a",
+                          "the next register block's keys are fetched to 1: the L1, 2: the L2",
+                          kAhead),
     FieldOf<&C::fuse_exp>("fuse_exp", "_f", "1: exponentials on the accumulators", kNoYes),
     FieldOf<&C::exp_vecs>("exp_vecs", "e", "exponentials in flight", kExpVecs),
+    FieldOf<&C::exp_degree>("exp_degree", "d", "degree of the exponential's polynomial",
+                            kExpDegree),
     FieldOf<&C::pv_form>("pv_form", "_o",
                          "P·V broadcasts 0: P, 1: V, 2: P in pairs of bf16, as Q·Kt does K",
                          kPvForm),
@@ -60,6 +70,8 @@ constexpr Field kFields[] = {
     FieldOf<&C::pv_vecs>("pv_vecs", "x", "register block of P·V: vectors", kPvVecs),
     FieldOf<&C::pv_unroll>("pv_unroll", "u", "keys an iteration", kPvUnroll, {}, true),
     FieldOf<&C::pv_embed>("pv_embed", "m", "1: the FMA broadcasts its operand", kNoYes),
+    FieldOf<&C::pv_ahead>("pv_ahead", "a",
+                          "the next value columns are fetched to 1: the L1, 2: the L2", kAhead),
     FieldOf<&C::prefetch>("prefetch", "_p", "rows of V (columns: and K) fetched ahead, 0: none",
                           kPrefetch),
     FieldOf<&C::task_tiles>("task_tiles", "", "query tiles a thread takes at a time", kTaskTiles,
@@ -124,11 +136,22 @@ absl::Status ValidateColumns(const C& config, const AttentionSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateDegree(const C& config, const AttentionSpec& spec) {
+  if (config.exp_degree == 0) return absl::OkStatus();
+  const std::span<const int> degrees = EmitExp::Degrees(config.isa, spec.dtype);
+  if (std::find(degrees.begin(), degrees.end(), config.exp_degree) != degrees.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "exp_degree ", config.exp_degree, " is none of ", absl::StrJoin(degrees, ", "), ": it is ",
+      std::string(Name(spec.dtype)), " and ", std::string(Name(config.isa))));
+}
+
 C CanonicalColumns(C config, const AttentionSpec& spec) {
   // What only the other kernel has.
   config.qk_vecs = 1;
   config.qk_embed = config.pv_embed = config.pv_form = 0;
-  config.fuse_exp = 0;
+  config.fuse_exp = config.pack = config.qk_ahead = config.pv_ahead = 0;
   config.task_tiles = 1;
   config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config, spec), kPvVecs);
   const int lanes = Lanes(config.isa, spec.dtype);
@@ -143,6 +166,7 @@ std::span<const Field> AttentionFields() { return kFields; }
 absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const Cpu& cpu) {
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
+  if (absl::Status s = ValidateDegree(config, spec); !s.ok()) return s;
   if (config.lanes == LaneAxis::kColumns) return ValidateColumns(config, spec);
   if (config.qk_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -193,8 +217,10 @@ C CanonicalAttention(C config, const AttentionSpec& spec) {
   if (config.isa == Isa::kPortable) {
     return {.isa = Isa::kPortable, .task_tiles = config.task_tiles, .threads = config.threads};
   }
+  if (config.exp_degree == 0) config.exp_degree = EmitExp::Degrees(config.isa, spec.dtype).front();
   if (config.lanes == LaneAxis::kColumns) return CanonicalColumns(config, spec);
   config.kv_split = 0;
+  if (SizeOf(spec.dtype) == 2) config.pack = 0;  // copied in any case
   config.prefetch = std::min(config.prefetch, kMaxPrefetchOfV);
   if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
   // One vector wide, every broadcast has a single use and is part of its FMA anyway.

@@ -104,7 +104,7 @@ void AttentionEmitter::Emit() {
   a_.jl(next_chunk, a_.T_NEAR);
   if (transposed()) {
     transposed_.EmitOutput();
-  } else if (ctx_.layout.staged) {
+  } else if (ctx_.layout.converts) {
     values_.EmitOutput();
   }
   a_.jmp(tile_done, a_.T_NEAR);

@@ -16,7 +16,8 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
   depth = pairs ? spec.head_dim / 2 : spec.head_dim;
   outputs = queries + int64_t{depth} * tile_bytes;
   bytes = outputs + (config.pv_form == 1 ? int64_t{spec.value_dim} * tile_bytes : 0);
-  staged = SizeOf(spec.dtype) < elem_bytes;
+  converts = SizeOf(spec.dtype) < elem_bytes;
+  staged = converts || config.pack != 0;
   if (!staged) return;
   const auto row_bytes = [&](int dim) {
     return (dim * elem_bytes + vec_bytes - 1) / vec_bytes * vec_bytes;
@@ -29,7 +30,7 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
     staged_bytes = value_row_bytes / 2;
     bytes += value_row_bytes;  // an odd key has a row of its own
   }
-  if (config.pv_form != 1) bytes += int64_t{tile_rows} * value_row_bytes;
+  if (converts && config.pv_form != 1) bytes += int64_t{tile_rows} * value_row_bytes;
 }
 
 }  // namespace jitattn::jit

@@ -19,10 +19,11 @@ namespace jitattn::jit {
 //   queries   scale · log2 e · Qᵀ   [head_dim][tile]
 //   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
 //
-// 16-bit types are staged: converted to float once a call, for all of its tiles. Then the outputs
-// are floats too until they are complete, and the rest of the scratch holds
+// Keys and values that are packed, or of a 16-bit type, are staged: copied once a call, for all of
+// its tiles, 16-bit types as floats. Then the rest of the scratch holds
 //
-//   outputs   O, where P·V runs over natural columns   [tile][value_row_bytes]
+//   outputs   O of 16-bit types until it is complete, where P·V runs over natural columns
+//             [tile][value_row_bytes]
 //   keys      [kv_len][key_row_bytes]
 //   values    [kv_len][value_row_bytes]
 //
@@ -43,8 +44,9 @@ struct AttentionLayout {
   int64_t scores, queries, outputs;  // offsets from the state
   int64_t bytes;                     // without staged keys and values
   bool staged = false;
-  bool pairs = false;  // pv_form 2: see below
-  int depth;           // steps of Q·Kᵀ: the head size, or half of it
+  bool converts = false;  // 16-bit types: see above
+  bool pairs = false;     // pv_form 2: see below
+  int depth;              // steps of Q·Kᵀ: the head size, or half of it
   int key_row_bytes = 0, value_row_bytes = 0;
   int64_t staged_bytes = 0;  // of a key and its value
 
@@ -65,6 +67,7 @@ struct AttentionFrame {
   int64_t flags;                     // of the chunk: what happens to O around P·V
   int64_t group, group_vecs, width;  // column group of Q·Kᵀ: its state, vectors left, its own
   int64_t group_diagonal;            // first chunk key that is not before the group's diagonal
+  int64_t first_values;              // those of the group's next key, to be fetched
   int64_t key, step;                 // next chunk key of the group; where its diagonal step ends
   int64_t columns, out_column;       // column groups of P·V left; the output's first row there
   int64_t rows_todo, seen;           // rows left there; causal: chunk keys that the next one sees

@@ -43,7 +43,7 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   auto square = [&](int columns) {
     a.mov(row, from);
     for (int i = 0; i < lanes; ++i) {
-      if (columns == lanes && !layout.staged) {
+      if (columns == lanes && !layout.converts) {
         a.Mul(x[i], scale, a.ptr[row[0]]);
       } else {
         columns == lanes ? io.Load(x[i], a.ptr[row[0]]) : io.Load(x[i], a.ptr[row[0]], *tail_mask);

@@ -138,7 +138,8 @@ void EmitRowSoftmax::EmitBlock() {
   Fold(x[0], sum, [&] { a_.Max(x[0], x[0], sum); });
   a_.Move(m, x[0]);
 
-  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0));
+  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0), ctx_.spec.dtype,
+              ctx_.config.exp_degree);
   exp.LoadConstants();
   a_.LoadVec(x[0], max());
   a_.StoreVec(max(), m);
@@ -172,7 +173,7 @@ void EmitRowSoftmax::EmitMerge(const Reg64& from, const Vec& alpha_from) {
   a_.Max(m, x[0], x[1]);
   a_.StoreVec(max(), m);
   for (int i = 0; i < 2; ++i) a_.Sub(x[i], x[i], m);
-  EmitExp(a_, 2).Emit(x.regs());
+  EmitExp(a_, 2, 0, ctx_.spec.dtype, ctx_.config.exp_degree).Emit(x.regs());
   a_.StoreVec(ctx_.in_scratch(layout.kAlpha), x[0]);
   a_.Move(alpha_from, x[1]);
   a_.Mul(x[0], x[0], sum());

@@ -71,6 +71,8 @@ void EmitScores::EmitChunk() {
   a_.mov(temp, ctx_.at(&AttentionFrame::group_vecs));
   a_.Clamp(temp[0], ctx_.config.qk_vecs, keys_);
   a_.mov(ctx_.at(&AttentionFrame::width), temp);
+  a_.mov(k_, ctx_.at(&AttentionFrame::v));
+  a_.mov(ctx_.at(&AttentionFrame::first_values), k_);
   a_.mov(k_, ctx_.at(&AttentionFrame::k));
   a_.lea(scores_, a_.ptr[state_ + ctx_.layout.scores]);
   if (ctx_.causal()) {
@@ -223,24 +225,38 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       a_.StoreVec(a_.ptr[scores_ + (r * layout.tile_bytes + c * layout.vec_bytes)], gemm.acc(r, c));
   }
   a_.add(scores_, keys * layout.tile_bytes);
+  EmitFetchValues(keys);
+}
+
+// The columns of this block's values that P·V begins with.
+void EmitScores::EmitFetchValues(int keys) {
+  if (ctx_.config.pv_ahead == 0) return;
+  const Gprs row = a_.pool().LeaseGprs("values"), stride = a_.pool().LeaseGprs("their stride");
+  const int lines = ctx_.config.pv_form == 1 ? 1 : ctx_.config.pv_vecs;
+  a_.mov(row, ctx_.at(&AttentionFrame::first_values));
+  ctx_.LoadValueStride(stride);
+  for (int r = 0; r < keys; ++r) {
+    for (int line = 0; line < lines; ++line)
+      EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[row[0] + line * 64]);
+    a_.add(row, stride);
+  }
+  a_.mov(ctx_.at(&AttentionFrame::first_values), row);
 }
 
 // The next block's keys, as far along their rows as this block is: from beyond the L2 they would
 // come too late for the broadcasts. A line is asked for several times, which costs nothing that is
-// scarce. Not so for rows a multiple of 2 KiB apart: they fall into one or two sets of the L1,
-// which would not hold both blocks.
+// scarce. (Rows a multiple of 2 KiB apart fall into one or two sets of the L1, which do not hold
+// both blocks.)
 void EmitScores::EmitFetchAhead(int keys) {
+  if (ctx_.config.qk_ahead == 0) return;
   const Gprs row = a_.pool().LeaseGprs("next block's keys");
-  Label none;
-  a_.test(stride_.cvt32(), 2047);
-  a_.jz(none, a_.T_NEAR);
   a_.mov(row, k_);
   AddMultiple(a_, row, stride_, keys);
   for (int r = 0; r < keys; ++r) {
     if (r > 0 && r % 3 == 0) AddMultiple(a_, row, stride_, 3);
-    a_.prefetcht0(r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
+    EmitFetch(a_, ctx_.config.qk_ahead,
+              r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
   }
-  a_.L(none);
 }
 
 void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {

@@ -37,6 +37,7 @@ class EmitScores {
   void EmitCall();
   void EmitBlock(int keys, int vecs);
   void EmitFetchAhead(int keys);
+  void EmitFetchValues(int keys);
   void EmitHide(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
 
   const AttentionContext& ctx_;

@@ -126,7 +126,7 @@ void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const 
     for (int c = 0; c < gemm.vecs(); ++c)
       a_.Add(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kStart, c));
   {
-    EmitExp exp(a_, ctx_.config.exp_vecs);
+    EmitExp exp(a_, ctx_.config.exp_vecs, 0, ctx_.spec.dtype, ctx_.config.exp_degree);
     for (const auto& group : gemm.Groups(ctx_.config.exp_vecs)) exp.Emit(group);
   }
   const Vecs sums = a_.pool().LeaseVecs("partial sums", 2);
@@ -207,7 +207,7 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
     }
   }
   {
-    EmitExp exp(a_, 1);
+    EmitExp exp(a_, 1, 0, ctx_.spec.dtype, ctx_.config.exp_degree);
     for (int c = 0; c < vecs; ++c) exp.Emit({&alpha[c], 1});
   }
   const Vecs value = a_.pool().LeaseVecs("rescale");
@@ -315,8 +315,8 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
   const Vecs interleave = a_.pool().LeaseVecs("order of a pair's words", pairs ? 1 : 0);
   const Vecs ones = a_.pool().LeaseVecs("pairs of 1", pairs ? 1 : 0);
   const Gprs to = a_.pool().LeaseGprs("pairs", pairs ? 1 : 0);
-  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0),
-              pairs ? DType::kBF16 : DType::kF32);
+  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0), ctx_.spec.dtype,
+              ctx_.config.exp_degree);
   exp.LoadConstants();
   if (pairs) {
     a_.vmovups(interleave[0],

@@ -1,4 +1,4 @@
-// Keys and values of a 16-bit type, as floats in scratch.
+// Keys and values in scratch, row to row; those of a 16-bit type as floats.
 
 #include "jit/emit_stage.h"
 
@@ -11,16 +11,16 @@ namespace {
 
 using Xbyak::Reg64;
 
-// Rows as short as this are converted without a loop over their vectors.
+// Rows as short as this are copied without a loop over their vectors.
 constexpr int kStraightVecs = 8;
 
 // to[row] = rows of `dim` elements at `from`, padded with zeros; both and `count` are clobbered.
-void EmitConvert(const AttentionContext& ctx, int dim, size_t stride, const Reg64& from,
-                 const Reg64& to, const Reg64& count) {
+void EmitCopy(const AttentionContext& ctx, int dim, size_t stride, const Reg64& from,
+              const Reg64& to, const Reg64& count) {
   Assembler& a = ctx.a;
   const int whole = dim / a.lanes(), tail = dim % a.lanes();
   VectorIo io(a, ctx.spec.dtype);
-  const Vecs x = a.pool().LeaseVecs("converted", 2);
+  const Vecs x = a.pool().LeaseVecs("copied", 2);
   const Gprs columns = a.pool().LeaseGprs("columns"), blocks = a.pool().LeaseGprs("blocks");
   std::optional<TailMask> mask;
   if (tail > 0) {
@@ -130,10 +130,10 @@ void EmitStage(const AttentionContext& ctx) {
   }
   a.mov(from, ctx.arg(offsetof(AttentionArgs, k)));
   a.mov(count, seen);
-  EmitConvert(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
+  EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
   a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
   a.mov(count, seen);
-  EmitConvert(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
+  EmitCopy(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
 }
 
 }  // namespace jitattn::jit

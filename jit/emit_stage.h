@@ -1,4 +1,4 @@
-// Keys and values of a 16-bit type, as floats in scratch.
+// Keys and values in scratch, row to row; those of a 16-bit type as floats.
 
 #ifndef JITATTN_JIT_EMIT_STAGE_H_
 #define JITATTN_JIT_EMIT_STAGE_H_
@@ -7,8 +7,10 @@
 
 namespace jitattn::jit {
 
-// Converts all keys that any query of this call sees, and their values: a loop that costs a
-// twentieth of one tile's products at head size 64, and is done once for all tiles of the call.
+// Copies all keys that any query of this call sees, and their values: a loop that costs a twentieth
+// of one tile's products at head size 64, and is done once for all tiles of the call. Rows that are
+// far apart, as where many heads lie side by side, are each in a page of their own and a few of the
+// caches' sets; their copies are not.
 void EmitStage(const AttentionContext& ctx);
 
 // keys, values ← where the loops over them begin.

@@ -39,6 +39,10 @@ void AddMultiple(Assembler& a, const Reg64& reg, const Reg64& stride, int count)
   }
 }
 
+void EmitFetch(Assembler& a, int level, const Xbyak::Address& address) {
+  level == 1 ? a.prefetcht0(address) : a.prefetcht1(address);
+}
+
 std::vector<int> BlockSizes(int most) {
   std::vector<int> sizes = {most};
   for (int size = std::bit_floor(static_cast<unsigned>(most - 1)); most > 1 && size >= 1; size /= 2)

@@ -34,6 +34,9 @@ class RowAddresses {
 // reg += count · stride.
 void AddMultiple(Assembler& a, const Xbyak::Reg64& reg, const Xbyak::Reg64& stride, int count);
 
+// Fetches the line at `address` to the first or second level of the caches.
+void EmitFetch(Assembler& a, int level, const Xbyak::Address& address);
+
 // How `total` rows are split when a block takes `most`: `most` as often as it fits, then each of
 // the powers of two below it at most once. Fewer bodies than one a remainder.
 std::vector<int> BlockSizes(int most);

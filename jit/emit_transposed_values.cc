@@ -120,6 +120,8 @@ void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGe
             part);
   if (ctx_.config.prefetch > 0)
     a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch]);
+  // The columns of the next blocks begin in this line and go on in the next.
+  if (ctx_.config.pv_ahead != 0) EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + 64]);
   a_.add(v_key_, v_stride_);
 }
 

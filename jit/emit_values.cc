@@ -63,7 +63,7 @@ void EmitValues::EmitChunk() {
 
   const int group_bytes = ctx_.config.pv_vecs * a_.vec_bytes();
   ctx_.LoadValueStride(v_stride_);
-  if (ctx_.layout.staged) {
+  if (ctx_.layout.converts) {
     a_.mov(out_stride_, ctx_.layout.value_row_bytes);
     a_.lea(out_, a_.ptr[state_ + static_cast<int>(ctx_.layout.outputs)]);
   } else {
@@ -75,12 +75,14 @@ void EmitValues::EmitChunk() {
     Label top;
     a_.mov(ctx_.at(&AttentionFrame::columns), groups.whole);
     a_.L(top);
+    columns_follow_ = groups.whole + (groups.rest > 0) > 1;
     EmitColumns(ctx_.config.pv_vecs, 0);
     a_.add(v_, group_bytes);
     a_.add(out_, group_bytes);
     a_.dec(ctx_.at(&AttentionFrame::columns));
     a_.jnz(top, a_.T_NEAR);
   }
+  columns_follow_ = false;
   if (groups.rest > 0) EmitColumns(groups.rest, groups.tail);
   for (Gprs* lease : {&p_, &out_, &v_, &v_stride_, &out_stride_, &p_key_, &v_key_, &count_})
     lease->Release();
@@ -173,6 +175,11 @@ void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int 
   if (ctx_.config.prefetch > 0) {
     for (int c = 0; c < gemm.vecs(); ++c) {
       a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch + c * a_.vec_bytes()]);
+    }
+  }
+  if (ctx_.config.pv_ahead != 0 && columns_follow_) {
+    for (int c = 0; c < gemm.vecs(); ++c) {
+      EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + (gemm.vecs() + c) * a_.vec_bytes()]);
     }
   }
   a_.add(v_key_, v_stride_);

@@ -1,5 +1,5 @@
-// O = O·alpha + P·V with O in the output (staged: in scratch): rows are broadcast from P, lanes are
-// value columns.
+// O = O·alpha + P·V with O in the output (16-bit types: in scratch): rows are broadcast from P,
+// lanes are value columns.
 
 #ifndef JITATTN_JIT_EMIT_VALUES_H_
 #define JITATTN_JIT_EMIT_VALUES_H_
@@ -19,7 +19,7 @@ class EmitValues {
   // The current chunk's P·V, for every row and column of the tile.
   void EmitChunk();
 
-  // Staged: the tile's outputs, after its last chunk.
+  // 16-bit types: the tile's outputs, after its last chunk.
   void EmitOutput();
 
  private:
@@ -42,6 +42,7 @@ class EmitValues {
   const Xbyak::Reg64 state_;
   Gprs p_, out_, v_, v_stride_, out_stride_;  // of the row group and the column group
   Gprs p_key_, v_key_, count_;                // running over keys
+  bool columns_follow_ = false;               // behind the group that is emitted
 };
 
 }  // namespace jitattn::jit

@@ -164,6 +164,9 @@ constexpr double kAheadBytes = 16 << 10;
 // fewer than four of them each.
 constexpr double kTaskBytes = 1 << 20;
 
+// Columns of values from which on fetching them ahead pays.
+constexpr int kLongValues = 128;
+
 // Room for the scores of keys that are not there is of no use.
 void KeepToKeys(const AttentionProblem& p, AttentionConfig& c) {
   while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
@@ -229,14 +232,11 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     if (c.pv_form == 1) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
     c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
   }
-  if (avx512 && p.dtype == jit::DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 768 &&
-      c.q_vecs >= c.pv_vecs) {
-    // The rows of a register block lie 3 KiB apart and more, in few sets of the L1: form 1 reads
-    // one row of V at a time, and its output stays in scratch.
-    c.pv_form = 1;
-    c.prefetch = 4;
-    c.kv_block = 256;
-  }
+  // Keys and values come from beyond the L2 where there are many, and short rows of values are over
+  // before a fetch would help. (To the L1 they would come as soon, but rows a multiple of 2 KiB
+  // apart share a few of its sets.)
+  c.qk_ahead = 2;
+  if (p.value_dim >= kLongValues) c.pv_ahead = 2;
   KeepToKeys(p, c);
   if (jit::SizeOf(p.dtype) == 2) {
     if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {

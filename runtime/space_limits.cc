@@ -14,9 +14,9 @@ namespace {
 
 // Of attention, what a hundred evaluations cannot tell apart: a per cent or less each. The spaces
 // of sigmoid-mul are small as they are.
-constexpr std::string_view kMinor[] = {"lanes",    "qk_unroll",  "qk_embed",
-                                       "exp_vecs", "pv_unroll",  "pv_embed",
-                                       "prefetch", "task_tiles", "kv_split"};
+constexpr std::string_view kMinor[] = {
+    "lanes",     "pack",     "qk_unroll", "qk_embed", "qk_ahead",   "exp_vecs", "exp_degree",
+    "pv_unroll", "pv_embed", "pv_ahead",  "prefetch", "task_tiles", "kv_split"};
 
 }  // namespace
 

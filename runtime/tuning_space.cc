@@ -18,22 +18,31 @@ namespace {
 // in bigger steps. Fields that are not named here keep their whole ladder.
 constexpr int kQVecs[] = {1, 2, 4, 6, 8}, kKvBlock[] = {64, 128, 256, 512};
 constexpr int kQkUnroll[] = {1, 4}, kPvUnroll[] = {2, 4}, kExpVecs[] = {2, 4};
-constexpr int kPrefetch[] = {0, 2}, kTaskTiles[] = {1, 4};
+constexpr int kPrefetch[] = {0}, kTaskTiles[] = {1, 4}, kAhead[] = {0, 2};
+// The forms with a table, beside the default's; 0 stands for whatever is valid until it is settled.
+constexpr int kExpDegree[] = {0, 3, 7};
 constexpr struct Steps {
   std::string_view field;
   std::span<const int> values;
 } kBiggerSteps[] = {
     {"q_vecs", kQVecs},         {"kv_block", kKvBlock}, {"qk_unroll", kQkUnroll},
     {"pv_unroll", kPvUnroll},   {"exp_vecs", kExpVecs}, {"prefetch", kPrefetch},
-    {"task_tiles", kTaskTiles},
+    {"task_tiles", kTaskTiles}, {"qk_ahead", kAhead},   {"pv_ahead", kAhead},
+    {"exp_degree", kExpDegree},
 };
 // The same where columns are in the lanes. That kernel waits for memory: what matters is how much
 // is read at a time, and how far ahead.
 constexpr int kQkUnrollColumns[] = {8}, kExpVecsColumns[] = {2}, kPvUnrollColumns[] = {4};
 constexpr int kPrefetchColumns[] = {0, 32, 64, 128, 256}, kKvSplit[] = {0, 1, 2, 4, 8};
+constexpr int kExpDegreeColumns[] = {0};
 constexpr Steps kBiggerStepsOfColumns[] = {
-    {"kv_block", kKvBlock},        {"qk_unroll", kQkUnrollColumns}, {"pv_unroll", kPvUnrollColumns},
-    {"exp_vecs", kExpVecsColumns}, {"prefetch", kPrefetchColumns},  {"kv_split", kKvSplit},
+    {"kv_block", kKvBlock},
+    {"qk_unroll", kQkUnrollColumns},
+    {"pv_unroll", kPvUnrollColumns},
+    {"exp_vecs", kExpVecsColumns},
+    {"prefetch", kPrefetchColumns},
+    {"kv_split", kKvSplit},
+    {"exp_degree", kExpDegreeColumns},
 };
 
 bool IsAStep(std::span<const Steps> all, const jit::Field& field, int value) {
@@ -52,9 +61,16 @@ struct FullBlock {
 };
 constexpr FullBlock kFullBlocks[] = {{"qk_keys", "qk_embed"}, {"pv_rows", "pv_embed"}};
 
+// Fields that no other's validity depends on, and whose effect hardly depends on the others: they
+// are varied one at a time, each beside the default's values of the rest. All combinations would
+// be sixteen times as many points.
+constexpr std::string_view kVariedAlone[] = {"pack", "qk_ahead", "exp_degree", "pv_ahead"};
+
 struct Axis {
   const jit::Field* field;
   std::vector<int> values;
+  int base = 0;  // index of the default's value
+  bool varied_alone = false;
   const jit::Field* full_block = nullptr;  // the rows that are settled when this field is
 };
 
@@ -95,6 +111,8 @@ std::vector<int> Ladder(const jit::Field& field, const jit::Problem& problem, co
     return values;
   }
   if (field.name == "lanes" && RowsOf(*p) > kManyRows) return {0};
+  // Rows of one head lie one behind the other as they are.
+  if (field.name == "pack" && limit == nullptr && p->heads == 1) return {0};
   if (limit == nullptr) {
     std::erase_if(values, [&](int value) {
       return !IsAStep(kBiggerSteps, field, value) && !IsAStep(kBiggerStepsOfColumns, field, value);
@@ -119,8 +137,12 @@ class Enumeration {
       Axis axis{&field, Ladder(field, problem, cpu, threads, limits.Find(field.name))};
       // The default is a point of its space.
       const int base = field.get(config_);
-      const auto place = std::lower_bound(axis.values.begin(), axis.values.end(), base);
-      if (place == axis.values.end() || *place != base) axis.values.insert(place, base);
+      auto place = std::lower_bound(axis.values.begin(), axis.values.end(), base);
+      if (place == axis.values.end() || *place != base) place = axis.values.insert(place, base);
+      axis.base = static_cast<int>(place - axis.values.begin());
+      axis.varied_alone = limits.Find(field.name) == nullptr &&
+                          std::find(std::begin(kVariedAlone), std::end(kVariedAlone), field.name) !=
+                              std::end(kVariedAlone);
       for (const FullBlock& block : kFullBlocks) {
         if (field.name == block.last && limits.Find(block.rows) == nullptr)
           axis.full_block = jit::FindField(jit::OpOf(problem), block.rows);
@@ -129,17 +151,21 @@ class Enumeration {
     }
     point_.resize(axes_.size());
     base_ = config_;
-    for (const Axis& axis : axes_) axis.field->set(config_, axis.values.front());
+    for (size_t p = 0; p < axes_.size(); ++p) {
+      point_[p] = axes_[p].varied_alone ? axes_[p].base : 0;
+      axes_[p].field->set(config_, axes_[p].values[point_[p]]);
+    }
   }
 
   // Depth first. Fields that are not reached yet stand at their lowest values, which need the
   // fewest registers: what is refused there is refused whatever they become.
   void Run(size_t depth = 0) {
     if (depth == axes_.size()) {
-      if (jit::Canonical(config_, spec_) == config_) points_.push_back(point_);
+      if (IsCanonical()) points_.push_back(point_);
       return;
     }
     const Axis& axis = axes_[depth];
+    if (axis.varied_alone) return Run(depth + 1);
     for (size_t i = 0; i < axis.values.size(); ++i) {
       axis.field->set(config_, axis.values[i]);
       point_[depth] = static_cast<int>(i);
@@ -148,11 +174,54 @@ class Enumeration {
     axis.field->set(config_, axis.values.front());
   }
 
-  std::vector<Axis> TakeAxes() { return std::move(axes_); }
+  // `point` as its fields that are varied alone come out for it, and with another value of each.
+  void Vary(search::Point point, std::vector<search::Point>* varied) const {
+    const jit::Config canonical = jit::Canonical(ConfigOf(point), spec_);
+    for (size_t p = 0; p < axes_.size(); ++p) {
+      const auto& values = axes_[p].values;
+      const int value = axes_[p].field->get(canonical);
+      point[p] =
+          static_cast<int>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
+    }
+    varied->push_back(point);
+    const auto* attention = std::get_if<jit::AttentionConfig>(&canonical);
+    const bool columns = attention != nullptr && attention->lanes == jit::LaneAxis::kColumns;
+    const std::span<const Steps> steps = columns ? std::span<const Steps>(kBiggerStepsOfColumns) : kBiggerSteps;
+    for (size_t p = 0; p < axes_.size(); ++p) {
+      if (!axes_[p].varied_alone) continue;
+      search::Point other = point;
+      for (size_t i = 0; i < axes_[p].values.size(); ++i) {
+        if (static_cast<int>(i) == point[p]) continue;
+        if (!IsAStep(steps, *axes_[p].field, axes_[p].values[i])) continue;
+        other[p] = static_cast<int>(i);
+        const jit::Config config = ConfigOf(other);
+        if (jit::Validate(config, spec_, cpu_).ok() && jit::Canonical(config, spec_) == config) {
+          varied->push_back(other);
+        }
+      }
+    }
+  }
+
+  jit::Config ConfigOf(const search::Point& point) const {
+    jit::Config config = base_;
+    for (size_t p = 0; p < point.size(); ++p)
+      axes_[p].field->set(config, axes_[p].values[point[p]]);
+    return config;
+  }
+
+  const std::vector<Axis>& axes() const { return axes_; }
   std::vector<search::Point> TakePoints() { return std::move(points_); }
   const jit::Config& base() const { return base_; }
 
  private:
+  // But for the fields that are varied alone, which follow.
+  bool IsCanonical() const {
+    jit::Config canonical = jit::Canonical(config_, spec_);
+    for (const Axis& axis : axes_)
+      if (axis.varied_alone) axis.field->set(canonical, axis.field->get(config_));
+    return canonical == config_;
+  }
+
   bool IsWorthTrying(const Axis& axis) {
     if (!jit::Validate(config_, spec_, cpu_).ok()) return false;
     // With one thread there is no schedule to choose.
@@ -234,7 +303,7 @@ absl::StatusOr<TuningSpace> TuningSpace::Create(const jit::Problem& problem, con
   std::vector<const jit::Field*> fields;
   std::vector<std::vector<int>> ladders;
   std::vector<search::Parameter> parameters;
-  for (Axis& axis : all.TakeAxes()) {
+  for (const Axis& axis : all.axes()) {
     search::Parameter parameter{.name = std::string(axis.field->name)};
     parameter.values.assign(axis.values.begin(), axis.values.end());
     // A switch has two values, and their order means nothing.
@@ -246,29 +315,25 @@ absl::StatusOr<TuningSpace> TuningSpace::Create(const jit::Problem& problem, con
     }
     parameters.push_back(std::move(parameter));
     fields.push_back(axis.field);
-    ladders.push_back(std::move(axis.values));
+    ladders.push_back(axis.values);
   }
 
-  auto config_of = [&](const search::Point& point) {
-    jit::Config config = all.base();
-    for (size_t p = 0; p < point.size(); ++p) fields[p]->set(config, ladders[p][point[p]]);
-    return config;
-  };
-  const int most = std::min(kMaxPoints, limits.max_points);
-  if (std::ssize(points) > most) {
-    std::vector<std::pair<double, size_t>> ranked;
-    for (size_t i = 0; i < points.size(); ++i) {
-      const jit::Config config = config_of(points[i]);
-      // The default stays whatever is thought of it.
-      ranked.emplace_back(config == all.base() ? 0 : EstimateCycles(problem, config, cpu), i);
-    }
-    std::nth_element(ranked.begin(), ranked.begin() + most, ranked.end());
-    std::vector<search::Point> kept;
-    for (int i = 0; i < most; ++i) kept.push_back(std::move(points[ranked[i].second]));
-    points = std::move(kept);
+  // The default first, whatever is thought of it.
+  std::vector<std::pair<double, size_t>> ranked;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const jit::Config config = all.ConfigOf(points[i]);
+    ranked.emplace_back(config == all.base() ? 0 : EstimateCycles(problem, config, cpu), i);
   }
+  std::sort(ranked.begin(), ranked.end());
+  const int most = std::min(kMaxPoints, limits.max_points);
+  std::vector<search::Point> kept;
+  for (const auto& [cycles, i] : ranked) {
+    if (std::ssize(kept) >= most) break;
+    all.Vary(points[i], &kept);
+  }
+  if (std::ssize(kept) > most) kept.resize(most);
   absl::StatusOr<search::Space> space =
-      search::Space::FromPoints(std::move(parameters), std::move(points));
+      search::Space::FromPoints(std::move(parameters), std::move(kept));
   if (!space.ok()) return space.status();
   return TuningSpace(*std::move(space), all.base(), std::move(fields), std::move(ladders));
 }

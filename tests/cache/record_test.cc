@@ -110,7 +110,7 @@ TEST(Record, SectionsMustBeTables) {
   EXPECT_THAT(ErrorOf(text), HasSubstr("result.median_s is missing"));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
   EXPECT_THAT(ErrorOf(text), HasSubstr("result is 3, must be a table"));
-  EXPECT_THAT(ErrorOf("format = \"1.2\""), HasSubstr("key is missing"));
+  EXPECT_THAT(ErrorOf("format = \"1.3\""), HasSubstr("key is missing"));
 }
 
 struct BadValue {
@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
         BadValue{"", "format", "\"0.9\"", "format is \"0.9\""},
-        BadValue{"", "format", "\"1\"", "must be a string like \"1.2\""},
+        BadValue{"", "format", "\"1\"", "must be a string like \"1.3\""},
         BadValue{"", "format", "\"1.-1\"", "must be a string like"},
         BadValue{"", "format", "\"1.0.0\"", "must be a string like"},
         BadValue{"", "format", "1.0", "must be a string like"},

@@ -126,7 +126,7 @@ TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
     }
   }
   for (const auto& [name, values] : most) {
-    const bool only_avx512 = name == "qk_embed" || name == "pv_embed";
+    const bool only_avx512 = name == "qk_embed" || name == "pv_embed" || name == "exp_degree";
     EXPECT_GE(values, isa() == Isa::kAvx2 && only_avx512 ? 1u : 2u) << name;
   }
   EXPECT_NE(Emit(spec, Middle(isa())).bytes, Emit(spec, MiddleColumns(isa())).bytes);
@@ -191,6 +191,9 @@ TEST(ValidateAttentionTest, NamesTheRule) {
             "qk_embed 1 needs avx512, isa is avx2");
   EXPECT_EQ(error({.isa = Isa::kAvx2, .qk_vecs = 2, .fuse_exp = 0, .exp_vecs = 6, .pv_vecs = 2}),
             "exp_vecs 6 needs 20 vector registers, avx2 has 16");
+  EXPECT_EQ(error({.exp_degree = 7}), "exp_degree 7 is none of 5, 3: it is f32 and avx512");
+  EXPECT_EQ(error({.exp_degree = 6}), "exp_degree 6 is none of 0, 3, 4, 5, 7, 11");
+  EXPECT_EQ(error({.qk_ahead = 3}), "qk_ahead 3 is none of 0, 1, 2");
   EXPECT_EQ(error({.prefetch = 64}), "prefetch 64 is above 8, lanes are queries");
   const auto columns = [](Isa isa, int q_vecs) {
     AttentionConfig config = MiddleColumns(isa);
@@ -225,13 +228,20 @@ TEST(CanonicalAttentionTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical({.qk_vecs = 1, .qk_embed = 1}, narrow).qk_embed, 0);
   EXPECT_EQ(canonical({.isa = Isa::kPortable, .q_vecs = 2, .threads = 3}, narrow),
             canonical({.isa = Isa::kPortable, .threads = 3}, narrow));
-  EXPECT_EQ(canonical({}, AttentionSpec{}), AttentionConfig{});
-  EXPECT_EQ(canonical({.kv_split = 4}, AttentionSpec{}), AttentionConfig{});
+  EXPECT_EQ(canonical({}, AttentionSpec{}), AttentionConfig{.exp_degree = 5});
+  EXPECT_EQ(canonical({.exp_degree = 3}, AttentionSpec{}).exp_degree, 3);
+  EXPECT_EQ(canonical({}, AttentionSpec{.dtype = DType::kF64}).exp_degree, 7);
+  EXPECT_EQ(canonical({.isa = Isa::kAvx2}, AttentionSpec{.dtype = DType::kF64}).exp_degree, 11);
+  EXPECT_EQ(canonical({}, AttentionSpec{.dtype = DType::kF16}).exp_degree, 3);
+  EXPECT_EQ(canonical({.kv_split = 4}, AttentionSpec{}), canonical({}, AttentionSpec{}));
+  EXPECT_EQ(canonical({.pack = 1}, AttentionSpec{}).pack, 1);
+  EXPECT_EQ(canonical({.pack = 1}, AttentionSpec{.dtype = DType::kBF16}).pack, 0);
   AttentionConfig columns = canonical(MiddleColumns(Isa::kAvx512), AttentionSpec{});
   EXPECT_EQ(columns.kv_split, 0);
   const AttentionConfig same = columns;
   columns.qk_vecs = 3, columns.qk_embed = columns.pv_embed = columns.pv_form = 1;
   columns.fuse_exp = 1, columns.task_tiles = 4;
+  columns.pack = columns.qk_ahead = columns.pv_ahead = 1;
   EXPECT_EQ(canonical(columns, AttentionSpec{}), same);
 }
 

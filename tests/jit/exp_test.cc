@@ -1,10 +1,13 @@
 // The emitted 2^x against the library's in higher precision.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "jit/config.h"
 #include "jit/cpu.h"
 #include "jit/emit_exp.h"
 #include "jit/executable_memory.h"
@@ -26,7 +29,7 @@ class ExpTest : public ::testing::TestWithParam<ExpParam> {
 
   // 2^x of every element; their number is rounded up to whole groups.
   template <typename T>
-  std::vector<T> Exp2(std::vector<T> x) {
+  std::vector<T> Exp2(std::vector<T> x, DType result, int degree) {
     const ExpParam param = GetParam();
     Assembler a(param.isa, HostCpu());
     a.Prolog(sizeof(T) == 8 ? DType::kF64 : DType::kF32);
@@ -35,7 +38,7 @@ class ExpTest : public ::testing::TestWithParam<ExpParam> {
     {
       const Gprs at = a.pool().LeaseGprs("elements"), left = a.pool().LeaseGprs("groups left");
       const Vecs v = a.pool().LeaseVecs("x", param.in_flight);
-      EmitExp exp(a, param.in_flight, param.constants);
+      EmitExp exp(a, param.in_flight, param.constants, result, degree);
       exp.LoadConstants();
       a.mov(at, a.ptr[a.args()]);
       a.Repeat(left, x.size() / group, [&] {
@@ -54,13 +57,13 @@ class ExpTest : public ::testing::TestWithParam<ExpParam> {
     return x;
   }
 
-  // Worst error over the normal results up to 2^`highest`, in units of the result's last place.
+  // Worst error of results between 2^`lowest` and 2^`highest`, in units of T's last place.
   template <typename T, typename R>
-  R WorstUlp(T lowest, T highest) {
+  R WorstUlp(T lowest, T highest, DType result, int degree) {
     constexpr int kPoints = 200000;
     std::vector<T> x(kPoints);
     for (int i = 0; i < kPoints; ++i) x[i] = lowest + (highest - lowest) * (i / T(kPoints));
-    const std::vector<T> y = Exp2(x);
+    const std::vector<T> y = Exp2(x, result, degree);
     R worst = 0;
     for (int i = 0; i < kPoints; ++i) {
       const R exact = std::exp2(static_cast<R>(x[i]));
@@ -71,12 +74,13 @@ class ExpTest : public ::testing::TestWithParam<ExpParam> {
   }
 
   template <typename T>
-  void CheckSpecials() {
+  void CheckSpecials(DType result, int degree) {
     constexpr T kInf = std::numeric_limits<T>::infinity();
     constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
     const T least = std::numeric_limits<T>::min_exponent - 1;  // of normal numbers
     const std::vector<T> y =
-        Exp2<T>({kNan, -kInf, T(-1e30), 0, 1, -1, 8, least, least - 1, least - 20, T(-0.0)});
+        Exp2<T>({kNan, -kInf, T(-1e30), 0, 1, -1, 8, least, least - 1, least - 20, T(-0.0)}, result,
+                degree);
     EXPECT_TRUE(std::isnan(y[0]));
     EXPECT_EQ(y[1], 0);
     EXPECT_EQ(y[2], 0);
@@ -92,15 +96,44 @@ class ExpTest : public ::testing::TestWithParam<ExpParam> {
 };
 
 TEST_P(ExpTest, Float32) {
-  EXPECT_LE((WorstUlp<float, double>(-125.5, 100)), 2.1);
-  EXPECT_LE((WorstUlp<float, double>(-1, 1)), 2.1);
-  CheckSpecials<float>();
+  for (const int degree : EmitExp::Degrees(GetParam().isa, DType::kF32)) {
+    EXPECT_LE((WorstUlp<float, double>(-125.5, 100, DType::kF32, degree)), 2.1) << degree;
+    EXPECT_LE((WorstUlp<float, double>(-1, 1, DType::kF32, degree)), 2.1) << degree;
+    CheckSpecials<float>(DType::kF32, degree);
+  }
 }
 
 TEST_P(ExpTest, Float64) {
-  EXPECT_LE((WorstUlp<double, long double>(-1021.5, 1000)), 1.0);
-  EXPECT_LE((WorstUlp<double, long double>(-1, 1)), 1.0);
-  CheckSpecials<double>();
+  for (const int degree : EmitExp::Degrees(GetParam().isa, DType::kF64)) {
+    EXPECT_LE((WorstUlp<double, long double>(-1021.5, 1000, DType::kF64, degree)), 1.0) << degree;
+    EXPECT_LE((WorstUlp<double, long double>(-1, 1, DType::kF64, degree)), 1.0) << degree;
+    CheckSpecials<double>(DType::kF64, degree);
+  }
+}
+
+// Results of 16 bits are computed in f32. An ulp is 2^-23 of the result at most, and down to half of
+// that; what a degree leaves is many of them.
+TEST_P(ExpTest, SixteenBits) {
+  const std::map<int, double> bounds = {{3, 1.02e-4}, {4, 3.0e-6}, {5, 2.6e-7}};
+  for (const DType result : {DType::kBF16, DType::kF16}) {
+    for (const int degree : EmitExp::Degrees(GetParam().isa, result)) {
+      const double worst = WorstUlp<float, double>(-125.5, 100, result, degree);
+      EXPECT_LE(worst, bounds.at(degree) * 0x1p24) << degree;
+      EXPECT_GT(worst, bounds.at(degree + 1 > 5 ? 5 : degree + 1) * 0x1p20) << degree;
+      CheckSpecials<float>(result, degree);
+    }
+  }
+}
+
+TEST(ExpDegreesTest, AreAllFieldValues) {
+  const Field* field = FindField(Op::kAttention, "exp_degree");
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+      for (const int degree : EmitExp::Degrees(isa, dtype)) {
+        EXPECT_TRUE(std::binary_search(field->values.begin(), field->values.end(), degree));
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExpTest,
