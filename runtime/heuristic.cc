@@ -54,7 +54,7 @@ constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0};
 // Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
 // to share out. Few enough accumulators a key that the FMA may do the broadcast.
 constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1};
-constexpr Tiling kAvx512Quarter = {1, 256, 14, 1, 1};
+constexpr Tiling kAvx512Quarter = {1, 512, 14, 1, 1};
 // 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
 constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0};
 constexpr Tiling kAvx2Half = {4, 128, 6, 2, 0};
@@ -68,10 +68,27 @@ void Apply(const Tiling& t, AttentionConfig& c) {
   c.qk_embed = t.qk_embed;
 }
 
-void TileForAvx512(const AttentionProblem& p, AttentionConfig& c) {
+// Whether tiles multiply pairs of bf16.
+bool HasPairs(const AttentionProblem& p, const Cpu& cpu) {
+  return p.dtype == jit::DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16 &&
+         p.head_dim % 2 == 0;
+}
+
+// A quarter tile's scores stay in the L1, which counts where exponentials do: .5 % to 1.5 % at head
+// sizes 40 to 112 (lengths 256 to 4096). It reads keys and values four times as often, from beyond
+// the L3 in twice the time that it computes with them.
+bool FitsQuarterTiles(const AttentionProblem& p, const Cpu& cpu) {
+  const int size = jit::SizeOf(jit::ComputeType(p.dtype));
+  const int64_t bytes = p.kv_len * (p.head_dim + p.value_dim) * size;
+  return size == 4 && !HasPairs(p, cpu) && p.head_dim > 32 && p.head_dim < 128 && p.q_len >= 256 &&
+         bytes <= cpu.l3_bytes / 8;
+}
+
+void TileForAvx512(const AttentionProblem& p, const Cpu& cpu, AttentionConfig& c) {
   // Scores of a short dot product are cheap: what counts is that exponentials run apart from them.
   const bool f64 = p.dtype == jit::DType::kF64;
-  Apply(p.head_dim <= 32 || (f64 && p.head_dim < 256) ? kAvx512Half : kAvx512Wide, c);
+  const bool half = p.head_dim <= 32 || (f64 && p.head_dim < 256);
+  Apply(half ? kAvx512Half : FitsQuarterTiles(p, cpu) ? kAvx512Quarter : kAvx512Wide, c);
   c.pv_rows = 6;
   c.pv_vecs = 4;
   if (f64 && p.value_dim >= 256) {
@@ -123,7 +140,7 @@ double ColumnsSlowdown(const AttentionProblem& p, const Cpu& cpu) {
     case jit::DType::kF64:
       return avx512 ? 1.12 : 1.2;
     case jit::DType::kBF16:
-      if (avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) return 2;  // tiles multiply pairs
+      if (HasPairs(p, cpu)) return 2;
       [[fallthrough]];
     case jit::DType::kF16:
       // Every head converts its keys and values: few queries do not make up for that.
@@ -209,7 +226,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   // Scores are stored before their exponentials: as fast or faster than the fused form nearly
   // everywhere, half the code, and no slower where logits grow and rescaling is often due.
   c.fuse_exp = 0;
-  avx512 ? TileForAvx512(p, c) : TileForAvx2(p, c);
+  avx512 ? TileForAvx512(p, cpu, c) : TileForAvx2(p, c);
   // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
   // latency.
   const int value_vecs = static_cast<int>((p.value_dim + lanes - 1) / lanes);
@@ -239,7 +256,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   if (p.value_dim >= kLongValues) c.pv_ahead = 2;
   KeepToKeys(p, c);
   if (jit::SizeOf(p.dtype) == 2) {
-    if (p.dtype == jit::DType::kBF16 && avx512 && cpu.avx512_bf16 && p.head_dim % 2 == 0) {
+    if (HasPairs(p, cpu)) {
       c.pv_form = 2;  // twice the products an instruction
       c.exp_vecs = 4;
       if (c.q_vecs == 4 && value_vecs >= 4) {

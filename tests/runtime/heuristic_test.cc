@@ -128,6 +128,23 @@ TEST(Heuristic, RowsOfAGroupShareItsKeysWhereQueriesFillNoTile) {
 }
 
 // One kv head is cut into tasks for every thread.
+TEST(Heuristic, NarrowTilesAsLongAsTheCachesHoldTheKeysTheyReadAgain) {
+  Cpu cpu = CpuWith(Isa::kAvx512);
+  cpu.l3_bytes = 32 << 20;
+  const auto q_vecs = [&](int64_t kv_len, int dim, DType dtype = DType::kF32) {
+    const AttentionProblem p = {
+        .dtype = dtype, .q_len = 512, .kv_len = kv_len, .head_dim = dim, .value_dim = dim};
+    return std::get<AttentionConfig>(DefaultConfig(p, cpu, 1)).q_vecs;
+  };
+  EXPECT_EQ(q_vecs(512, 64), 1);
+  EXPECT_EQ(q_vecs(8192, 64), 1);
+  EXPECT_EQ(q_vecs(8193, 64), 4);
+  EXPECT_EQ(q_vecs(512, 128), 4);
+  EXPECT_EQ(q_vecs(512, 64, DType::kF16), 1);
+  cpu.avx512_bf16 = true;
+  EXPECT_EQ(q_vecs(512, 64, DType::kBF16), 4) << "pairs";
+}
+
 TEST(Heuristic, KeysAreCutForAllThreads) {
   for (const int threads : {1, 2, 16}) {
     for (const int64_t kv_len : {4096, 65536}) {
