@@ -101,11 +101,7 @@ void TileForAvx2(const AttentionProblem& p, AttentionConfig& c) {
   const bool causal = p.mask == jit::Mask::kCausal;
   const bool f64 = p.dtype == jit::DType::kF64;
   c.exp_vecs = 2;
-  if (p.q_len <= 32 || f64) {
-    Apply(kAvx2Quarter, c);
-  } else {
-    Apply(causal || p.q_len <= 128 ? kAvx2Wide : kAvx2Quarter, c);
-  }
+  Apply(causal && !f64 && p.q_len > 128 ? kAvx2Wide : kAvx2Quarter, c);
   c.pv_rows = 6;
   c.pv_vecs = 2;
   if (p.q_len > 32 && !causal && (f64 || p.q_len > 128)) {
