@@ -44,6 +44,7 @@ std::vector<double> Shifted(std::span<const double> coefficients, double offset)
 constexpr int kLowExponent = 29;  // see the header
 
 constexpr int kNotEqual = 12;         // predicate NEQ_OQ: false for NaN
+constexpr int kFraction = 9;          // vreduce: x − ⌊x⌋, inexact not signalled; 0 of ±∞
 constexpr int kSmallerMagnitude = 2;  // vrange: of the two, with the sign of the first
 
 }  // namespace
@@ -64,10 +65,18 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   }
   ScaledPolynomial poly = {f64_ ? std::span<const double>(kExpF64) : kExpF32, 1};
   if (small_) poly = {kExpSmall, 1};
-  if (options.table != 0) {
+  if (by_parts()) {
+    // A reciprocal of 14 bits spends what f16 has to spare.
+    const bool four = options.storage == DType::kF16 && options.reciprocal;
+    poly = {four ? std::span<const double>(kExp2SmallFour) : kExp2SmallThree,
+            std::ldexp(1, scale_bits_)};
+  } else if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
     if (two_registers()) ++table_bits_;
-    poly = two_registers() ? kTableF64TwoZmm : f64_ ? kTableF64Zmm : a.avx512() ? kTableF32Zmm : kTableF32Ymm;
+    poly = two_registers() ? kTableF64TwoZmm
+           : f64_          ? kTableF64Zmm
+           : a.avx512()    ? kTableF32Zmm
+                           : kTableF32Ymm;
     if (small_) poly = a.avx512() ? kTableSmallZmm : kTableSmallYmm;
     const auto table = [&](int first) {
       return a.ptr[a.rip + a.Table(PowerTable(poly.kappa, first))];
@@ -83,7 +92,9 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   const double steps = 1 << table_bits_;
   double offset = 0;  // of the polynomial's argument
   Declare(kOne, std::ldexp(1, -scale_bits_));
-  if (by_adders()) {
+  if (by_parts()) {
+    Declare(kLog2e, -std::numbers::log2e);
+  } else if (by_adders()) {
     constexpr double kMagicSteps = 0x1.8p23;
     Declare(kMagic, kMagicSteps / steps);
     Declare(kLog2e, -std::numbers::log2e);
@@ -157,9 +168,13 @@ void EmitSigmoid::LoadConstants() {
 
 void EmitSigmoid::Emit(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
-  by_adders() ? ReduceByAdders(x) : Reduce(x);
-  Power(count);
-  Denominator(count);
+  if (by_parts()) {
+    DenominatorByParts(x);
+  } else {
+    by_adders() ? ReduceByAdders(x) : Reduce(x);
+    Power(count);
+    Denominator(count);
+  }
   options_.reciprocal ? MultiplyByReciprocal(x) : Divide(x);
 }
 
@@ -228,6 +243,19 @@ void EmitSigmoid::Denominator(int count) {
   for (int k = top_ - 1; k >= 0; --k)
     for (int i = 0; i < count; ++i) a_.Fma213(temp_[i], r_[i], Get(kPoly + k));
   for (int i = 0; i < count; ++i) a_.Fma213(power_[i], temp_[i], Get(kOne));
+}
+
+// power_ ← d
+void EmitSigmoid::DenominatorByParts(std::span<const Vec> x) {
+  const int count = static_cast<int>(x.size());
+  const Vecs &u = r_, &p = power_, &fraction = temp_;
+  for (int i = 0; i < count; ++i) a_.Mul(u[i], x[i], Get(kLog2e));
+  for (int i = 0; i < count; ++i) a_.vreduceps(fraction[i], u[i], kFraction);
+  for (int i = 0; i < count; ++i) a_.vmovaps(p[i], Get(kTop));
+  for (int k = top_ - 1; k >= 0; --k)
+    for (int i = 0; i < count; ++i) a_.Fma213(p[i], fraction[i], Get(kPoly + k));
+  for (int i = 0; i < count; ++i) a_.vscalefps(p[i], p[i], u[i]);
+  for (int i = 0; i < count; ++i) a_.Add(p[i], p[i], Get(kOne));
 }
 
 void EmitSigmoid::Divide(std::span<const Vec> x) {

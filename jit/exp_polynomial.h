@@ -57,6 +57,14 @@ inline constexpr double kExpSmallEighths[] = {1, -1.0002332756938707, 0.49999870
 // S = 16, degree 2: 4.3e-7
 inline constexpr double kExpSmallSixteenths[] = {1, -1.0000584871479138, 0.49999983965213518};
 
+// For 16-bit results, 2^f on 0 ≤ f ≤ 1, nothing pinned. Degree 3: 7.5e-5
+inline constexpr double kExp2SmallThree[] = {0.99992521863107984, 0.69583354265069981,
+                                             0.2260671487185017, 0.078024527261878331};
+// Degree 4: 2.6e-6
+inline constexpr double kExp2SmallFour[] = {1.0000025933651813, 0.6930038344841342,
+                                            0.24144275679619323, 0.05201146077575801,
+                                            0.013534167848370631};
+
 }  // namespace jitattn::jit
 
 #endif  // JITATTN_JIT_EXP_POLYNOMIAL_H_

@@ -24,7 +24,8 @@ constexpr Field kFields[] = {
     FieldOf<&C::unroll>("unroll", "u", "groups of vecs an iteration", kUnroll, {}, true),
     FieldOf<&C::table>("table", "_t",
                        "powers of two 0: shifted, 1: from a register, a shorter polynomial, 2: and "
-                       "more work for the adders (f32), from two registers (f64)",
+                       "more work for the adders (f32), from two registers (f64), by vscalef "
+                       "alone (16-bit types)",
                        kTable),
     FieldOf<&C::reciprocal>("reciprocal", "r", "1: vrcp14 and Newton steps, no division", kNoYes),
     FieldOf<&C::non_temporal>("non_temporal", "_nt", "1: stores that bypass the caches", kNoYes),
@@ -45,18 +46,16 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   // memory.
   const int vecs = config.vecs + EmitSigmoid::VecsNeeded(config.vecs, config.table) +
                    TailMask::VecsNeeded(config.isa) +
-                   VectorIo::StoreVecsNeeded(config.isa, spec.dtype);
+                   VectorIo::StoreVecsNeeded(config.isa, spec.dtype, Ties::kAway);
   if (vecs > VecRegs(config.isa)) {
     return absl::InvalidArgumentError(absl::StrCat("vecs ", config.vecs, " needs ", vecs,
                                                    " vector registers, ", isa, " has ",
                                                    VecRegs(config.isa)));
   }
   if (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("table ", config.table, " needs ",
-                     config.table == 1 ? "avx512 or f32, it is " : "avx512 and f32 or f64, it is ",
-                     isa,
-                     " and ", std::string(Name(spec.dtype))));
+    return absl::InvalidArgumentError(absl::StrCat("table ", config.table, " needs avx512",
+                                                   config.table == 1 ? " or f32" : "", ", it is ",
+                                                   isa, " and ", std::string(Name(spec.dtype))));
   }
   if (config.reciprocal != 0 && config.isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(absl::StrCat("reciprocal 1 needs avx512, isa is ", isa));

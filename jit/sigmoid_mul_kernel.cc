@@ -1,7 +1,7 @@
 // The sigmoid-mul kernel: its loop nest.
 //
 //   for each row
-//     [non-temporal] the elements before out's first vector boundary      (masked)
+//     [non-temporal] the elements before out's first boundary            (the last masked)
 //     while n ≥ unroll·vecs vectors: unroll groups of `vecs`              (stores of either kind)
 //     while n ≥ 1 vector: one
 //     the rest                                                            (masked)
@@ -35,14 +35,14 @@ class SigmoidMulEmitter {
         config_(config),
         values_(a.pool().LeaseVecs("elements", config.vecs)),
         mask_(a),
-        io_(a, storage),
+        io_(a, storage, Denormals::kKeep, Ties::kAway),
         sigmoid_(a, {.storage = storage,
                      .table = config.table,
                      .reciprocal = config.reciprocal != 0,
                      .in_flight = config.vecs,
-                     .constant_registers = a.pool().free_vecs() -
-                                           EmitSigmoid::VecsNeeded(config.vecs, config.table) -
-                                           VectorIo::StoreVecsNeeded(a.isa(), storage)}),
+                     .constant_registers =
+                         a.pool().free_vecs() - EmitSigmoid::VecsNeeded(config.vecs, config.table) -
+                         VectorIo::StoreVecsNeeded(a.isa(), storage, Ties::kAway)}),
         gprs_(a.pool().LeaseGprs(
             "x, out, elements left, rows left, count, temporary, groups before the next page", 7)),
         x_(gprs_[0]),
@@ -60,7 +60,14 @@ class SigmoidMulEmitter {
   void Body();
   void Groups(bool non_temporal);
   void PageAhead(int step_bytes);
+  void LoadGroup(int begin);
+  void StoreGroup(int begin, bool non_temporal);
+  void One();
   void Masked();
+  // Groups are of pairs.
+  bool paired() const { return config_.vecs % 2 == 0; }
+  // What `out` of a group is aligned to if its stores are non-temporal.
+  int alignment() const { return paired() ? io_.pair_alignment() : io_.vec_bytes(); }
 
   Assembler& a_;
   const SigmoidMulConfig& config_;
@@ -71,6 +78,15 @@ class SigmoidMulEmitter {
   Gprs gprs_;
   const Reg64 &x_, &out_, &left_, &rows_, &count_, &temp_, &page_;
 };
+
+// One vector; advances past it.
+void SigmoidMulEmitter::One() {
+  io_.Load(values_[0], a_.ptr[x_]);
+  sigmoid_.Emit(std::span(values_.regs()).first(1));
+  io_.Store(a_.ptr[out_], values_[0]);
+  a_.add(x_, io_.vec_bytes());
+  a_.add(out_, io_.vec_bytes());
+}
 
 // The first `count_` elements, fewer than a vector; advances past them.
 void SigmoidMulEmitter::Masked() {
@@ -90,12 +106,18 @@ void SigmoidMulEmitter::Head() {
   Label aligned;
   a_.mov(count_, out_);
   a_.neg(count_);
-  a_.and_(count_, io_.vec_bytes() - 1);  // bytes to the boundary
+  a_.and_(count_, alignment() - 1);  // bytes to the boundary
   a_.test(count_, io_.elem_bytes() - 1);
   a_.jnz(aligned, a_.T_NEAR);
   a_.shr(count_, std::countr_zero(static_cast<unsigned>(io_.elem_bytes())));
   a_.cmp(count_, left_);
   a_.cmovg(count_, left_);
+  if (alignment() > io_.vec_bytes()) {
+    a_.WhileAtLeast(count_, a_.lanes(), [&] {
+      One();
+      a_.sub(left_, a_.lanes());
+    });
+  }
   a_.test(count_, count_);
   a_.jz(aligned, a_.T_NEAR);
   Masked();
@@ -115,6 +137,25 @@ void SigmoidMulEmitter::PageAhead(int step_bytes) {
   a_.L(same_page);
 }
 
+void SigmoidMulEmitter::LoadGroup(int begin) {
+  for (int i = 0; i < config_.vecs; i += paired() ? 2 : 1) {
+    const Xbyak::Address from = a_.ptr[x_ + begin + i * io_.vec_bytes()];
+    paired() ? io_.LoadPair(values_[i], values_[i + 1], from) : io_.Load(values_[i], from);
+  }
+}
+
+void SigmoidMulEmitter::StoreGroup(int begin, bool non_temporal) {
+  for (int i = 0; i < config_.vecs; i += paired() ? 2 : 1) {
+    const Xbyak::Address to = a_.ptr[out_ + begin + i * io_.vec_bytes()];
+    if (paired()) {
+      const Vec &x = values_[i], &y = values_[i + 1];
+      non_temporal ? io_.StorePairNonTemporal(to, x, y) : io_.StorePair(to, x, y);
+    } else {
+      non_temporal ? io_.StoreNonTemporal(to, values_[i]) : io_.Store(to, values_[i]);
+    }
+  }
+}
+
 void SigmoidMulEmitter::Groups(bool non_temporal) {
   SectionScope section(a_, non_temporal ? "groups, non-temporal" : "groups");
   const int step = config_.unroll * config_.vecs;
@@ -124,13 +165,9 @@ void SigmoidMulEmitter::Groups(bool non_temporal) {
     if (config_.page_ahead > 0) PageAhead(step_bytes);
     for (int group = 0; group < config_.unroll; ++group) {
       const int begin = group * config_.vecs * io_.vec_bytes();
-      for (int i = 0; i < config_.vecs; ++i)
-        io_.Load(values_[i], a_.ptr[x_ + begin + i * io_.vec_bytes()]);
+      LoadGroup(begin);
       sigmoid_.Emit(values_.regs());
-      for (int i = 0; i < config_.vecs; ++i) {
-        const Xbyak::Address to = a_.ptr[out_ + begin + i * io_.vec_bytes()];
-        non_temporal ? io_.StoreNonTemporal(to, values_[i]) : io_.Store(to, values_[i]);
-      }
+      StoreGroup(begin, non_temporal);
     }
     if (config_.prefetch > 0) {
       for (int ahead = 0; ahead < step_bytes; ahead += kLine)
@@ -144,7 +181,7 @@ void SigmoidMulEmitter::Groups(bool non_temporal) {
 void SigmoidMulEmitter::Body() {
   if (config_.non_temporal == 0) return Groups(false);
   Label ordinary, done;
-  a_.test(out_, io_.vec_bytes() - 1);
+  a_.test(out_, alignment() - 1);
   a_.jnz(ordinary, a_.T_NEAR);
   Groups(true);
   a_.jmp(done, a_.T_NEAR);
@@ -173,13 +210,7 @@ void SigmoidMulEmitter::Emit() {
   Body();
   {
     SectionScope section(a_, "single vectors");
-    a_.WhileAtLeast(left_, a_.lanes(), [&] {
-      io_.Load(values_[0], a_.ptr[x_]);
-      sigmoid_.Emit(std::span(values_.regs()).first(1));
-      io_.Store(a_.ptr[out_], values_[0]);
-      a_.add(x_, io_.vec_bytes());
-      a_.add(out_, io_.vec_bytes());
-    });
+    a_.WhileAtLeast(left_, a_.lanes(), [&] { One(); });
   }
   {
     SectionScope section(a_, "row end");

@@ -86,13 +86,15 @@ void TailMask::Fma231Outside(const Vec& acc, const Vec& x, const Xbyak::Operand&
   }
 }
 
-VectorIo::VectorIo(Assembler& a, DType storage, Denormals denormals)
+VectorIo::VectorIo(Assembler& a, DType storage, Denormals denormals, Ties ties)
     : a_(a),
       storage_(storage),
-      rounds_bf16_(denormals == Denormals::kMayFlush && a.avx512() && a.cpu().avx512_bf16) {}
+      rounds_bf16_(denormals == Denormals::kMayFlush && a.avx512() && a.cpu().avx512_bf16),
+      ties_(ties) {}
 
-int VectorIo::StoreVecsNeeded(Isa isa, DType storage) {
-  return storage != DType::kBF16 ? 0 : isa == Isa::kAvx512 ? 1 : 2;
+int VectorIo::StoreVecsNeeded(Isa isa, DType storage, Ties ties) {
+  if (storage != DType::kBF16) return 0;
+  return (ties == Ties::kAway ? 0 : 1) + (isa == Isa::kAvx512 ? 0 : 1);
 }
 
 Vec VectorIo::Half(const Vec& x) const {
@@ -122,35 +124,78 @@ void VectorIo::Narrow(const Vec& x) {
     a_.vcvtneps2bf16(Half(x), x);
   } else {
     RoundToBf16(x);
+    a_.vpsrld(x, x, 16);
+    if (a_.avx512()) return a_.vpmovdw(Half(x), x);
+    const Vecs upper = a_.pool().LeaseVecs("upper half");
+    const Xmm low(x.getIdx()), high(upper[0].getIdx());
+    a_.vextracti128(high, Ymm(x.getIdx()), 1);
+    a_.vpackusdw(low, low, high);
   }
 }
 
-// Half a unit of the upper half less one, and one if that half is odd, carry to where they should.
-// Not into a NaN, which the carry might turn into a number; its upper half is NaN too, since what
-// arithmetic gives has the highest bit of the payload set.
+// To the even one: half a unit of the upper half less one, and one if that half is odd, carry to
+// where they should. Not into a NaN, which the carry might turn into a number; its upper half is
+// NaN too, since what arithmetic gives has the highest bit of the payload set.
 void VectorIo::RoundToBf16(const Vec& x) {
+  if (ties_ == Ties::kAway) return a_.vpaddd(x, x, Bits(0x8000));
   const Vecs temps = a_.pool().LeaseVecs("rounding", StoreVecsNeeded(a_.isa(), storage_));
   const Vec& carry = temps[0];
   a_.vpsrld(carry, x, 16);
   a_.And(carry, carry, Bits(1));
+  a_.vpaddd(carry, carry, Bits(0x7fff));
   if (a_.avx512()) {
     const Opmasks number = a_.pool().LeaseMasks("rounding: not NaN");
-    a_.vpaddd(carry, carry, Bits(0x7fff));
     a_.vcmpps(number[0], x, x, kOrdered);
     a_.vpaddd(x | number[0], x, carry);
-    a_.vpsrld(x, x, 16);
-    a_.vpmovdw(Half(x), x);
   } else {
     const Vec& number = temps[1];
     a_.vcmpps(number, x, x, kOrdered);
-    a_.vpaddd(carry, carry, Bits(0x7fff));
     a_.And(carry, carry, number);
     a_.vpaddd(x, x, carry);
-    a_.vpsrld(x, x, 16);
-    const Xmm low(x.getIdx()), high(number.getIdx());
-    a_.vextracti128(high, Ymm(x.getIdx()), 1);
-    a_.vpackusdw(low, low, high);
   }
+}
+
+Address VectorIo::Next(const Address& at) const { return a_.ptr[at.getRegExp() + vec_bytes()]; }
+
+void VectorIo::LoadPair(const Vec& x, const Vec& y, const Address& src) {
+  if (storage_ != DType::kBF16) {
+    Load(x, src);
+    return Load(y, Next(src));
+  }
+  a_.LoadVec(y, src);
+  a_.vpslld(x, y, 16);
+  a_.And(y, y, Bits(0xffff0000));
+}
+
+void VectorIo::NarrowPair(const Vec& x, const Vec& y) {
+  RoundToBf16(x);
+  RoundToBf16(y);
+  a_.vpsrld(x, x, 16);
+  if (a_.avx512()) {
+    constexpr uint8_t kFirstInMaskOrSecond = 0xEC;
+    a_.vpternlogd(y, x, Bits(0xffff0000), kFirstInMaskOrSecond);
+  } else {
+    constexpr uint8_t kOddWords = 0xAA;
+    a_.vpblendw(y, x, y, kOddWords);
+  }
+}
+
+void VectorIo::StorePair(const Address& dst, const Vec& x, const Vec& y) {
+  if (storage_ != DType::kBF16) {
+    Store(dst, x);
+    return Store(Next(dst), y);
+  }
+  NarrowPair(x, y);
+  a_.vmovups(dst, y);
+}
+
+void VectorIo::StorePairNonTemporal(const Address& dst, const Vec& x, const Vec& y) {
+  if (storage_ != DType::kBF16) {
+    StoreNonTemporal(dst, x);
+    return StoreNonTemporal(Next(dst), y);
+  }
+  NarrowPair(x, y);
+  a_.vmovntps(dst, y);
 }
 
 void VectorIo::Load(const Vec& x, const Address& src) {

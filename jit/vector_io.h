@@ -41,24 +41,39 @@ class TailMask {
 // bf16 has it.
 enum class Denormals { kKeep, kMayFlush };
 
+// Where a value goes that lies halfway between two numbers of bf16. Away from zero takes one
+// instruction, to the even one five. REQUIRES of kAway: no NaN has bits in the half that is
+// dropped; what arithmetic makes of widened elements has none.
+enum class Ties { kToEven, kAway };
+
 // Converts between `storage`, the type that memory holds, and the compute type at the edge: 16-bit
-// elements widen exactly, and are rounded to the nearest, ties to even. NaN stays NaN.
+// elements widen exactly, and are rounded to the nearest. NaN stays NaN.
 class VectorIo {
  public:
-  VectorIo(Assembler& a, DType storage, Denormals denormals = Denormals::kKeep);
+  VectorIo(Assembler& a, DType storage, Denormals denormals = Denormals::kKeep,
+           Ties ties = Ties::kToEven);
 
   // In memory: of an element, and of as many as a vector has lanes.
   int elem_bytes() const { return SizeOf(storage_); }
   int vec_bytes() const { return a_.lanes() * elem_bytes(); }
+  int pair_alignment() const { return (storage_ == DType::kBF16 ? 2 : 1) * vec_bytes(); }
 
   // Registers that a Store leases while it is emitted.
-  static int StoreVecsNeeded(Isa isa, DType storage);
+  static int StoreVecsNeeded(Isa isa, DType storage, Ties ties = Ties::kToEven);
 
   void Load(const Vec& x, const Xbyak::Address& src);
   // Every Store of a 16-bit type leaves its bits in x, not the value.
   void Store(const Xbyak::Address& dst, const Vec& x);
   // Past the caches; `dst` aligned to vec_bytes().
   void StoreNonTemporal(const Xbyak::Address& dst, const Vec& x);
+
+  // Two vectors of elements, 2·vec_bytes() of memory. Which of them an element goes to is the
+  // type's affair, and the same for all three: bf16 has the even ones in `x`, the odd ones in `y`,
+  // each of which is the upper half of a float already or one shift away; the others go in order.
+  void LoadPair(const Vec& x, const Vec& y, const Xbyak::Address& src);
+  void StorePair(const Xbyak::Address& dst, const Vec& x, const Vec& y);
+  // `dst` aligned to pair_alignment().
+  void StorePairNonTemporal(const Xbyak::Address& dst, const Vec& x, const Vec& y);
 
   // Touches only the bytes of the selected lanes; the others load as 0.
   void Load(const Vec& x, const Xbyak::Address& src, const TailMask& tail);
@@ -72,7 +87,11 @@ class VectorIo {
   void Widen(const Vec& x, const Xbyak::Operand& from);
   // The lower half of x ← x, rounded.
   void Narrow(const Vec& x);
+  // The upper half of each lane of x ← x, rounded; the lower half is left over.
   void RoundToBf16(const Vec& x);
+  // y ← both, rounded and in the order of memory. Clobbers x.
+  void NarrowPair(const Vec& x, const Vec& y);
+  Xbyak::Address Next(const Xbyak::Address& at) const;  // a vector further
   void LoadElements(const Xbyak::Xmm& x, const Xbyak::Address& src, const TailMask& tail);
   void StoreElements(const Xbyak::Address& dst, const Xbyak::Xmm& x, const TailMask& tail);
   Xbyak::Address Bits(uint32_t value);  // in every lane
@@ -80,6 +99,7 @@ class VectorIo {
   Assembler& a_;
   const DType storage_;
   const bool rounds_bf16_;  // by an instruction
+  const Ties ties_;
 };
 
 }  // namespace jitattn::jit

@@ -283,6 +283,10 @@ SigmoidMulConfig SigmoidMul(const SigmoidMulProblem& p, const Cpu& cpu, int thre
   }
   // AMD's adders and multipliers are pipes of their own; Intel's share ports.
   if (cpu.vendor == "AuthenticAMD") c.table = 2;
+  if (cpu.isa == Isa::kAvx512 && jit::SizeOf(p.dtype) == 2 && c.table == 2) {
+    c.vecs = 6;
+    c.reciprocal = p.dtype == jit::DType::kBF16;  // whose results need a second product either way
+  }
   // Stores past the caches save reading the lines that are overwritten, and lose where those would
   // have been found in the cache: at nine tenths of it, two threads take 1.5 times as long.
   c.non_temporal = jit::Bytes(p) > static_cast<double>(cpu.l3_bytes);

@@ -97,14 +97,15 @@ class VectorIoTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
   };
   // A loop over vectors; body(io, from, to) moves one.
   template <typename Body>
-  void Run(const Args& args, Denormals denormals, int in_bytes, int out_bytes, Body body) {
+  void Run(const Args& args, Denormals denormals, Ties ties, int in_bytes, int out_bytes,
+           Body body) {
     Assembler a(isa(), HostCpu());
     a.Prolog(DType::kF32);
     {
       const Gprs from = a.pool().LeaseGprs("from"), to = a.pool().LeaseGprs("to");
       const Gprs left = a.pool().LeaseGprs("left");
-      const Vecs x = a.pool().LeaseVecs("x");
-      VectorIo io(a, dtype(), denormals);
+      const Vecs x = a.pool().LeaseVecs("x", 2);
+      VectorIo io(a, dtype(), denormals, ties);
       a.mov(from, a.ptr[a.args() + offsetof(Args, in)]);
       a.mov(to, a.ptr[a.args() + offsetof(Args, out)]);
       a.mov(left, a.ptr[a.args() + offsetof(Args, vectors)]);
@@ -121,6 +122,13 @@ class VectorIoTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
         &args);
   }
 
+  static void StoreOne(Assembler& a, VectorIo& io, const Vecs& x, const Gprs& from,
+                       const Gprs& to) {
+    a.LoadVec(x[0], a.ptr[from[0]]);
+    io.Store(a.ptr[to[0]], x[0]);
+  }
+
+  std::vector<float> ToRound(uint64_t seed) const;
   // What C++ makes of them.
   float Widened(uint16_t bits) const {
     return dtype() == DType::kBF16 ? std::bit_cast<float>(uint32_t{bits} << 16)
@@ -136,10 +144,10 @@ TEST_P(VectorIoTest, LoadsEveryValueExactly) {
   std::vector<float> out(in.size());
   for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<uint16_t>(i);
   Run({in.data(), out.data(), static_cast<int64_t>(in.size()) / lanes()}, Denormals::kKeep,
-      2 * lanes(), 4 * lanes(),
-      [](Assembler& a, VectorIo& io, const Vec& x, const Gprs& from, const Gprs& to) {
-        io.Load(x, a.ptr[from[0]]);
-        a.StoreVec(a.ptr[to[0]], x);
+      Ties::kToEven, 2 * lanes(), 4 * lanes(),
+      [](Assembler& a, VectorIo& io, const Vecs& x, const Gprs& from, const Gprs& to) {
+        io.Load(x[0], a.ptr[from[0]]);
+        a.StoreVec(a.ptr[to[0]], x[0]);
       });
   for (size_t i = 0; i < in.size(); ++i) {
     const float expected = Widened(in[i]);
@@ -147,26 +155,27 @@ TEST_P(VectorIoTest, LoadsEveryValueExactly) {
   }
 }
 
+// Every value, its surroundings, the middles to the next one of either type, and random bits.
+std::vector<float> VectorIoTest::ToRound(uint64_t seed) const {
+  std::mt19937 random(seed);
+  std::vector<float> values;
+  for (int i = 0; i < 1 << 16; ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(Widened(static_cast<uint16_t>(i)));
+    for (uint32_t add : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xfffu, 0x1000u, 0x1001u})
+      values.push_back(std::bit_cast<float>(bits + add));
+    for (int k = 0; k < 8; ++k)
+      values.push_back(std::bit_cast<float>(static_cast<uint32_t>(random())));
+  }
+  return values;
+}
+
 TEST_P(VectorIoTest, StoresRoundToNearestEven) {
   const uint64_t seed = 3;
-  std::mt19937 random(seed);
-  std::vector<float> in;
-  for (int i = 0; i < 1 << 16; ++i) {
-    const float value = Widened(static_cast<uint16_t>(i));
-    const uint32_t bits = std::bit_cast<uint32_t>(value);
-    // The value, its surroundings, and the middles to the next one of either type.
-    for (uint32_t add : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xfffu, 0x1000u, 0x1001u})
-      in.push_back(std::bit_cast<float>(bits + add));
-    for (int k = 0; k < 8; ++k) in.push_back(std::bit_cast<float>(static_cast<uint32_t>(random())));
-  }
+  const std::vector<float> in = ToRound(seed);
   std::vector<uint16_t> out(in.size());
   for (const Denormals denormals : {Denormals::kKeep, Denormals::kMayFlush}) {
-    Run({in.data(), out.data(), static_cast<int64_t>(in.size()) / lanes()}, denormals, 4 * lanes(),
-        2 * lanes(),
-        [](Assembler& a, VectorIo& io, const Vec& x, const Gprs& from, const Gprs& to) {
-          a.LoadVec(x, a.ptr[from[0]]);
-          io.Store(a.ptr[to[0]], x);
-        });
+    Run({in.data(), out.data(), static_cast<int64_t>(in.size()) / lanes()}, denormals,
+        Ties::kToEven, 4 * lanes(), 2 * lanes(), StoreOne);
     for (size_t i = 0; i < in.size(); ++i) {
       const bool may_flush =
           denormals == Denormals::kMayFlush && std::abs(in[i]) < std::numeric_limits<float>::min();
@@ -175,6 +184,74 @@ TEST_P(VectorIoTest, StoresRoundToNearestEven) {
         ASSERT_TRUE(!quiet || std::isnan(Widened(out[i]))) << i;
       } else if (!may_flush || (out[i] & 0x7fff) != 0) {
         ASSERT_EQ(out[i], Narrowed(in[i])) << std::hexfloat << in[i] << ", seed " << seed;
+      }
+    }
+  }
+}
+
+TEST_P(VectorIoTest, StoresRoundTiesAwayFromZero) {
+  const uint64_t seed = 4;
+  const std::vector<float> in = ToRound(seed);
+  std::vector<uint16_t> out(in.size());
+  Run({in.data(), out.data(), static_cast<int64_t>(in.size()) / lanes()}, Denormals::kKeep,
+      Ties::kAway, 4 * lanes(), 2 * lanes(), StoreOne);
+  int ties = 0;
+  for (size_t i = 0; i < in.size(); ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(in[i]);
+    if (std::isnan(in[i])) {
+      const bool arithmetic_gives_it = (bits & 0x40ffff) == 0x400000;
+      ASSERT_TRUE(!arithmetic_gives_it || std::isnan(Widened(out[i]))) << i;
+      continue;
+    }
+    const bool tie = dtype() == DType::kBF16 && (bits & 0xffff) == 0x8000;
+    ties += tie;
+    ASSERT_EQ(out[i], tie ? (bits >> 16) + 1 : Narrowed(in[i]))
+        << std::hexfloat << in[i] << ", seed " << seed;
+  }
+  EXPECT_EQ(ties > 0, dtype() == DType::kBF16);
+}
+
+TEST_P(VectorIoTest, PairsLoadAndStoreEveryValue) {
+  std::vector<uint16_t> in(1 << 16), out(in.size());
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<uint16_t>(i);
+  for (const Ties ties : {Ties::kToEven, Ties::kAway}) {
+    Run({in.data(), out.data(), static_cast<int64_t>(in.size()) / (2 * lanes())}, Denormals::kKeep,
+        ties, 4 * lanes(), 4 * lanes(),
+        [](Assembler& a, VectorIo& io, const Vecs& x, const Gprs& from, const Gprs& to) {
+          io.LoadPair(x[0], x[1], a.ptr[from[0]]);
+          for (int i = 0; i < 2; ++i) a.Add(x[i], x[i], a.Const(0));  // NaN becomes quiet
+          io.StorePair(a.ptr[to[0]], x[0], x[1]);
+        });
+    for (size_t i = 0; i < in.size(); ++i) {
+      const float value = Widened(in[i]);
+      if (std::isnan(value)) {
+        ASSERT_TRUE(std::isnan(Widened(out[i]))) << std::hex << i;
+      } else {
+        ASSERT_EQ(out[i], value == 0 ? 0 : in[i]) << std::hex << i;
+      }
+    }
+  }
+}
+
+// As single vectors do, whichever element a value comes to lie in.
+TEST_P(VectorIoTest, PairsRoundAsVectorsDo) {
+  const std::vector<float> in = ToRound(5);
+  const auto count = static_cast<int64_t>(in.size()) / lanes();
+  for (const Ties ties : {Ties::kToEven, Ties::kAway}) {
+    std::vector<uint16_t> expected(in.size()), out(2 * in.size());
+    Run({in.data(), expected.data(), count}, Denormals::kKeep, ties, 4 * lanes(), 2 * lanes(),
+        StoreOne);
+    Run({in.data(), out.data(), count}, Denormals::kKeep, ties, 4 * lanes(), 4 * lanes(),
+        [](Assembler& a, VectorIo& io, const Vecs& x, const Gprs& from, const Gprs& to) {
+          for (int i = 0; i < 2; ++i) a.LoadVec(x[i], a.ptr[from[0]]);
+          io.StorePair(a.ptr[to[0]], x[0], x[1]);
+        });
+    for (int64_t i = 0; i < count * lanes(); ++i) {
+      const int64_t vector = i / lanes(), lane = i % lanes();
+      for (int half = 0; half < 2; ++half) {
+        const int64_t at = 2 * vector * lanes() +
+                           (dtype() == DType::kBF16 ? 2 * lane + half : half * lanes() + lane);
+        ASSERT_EQ(out[at], expected[i]) << std::hexfloat << in[i];
       }
     }
   }
