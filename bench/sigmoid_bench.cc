@@ -11,7 +11,7 @@ void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
   const int table = static_cast<int>(state.range(1));
   const bool reciprocal = state.range(2) != 0;
   if (!HasIsa(state, isa)) return;
-  if (!jit::EmitSigmoid::HasTable(table, isa, dtype)) return state.SkipWithError("no table");
+  if (!jit::EmitSigmoid::HasTable(table, isa)) return state.SkipWithError("no table");
   if (reciprocal && isa != jit::Isa::kAvx512) return state.SkipWithError("no reciprocal");
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
@@ -21,7 +21,7 @@ void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
             .reciprocal = reciprocal,
             .in_flight = in_flight,
             .constant_registers =
-                a.pool().free_vecs() - jit::EmitSigmoid::VecsNeeded(in_flight, table)});
+                a.pool().free_vecs() - jit::EmitSigmoid::VecsNeeded(in_flight, table, isa, dtype)});
     sigmoid.LoadConstants();
     repeat([&] {
       for (int i = 0; i < in_flight; ++i) a.LoadVec(x[i], a.ptr[data + i * a.vec_bytes()]);
@@ -41,6 +41,7 @@ void Shapes(benchmark::internal::Benchmark* b) {
 BENCHMARK_CAPTURE(SigmoidMul, f32_avx512, jit::Isa::kAvx512, jit::DType::kF32)->Apply(Shapes);
 BENCHMARK_CAPTURE(SigmoidMul, f32_avx2, jit::Isa::kAvx2, jit::DType::kF32)->Apply(Shapes);
 BENCHMARK_CAPTURE(SigmoidMul, f64_avx512, jit::Isa::kAvx512, jit::DType::kF64)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f64_avx2, jit::Isa::kAvx2, jit::DType::kF64)->Apply(Shapes);
 
 }  // namespace
 }  // namespace jitattn::bench

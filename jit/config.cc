@@ -113,7 +113,7 @@ absl::Status Validate(const Config& config, const Spec& spec, const Cpu& cpu) {
 Config Canonical(Config config, const Spec& spec) {
   if (OpOf(config) != OpOf(spec)) return config;  // Validate says so
   if (const auto* s = std::get_if<SigmoidMulConfig>(&config)) {
-    return CanonicalSigmoidMul(*s, std::get<SigmoidMulSpec>(spec));
+    return CanonicalSigmoidMul(*s);
   }
   return CanonicalAttention(std::get<AttentionConfig>(config), std::get<AttentionSpec>(spec));
 }

@@ -59,6 +59,7 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
       power_(a.pool().LeaseVecs("sigmoid: power of two, denominator", options.in_flight)),
       temp_(a.pool().LeaseVecs("sigmoid: polynomial", options.in_flight)) {
   if (by_adders()) low_ = a.pool().LeaseVecs("sigmoid: low part of r");
+  if (by_halves()) low_ = a.pool().LeaseVecs("sigmoid: lower half of a power");
   if (two_registers()) first_half_ = a.pool().LeaseVecs("sigmoid: first half of the table");
   if (options.reciprocal && !small_) {
     inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
@@ -72,17 +73,29 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
             std::ldexp(1, scale_bits_)};
   } else if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
-    if (two_registers()) ++table_bits_;
+    if (two_registers() || by_halves()) ++table_bits_;
     poly = two_registers() ? kTableF64TwoZmm
            : f64_          ? kTableF64Zmm
            : a.avx512()    ? kTableF32Zmm
                            : kTableF32Ymm;
     if (small_) poly = a.avx512() ? kTableSmallZmm : kTableSmallYmm;
-    const auto table = [&](int first) {
-      return a.ptr[a.rip + a.Table(PowerTable(poly.kappa, first))];
+    const std::vector<uint64_t> powers = PowerTable(poly.kappa);
+    // Bits of the entries from `first` on, as many as fill a vector.
+    const auto table = [&](int first, int shift, int bytes) {
+      std::vector<uint8_t> line(a.vec_bytes());
+      for (int i = 0; i < a.vec_bytes() / bytes; ++i) {
+        const uint64_t bits = powers[first + i] >> shift;
+        std::memcpy(&line[i * bytes], &bits, bytes);
+      }
+      return a.ptr[a.rip + a.Table(line)];
     };
-    memory_.emplace(kTable, table(two_registers() ? a.lanes() : 0));
-    if (two_registers()) first_half_memory_ = table(0);
+    if (by_halves()) {
+      memory_.emplace(kTable, table(0, 32, 4));
+      memory_.emplace(kTableLow, table(0, 0, 4));
+    } else {
+      memory_.emplace(kTable, table(two_registers() ? a.lanes() : 0, 0, a.elem_bytes()));
+      if (two_registers()) first_half_memory_ = table(0, 0, a.elem_bytes());
+    }
   }
 
   // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
@@ -138,10 +151,9 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
 // Entry j: the bits of s·κ·2^(j/S); where k is added to them, less j shifted to the top of the
 // mantissa, since k shifted up there brings its own low bits j along: entry + (k << shift) =
 // s·κ·2^(j/S)·2^⌊k/S⌋.
-std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa, int first) const {
-  std::vector<uint8_t> bytes(a_.vec_bytes());
-  for (int lane = 0; lane < a_.lanes(); ++lane) {
-    const int j = first + lane;
+std::vector<uint64_t> EmitSigmoid::PowerTable(double kappa) const {
+  std::vector<uint64_t> entries;
+  for (int j = 0; j < 1 << table_bits_; ++j) {
     // In long double, so that the one rounding is that of the entry.
     const long double power =
         kappa * std::exp2(std::ldexp(static_cast<long double>(j), -table_bits_) - scale_bits_);
@@ -149,10 +161,9 @@ std::vector<uint8_t> EmitSigmoid::PowerTable(double kappa, int first) const {
                                : std::bit_cast<uint32_t>(static_cast<float>(power));
     const uint64_t less =
         by_adders() ? 0 : static_cast<uint64_t>(j) << ((f64_ ? 52 : 23) - table_bits_);
-    const uint64_t entry = bits - less;
-    std::memcpy(&bytes[lane * a_.elem_bytes()], &entry, a_.elem_bytes());
+    entries.push_back(bits - less);
   }
-  return bytes;
+  return entries;
 }
 
 const Operand& EmitSigmoid::Get(int name) const {
@@ -219,6 +230,17 @@ void EmitSigmoid::LookUp(const Vec& to, const Vec& index) {
   }
 }
 
+// The index of a lower half is where it is wanted, that of an upper one 32 bits below. What the
+// other lanes find is of no use.
+void EmitSigmoid::LookUpHalves(const Vec& to, const Vec& index) {
+  constexpr int kLower = 0x55;
+  const Xbyak::Ymm upper(to.getIdx()), lower(low_[0].getIdx());
+  a_.vpsllq(upper, index, 32);
+  a_.vpermd(upper, upper, Get(kTable));
+  a_.vpermd(lower, Xbyak::Ymm(index.getIdx()), Get(kTableLow));
+  a_.vpblendd(upper, upper, lower, kLower);
+}
+
 // power_ ← the float 2^(k/S)
 void EmitSigmoid::Power(int count) {
   if (by_adders()) {
@@ -226,8 +248,11 @@ void EmitSigmoid::Power(int count) {
     for (int i = 0; i < count; ++i) a_.vscalefps(power_[i], power_[i], temp_[i]);  // by 2^⌊k/S⌋
     return;
   }
-  if (options_.table != 0)
-    for (int i = 0; i < count; ++i) LookUp(temp_[i], power_[i]);
+  if (options_.table != 0) {
+    for (int i = 0; i < count; ++i) {
+      by_halves() ? LookUpHalves(temp_[i], power_[i]) : LookUp(temp_[i], power_[i]);
+    }
+  }
   for (int i = 0; i < count; ++i)
     a_.ShiftLeft(power_[i], power_[i], (f64_ ? 52 : 23) - table_bits_);
   if (options_.table != 0) {

@@ -33,7 +33,8 @@ struct SigmoidOptions {
 //   d = 1 + 2^(k/S)·p(r)                     in one rounding
 //   y = x / d
 // table 0: S is 1, and 2^k is k moved to the exponent of a float. 1: a shorter polynomial, and
-// 2^(j/S) from a register; k is added to its exponent.
+// 2^(j/S) from a register; k is added to its exponent. AVX2 looks up f64 by halves: an instruction
+// finds one of 8 words for each of 8, so two find the lower and the upper halves of 8 entries.
 // 2, f64: the same from two registers, which hold twice the entries, and one term less.
 // 2, f32, leaves to the adders and shuffles all that they can do, for CPUs where those are pipes of
 // their own beside the multipliers: vscalef multiplies by 2^⌊k/S⌋ and bounds it, and the low part
@@ -52,15 +53,12 @@ struct SigmoidOptions {
 // does what a lower bound on x would, and −∞ still comes out as −∞/∞.
 class EmitSigmoid {
  public:
-  // 1 takes an instruction that looks up a vector of this type in one register.
-  static bool HasTable(int table, Isa isa, DType dtype) {
-    return table == 0 ||
-           (table == 1 && (isa == Isa::kAvx512 || ComputeType(dtype) == DType::kF32)) ||
-           (table == 2 && isa == Isa::kAvx512);
-  }
+  static constexpr bool HasTable(int table, Isa isa) { return table <= 1 || isa == Isa::kAvx512; }
   // Beside those for constants.
-  static constexpr int VecsNeeded(int in_flight, int table) {
-    return 3 * in_flight + (table == 2 ? 1 : 0);
+  static constexpr int VecsNeeded(int in_flight, int table, Isa isa, DType dtype) {
+    const bool shared = (table == 1 && isa == Isa::kAvx2 && dtype == DType::kF64) ||
+                        (table == 2 && SizeOf(dtype) >= 4);
+    return 3 * in_flight + (shared ? 1 : 0);
   }
 
   EmitSigmoid(Assembler& a, const SigmoidOptions& options);
@@ -82,7 +80,8 @@ class EmitSigmoid {
     kLn2Low,  // table 2: what to subtract from an exponent
     kHighest,
     kMost,
-    kTable,  // of two registers, the second
+    kTable,  // of two registers, the second; by halves, the upper ones
+    kTableLow,
     kZero,
     kTop,
     kPoly
@@ -90,14 +89,16 @@ class EmitSigmoid {
 
   bool by_adders() const { return options_.table == 2 && !f64_ && !small_; }
   bool by_parts() const { return options_.table == 2 && small_; }
+  bool by_halves() const { return options_.table == 1 && f64_ && !a_.avx512(); }
   bool two_registers() const { return options_.table == 2 && f64_; }
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
   const Xbyak::Operand& Get(int name) const;
-  std::vector<uint8_t> PowerTable(double kappa, int first) const;
+  std::vector<uint64_t> PowerTable(double kappa) const;
   void Reduce(std::span<const Vec> x);
   void ReduceByAdders(std::span<const Vec> x);
   void DenominatorByParts(std::span<const Vec> x);
   void LookUp(const Vec& to, const Vec& index);
+  void LookUpHalves(const Vec& to, const Vec& index);
   void Power(int count);
   void Denominator(int count);
   void Divide(std::span<const Vec> x);
@@ -118,7 +119,8 @@ class EmitSigmoid {
   //   temp_   k as a float (table 2: k/S), table entry, p, reciprocal
   // and by parts u, p and then d, u − ⌊u⌋.
   Vecs r_, power_, temp_;
-  Vecs low_, first_half_, constant_regs_;
+  Vecs low_;  // of r, or of a table's entry; for all of them in turn
+  Vecs first_half_, constant_regs_;
   Opmasks inexact_;
 };
 

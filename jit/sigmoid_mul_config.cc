@@ -44,7 +44,8 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   const std::string isa(Name(config.isa));
   // Each vector in flight is an element vector and what EmitSigmoid asks; constants may all be in
   // memory.
-  const int vecs = config.vecs + EmitSigmoid::VecsNeeded(config.vecs, config.table) +
+  const int vecs = config.vecs +
+                   EmitSigmoid::VecsNeeded(config.vecs, config.table, config.isa, spec.dtype) +
                    TailMask::VecsNeeded(config.isa) +
                    VectorIo::StoreVecsNeeded(config.isa, spec.dtype, Ties::kAway);
   if (vecs > VecRegs(config.isa)) {
@@ -52,10 +53,9 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
                                                    " vector registers, ", isa, " has ",
                                                    VecRegs(config.isa)));
   }
-  if (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) {
-    return absl::InvalidArgumentError(absl::StrCat("table ", config.table, " needs avx512",
-                                                   config.table == 1 ? " or f32" : "", ", it is ",
-                                                   isa, " and ", std::string(Name(spec.dtype))));
+  if (!EmitSigmoid::HasTable(config.table, config.isa)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("table ", config.table, " needs avx512, isa is ", isa));
   }
   if (config.reciprocal != 0 && config.isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(absl::StrCat("reciprocal 1 needs avx512, isa is ", isa));
@@ -63,11 +63,11 @@ absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMul
   return absl::OkStatus();
 }
 
-SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config, const SigmoidMulSpec& spec) {
+SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config) {
   if (config.isa == Isa::kPortable) {
     return {.isa = Isa::kPortable, .threads = config.threads};  // the rest shapes no code there
   }
-  while (!EmitSigmoid::HasTable(config.table, config.isa, spec.dtype)) --config.table;
+  while (!EmitSigmoid::HasTable(config.table, config.isa)) --config.table;
   if (config.isa != Isa::kAvx512) config.reciprocal = 0;
   return config;
 }

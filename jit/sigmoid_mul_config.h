@@ -15,7 +15,7 @@ std::span<const Field> SigmoidMulFields();
 // The rules beside those for every operation (ladders, ISA, threads).
 absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMulSpec& spec);
 
-SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config, const SigmoidMulSpec& spec);
+SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config);
 
 }  // namespace jitattn::jit
 

@@ -41,7 +41,8 @@ class SigmoidMulEmitter {
                      .reciprocal = config.reciprocal != 0,
                      .in_flight = config.vecs,
                      .constant_registers =
-                         a.pool().free_vecs() - EmitSigmoid::VecsNeeded(config.vecs, config.table) -
+                         a.pool().free_vecs() -
+                         EmitSigmoid::VecsNeeded(config.vecs, config.table, a.isa(), storage) -
                          VectorIo::StoreVecsNeeded(a.isa(), storage, Ties::kAway)}),
         gprs_(a.pool().LeaseGprs(
             "x, out, elements left, rows left, count, temporary, groups before the next page", 7)),

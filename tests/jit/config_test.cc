@@ -119,8 +119,8 @@ TEST(ValidateSigmoidMulTest, NamesTheRule) {
   EXPECT_EQ(ErrorOf({.page_ahead = 1}), "page_ahead 1 is none of 0, 8, 16, 32");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 4}),
             "vecs 4 needs 17 vector registers, avx2 has 16");
-  EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2}, DType::kF64),
-            "table 1 needs avx512 or f32, it is avx2 and f64");
+  EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2, .table = 2}, DType::kF64),
+            "table 2 needs avx512, isa is avx2");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2, .reciprocal = 1}),
             "reciprocal 1 needs avx512, isa is avx2");
   EXPECT_EQ(ErrorOf({}, DType::kF32, Isa::kAvx2),
@@ -154,7 +154,7 @@ TEST(CanonicalTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical({.isa = Isa::kPortable, .vecs = 6, .prefetch = 8, .threads = 2}, DType::kF32),
             canonical({.isa = Isa::kPortable, .threads = 2}, DType::kF32));
   EXPECT_EQ(canonical({.isa = Isa::kAvx2, .reciprocal = 1}, DType::kF32).reciprocal, 0);
-  EXPECT_EQ(canonical({.isa = Isa::kAvx2}, DType::kF64).table, 0);
+  EXPECT_EQ(canonical({.isa = Isa::kAvx2}, DType::kF64).table, 1);
   EXPECT_EQ(canonical({.isa = Isa::kAvx2}, DType::kF32).table, 1);
   EXPECT_EQ(canonical({.isa = Isa::kAvx2, .table = 2}, DType::kF32).table, 1);
   EXPECT_EQ(canonical({.isa = Isa::kAvx2, .table = 2}, DType::kBF16).table, 1);
