@@ -6,25 +6,29 @@
 // Compare minima. The aim: a plan's call adds under 100 ns to its kernel.
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <vector>
 
 #include "benchmark/benchmark.h"
 #include "jitattn/jitattn.hpp"
-#include "runtime/code_cache.h"
-#include "runtime/heuristic.h"
+#include "runtime/kernel_calls.h"
 
 namespace {
 
-using jitattn::jit::AttentionProblem;
+constexpr int kDim = 16;
+constexpr int64_t kOneRow = 1, kTile = 64;  // columns in the lanes; queries
 
-constexpr int kDim = 16, kLength = 1;
-
+// Of `rows` queries against one key.
 struct Operands {
-  std::vector<float> q = std::vector<float>(kDim * kLength, 1), k = q, v = q, out = q;
-  jitattn_attention_problem problem = jitattn::Problem<float>({.q_len = kLength, .head_dim = kDim});
-  jitattn_attention_args args =
-      jitattn::Args<float>(problem, q.data(), k.data(), v.data(), out.data());
+  explicit Operands(int64_t rows)
+      : q(rows * kDim, 1),
+        kv(kDim, 1),
+        out(q),
+        problem(jitattn::Problem<float>({.q_len = rows, .kv_len = 1, .head_dim = kDim})),
+        args(jitattn::Args<float>(problem, q.data(), kv.data(), kv.data(), out.data())) {}
+  std::vector<float> q, kv, out;
+  jitattn_attention_problem problem;
+  jitattn_attention_args args;
 };
 
 jitattn::PlanOptions OneThread() {
@@ -37,51 +41,34 @@ jitattn::PlanOptions OneThread() {
 double Minimum(const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }
 
 void BM_Kernel(benchmark::State& state) {
-  Operands o;
-  const AttentionProblem problem{
-      .q_len = kLength, .kv_len = kLength, .head_dim = kDim, .value_dim = kDim};
-  const auto compiled = jitattn::runtime::GetKernel(
-      jitattn::jit::SpecOf(problem),
-      jitattn::runtime::DefaultConfig(problem, jitattn::jit::HostCpu(), 1),
-      jitattn::jit::HostCpu());
-  if (!compiled.ok()) return state.SkipWithError("no kernel");
-  const jitattn::jit::Kernel& kernel = *compiled->kernel;
-  void* scratch = std::aligned_alloc(64, (kernel.scratch_bytes(kLength, kLength) + 63) / 64 * 64);
-  const auto spec = std::get<jitattn::jit::AttentionSpec>(kernel.spec());
-  for (auto _ : state) {
-    kernel.Run(jitattn::jit::AttentionArgs{.spec = &spec,
-                                           .q = o.q.data(),
-                                           .k = o.k.data(),
-                                           .v = o.v.data(),
-                                           .out = o.out.data(),
-                                           .q_stride = kDim * 4,
-                                           .k_stride = kDim * 4,
-                                           .v_stride = kDim * 4,
-                                           .out_stride = kDim * 4,
-                                           .q_rows = kLength,
-                                           .kv_len = kLength,
-                                           .causal_offset = 0,
-                                           .scale = 0.25,
-                                           .scratch = scratch});
-  }
-  std::free(scratch);
+  Operands o(state.range(0));
+  const jitattn::jit::AttentionProblem problem{
+      .q_len = o.args.q_len, .kv_len = 1, .head_dim = kDim, .value_dim = kDim};
+  const auto plan = jitattn::runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
+  if (!plan.ok()) return state.SkipWithError("no plan");
+  const auto calls = jitattn::runtime::KernelCalls::Of(*plan, o.args);
+  state.SetLabel((*plan)->kernel().name());
+  for (auto _ : state) calls->Run();
 }
-BENCHMARK(BM_Kernel)->ComputeStatistics("min", Minimum);
+BENCHMARK(BM_Kernel)->Arg(kOneRow)->Arg(kTile)->ComputeStatistics("min", Minimum);
 
 void BM_Plan(benchmark::State& state) {
-  Operands o;
-  const auto plan =
-      jitattn::AttentionPlan<float>::Make({.q_len = kLength, .head_dim = kDim}, OneThread());
-  if (!plan.ok()) return state.SkipWithError(plan.error().message().c_str());
-  for (auto _ : state) jitattn_attention_run(plan->get(), &o.args);
+  Operands o(state.range(0));
+  jitattn_plan* plan = nullptr;
+  const jitattn::PlanOptions options = OneThread();
+  if (jitattn_attention_plan(&o.problem, &options, &plan) != JITATTN_OK) {
+    return state.SkipWithError(jitattn_last_error());
+  }
+  for (auto _ : state) jitattn_attention_run(plan, &o.args);
+  jitattn_plan_free(plan);
 }
-BENCHMARK(BM_Plan)->ComputeStatistics("min", Minimum);
+BENCHMARK(BM_Plan)->Arg(kOneRow)->Arg(kTile)->ComputeStatistics("min", Minimum);
 
 void BM_OneShot(benchmark::State& state) {
-  Operands o;
+  Operands o(state.range(0));
   for (auto _ : state) jitattn_attention(&o.problem, &o.args);
 }
-BENCHMARK(BM_OneShot)->ComputeStatistics("min", Minimum);
+BENCHMARK(BM_OneShot)->Arg(kOneRow)->Arg(kTile)->ComputeStatistics("min", Minimum);
 
 }  // namespace
 

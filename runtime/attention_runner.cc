@@ -6,28 +6,11 @@
 #include <atomic>
 #include <optional>
 
-#include "jit/cpu.h"
 #include "runtime/fp_environment.h"
+#include "runtime/kernel_args.h"
 #include "runtime/parallel.h"
 
 namespace jitattn::runtime {
-namespace {
-
-size_t RoundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
-
-const char* At(const void* base, int64_t bytes) { return static_cast<const char*>(base) + bytes; }
-
-// More slots than threads of one run, since several runs may be under way; as many as can compute
-// at once is enough, since a slot is held only while computing. Eight at least cost nothing: pages
-// are not touched before they are used.
-int SlotCount(int threads) { return std::max({threads, jit::HostCpu().logical_cpus, 8}); }
-
-// All pairs: what a causal mask leaves out is left out of the plan's own work too.
-double DenseFlops(const jit::AttentionProblem& p, double batch, double q_len, double kv_len) {
-  return 2.0 * batch * p.heads * q_len * kv_len * (p.head_dim + p.value_dim);
-}
-
-}  // namespace
 
 AttentionRunner::AttentionRunner(const jit::AttentionProblem& problem,
                                  const jit::AttentionConfig& config,
@@ -42,10 +25,11 @@ AttentionRunner::AttentionRunner(const jit::AttentionProblem& problem,
                  jit::Lanes(config.isa, problem.dtype)),
       planned_flops_(DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len)),
       worthwhile_flops_(worthwhile_flops),
-      scratch_stride_(
-          RoundUp(kernel_->scratch_bytes(problem.kv_len, problem.q_len), kScratchAlignment)) {}
+      scratch_stride_(AlignedScratch(kernel_->scratch_bytes(problem.kv_len, problem.q_len))) {}
 
-absl::Status AttentionRunner::Init() { return scratch_.Init(scratch_stride_, SlotCount(threads_)); }
+absl::Status AttentionRunner::Init() {
+  return scratch_.Init(scratch_stride_, ScratchPool::SlotsFor(threads_));
+}
 
 struct AttentionRunner::Shared {
   const AttentionRunner* runner;
@@ -54,26 +38,15 @@ struct AttentionRunner::Shared {
   std::atomic<int64_t> next{0};
 };
 
-// A run of about the planned size takes the planned threads: they were measured. A much smaller one
-// takes no more than its work pays for.
-int AttentionRunner::ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const {
-  int64_t threads = std::min<int64_t>(threads_, tasks);
-  if (threads > 1) {
-    const double flops = DenseFlops(problem_, args.batch, args.q_len, args.kv_len);
-    if (flops < planned_flops_ / 2) {
-      threads = std::min<int64_t>(threads, std::max(1.0, flops / worthwhile_flops_));
-    }
-  }
-  return static_cast<int>(threads);
-}
-
 void AttentionRunner::Run(const jitattn_attention_args& args) const {
   if (args.batch == 0 || args.q_len == 0) return;
   Shared shared{.runner = this, .args = &args};
   shared.heads = args.batch * problem_.heads;
   shared.tiles = (args.q_len + task_rows_ - 1) / task_rows_;
   shared.tasks = shared.heads * shared.tiles;
-  const int threads = ThreadsFor(args, shared.tasks);
+  const double flops = DenseFlops(problem_, args.batch, args.q_len, args.kv_len);
+  const int threads = ThreadsFor(flops, planned_flops_, worthwhile_flops_,
+                                 static_cast<int>(std::min<int64_t>(threads_, shared.tasks)));
   if (threads == 1) {
     RunOnThisThread(args);
   } else {
@@ -115,31 +88,15 @@ void AttentionRunner::Work(int worker, void* data) {
   }
 }
 
-// Strides are in elements in `args` and in bytes in the kernel's.
 void AttentionRunner::RunRows(const jitattn_attention_args& args, int64_t first_row, int64_t rows,
                               int64_t batch, int64_t head, void* scratch) const {
-  const int64_t bytes = SizeOf(spec_.dtype);
-  const int64_t kv_head = head / group_;
-  const auto offset = [&](const int64_t(&strides)[3], int64_t h, int64_t row) {
-    return (batch * strides[0] + h * strides[1] + row * strides[2]) * bytes;
-  };
-  kernel_->Run(jit::AttentionArgs{
-      .spec = &spec_,
-      .q = At(args.q, offset(args.q_strides, head, first_row)),
-      .k = At(args.k, offset(args.k_strides, kv_head, 0)),
-      .v = At(args.v, offset(args.v_strides, kv_head, 0)),
-      .out = const_cast<char*>(At(args.out, offset(args.out_strides, head, first_row))),
-      .q_stride = args.q_strides[2] * bytes,
-      .k_stride = args.k_strides[2] * bytes,
-      .v_stride = args.v_strides[2] * bytes,
-      .out_stride = args.out_strides[2] * bytes,
-      .q_rows = rows,
-      .kv_len = args.kv_len,
-      // Beyond these a larger offset changes nothing; within them no sum in a kernel overflows.
-      .causal_offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len) + first_row,
-      .scale = args.scale,
-      .scratch = scratch,
-  });
+  const CallRange range{.batch = batch,
+                        .head = head,
+                        .kv_head = head / group_,
+                        .first_row = first_row,
+                        .rows = rows,
+                        .keys = args.kv_len};
+  kernel_->Run(KernelArgs(spec_, args, range, scratch));
 }
 
 }  // namespace jitattn::runtime

@@ -31,7 +31,6 @@ class AttentionRunner {
 
  private:
   struct Shared;
-  int ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const;
   void RunRows(const jitattn_attention_args& args, int64_t first_row, int64_t rows, int64_t batch,
                int64_t head, void* scratch) const;
   void RunOnThisThread(const jitattn_attention_args& args) const;
@@ -43,8 +42,7 @@ class AttentionRunner {
   const int threads_;
   const int64_t group_;  // query heads that share a kv head
   const int64_t task_rows_;
-  const double planned_flops_;
-  const double worthwhile_flops_;
+  const double planned_flops_, worthwhile_flops_;
   const size_t scratch_stride_;
   mutable ScratchPool scratch_;
 };

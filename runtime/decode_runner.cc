@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "jit/compile.h"
-#include "jit/cpu.h"
+#include "runtime/kernel_args.h"
 #include "runtime/parallel.h"
 
 namespace jitattn::runtime {
@@ -17,19 +17,7 @@ namespace {
 // Tasks of a head that are done.
 using Done = std::atomic<int32_t>;
 
-int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
-int64_t DoneBytes(int64_t heads) { return RoundUp(heads * sizeof(Done), kScratchAlignment); }
-
-const char* At(const void* base, int64_t bytes) { return static_cast<const char*>(base) + bytes; }
-
-// As many as can compute at once; eight at least cost nothing, since pages are not touched before
-// they are used.
-int SlotCount(int threads) { return std::max({threads, jit::HostCpu().logical_cpus, 8}); }
-
-double DenseFlops(const jit::AttentionProblem& p, double batch, double q_len, double kv_len) {
-  return 2.0 * batch * p.heads * q_len * kv_len * (p.head_dim + p.value_dim);
-}
+int64_t DoneBytes(int64_t heads) { return AlignedScratch(heads * sizeof(Done)); }
 
 }  // namespace
 
@@ -44,9 +32,10 @@ DecodeRunner::DecodeRunner(const jit::AttentionProblem& problem, const jit::Atte
       split_(int64_t{config.kv_split} * config.kv_block),
       tile_rows_(config.q_vecs),
       tile_part_bytes_(jit::PartBytes(spec_, config, 1)),
+      planned_flops_(DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len)),
       worthwhile_flops_(worthwhile_flops),
-      scratch_stride_(RoundUp(kernel_->scratch_bytes(problem.kv_len, problem.q_len * group_),
-                              kScratchAlignment)),
+      scratch_stride_(
+          AlignedScratch(kernel_->scratch_bytes(problem.kv_len, problem.q_len * group_))),
       shared_bytes_([&]() -> size_t {
         const int64_t heads = problem.batch * problem.kv_heads, parts = Parts(problem.kv_len);
         if (parts == 1) return 0;
@@ -55,8 +44,9 @@ DecodeRunner::DecodeRunner(const jit::AttentionProblem& problem, const jit::Atte
       }()) {}
 
 absl::Status DecodeRunner::Init() {
-  if (absl::Status s = scratch_.Init(scratch_stride_, SlotCount(threads_)); !s.ok()) return s;
-  return shared_.Init(shared_bytes_, SlotCount(threads_));
+  const int slots = ScratchPool::SlotsFor(threads_);
+  if (absl::Status s = scratch_.Init(scratch_stride_, slots); !s.ok()) return s;
+  return shared_.Init(shared_bytes_, slots);
 }
 
 int64_t DecodeRunner::Parts(int64_t kv_len) const {
@@ -72,18 +62,6 @@ struct DecodeRunner::Shared {
   char* part = nullptr;  // by head and part
   std::atomic<int64_t> next{0};
 };
-
-// A run of about the planned size takes the planned threads: they were measured. A much smaller one
-// takes no more than its work pays for.
-int DecodeRunner::ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const {
-  int64_t threads = std::min<int64_t>(threads_, tasks);
-  const double flops = DenseFlops(problem_, args.batch, args.q_len, args.kv_len);
-  const double planned = DenseFlops(problem_, problem_.batch, problem_.q_len, problem_.kv_len);
-  if (threads > 1 && flops < planned / 2) {
-    threads = std::min<int64_t>(threads, std::max(1.0, flops / worthwhile_flops_));
-  }
-  return static_cast<int>(threads);
-}
 
 void DecodeRunner::Run(const jitattn_attention_args& args) const {
   if (args.batch == 0 || args.q_len == 0) return;
@@ -101,7 +79,10 @@ void DecodeRunner::Run(const jitattn_attention_args& args) const {
     const int64_t rows = args.q_len * group_;
     shared.part_bytes = (rows + tile_rows_ - 1) / tile_rows_ * tile_part_bytes_;
   }
-  ParallelFor(ThreadsFor(args, shared.tasks), Work, &shared);
+  const double flops = DenseFlops(problem_, args.batch, args.q_len, args.kv_len);
+  const int threads = ThreadsFor(flops, planned_flops_, worthwhile_flops_,
+                                 static_cast<int>(std::min<int64_t>(threads_, shared.tasks)));
+  ParallelFor(threads, Work, &shared);
 }
 
 // A thread takes its next task before it runs one, so that the kernel fetches where the next begins
@@ -152,35 +133,17 @@ void DecodeRunner::RunTask(Shared& shared, int64_t task, int64_t next, void* scr
   kernel_->Run(args);
 }
 
-// Strides are in elements in `args` and in bytes in the kernel's.
 jit::AttentionArgs DecodeRunner::ArgsOf(const Shared& shared, const Keys& keys,
                                         void* scratch) const {
-  const jitattn_attention_args& args = *shared.args;
-  const int64_t bytes = SizeOf(spec_.dtype);
-  const int64_t batch = keys.head / problem_.kv_heads, kv_head = keys.head % problem_.kv_heads;
-  const auto offset = [&](const int64_t(&strides)[3], int64_t h, int64_t row) {
-    return (batch * strides[0] + h * strides[1] + row * strides[2]) * bytes;
-  };
-  return {
-      .spec = &spec_,
-      .q = At(args.q, offset(args.q_strides, kv_head * group_, 0)),
-      .k = At(args.k, offset(args.k_strides, kv_head, keys.first)),
-      .v = At(args.v, offset(args.v_strides, kv_head, keys.first)),
-      .out = const_cast<char*>(At(args.out, offset(args.out_strides, kv_head * group_, 0))),
-      .q_stride = args.q_strides[2] * bytes,
-      .k_stride = args.k_strides[2] * bytes,
-      .v_stride = args.v_strides[2] * bytes,
-      .out_stride = args.out_strides[2] * bytes,
-      .q_rows = args.q_len,
-      .kv_len = keys.count,
-      // Beyond these a larger offset changes nothing; within them no sum overflows.
-      .causal_offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len) - keys.first,
-      .scale = args.scale,
-      .scratch = scratch,
-      .group = group_,
-      .q_head_stride = args.q_strides[1] * bytes,
-      .out_head_stride = args.out_strides[1] * bytes,
-  };
+  const int64_t kv_head = keys.head % problem_.kv_heads;
+  const CallRange range{.batch = keys.head / problem_.kv_heads,
+                        .head = kv_head * group_,
+                        .kv_head = kv_head,
+                        .heads = group_,
+                        .rows = shared.args->q_len,
+                        .first_key = keys.first,
+                        .keys = keys.count};
+  return KernelArgs(spec_, *shared.args, range, scratch);
 }
 
 }  // namespace jitattn::runtime

@@ -37,7 +37,6 @@ class DecodeRunner {
   struct Keys {  // of a task
     int64_t head, first, count;
   };
-  int ThreadsFor(const jitattn_attention_args& args, int64_t tasks) const;
   int64_t Parts(int64_t kv_len) const;
   void RunTask(Shared& shared, int64_t task, int64_t next, void* scratch) const;
   Keys KeysOf(const Shared& shared, int64_t task) const;
@@ -51,7 +50,7 @@ class DecodeRunner {
   const int64_t group_;  // query heads that share a kv head
   const int64_t split_;  // keys of a task; 0: all
   const int64_t tile_rows_, tile_part_bytes_;
-  const double worthwhile_flops_;
+  const double planned_flops_, worthwhile_flops_;
   const size_t scratch_stride_;
   const size_t shared_bytes_;  // of a run: parts, and how many of each head are done
   mutable ScratchPool scratch_, shared_;

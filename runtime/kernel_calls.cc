@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "runtime/kernel_args.h"
 #include "runtime/scratch.h"
 
 namespace jitattn::runtime {
@@ -22,38 +23,20 @@ std::optional<KernelCalls> KernelCalls::Of(std::shared_ptr<const Plan> plan,
   KernelCalls made;
   made.kernel_ = &plan->kernel();
   const size_t scratch_bytes = made.kernel_->scratch_bytes(args.kv_len, args.q_len * together);
-  made.scratch_.reset(std::aligned_alloc(
-      kScratchAlignment, (scratch_bytes / kScratchAlignment + 1) * kScratchAlignment));
+  // A run of no keys may need none.
+  made.scratch_.reset(std::aligned_alloc(kScratchAlignment, AlignedScratch(scratch_bytes + 1)));
   if (made.scratch_ == nullptr) return std::nullopt;
 
-  const int64_t bytes = jit::SizeOf(problem->dtype);
-  const auto at = [&](const void* base, const int64_t(&strides)[3], int64_t batch, int64_t head) {
-    return static_cast<const char*>(base) + (batch * strides[0] + head * strides[1]) * bytes;
-  };
+  const auto& spec = std::get<jit::AttentionSpec>(made.kernel_->spec());
   for (int64_t batch = 0; batch < args.batch; ++batch) {
     for (int64_t head = 0; head < problem->heads; head += together) {
-      jit::AttentionArgs call{
-          .spec = &std::get<jit::AttentionSpec>(made.kernel_->spec()),
-          .q = at(args.q, args.q_strides, batch, head),
-          .k = at(args.k, args.k_strides, batch, head / group),
-          .v = at(args.v, args.v_strides, batch, head / group),
-          .out = const_cast<char*>(at(args.out, args.out_strides, batch, head)),
-          .q_stride = args.q_strides[2] * bytes,
-          .k_stride = args.k_strides[2] * bytes,
-          .v_stride = args.v_strides[2] * bytes,
-          .out_stride = args.out_strides[2] * bytes,
-          .q_rows = args.q_len,
-          .kv_len = args.kv_len,
-          .causal_offset = args.causal_offset,
-          .scale = args.scale,
-          .scratch = made.scratch_.get(),
-      };
-      if (columns) {
-        call.group = group;
-        call.q_head_stride = args.q_strides[1] * bytes;
-        call.out_head_stride = args.out_strides[1] * bytes;
-      }
-      made.calls_.push_back(call);
+      const CallRange range{.batch = batch,
+                            .head = head,
+                            .kv_head = head / group,
+                            .heads = together,
+                            .rows = args.q_len,
+                            .keys = args.kv_len};
+      made.calls_.push_back(KernelArgs(spec, args, range, made.scratch_.get()));
     }
   }
   made.plan_ = std::move(plan);

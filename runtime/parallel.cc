@@ -53,6 +53,11 @@ double WorthwhileCycles() {
   return sleep ? 200e3 : 12e3;
 }
 
+int ThreadsFor(double work, double planned_work, double worthwhile, int threads) {
+  if (threads <= 1 || work >= planned_work / 2) return threads;
+  return static_cast<int>(std::clamp<double>(work / worthwhile, 1, threads));
+}
+
 void ParallelFor(int count, void (*body)(int index, void* context), void* context) {
   Job job{body, context};
   if (count <= 1 || InForkedChild() || omp_in_parallel()) {

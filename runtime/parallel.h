@@ -23,6 +23,10 @@ bool SetParallelForHook(ParallelForHook hook, void* context);
 // sleep; of a replacement's threads nothing is known.
 double WorthwhileCycles();
 
+// Threads that a run of `work` takes. About the planned work takes all `threads`: they were
+// measured. A much smaller one takes no more than pay for themselves, at `worthwhile` of work each.
+int ThreadsFor(double work, double planned_work, double worthwhile, int threads);
+
 // Threads a plan may use when it is asked for `requested` (0: all physical cores, at most
 // OMP_NUM_THREADS where set).
 int ThreadBudget(int requested);

@@ -4,7 +4,10 @@
 
 #include <sched.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "jit/cpu.h"
 #include "runtime/allocator.h"
 #include "runtime/fork.h"
 
@@ -24,7 +27,7 @@ ScratchPool::~ScratchPool() { Release(memory_); }
 
 absl::Status ScratchPool::Init(size_t bytes_per_slot, int slots) {
   if (bytes_per_slot == 0) return absl::OkStatus();
-  stride_ = (bytes_per_slot + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+  stride_ = AlignedScratch(bytes_per_slot);
   memory_ = static_cast<char*>(Allocate(stride_ * slots, kScratchAlignment));
   if (memory_ == nullptr) {
     return absl::ResourceExhaustedError(
@@ -33,6 +36,10 @@ absl::Status ScratchPool::Init(size_t bytes_per_slot, int slots) {
   slots_ = std::make_unique<Slot[]>(slots);
   slot_count_ = slots;
   return absl::OkStatus();
+}
+
+int ScratchPool::SlotsFor(int threads) {
+  return std::max({threads, jit::HostCpu().logical_cpus, 8});
 }
 
 ScratchPool::Lease::Lease(ScratchPool& pool) {

@@ -14,6 +14,11 @@ namespace jitattn::runtime {
 
 inline constexpr size_t kScratchAlignment = 64;  // a cache line, and a zmm register
 
+// Whole units of the alignment.
+constexpr size_t AlignedScratch(size_t bytes) {
+  return (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+}
+
 class ScratchPool {
  public:
   ScratchPool() = default;
@@ -23,6 +28,11 @@ class ScratchPool {
   // cost nothing until then, and lie on that thread's NUMA node.
   // ResourceExhausted: no memory.
   absl::Status Init(size_t bytes_per_slot, int slots);
+
+  // For runs of `threads`. More than one run takes, since several may be under way; as many as can
+  // compute at once is enough, since a slot is held only while computing. Eight at least: they cost
+  // nothing before they are used.
+  static int SlotsFor(int threads);
 
   // A slot, held while this lives. Where all are taken by other runs, waits for one to come back:
   // their holders are computing and depend on nobody.

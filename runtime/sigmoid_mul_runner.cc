@@ -24,12 +24,6 @@ SigmoidMulRunner::SigmoidMulRunner(const jit::SigmoidMulProblem& problem,
       planned_elements_(static_cast<double>(problem.rows) * problem.cols),
       worthwhile_elements_(worthwhile_flops / jit::Flops(jit::SigmoidMulProblem{})) {}
 
-// As in AttentionRunner: the planned threads for about the planned size.
-int SigmoidMulRunner::ThreadsFor(int64_t elements) const {
-  if (threads_ == 1 || elements >= planned_elements_ / 2) return threads_;
-  return static_cast<int>(std::clamp<double>(elements / worthwhile_elements_, 1, threads_));
-}
-
 // A matrix cut into `parts` of each of `rows` rows.
 struct SigmoidMulRunner::Shared {
   const SigmoidMulRunner* runner;
@@ -55,7 +49,8 @@ void SigmoidMulRunner::Run(const jitattn_sigmoid_mul_args& args) const {
     all.rows = 1;
     all.x_stride = all.out_stride = 0;
   }
-  const int threads = ThreadsFor(args.rows * args.cols);
+  const double elements = static_cast<double>(args.rows) * static_cast<double>(args.cols);
+  const int threads = ThreadsFor(elements, planned_elements_, worthwhile_elements_, threads_);
   if (threads == 1) {
     DefaultFpEnvironment environment;
     kernel_->Run(all);

@@ -23,7 +23,6 @@ class SigmoidMulRunner {
 
  private:
   struct Shared;
-  int ThreadsFor(int64_t elements) const;
   static void Work(int worker, void* shared);
 
   const jit::SigmoidMulSpec spec_;
