@@ -1,20 +1,20 @@
-// Attention by its formula, row by row: the truth in higher precision, and the error that a
-// straightforward implementation in the kernel's own type makes, which is the yardstick.
+// Results of attention against the truth in higher precision. The yardstick is the error that a
+// straightforward implementation in the kernel's own type makes.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "runtime/checker.h"
+#include "runtime/formula_rows.h"
+#include "runtime/parallel.h"
 
 namespace jitattn::runtime {
 namespace {
-
-struct RowId {
-  int64_t batch, head, row;
-};
 
 // The rows to look at: all of them, or as many as `max_ops` multiplications pay for, but at least
 // one for every batch and kv head, since each has operands of its own.
@@ -72,26 +72,15 @@ class AttentionChecker : public Checker {
                    double max_ops)
       : problem_(problem), args_(args), rows_(ChooseRows(problem, args, max_ops)) {
     truth_.resize(rows_.size() * static_cast<size_t>(problem.value_dim));
-    std::vector<T> plain(static_cast<size_t>(problem.value_dim));
-    double plain_error = 0, largest_result = 0;
-    for (size_t i = 0; i < rows_.size(); ++i) {
-      ExactRow(rows_[i], Truth(i));
-      PlainRow(rows_[i], plain.data());
-      for (int64_t d = 0; d < problem.value_dim; ++d) {
-        const double error = ErrorOf<T>(plain[d], Truth(i)[d]);
-        // Where the type itself overflows, the plain row sets no standard.
-        if (std::isfinite(error)) plain_error = std::max(plain_error, error);
-        const double result = static_cast<double>(std::abs(Truth(i)[d]));
-        if (std::isfinite(result)) largest_result = std::max(largest_result, result);
-      }
-    }
+    keeps_spread_ = jit::kIsSmallFloat<T> && truth_.size() < kEnough;
+    const Findings all = SolveAll();
     double least = 4 * std::numeric_limits<Real>::epsilon() * LargestValue();
     if (jit::kIsSmallFloat<T>) {
       constexpr double kHalfUlp = 0.5 * std::numeric_limits<T>::epsilon();
-      least += kHalfUlp * (2 * largest_result + (truth_.size() < kEnough ? spread_ : 0)) +
+      least += kHalfUlp * (2 * all.largest_result + all.spread) +
                std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
     }
-    bound_ = std::max((jit::kIsSmallFloat<T> ? 2 : 8) * plain_error, least);
+    bound_ = std::max((jit::kIsSmallFloat<T> ? 2 : 8) * all.plain_error, least);
   }
 
   int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
@@ -123,95 +112,74 @@ class AttentionChecker : public Checker {
   Wide<T>* Truth(size_t row) { return truth_.data() + row * problem_.value_dim; }
   const Wide<T>* Truth(size_t row) const { return truth_.data() + row * problem_.value_dim; }
 
-  // Where a row's operands lie: rows j of k and v are at j · stride.
-  struct Operands {
-    const T *q, *k, *v;
-    int64_t k_stride, v_stride, visible;
+  // What rows say of how far results may be off.
+  struct Findings {
+    double plain_error = 0, largest_result = 0;
+    double spread = 0;  // largest Σ w_j |v_j − o|, where it is asked for
+    void Add(const Findings& other) {
+      plain_error = std::max(plain_error, other.plain_error);
+      largest_result = std::max(largest_result, other.largest_result);
+      spread = std::max(spread, other.spread);
+    }
   };
-  Operands Of(const RowId& id) const {
-    const int64_t kv_head = id.head / (problem_.heads / problem_.kv_heads);
-    auto at = [&](const void* base, const int64_t(&strides)[3], int64_t head, int64_t row) {
-      return static_cast<const T*>(base) + id.batch * strides[0] + head * strides[1] +
-             row * strides[2];
-    };
-    const int64_t last =
-        problem_.mask == jit::Mask::kCausal ? id.row + args_.causal_offset + 1 : args_.kv_len;
-    return {at(args_.q, args_.q_strides, id.head, id.row),
-            at(args_.k, args_.k_strides, kv_head, 0),
-            at(args_.v, args_.v_strides, kv_head, 0),
-            args_.k_strides[2],
-            args_.v_strides[2],
-            std::clamp<int64_t>(last, 0, args_.kv_len)};
+
+  // Rows that share keys and values, which are converted once for all of them.
+  struct Block {
+    size_t first, count;
+  };
+  static constexpr size_t kBlockRows = 16;
+
+  struct Job {
+    AttentionChecker* checker;
+    std::vector<Block> blocks;
+    std::vector<Findings> found;  // by worker
+    std::atomic<size_t> next{0};
+  };
+
+  Findings SolveAll() {
+    Job job{.checker = this};
+    const int64_t group = problem_.heads / problem_.kv_heads;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      const RowId& id = rows_[i];
+      const Block* last = job.blocks.empty() ? nullptr : &job.blocks.back();
+      const bool joins = last != nullptr && last->count < kBlockRows &&
+                         rows_[last->first].batch == id.batch &&
+                         rows_[last->first].head / group == id.head / group;
+      joins ? void(++job.blocks.back().count) : job.blocks.push_back({i, 1});
+    }
+    const int workers = static_cast<int>(
+        std::clamp<size_t>(job.blocks.size(), 1, static_cast<size_t>(ThreadBudget(0))));
+    job.found.resize(workers);
+    ParallelFor(workers, Work, &job);
+    Findings all;
+    for (const Findings& found : job.found) all.Add(found);
+    return all;
   }
 
-  // out[d] = Σ_j softmax_j(scale · q·k[j]) · v[j][d] in Wide<T>. Keys that are not visible are not
-  // read; none visible gives zeros. Infinite scores take their course: ∞ − ∞ is NaN.
-  void ExactRow(const RowId& id, Wide<T>* out) {
-    const Operands o = Of(id);
-    std::fill_n(out, problem_.value_dim, Wide<T>{0});
-    if (o.visible == 0) return;
-    std::vector<Wide<T>> weight(static_cast<size_t>(o.visible));
-    Wide<T> largest = -std::numeric_limits<Wide<T>>::infinity();
-    for (int64_t j = 0; j < o.visible; ++j) {
-      const T* k = o.k + j * o.k_stride;
-      Wide<T> partial[8] = {};  // independent sums, which the compiler may keep in vectors
-      int64_t d = 0;
-      for (; d + 8 <= problem_.head_dim; d += 8) {
-        for (int lane = 0; lane < 8; ++lane) {
-          partial[lane] += static_cast<Wide<T>>(o.q[d + lane]) * static_cast<Wide<T>>(k[d + lane]);
-        }
-      }
-      for (; d < problem_.head_dim; ++d) {
-        partial[0] += static_cast<Wide<T>>(o.q[d]) * static_cast<Wide<T>>(k[d]);
-      }
-      Wide<T> dot = 0;
-      for (const Wide<T> sum : partial) dot += sum;
-      weight[j] = static_cast<Wide<T>>(args_.scale) * dot;
-      if (weight[j] > largest) largest = weight[j];
-    }
-    Wide<T> sum = 0;
-    for (Wide<T>& w : weight) sum += w = std::exp(w - largest);
-    for (int64_t j = 0; j < o.visible; ++j) {
-      const T* v = o.v + j * o.v_stride;
-      const Wide<T> w = weight[j];
-      for (int64_t d = 0; d < problem_.value_dim; ++d) out[d] += w * static_cast<Wide<T>>(v[d]);
-    }
-    for (int64_t d = 0; d < problem_.value_dim; ++d) out[d] /= sum;
-    if (!jit::kIsSmallFloat<T> || truth_.size() >= kEnough) return;
-    for (int64_t d = 0; d < problem_.value_dim; ++d) {
-      Wide<T> spread = 0;
-      for (int64_t j = 0; j < o.visible; ++j) {
-        spread += weight[j] * std::abs(static_cast<Wide<T>>(o.v[j * o.v_stride + d]) - out[d]);
-      }
-      spread /= sum;
-      if (std::isfinite(spread)) spread_ = std::max(spread_, static_cast<double>(spread));
+  static void Work(int worker, void* context) {
+    Job& job = *static_cast<Job*>(context);
+    for (size_t i; (i = job.next.fetch_add(1, std::memory_order_relaxed)) < job.blocks.size();) {
+      job.found[worker].Add(job.checker->Solve(job.blocks[i]));
     }
   }
 
-  // The same as one would write it first: three loops, sums in order, in T or in float with
-  // probabilities and results rounded to T.
-  void PlainRow(const RowId& id, T* out) const {
-    const Operands o = Of(id);
-    std::fill_n(out, problem_.value_dim, T{0});
-    if (o.visible == 0) return;
-    std::vector<Real> weight(static_cast<size_t>(o.visible));
-    Real largest = -std::numeric_limits<Real>::infinity(), sum = 0;
-    for (int64_t j = 0; j < o.visible; ++j) {
-      const T* k = o.k + j * o.k_stride;
-      Real dot = 0;
-      for (int64_t d = 0; d < problem_.head_dim; ++d) dot += o.q[d] * k[d];
-      weight[j] = static_cast<Real>(args_.scale) * dot;
-      if (weight[j] > largest) largest = weight[j];
+  // The truth of a block's rows, and what a plain loop makes of them.
+  Findings Solve(const Block& block) {
+    Findings found;
+    const auto rows = std::span(rows_).subspan(block.first, block.count);
+    const FormulaRows<T, Wide<T>> exact(problem_, args_, rows);
+    std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
+    if (keeps_spread_) found.spread = exact.Spread();
+    const FormulaRows<T, Real> plain(problem_, args_, rows);
+    for (size_t i = 0; i < plain.out().size(); ++i) {
+      const Wide<T> truth = exact.out()[i];
+      const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);
+      // Where the type itself overflows, the plain row sets no standard.
+      if (std::isfinite(error)) found.plain_error = std::max(found.plain_error, error);
+      const double result = static_cast<double>(std::abs(truth));
+      if (std::isfinite(result)) found.largest_result = std::max(found.largest_result, result);
     }
-    for (Real& w : weight) sum += w = static_cast<T>(std::exp(w - largest));
-    std::vector<Real> total(static_cast<size_t>(problem_.value_dim));
-    for (int64_t j = 0; j < o.visible; ++j) {
-      const T* v = o.v + j * o.v_stride;
-      // The quotient of a rounded probability is not rounded again.
-      const Real w = weight[j] / sum;
-      for (int64_t d = 0; d < problem_.value_dim; ++d) total[d] += w * v[d];
-    }
-    std::copy(total.begin(), total.end(), out);
+    return found;
   }
 
   // max |v| over its finite elements.
@@ -238,7 +206,7 @@ class AttentionChecker : public Checker {
   const jitattn_attention_args args_;
   const std::vector<RowId> rows_;
   std::vector<Wide<T>> truth_;  // rows_.size() × value_dim
-  double spread_ = 0;           // largest Σ w_j |v_j − o| seen
+  bool keeps_spread_ = false;
   double bound_ = 0;
 };
 
