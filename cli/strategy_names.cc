@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "search/strategy.h"
-#include "search/study_space.h"
 
 namespace jitattn::cli {
 
@@ -15,14 +14,12 @@ absl::StatusOr<std::vector<std::string>> StrategiesNamed(std::span<const std::st
   auto add = [&names](std::string_view name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
   };
-  const search::Space space = search::StudySpace();
   for (const std::string& name : given) {
     if (name == "all") {
       for (const search::StrategyInfo& info : search::Strategies()) add(info.name);
       continue;
     }
-    const auto made = search::MakeStrategy(name, {.space = &space});
-    if (!made.ok()) return made.status();
+    if (absl::Status status = search::CheckStrategy(name); !status.ok()) return status;
     add(name == "auto" ? search::DefaultStrategy() : name);
   }
   return names;

@@ -27,7 +27,6 @@
 #include "runtime/tuner.h"
 #include "search/standing.h"
 #include "search/strategy.h"
-#include "search/study_space.h"
 
 namespace jitattn::cli {
 namespace {
@@ -110,10 +109,8 @@ absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& fl
     }
     options.values.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-  // Tried on a space that costs nothing, so that a slip shows before a minute of tuning.
-  const search::Space space = search::StudySpace();
-  const auto made = search::MakeStrategy(flags.strategy, {.space = &space}, options);
-  if (!made.ok()) return made.status();
+  // So that a slip shows before a minute of tuning.
+  if (absl::Status s = search::CheckStrategy(flags.strategy, options); !s.ok()) return s;
   return options;
 }
 

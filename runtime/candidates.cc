@@ -64,4 +64,9 @@ std::optional<size_t> Candidates::Look(const jit::Config& config, int rank, int 
   return index;
 }
 
+void Candidates::Place(size_t index, int rank) {
+  all_[index].rank = rank;
+  if (rank >= 0) by_rank_.emplace(rank, index);
+}
+
 }  // namespace jitattn::runtime

@@ -47,6 +47,8 @@ class Candidates {
   // The candidate's index, or nothing if time ran out or there was no budget for it. One that is
   // known is measured again only with a larger resource.
   std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
+  // Where a candidate stands that was looked at before there was a space; REQUIRES: its rank is -1.
+  void Place(size_t index, int rank);
 
   size_t size() const { return all_.size(); }
   int looks() const { return looks_; }  // measurements: repeats at greater length counted

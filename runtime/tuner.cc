@@ -53,6 +53,7 @@ class Tuning {
   absl::StatusOr<TuneReport> Run() {
     if (absl::Status status = Prepare(); !status.ok()) return status;
     LookAtWhatStands();
+    if (absl::Status status = MakeSpace(); !status.ok()) return status;
     Search();
     return Conclude();
   }
@@ -66,6 +67,7 @@ class Tuning {
   Origin OriginOf(const search::Ask& ask) const;
   int RankOf(const jit::Config& config) const;  // -1: off the ladders of the space
   void LookAtWhatStands();
+  absl::Status MakeSpace();
   void Search();
   void FollowStrategy(int evaluations);
   double ReservedSeconds() const;
@@ -112,26 +114,14 @@ absl::Status Tuning::Prepare() {
         absl::StrCat("seconds ", options_.seconds, ": more than 0 are needed"));
   }
   if (absl::Status status = CheckObjectives(); !status.ok()) return status;
-  SpaceLimits limits = options_.limits;
-  KeepResultsInCaches(problem_, cpu_, options_.buffers, &limits);
-  absl::StatusOr<TuningSpace> space = TuningSpace::Create(problem_, cpu_, threads_, limits);
-  if (!space.ok()) return space.status();
-  space_.emplace(*std::move(space));
+  if (absl::Status status = search::CheckStrategy(strategy_name_, options_.strategy_options);
+      !status.ok()) {
+    return status;
+  }
   default_config_ = jit::Canonical(DefaultConfig(problem_, cpu_, threads_), jit::SpecOf(problem_));
   if (layers_ != nullptr) {
     lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
   }
-  const auto record = lookup_.found ? std::optional(lookup_.found->record.config) : std::nullopt;
-  seeds_ =
-      Seeds(problem_, cpu_, *space_, default_config_, record, options_.evaluations, options_.seed);
-  auto search = DirectedSearch::Create(strategy_name_,
-                                       {.space = &space_->space(),
-                                        .seeds = RanksOf(seeds_),
-                                        .budget = options_.evaluations,
-                                        .seed = options_.seed},
-                                       options_.strategy_options, options_.objectives);
-  if (!search.ok()) return search.status();
-  search_.emplace(*std::move(search));
   candidates_.set_deadline(deadline_ - 0.2 * options_.seconds);
   Progress(TuneProgress::Phase::kPreparing);
   return absl::OkStatus();
@@ -211,13 +201,38 @@ int Tuning::RankOf(const jit::Config& config) const {
   return space_->ConfigAt(rank) == config ? rank : -1;
 }
 
-// The default and the record come first: whatever happens later, they have been looked at.
+// The default and the record come first, before a space is listed, which may take longer than they
+// do: whatever happens later, they have been looked at.
 void Tuning::LookAtWhatStands() {
-  Look(default_config_, RankOf(default_config_), 1, Origin::kDefault);
+  Look(default_config_, -1, 1, Origin::kDefault);
   if (lookup_.match != cache::Match::kExact) return;
   const jit::Config& config = lookup_.found->record.config;
-  stands_.record = config == default_config_ ? stands_.default_config
-                                             : Look(config, RankOf(config), 1, Origin::kRecord);
+  stands_.record =
+      config == default_config_ ? stands_.default_config : Look(config, -1, 1, Origin::kRecord);
+}
+
+// What is searched, where the search begins, and how it goes on.
+absl::Status Tuning::MakeSpace() {
+  SpaceLimits limits = options_.limits;
+  KeepResultsInCaches(problem_, cpu_, options_.buffers, &limits);
+  absl::StatusOr<TuningSpace> space = TuningSpace::Create(problem_, cpu_, threads_, limits);
+  if (!space.ok()) return space.status();
+  space_.emplace(*std::move(space));
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    candidates_.Place(i, RankOf(candidates_[i].evaluation.config));
+  }
+  const auto record = lookup_.found ? std::optional(lookup_.found->record.config) : std::nullopt;
+  seeds_ =
+      Seeds(problem_, cpu_, *space_, default_config_, record, options_.evaluations, options_.seed);
+  auto search = DirectedSearch::Create(strategy_name_,
+                                       {.space = &space_->space(),
+                                        .seeds = RanksOf(seeds_),
+                                        .budget = options_.evaluations,
+                                        .seed = options_.seed},
+                                       options_.strategy_options, options_.objectives);
+  if (!search.ok()) return search.status();
+  search_.emplace(*std::move(search));
+  return absl::OkStatus();
 }
 
 // Time that the confirmation will want, once a run's length is known.
@@ -359,10 +374,13 @@ void Tuning::Progress(TuneProgress::Phase phase) {
   if (hook_ == nullptr) return;
   TuneProgress now{.phase = phase,
                    .evaluations = static_cast<int>(candidates_.size()),
-                   .budget = std::min(options_.evaluations, space_->space().size()),
-                   .space_size = space_->space().size(),
+                   .budget = options_.evaluations,
                    .elapsed_s = measurer_.Now() - start_,
                    .latest = latest_};
+  if (space_) {
+    now.space_size = space_->space().size();
+    now.budget = std::min(now.budget, now.space_size);
+  }
   now.best_s = candidates_.best_cost();
   now.default_s = DefaultCost();
   if (phase != TuneProgress::Phase::kDone) {

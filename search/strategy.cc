@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "search/options.h"
 #include "search/registry.h"
+#include "search/study_space.h"
 
 namespace jitattn::search {
 namespace {
@@ -61,6 +62,11 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
   return absl::InvalidArgumentError(absl::StrCat("unknown strategy '", std::string(name),
                                                  "'; there are auto, ",
                                                  absl::StrJoin(Strategies(), ", ", append)));
+}
+
+absl::Status CheckStrategy(std::string_view name, const StrategyOptions& options) {
+  const Space space = StudySpace();  // any that costs nothing
+  return MakeStrategy(name, {.space = &space}, options).status();
 }
 
 std::string_view DefaultStrategy() { return "bayes"; }

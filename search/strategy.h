@@ -27,7 +27,7 @@ namespace jitattn::search {
 
 struct Ask {
   int rank = -1;
-  int resource = 1;  // how much measuring this point deserves now; racing strategies raise it
+  int resource = 1;      // how much measuring this point deserves now; racing strategies raise it
   bool is_seed = false;  // a seed, or of the design that fills them up: not yet a proposal
 };
 
@@ -77,6 +77,9 @@ std::span<const StrategyInfo> Strategies();
 absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
                                                        const StrategyContext& context,
                                                        const StrategyOptions& options = {});
+
+// Whether MakeStrategy would take them, whatever the space.
+absl::Status CheckStrategy(std::string_view name, const StrategyOptions& options = {});
 
 // What "auto" stands for.
 std::string_view DefaultStrategy();

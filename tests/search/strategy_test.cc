@@ -179,6 +179,9 @@ TEST(StrategyTest, RefusesWhatItCannotDo) {
   for (const std::string& name : Names()) {
     EXPECT_THAT(unknown.status().message(), HasSubstr(name));
   }
+  EXPECT_EQ(CheckStrategy("annealign"), unknown.status());
+  EXPECT_TRUE(CheckStrategy("auto").ok());
+  EXPECT_THAT(CheckStrategy("random", {{{"colour", "1"}}}).message(), HasSubstr("'colour'"));
   context.budget = 0;
   EXPECT_THAT(MakeStrategy("random", context).status().message(), HasSubstr("budget of 0"));
   context.budget = 5;
