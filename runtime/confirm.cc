@@ -25,6 +25,8 @@ std::string Reason(Comparison challenger) {
   switch (challenger) {
     case Comparison::kTie:
       return "tie within 1 %";
+    case Comparison::kNotAhead:
+      return "the challenger is not ahead";
     case Comparison::kUnclear:
       return "inconclusive";
     default:
@@ -38,7 +40,7 @@ Comparison Compare(const Ratio& ratio) {
   if (ratio.low > 1 - kTie && ratio.high < 1 + kTie) return Comparison::kTie;
   if (ratio.low > 1 && ratio.value > 1 + kTie) return Comparison::kFaster;
   if (ratio.high < 1 && ratio.value < 1 - kTie) return Comparison::kSlower;
-  return Comparison::kUnclear;
+  return ratio.value <= kAhead ? Comparison::kNotAhead : Comparison::kUnclear;
 }
 
 size_t Choose(std::span<const jit::Config> configs, std::span<const std::vector<double>> seconds) {
@@ -68,6 +70,7 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
   const std::vector<std::vector<double>>& seconds = finalists.seconds;
   const std::optional<int> record = finalists.record, challenger = finalists.challenger;
   auto judge = [&](int standing, int other) {
+    if (seconds[standing].empty() || seconds[other].empty()) return Comparison::kUnclear;
     return Compare(PairedRatio(seconds[standing], seconds[other], seed));
   };
   auto gain_of = [&](int winner) {

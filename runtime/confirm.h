@@ -14,12 +14,17 @@
 
 namespace jitattn::runtime {
 
+// To win is to be more than 1 % faster, and ahead in every quarter of the race. What is so little
+// ahead, by the ratio itself, after a part of it will not win.
+inline constexpr double kAhead = 1.005;
+
 // What a paired ratio, standing ÷ challenger, says of the challenger.
 enum class Comparison {
-  kFaster,   // by more than a tie, the whole interval beyond 1
-  kSlower,   // likewise
-  kTie,      // the whole interval lies within ±1 %, even if clear of 1
-  kUnclear,  // anything else
+  kFaster,    // by more than a tie, the whole interval beyond 1
+  kSlower,    // likewise
+  kTie,       // the whole interval lies within ±1 %, even if clear of 1
+  kNotAhead,  // nothing of these, and not beyond kAhead, wherever the interval ends
+  kUnclear,   // anything else
 };
 Comparison Compare(const Ratio& ratio);
 

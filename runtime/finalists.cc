@@ -114,9 +114,7 @@ class Field {
   std::vector<Evaluation> evaluations_;
 };
 
-// To win is to be more than 1 % faster, and ahead in every quarter of the race: what is so little
-// ahead by now will not.
-constexpr double kAhead = 1.005;
+// Whether the challenger cannot win any more.
 bool IsBeaten(const Finalists& finalists) {
   if (!finalists.challenger) return true;
   if (!finalists.barred.empty()) return false;

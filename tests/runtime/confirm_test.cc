@@ -47,7 +47,8 @@ TEST(Compare, Intervals) {
   EXPECT_EQ(Compare({1.011, 1.001, 1.02}), Comparison::kFaster);
   // A tie goes to what stands also where its interval is not narrow enough to show it.
   EXPECT_EQ(Compare({1.006, 1.001, 1.012}), Comparison::kUnclear);
-  EXPECT_EQ(Compare({0.994, 0.985, 0.999}), Comparison::kUnclear);
+  EXPECT_EQ(Compare({0.994, 0.985, 0.999}), Comparison::kNotAhead);
+  EXPECT_EQ(Compare({1.004, 0, INFINITY}), Comparison::kNotAhead);  // a race that ended early
 }
 
 TEST(Decide, AClearGainWins) {
@@ -102,9 +103,19 @@ TEST(Decide, ATieGoesToTheDefault) {
 }
 
 TEST(Decide, WhatIsInconclusiveKeepsTheDefault) {
-  const Decision d = Decide(Race({1.0, 0.97}, std::nullopt, 0.3, 3), false, 1);
+  const Decision d = Decide(Race({1.0, 0.95}, std::nullopt, 0.3, 1), false, 1);
   EXPECT_EQ(d.winner, 0) << d.why;
   EXPECT_EQ(d.why, "inconclusive: the default stays");
+}
+
+TEST(Decide, ARaceThatEndedEarlySaysThatTheChallengerIsNotAhead) {
+  Finalists f = Race({1.0, 1.002});
+  for (auto& seconds : f.seconds) seconds.resize(kMinRounds / 2);
+  const Decision d = Decide(f, false, 1);
+  EXPECT_EQ(d.winner, 0);
+  EXPECT_EQ(d.why, "the challenger is not ahead: the default stays");
+  for (auto& seconds : f.seconds) seconds.clear();
+  EXPECT_EQ(Decide(f, false, 1).why, "inconclusive: the default stays");
 }
 
 // A study's 36-fold gain came from one outlier of its baseline.
@@ -128,6 +139,7 @@ TEST(Decide, AChallengerMustBeatTheRecordToo) {
   EXPECT_EQ(d.winner, 1) << d.why;
   EXPECT_THAT(d.why, HasSubstr("the record stays"));
   EXPECT_NEAR(d.gain.value, 1.25, 0.01);
+  EXPECT_THAT(d.why, HasSubstr("nothing faster was found"));
   // A tie with the record leaves it too.
   d = Decide(Race({1.0, 0.8, 0.797}, 1, 0.0005), false, 1);
   EXPECT_EQ(d.winner, 1) << d.why;
