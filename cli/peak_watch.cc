@@ -12,6 +12,7 @@ namespace {
 // run, most of those that need all cores at once are spoilt.
 constexpr int kEvaluationsPerLook = 5;
 constexpr int kSamplesPerLook = 4;
+constexpr int kLooksAgain = 8;  // a tenth of a second
 
 void Look(runtime::PeakProbe& probe) {
   for (int i = 0; i < kSamplesPerLook; ++i) probe.Sample();
@@ -35,6 +36,11 @@ absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem&
 runtime::Evaluation PeakWatch::Evaluate(const jit::Config& config, const Limits& limits) {
   if (evaluations_++ % kEvaluationsPerLook == 0) Look(probe_);
   return inner_.Evaluate(config, limits);
+}
+
+void PeakWatch::LookAgainIfBelow(double rate) {
+  if (probe_.best() >= rate) return;
+  for (int look = 0; look < kLooksAgain; ++look) Look(probe_);
 }
 
 absl::StatusOr<std::vector<std::vector<double>>> PeakWatch::Race(

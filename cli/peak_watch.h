@@ -32,6 +32,10 @@ class PeakWatch final : public runtime::Measurer {
   double Now() override { return inner_.Now(); }
   void Wait(double seconds) override { inner_.Wait(seconds); }
 
+  // Some looks more if a run was faster (flop/s or bytes/s) than the best so far: those between the
+  // measurements were spoilt by other work, which may have ended.
+  void LookAgainIfBelow(double rate);
+
  private:
   runtime::Measurer& inner_;
   runtime::PeakProbe& probe_;

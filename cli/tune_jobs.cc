@@ -89,6 +89,7 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
                         absl::StrCat(report.status().message(), "; ", RecordedText(*recorded)));
   }
   if (!report.ok()) return report.status();
+  watch.LookAgainIfBelow(FastestRate(report->record));
   return Tuned{*std::move(report), (*probe)->best(), (*probe)->describe(), recorded};
 }
 

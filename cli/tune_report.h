@@ -25,6 +25,10 @@ struct Tuned {
   std::optional<Recorded> recorded;
 };
 
+// flop/s or bytes/s of the fastest run, which is what a peak is compared to: it is the best that
+// was seen too.
+double FastestRate(const cache::Record& record);
+
 // Several aligned lines under the problem's own.
 std::string ReportText(const Tuned& tuned);
 // The same in one line, for --quiet.
