@@ -13,91 +13,27 @@
 #include "absl/strings/str_format.h"
 #include "cli/bench_presets.h"
 #include "cli/command.h"
-#include "cli/goal_flags.h"
 #include "cli/interrupt.h"
-#include "cli/problem_flags.h"
 #include "cli/space_flags.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
 #include "cli/tune_csv.h"
+#include "cli/tune_flags.h"
 #include "cli/tune_jobs.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_study.h"
 #include "cli/tune_variants.h"
 #include "runtime/tuner.h"
-#include "search/standing.h"
 #include "search/strategy.h"
 
 namespace jitattn::cli {
 namespace {
 
-// More than a measurement takes, whatever its resource.
-constexpr int kMaxRecordSamples = 1000000;
 // A recording of a whole space ends when it is whole: these only stop what would never end.
 constexpr int kMaxEvaluations = 1000000;
 constexpr double kRecordSeconds = 3600;
 // Study D: what gains less is dropped.
 constexpr double kMinGain = 0.05;
-
-struct TuneFlags {
-  ProblemFlags problem;
-  std::string preset;
-  MachineFlags machine;
-  GoalFlags goals;
-  std::string layout;                 // empty: as --dim or not says
-  std::vector<std::string> variants;  // --variants
-  std::optional<double> min_gain;
-  std::string space = "full";
-  std::string strategy;  // empty: the space's own
-  std::vector<std::string> strategy_options;
-  std::optional<int> evaluations;
-  std::optional<double> seconds;
-  uint64_t seed = 1;
-  std::vector<std::string> fields;  // --fields
-  std::string record, csv;
-  int record_samples = kMaxRecordSamples;
-  bool quiet = false, json = false;
-};
-
-std::vector<std::string_view> StrategyNames() {
-  std::vector<std::string_view> names = {"auto"};
-  for (const search::StrategyInfo& info : search::Strategies()) names.push_back(info.name);
-  return names;
-}
-
-std::string StandingText(std::string_view strategy) {
-  const double score = search::Standing(strategy).value_or(0);
-  return absl::StrFormat("%+.2f%s", score,
-                         search::IsBelowRandom(strategy) ? ", below random search" : "");
-}
-
-// Below the flags of --help: the options of the strategy that was named, else the strategies.
-std::string StrategyHelp(const std::string& strategy) {
-  std::vector<std::vector<std::string>> rows;
-  const std::string_view name = strategy == "auto" ? search::DefaultStrategy() : strategy;
-  std::string text =
-      "Strategies (--strategy NAME --help lists the options of one), with their scores on recorded "
-      "spaces:\n0 as random search, 1 the optimum at once (docs/search.md)\n";
-  for (const search::StrategyInfo& info : search::Strategies()) {
-    if (info.name != name || strategy.empty()) {
-      std::string label(info.name);
-      if (info.name == search::DefaultStrategy()) label += " (auto)";
-      rows.push_back({"  " + label, StandingText(info.name), std::string(info.summary)});
-      continue;
-    }
-    rows.clear();
-    for (const search::OptionInfo& option : info.options) {
-      rows.push_back({absl::StrFormat("  %s=%s", option.name, option.default_value),
-                      std::string(option.help)});
-    }
-    text = absl::StrFormat("Strategy %s: %s\nScore on recorded spaces: %s\n%s", name, info.summary,
-                           StandingText(name),
-                           rows.empty() ? "  It has no options.\n"
-                                        : "Options, each as --strategy-option NAME=VALUE:\n");
-    break;
-  }
-  return text + Table(rows);
-}
 
 absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& flags) {
   search::StrategyOptions options;
@@ -174,46 +110,7 @@ absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const ji
   return jobs;
 }
 
-absl::Status CheckPresetFlags(const TuneFlags& flags) {
-  std::string given(flags.problem.AnyFlag());
-  if (!flags.record.empty()) given = "--record";
-  if (flags.space == "study-a") given = "--space study-a";
-  if (given.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(given, " says nothing to --preset ", flags.preset,
-                                                 ", which has its own problems"));
-}
-
-// Study A's space is of attention in both types; the flags may say nothing else.
-absl::Status CheckStudyFlags(const TuneFlags& flags) {
-  if (!flags.problem.dtype.empty()) {
-    return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
-  }
-  if (flags.problem.op == "sigmoid-mul") {
-    return absl::InvalidArgumentError(
-        "--space study-a is a space of attention, not of sigmoid-mul");
-  }
-  if (!flags.fields.empty() || !flags.record.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(flags.fields.empty() ? "--record" : "--fields",
-                                                   " says nothing to --space study-a"));
-  }
-  return absl::OkStatus();
-}
-
 bool IsAttention(const jit::Problem& problem) { return jit::OpOf(problem) == jit::Op::kAttention; }
-
-absl::Status CheckVariantFlags(const TuneFlags& flags) {
-  if (flags.variants.empty()) {
-    if (!flags.min_gain) return absl::OkStatus();
-    return absl::InvalidArgumentError("--min-gain says nothing without --variants");
-  }
-  std::string given;
-  if (!flags.record.empty()) given = "--record";
-  if (!flags.csv.empty()) given = "--csv";
-  if (flags.goals.objectives.size() > 1) given = "--objective";
-  if (flags.space == "study-a") given = "--space study-a";
-  if (given.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(given, " says nothing to --variants"));
-}
 
 int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems,
                const jit::Cpu& cpu, const runtime::TuneOptions& options, TuneOutput output,
@@ -235,18 +132,6 @@ int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems
     jobs.insert(jobs.end(), found->begin(), found->end());
   }
   return TuneAll(jobs, cpu, std::move(output), interrupt);
-}
-
-// Refuses flags that do not go together, and fills in what one flag says about others.
-absl::Status SettleFlags(TuneFlags* flags) {
-  if (flags->space == "study-a") {
-    if (absl::Status status = CheckStudyFlags(*flags); !status.ok()) return status;
-    flags->problem.op = "attention";
-    if (flags->strategy.empty()) flags->strategy = "genetic-study";
-  }
-  if (absl::Status status = CheckVariantFlags(*flags); !status.ok()) return status;
-  if (flags->strategy.empty()) flags->strategy = "auto";
-  return flags->preset.empty() ? absl::OkStatus() : CheckPresetFlags(*flags);
 }
 
 absl::StatusOr<std::vector<jit::Problem>> Problems(const TuneFlags& flags) {
@@ -285,7 +170,7 @@ absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const jit::
 }
 
 int RunTune(TuneFlags flags) {
-  if (absl::Status status = SettleFlags(&flags); !status.ok()) return Fail(status);
+  if (absl::Status status = flags.Settle(); !status.ok()) return Fail(status);
   const auto problems = Problems(flags);
   if (!problems.ok()) return Fail(problems.status());
   const auto cpu = flags.machine.Cpu();
@@ -326,95 +211,7 @@ Command AddTune(CLI::App* app) {
   auto flags = std::make_shared<TuneFlags>();
   CLI::App* tune =
       app->add_subcommand("tune", "Find the fastest configurations here and save them");
-  flags->problem.AddTo(tune);
-  tune->add_option("--preset", flags->preset,
-                   "the problems of jitattn bench --preset NAME instead, each with its threads and "
-                   "instruction set")
-      ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
-      ->type_name("NAME")
-      ->group("Problem");
-  constexpr const char* kGroup = "Search";
-  const runtime::TuneOptions defaults;
-  tune->add_option("--space", flags->space,
-                   "full; small: the fields that matter most, at most 2000 points; or study-a: "
-                   "threads x block x type, 32 points, by default searched by "
-                   "genetic-study in 18 evaluations (full)")
-      ->check(CLI::Validator(OneOf("space", {"full", "small", "study-a"}), ""))
-      ->type_name("SPACE")
-      ->group(kGroup);
-  tune->add_option("--fields", flags->fields,
-                   "values that a field may take, and the default's, in the place of the space's "
-                   "own")
-      ->type_name("FIELD=V1:V2,...")
-      ->expected(1)
-      ->delimiter(',')
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group(kGroup);
-  tune->add_option("--strategy", flags->strategy, "how the next candidate is chosen (auto)")
-      ->check(CLI::Validator(OneOf("strategy", StrategyNames()), ""))
-      ->type_name("NAME")
-      ->group(kGroup);
-  tune->add_option("--strategy-option", flags->strategy_options,
-                   "an option of the strategy; may be repeated")
-      ->type_name("NAME=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group(kGroup);
-  tune->add_option(
-          "--evaluations", flags->evaluations,
-          absl::StrCat("candidates to look at, for each problem (", defaults.evaluations, ")"))
-      ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
-      ->type_name("N")
-      ->group(kGroup);
-  tune->add_option("--time", flags->seconds,
-                   absl::StrCat("seconds to spend, for each problem (", defaults.seconds, ")"))
-      ->check(CLI::Validator(PositiveNumber(), ""))
-      ->type_name("S")
-      ->group(kGroup);
-  tune->add_option("--seed", flags->seed, "of the strategy and of the operands (1)")
-      ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
-      ->type_name("N")
-      ->group(kGroup);
-  tune->add_option("--layout", flags->layout,
-                   "heads: one after the other; columns: side by side in the columns, as run has "
-                   "them (columns with --dim, else heads)")
-      ->check(CLI::Validator(OneOf("layout", {"heads", "columns"}), ""))
-      ->type_name("LAYOUT")
-      ->group("Problem");
-  flags->goals.AddTo(tune);
-  tune->add_option("--variants", flags->variants,
-                   "also in other types and layouts: dtype, layout, or single ones; says which is "
-                   "worth having")
-      ->check(CLI::Validator(OneOf("variant", VariantWords()), ""))
-      ->type_name("WORD,...")
-      ->delimiter(',')
-      ->group("Goals");
-  tune->add_option("--min-gain", flags->min_gain,
-                   "share that another type or layout must gain for sure to be kept (0.05)")
-      ->check(CLI::Validator(PositiveNumber(), ""))
-      ->type_name("G")
-      ->group("Goals");
-  flags->machine.AddTo(tune);
-  tune->add_option(
-          "--record", flags->record,
-          "write all that is measured to FILE for jitattn replay (docs/search.md); with "
-          "--strategy exhaustive the whole space, for an hour at most. Of several problems "
-          "each has its key before the extension")
-      ->type_name("FILE")
-      ->group("Output");
-  tune->add_option("--record-samples", flags->record_samples,
-                   "samples to keep of a point, at most (all)")
-      ->check(CLI::Validator(WholeNumber(1, kMaxRecordSamples), ""))
-      ->type_name("N")
-      ->group("Output");
-  tune->add_option("--csv", flags->csv,
-                   "a line for each evaluation to FILE, as it happens; a table that is there "
-                   "goes on (docs/compare.md)")
-      ->type_name("FILE")
-      ->group("Output");
-  tune->add_flag("--quiet", flags->quiet, "no progress, one line a problem")->group("Output");
-  tune->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
-  tune->footer([flags] { return StrategyHelp(flags->strategy); });
+  flags->AddTo(tune);
   return {tune, [flags] { return RunTune(*flags); }};
 }
 

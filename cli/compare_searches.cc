@@ -1,0 +1,132 @@
+// Search strategies against each other, as it looks from the command line.
+
+#include "cli/compare_searches.h"
+
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "cli/compare_strategies.h"
+#include "cli/interrupt.h"
+#include "cli/recording_file.h"
+#include "cli/space_flags.h"
+#include "cli/strategy_names.h"
+#include "cli/text_file.h"
+#include "cli/tune_recording.h"
+#include "search/tournament.h"
+
+namespace jitattn::cli {
+namespace {
+
+absl::StatusOr<std::deque<NamedSpace>> ReadSpaces(const std::vector<std::string>& paths) {
+  std::deque<NamedSpace> spaces;
+  for (const std::string& path : paths) {
+    auto recording = ReadRecordingFile(path);
+    if (!recording.ok()) return recording.status();
+    spaces.push_back({std::filesystem::path(path).filename(), *std::move(recording)});
+  }
+  return spaces;
+}
+
+// The spaces of the problems, measured here and now; written to --record if it was given.
+absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
+                                                     const Interrupt& interrupt) {
+  const auto problems = flags.problem.Problems();
+  if (!problems.ok()) return problems.status();
+  const MachineFlags& machine = flags.options.machine;
+  const auto cpu = machine.Cpu();
+  if (!cpu.ok()) return cpu.status();
+  std::deque<NamedSpace> spaces;
+  std::vector<jit::Op> ops;
+  for (const jit::Problem& problem : *problems) ops.push_back(jit::OpOf(problem));
+  for (const jit::Problem& problem : *problems) {
+    const auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
+    if (!limits.ok()) return limits.status();
+    LiveOptions live = {.threads = machine.Threads(),
+                        .buffers = machine.Buffers(),
+                        .seed = flags.options.seed,
+                        .quiet = flags.quiet,
+                        .stop = &interrupt.stop()};
+    if (flags.seconds > 0) live.seconds = flags.seconds;
+    auto space = MeasureSpace(problem, *cpu, *limits, live);
+    if (!space.ok()) return space.status();
+    if (space->left_out > 0) {
+      const int measured = space->recording.space.size();
+      std::fprintf(stderr, "%s: %d of %d points in %g s; strategies search those\n",
+                   space->name.c_str(), measured, measured + space->left_out, flags.seconds);
+    }
+    if (!flags.record.empty()) {
+      const cache::Key key = cache::MakeKey(problem, live.threads, cpu->isa, live.buffers);
+      absl::Status status =
+          WriteTextFile(RecordingPath(flags.record, key.ToString(), problems->size() > 1),
+                        search::WriteKernelTunerCache(space->recording));
+      if (!status.ok()) return status;
+    }
+    spaces.push_back(*std::move(space));
+  }
+  return spaces;
+}
+
+absl::Status CheckFiles(const CompareFlags& flags) {
+  if (!flags.csv.empty()) {
+    if (absl::Status status = CheckTextFile("--csv", flags.csv); !status.ok()) return status;
+  }
+  if (flags.record.empty()) return absl::OkStatus();
+  if (!flags.files.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--record %s: %s is recorded already", flags.record, flags.files[0]));
+  }
+  return CheckTextFile("--record", flags.record);
+}
+
+search::TournamentOptions Options(const CompareFlags& flags, std::vector<std::string> strategies) {
+  search::TournamentOptions options;
+  options.strategies = std::move(strategies);
+  options.budgets = flags.budgets;
+  options.replay.repeats = flags.runs;
+  options.replay.seed = flags.options.seed;
+  // On a machine a search sees noise; a recording is what was seen of it.
+  options.replay.noisy = flags.noisy || flags.files.empty();
+  options.threads = flags.options.machine.Threads();
+  return options;
+}
+
+}  // namespace
+
+int RunCompareStrategies(const CompareFlags& flags) {
+  auto strategies = StrategiesNamed(flags.strategies);
+  if (!strategies.ok()) return Fail(strategies.status());
+  if (absl::Status status = CheckFiles(flags); !status.ok()) return Fail(status);
+  const Interrupt interrupt;
+  const auto spaces =
+      flags.files.empty() ? MeasureSpaces(flags, interrupt) : ReadSpaces(flags.files);
+  if (absl::IsCancelled(spaces.status())) {
+    Fail(spaces.status());
+    return kInterrupted;
+  }
+  if (!spaces.ok()) return Fail(spaces.status());
+  const search::TournamentOptions options = Options(flags, *std::move(strategies));
+  const auto table = CompareStrategies(*spaces, options);
+  if (!table.ok()) return Fail(table.status());
+  if (!flags.csv.empty()) {
+    absl::Status status = WriteTextFile(flags.csv, StrategiesCsv(*table));
+    if (!status.ok()) return Fail(status);
+  }
+  if (flags.json) {
+    Json json = JsonHead("compare");
+    json["seed"] = flags.options.seed;
+    json["noisy"] = options.replay.noisy;
+    json.update(StrategiesJson(*table));
+    PrintJson(json);
+  } else {
+    std::fputs(StrategiesText(*table).c_str(), stdout);
+  }
+  return kDone;
+}
+
+}  // namespace jitattn::cli

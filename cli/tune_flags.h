@@ -1,0 +1,60 @@
+// What `jitattn tune` is asked.
+
+#ifndef JITATTN_CLI_TUNE_FLAGS_H_
+#define JITATTN_CLI_TUNE_FLAGS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cli/goal_flags.h"
+#include "cli/problem_flags.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jitattn::cli {
+
+// More samples than a measurement takes, whatever its resource.
+inline constexpr int kMaxRecordSamples = 1000000;
+
+struct TuneFlags {
+  ProblemFlags problem;
+  std::string preset;
+  MachineFlags machine;
+  GoalFlags goals;
+  std::string layout;                 // empty: as --dim or not says
+  std::vector<std::string> variants;  // --variants
+  std::optional<double> min_gain;
+  std::string space = "full";
+  std::string strategy;  // empty: the space's own
+  std::vector<std::string> strategy_options;
+  std::optional<int> evaluations;
+  std::optional<double> seconds;
+  uint64_t seed = 1;
+  std::vector<std::string> fields;  // --fields
+  std::string record, csv;
+  int record_samples = kMaxRecordSamples;
+  bool quiet = false, json = false;
+
+  void AddTo(CLI::App* command);
+
+  // Fills in what one flag says about others. InvalidArgument where they do not go together.
+  absl::Status Settle();
+
+ private:
+  void AddProblems(CLI::App* command);
+  void AddSearch(CLI::App* command);
+  void AddGoals(CLI::App* command);
+  void AddOutput(CLI::App* command);
+  absl::Status CheckPreset() const;
+  absl::Status CheckStudy() const;
+  absl::Status CheckVariants() const;
+};
+
+}  // namespace jitattn::cli
+
+#endif  // JITATTN_CLI_TUNE_FLAGS_H_
