@@ -63,7 +63,8 @@ constexpr Field kFields[] = {
     FieldOf<&C::exp_degree>("exp_degree", "d", "degree of the exponential's polynomial",
                             kExpDegree),
     FieldOf<&C::pv_form>("pv_form", "_o",
-                         "P·V broadcasts 0: P, 1: V, 2: P in pairs of bf16, as Q·Kt does K",
+                         "P·V broadcasts 0: P, 1: V, 2: P in pairs of bf16, as Q·Kt does K "
+                         "(columns: Q·Kt multiplies pairs)",
                          kPvForm),
     FieldOf<&C::pv_rows>("pv_rows", "r", "register block of P·V: broadcast operands", kPvRows, {},
                          true),
@@ -103,6 +104,14 @@ absl::Status CheckRegisters(const C& config, std::string_view what, int rows, in
   return absl::InvalidArgumentError(absl::StrCat(
       std::string(what), " ", rows, " × ", vecs, " needs ", needed, " vector registers, ",
       std::string(Name(config.isa)), " has ", VecRegs(config.isa)));
+}
+
+absl::Status ValidatePairs(const C& config, const AttentionSpec& spec, const Cpu& cpu) {
+  if (FitsPairs(config, spec) && cpu.avx512_bf16) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("pv_form 2 needs bf16, an even head_dim and avx512 with AVX-512 BF16; it is ",
+                   std::string(Name(spec.dtype)), ", ", spec.head_dim, " and ",
+                   std::string(Name(config.isa)), cpu.avx512_bf16 ? "" : " without"));
 }
 
 absl::Status ValidateColumns(const C& config, const AttentionSpec& spec) {
@@ -150,12 +159,14 @@ absl::Status ValidateDegree(const C& config, const AttentionSpec& spec) {
 C CanonicalColumns(C config, const AttentionSpec& spec) {
   // What only the other kernel has.
   config.qk_vecs = 1;
-  config.qk_embed = config.pv_embed = config.pv_form = 0;
+  config.qk_embed = config.pv_embed = 0;
+  if (config.pv_form != 2 || !FitsPairs(config, spec)) config.pv_form = 0;
   config.fuse_exp = config.pack = config.qk_ahead = config.pv_ahead = 0;
   config.task_tiles = 1;
   config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config, spec), kPvVecs);
   const int lanes = Lanes(config.isa, spec.dtype);
-  config.qk_unroll = CapAt(config.qk_unroll, std::max(1, spec.head_dim / lanes), kQkUnroll);
+  const int depth = config.pv_form == 2 ? spec.head_dim / 2 : spec.head_dim;
+  config.qk_unroll = CapAt(config.qk_unroll, std::max(1, depth / lanes), kQkUnroll);
   return config;
 }
 
@@ -167,6 +178,9 @@ absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const
   if (config.isa == Isa::kPortable) return absl::OkStatus();
   const std::string isa(Name(config.isa));
   if (absl::Status s = ValidateDegree(config, spec); !s.ok()) return s;
+  if (config.pv_form == 2) {
+    if (absl::Status s = ValidatePairs(config, spec, cpu); !s.ok()) return s;
+  }
   if (config.lanes == LaneAxis::kColumns) return ValidateColumns(config, spec);
   if (config.qk_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -177,12 +191,6 @@ absl::Status ValidateAttention(const C& config, const AttentionSpec& spec, const
         "pv_vecs ", config.pv_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
   }
   if (config.pv_form == 2) {
-    if (!FitsPairs(config, spec) || !cpu.avx512_bf16) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "pv_form 2 needs bf16, an even head_dim and avx512 with AVX-512 BF16; it is ",
-          std::string(Name(spec.dtype)), ", ", spec.head_dim, " and ", isa,
-          cpu.avx512_bf16 ? "" : " without"));
-    }
     if (config.fuse_exp != 0 || config.exp_vecs % 2 != 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("pv_form 2 needs fuse_exp 0 and an even exp_vecs, they are ",

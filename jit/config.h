@@ -37,6 +37,7 @@ struct AttentionConfig {
   int exp_vecs = 4;    // exponentials in flight
   int exp_degree = 0;  // of their polynomial (EmitExp::Degrees); 0: the first of these
   int pv_form = 0;     // P·V broadcasts 0: P, lanes are value columns; 1: V, lanes are queries
+                       // 2: products of pairs of bf16, columns: of Q·Kᵀ only
   int pv_rows = 6;     // register block of P·V: broadcast operands …
   int pv_vecs = 4;     // … × vectors of value columns (form 0) or queries (form 1)
   int pv_unroll = 2;   // keys an iteration

@@ -196,7 +196,7 @@ void DecodeEmitter::EmitRows() {
   const Gprs head = a_.pool().LeaseGprs("head");
   const Vecs scale = a_.pool().LeaseVecs("scale"), x = a_.pool().LeaseVecs("columns of Q");
   std::optional<TailMask> tail;
-  if (const int columns = ctx_.spec.head_dim % layout.lanes; columns > 0) {
+  if (const int columns = layout.depth % layout.lanes; columns > 0) {
     tail.emplace(a_);
     tail->Set(columns, temp);
   }
@@ -243,19 +243,20 @@ void DecodeEmitter::EmitRows() {
 
 void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,
                              const Vec& x, const TailMask* tail) {
-  VectorIo io(a_, ctx_.spec.dtype);
-  a_.Repeat(count, ctx_.spec.head_dim / ctx_.layout.lanes, [&] {
+  const DecodeLayout& layout = ctx_.layout;
+  VectorIo io(a_, layout.pairs ? DType::kF32 : ctx_.spec.dtype);
+  a_.Repeat(count, layout.depth / layout.lanes, [&] {
     io.Load(x, a_.ptr[q]);
-    a_.Mul(x, x, scale);
+    if (!layout.pairs) a_.Mul(x, x, scale);
     a_.StoreVec(a_.ptr[to], x);
     a_.add(q, io.vec_bytes());
-    a_.add(to, ctx_.layout.vec_bytes);
+    a_.add(to, layout.vec_bytes);
   });
   if (tail == nullptr) return;
   io.Load(x, a_.ptr[q], *tail);
-  a_.Mul(x, x, scale);
+  if (!layout.pairs) a_.Mul(x, x, scale);
   a_.StoreVec(a_.ptr[to], x);
-  a_.add(to, ctx_.layout.vec_bytes);
+  a_.add(to, layout.vec_bytes);
 }
 
 void DecodeEmitter::EmitReset() {

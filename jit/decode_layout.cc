@@ -14,10 +14,12 @@ constexpr int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 
 DecodeLayout::DecodeLayout(const AttentionSpec& spec, const AttentionConfig& config)
     : vec_bytes(VecBytes(config.isa)),
       elem_bytes(SizeOf(ComputeType(spec.dtype))),
+      pairs(config.pv_form == 2),
+      depth(pairs ? spec.head_dim / 2 : spec.head_dim),
       rows(config.q_vecs) {
   lanes = vec_bytes / elem_bytes;
   keys = lanes / rows;
-  query_bytes = static_cast<int>(RoundUp(spec.head_dim * elem_bytes, vec_bytes));
+  query_bytes = static_cast<int>(RoundUp(depth * elem_bytes, vec_bytes));
   output_bytes = static_cast<int>(RoundUp(spec.value_dim * elem_bytes, vec_bytes));
 
   sum = vec_bytes;

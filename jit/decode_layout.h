@@ -21,14 +21,19 @@ namespace jitattn::jit {
 //   tiles     as many as the rows of a run take, each:
 //     limits    keys that a row sees, 64 bits each      [rows]
 //     outs      where a row's output goes               [rows]
-//     queries   scale · log2 e · Q                      [rows][head_dim]
+//     queries   scale · log2 e · Q  (pairs: Q)          [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
 //
 // Rows of Q and O are padded with zeros to whole vectors.
+//
+// With vdpbf16ps (pv_form 2) Q·Kᵀ multiplies pairs of bf16 as they lie in Q and K: an element is
+// two columns, and the scores are scaled, not the queries.
 struct DecodeLayout {
   DecodeLayout(const AttentionSpec& spec, const AttentionConfig& config);
 
   int lanes, vec_bytes, elem_bytes;
+  bool pairs;
+  int depth;         // elements of a row of Q and K: the head size, or half of it
   int rows;          // a tile
   int keys;          // a vector of scores
   int query_bytes;   // a packed row of Q

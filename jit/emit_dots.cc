@@ -17,7 +17,8 @@ using Xbyak::Reg64;
 
 int EmitDots::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec) {
   const int lanes = Lanes(config.isa, spec.dtype);
-  const int tail = spec.head_dim % lanes != 0 ? TailMask::VecsNeeded(config.isa) : 0;
+  const int depth = config.pv_form == 2 ? spec.head_dim / 2 : spec.head_dim;
+  const int tail = depth % lanes != 0 ? TailMask::VecsNeeded(config.isa) : 0;
   const int sums = config.qk_keys * config.q_vecs;
   // The last keys, which need not fill a vector, are taken one at a time.
   return config.qk_keys + 1 + sums + EmitFold::VecsNeeded(lanes, config.q_vecs) + tail;
@@ -25,7 +26,7 @@ int EmitDots::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spe
 
 struct EmitDots::Registers {
   Registers(const DecodeContext& ctx)
-      : io(ctx.a, ctx.spec.dtype),
+      : io(ctx.a, ctx.layout.pairs ? DType::kF32 : ctx.spec.dtype),
         k(ctx.a.pool().LeaseGprs("key")),
         stride(ctx.a.pool().LeaseGprs("stride of K")),
         q(ctx.a.pool().LeaseGprs("packed queries")),
@@ -36,7 +37,7 @@ struct EmitDots::Registers {
         x(ctx.a.pool().LeaseVecs("columns of K", ctx.config.qk_keys)),
         y(ctx.a.pool().LeaseVecs("columns of Q")),
         sums(ctx.a.pool().LeaseVecs("sums", ctx.config.qk_keys * ctx.layout.rows)) {
-    if (ctx.spec.head_dim % ctx.layout.lanes != 0) tail.emplace(ctx.a);
+    if (ctx.layout.depth % ctx.layout.lanes != 0) tail.emplace(ctx.a);
   }
   const Vec& sum(int key, int row, int rows) const { return sums[key * rows + row]; }
 
@@ -62,7 +63,7 @@ void EmitDots::EmitBlock() {
   a_.add(r.q, static_cast<int>(ctx_.layout.queries));
   a_.lea(r.to, ctx_.in_scratch(ctx_.layout.scores));
   a_.mov(r.left, ctx_.at(&DecodeFrame::keys));
-  if (r.tail) r.tail->Set(ctx_.spec.head_dim % ctx_.layout.lanes, r.count);
+  if (r.tail) r.tail->Set(ctx_.layout.depth % ctx_.layout.lanes, r.count);
   r.ahead.Start(r.k, r.stride, r.left);
   a_.sub(r.left, keys);
   a_.jl(rest, a_.T_NEAR);
@@ -99,6 +100,10 @@ void EmitDots::EmitVector(Registers& r, int together, bool last) {
       a_.cmovg(r.k, r.count);
     }
   }
+  if (ctx_.layout.pairs) {
+    const int scale = static_cast<int>(offsetof(DecodeFrame, scale));
+    a_.vmulps(fold.Result(), fold.Result(), a_.ptr_b[ctx_.frame + scale]);
+  }
   a_.StoreVec(a_.ptr[r.to[0]], fold.Result());
   a_.add(r.to, a_.vec_bytes());
 }
@@ -106,10 +111,13 @@ void EmitDots::EmitVector(Registers& r, int together, bool last) {
 void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
   const int rows = ctx_.layout.rows, lanes = ctx_.layout.lanes;
   const int bytes = a_.vec_bytes(), key_bytes = r.io.vec_bytes();
-  const int whole = ctx_.spec.head_dim / lanes, tail = ctx_.spec.head_dim % lanes;
+  const int whole = ctx_.layout.depth / lanes, tail = ctx_.layout.depth % lanes;
   const int unroll = ctx_.config.qk_unroll;
   const int loops = whole > unroll ? whole / unroll : 0;
 
+  const auto multiply = [&](const Vec& sum, const Vec& x, const Xbyak::Operand& y) {
+    ctx_.layout.pairs ? a_.vdpbf16ps(sum, x, y) : a_.Fma231(sum, x, y);
+  };
   const auto column = [&](int i, bool partial) {
     for (int key = 0; key < together; ++key) {
       const Address src =
@@ -120,8 +128,8 @@ void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
       const Address q = a_.ptr[r.q[0] + row * ctx_.layout.query_bytes + i * bytes];
       if (together > 1) a_.LoadVec(r.y, q);
       for (int key = 0; key < together; ++key) {
-        together > 1 ? a_.Fma231(r.sum(key, row, rows), r.x[key], r.y)
-                     : a_.Fma231(r.sum(key, row, rows), r.x[key], q);
+        together > 1 ? multiply(r.sum(key, row, rows), r.x[key], r.y[0])
+                     : multiply(r.sum(key, row, rows), r.x[key], q);
       }
     }
   };

@@ -29,6 +29,12 @@ double FlopsPerCycle(jit::DType dtype, const Cpu& cpu) {
 // Of one core, from memory.
 constexpr double kBytesPerCycle = 8;
 
+// Whether there are products of pairs of bf16.
+bool HasPairs(const AttentionProblem& p, const Cpu& cpu) {
+  return p.dtype == jit::DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16 &&
+         p.head_dim % 2 == 0;
+}
+
 // What one core needs at least.
 double Cycles(const AttentionProblem& p, const Cpu& cpu) {
   return std::max(jit::Flops(p) / FlopsPerCycle(p.dtype, cpu), jit::Bytes(p) / kBytesPerCycle);
@@ -66,12 +72,6 @@ void Apply(const Tiling& t, AttentionConfig& c) {
   c.qk_keys = t.qk_keys;
   c.qk_vecs = t.qk_vecs;
   c.qk_embed = t.qk_embed;
-}
-
-// Whether tiles multiply pairs of bf16.
-bool HasPairs(const AttentionProblem& p, const Cpu& cpu) {
-  return p.dtype == jit::DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16 &&
-         p.head_dim % 2 == 0;
 }
 
 // A quarter tile's scores stay in the L1, which counts where exponentials do: .5 % to 1.5 % at head
@@ -185,7 +185,7 @@ void KeepToKeys(const AttentionProblem& p, AttentionConfig& c) {
   while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
 }
 
-void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
+void RowsAgainstManyKeys(const AttentionProblem& p, const Cpu& cpu, AttentionConfig& c) {
   const int lanes = jit::Lanes(c.isa, p.dtype);
   const bool avx512 = c.isa == Isa::kAvx512;
   c.lanes = jit::LaneAxis::kColumns;
@@ -193,6 +193,7 @@ void RowsAgainstManyKeys(const AttentionProblem& p, AttentionConfig& c) {
       static_cast<uint64_t>(std::clamp<int64_t>(Rows(p), 1, RowsAtOnce(p.dtype, c.isa)))));
   c.qk_keys = c.q_vecs > 1 && c.q_vecs * 2 <= (avx512 ? 16 : 8) ? std::min(2, lanes / c.q_vecs) : 1;
   c.qk_unroll = 8;
+  if (HasPairs(p, cpu)) c.pv_form = 2;  // twice the products an instruction, and nothing to widen
   c.exp_vecs = avx512 ? 4 : 2;
   c.pv_rows = std::min(c.q_vecs, 4);
   c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : 4) : c.pv_rows == 4 ? 2 : 4;
@@ -214,7 +215,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   c.threads = Threads(p, cpu, threads);
   if (c.isa == Isa::kPortable) return c;
   if (HasFewRows(p, cpu)) {
-    RowsAgainstManyKeys(p, c);
+    RowsAgainstManyKeys(p, cpu, c);
     return c;
   }
   const bool avx512 = cpu.isa == Isa::kAvx512;
