@@ -279,7 +279,8 @@ SigmoidMulConfig SigmoidMul(const SigmoidMulProblem& p, const Cpu& cpu, int thre
   c.threads = Threads(p, cpu, threads);
   c.vecs = 4;
   if (cpu.isa != Isa::kAvx512) {
-    c.vecs = p.dtype == jit::DType::kF32 ? 2 : 3;
+    const bool two = p.dtype == jit::DType::kF32 || p.dtype == jit::DType::kBF16;  // bf16: a pair
+    c.vecs = two ? 2 : 3;
     c.unroll = p.dtype == jit::DType::kF32 ? 4 : 2;
   }
   // AMD's adders and multipliers are pipes of their own; Intel's share ports.
