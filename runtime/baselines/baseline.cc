@@ -32,7 +32,7 @@ jit::DType DTypeOf(const jit::Problem& problem) {
   return std::visit([](const auto& p) { return p.dtype; }, problem);
 }
 
-Loops LoopsOf(std::string_view name, jit::Isa isa) {
+Loops LoopsOf(std::string_view name, [[maybe_unused]] jit::Isa isa) {
   if (name == "naive") return NaiveLoops();
   const bool two_pass = name == "two-pass";
 #if defined(__x86_64__)
