@@ -26,12 +26,12 @@ struct ScaledPolynomial {
   std::span<const double> coefficients;
   double kappa;
 };
-constexpr ScaledPolynomial kTableF32Zmm = {kExpF32Sixteenths, 0x1.084921cd8p+0};
-constexpr ScaledPolynomial kTableF32Ymm = {kExpF32Eighths, 0x1.16747bf59p+0};
-constexpr ScaledPolynomial kTableF64Zmm = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
-constexpr ScaledPolynomial kTableF64TwoZmm = {kExpF64Sixteenths, 0x1.0a3e15945bb78p+0};
-constexpr ScaledPolynomial kTableSmallZmm = {kExpSmallSixteenths, 1};
-constexpr ScaledPolynomial kTableSmallYmm = {kExpSmallEighths, 1};
+constexpr ScaledPolynomial kTableF32Sixteenths = {kExpF32Sixteenths, 0x1.084921cd8p+0};
+constexpr ScaledPolynomial kTableF32Eighths = {kExpF32Eighths, 0x1.16747bf59p+0};
+constexpr ScaledPolynomial kTableF64Eighths = {kExpF64Eighths, 0x1.10019cafdf9cp+0};
+constexpr ScaledPolynomial kTableF64Sixteenths = {kExpF64Sixteenths, 0x1.0a3e15945bb78p+0};
+constexpr ScaledPolynomial kTableSmallSixteenths = {kExpSmallSixteenths, 1};
+constexpr ScaledPolynomial kTableSmallEighths = {kExpSmallEighths, 1};
 
 // Coefficients of p(r + offset): Horner's scheme, once for each of them.
 std::vector<double> Shifted(std::span<const double> coefficients, double offset) {
@@ -74,11 +74,11 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   } else if (options.table != 0) {
     table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
     if (two_registers() || by_halves()) ++table_bits_;
-    poly = two_registers() ? kTableF64TwoZmm
-           : f64_          ? kTableF64Zmm
-           : a.avx512()    ? kTableF32Zmm
-                           : kTableF32Ymm;
-    if (small_) poly = a.avx512() ? kTableSmallZmm : kTableSmallYmm;
+    poly = two_registers() ? kTableF64Sixteenths
+           : f64_          ? kTableF64Eighths
+           : a.avx512()    ? kTableF32Sixteenths
+                           : kTableF32Eighths;
+    if (small_) poly = a.avx512() ? kTableSmallSixteenths : kTableSmallEighths;
     const std::vector<uint64_t> powers = PowerTable(poly.kappa);
     // Bits of the entries from `first` on, as many as fill a vector.
     const auto table = [&](int first, int shift, int bytes) {
