@@ -3,6 +3,7 @@
 #include "runtime/tuning_space.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -157,21 +158,8 @@ class Enumeration {
     }
   }
 
-  // Depth first. Fields that are not reached yet stand at their lowest values, which need the
-  // fewest registers: what is refused there is refused whatever they become.
-  void Run(size_t depth = 0) {
-    if (depth == axes_.size()) {
-      if (IsCanonical()) points_.push_back(point_);
-      return;
-    }
-    const Axis& axis = axes_[depth];
-    if (axis.varied_alone) return Run(depth + 1);
-    for (size_t i = 0; i < axis.values.size(); ++i) {
-      axis.field->set(config_, axis.values[i]);
-      point_[depth] = static_cast<int>(i);
-      if (IsWorthTrying(axis)) Run(depth + 1);
-    }
-    axis.field->set(config_, axis.values.front());
+  void Run() {
+    if (jit::Validate(config_, spec_, cpu_).ok()) Descend(0, jit::Canonical(config_, spec_));
   }
 
   // `point` as its fields that are varied alone come out for it, and with another value of each.
@@ -214,37 +202,56 @@ class Enumeration {
   const jit::Config& base() const { return base_; }
 
  private:
+  // Depth first. Fields that are not reached yet stand at their lowest values, which need the
+  // fewest registers: what is refused there is refused whatever they become. Half of all steps
+  // leave the configuration as it is, which is valid by then, and its canonical form known.
+  void Descend(size_t depth, const jit::Config& canonical) {
+    if (depth == axes_.size()) {
+      if (IsCanonical(canonical)) points_.push_back(point_);
+      return;
+    }
+    const Axis& axis = axes_[depth];
+    if (axis.varied_alone) return Descend(depth + 1, canonical);
+    for (size_t i = 0; i < axis.values.size(); ++i) {
+      axis.field->set(config_, axis.values[i]);
+      point_[depth] = static_cast<int>(i);
+      const std::optional<jit::Config> changed =
+          i == 0 ? std::nullopt : std::optional(jit::Canonical(config_, spec_));
+      const jit::Config& here = changed ? *changed : canonical;
+      if (IsWorthTrying(axis, here) && (!changed || jit::Validate(config_, spec_, cpu_).ok()) &&
+          (axis.full_block == nullptr || IsFull(*axis.full_block))) {
+        Descend(depth + 1, here);
+      }
+    }
+    axis.field->set(config_, axis.values.front());
+  }
+
   // But for the fields that are varied alone, which follow.
-  bool IsCanonical() const {
-    jit::Config canonical = jit::Canonical(config_, spec_);
+  bool IsCanonical(jit::Config canonical) const {
     for (const Axis& axis : axes_)
       if (axis.varied_alone) axis.field->set(canonical, axis.field->get(config_));
     return canonical == config_;
   }
 
-  bool IsWorthTrying(const Axis& axis) {
-    if (!jit::Validate(config_, spec_, cpu_).ok()) return false;
+  bool IsWorthTrying(const Axis& axis, const jit::Config& canonical) const {
     // With one thread there is no schedule to choose.
     if (axis.field->name == "threads" && !IsBase() && Threads() == 1 && !ScheduleIsLowest()) {
       return false;
     }
-    if (const auto* c = std::get_if<jit::AttentionConfig>(&config_)) {
-      if (!IsAStepOfItsLanes(*axis.field, c->lanes)) return false;
-      // Column groups that do not divide the tile leave a narrow one, which wastes registers.
-      if (c->lanes == jit::LaneAxis::kColumns) return true;
-      if (axis.field->name == "qk_vecs" && c->q_vecs % c->qk_vecs != 0) return false;
-      const bool queries_in_lanes = c->pv_form == 1;
-      if (axis.field->name == "pv_vecs" && queries_in_lanes && c->q_vecs % c->pv_vecs != 0) {
-        return false;
-      }
-    }
-    return axis.full_block == nullptr || IsFull(*axis.full_block);
+    const auto* c = std::get_if<jit::AttentionConfig>(&config_);
+    if (c == nullptr) return true;
+    if (axis.field->get(canonical) != axis.field->get(config_)) return false;
+    if (!IsAStepOfItsLanes(*axis.field, c->lanes)) return false;
+    if (c->lanes == jit::LaneAxis::kColumns) return true;
+    // Column groups that do not divide the tile leave a narrow one, which wastes registers.
+    if (axis.field->name == "qk_vecs" && c->q_vecs % c->qk_vecs != 0) return false;
+    const bool queries_in_lanes = c->pv_form == 1;
+    return axis.field->name != "pv_vecs" || !queries_in_lanes || c->q_vecs % c->pv_vecs == 0;
   }
 
   // Fields mean something else for each kind of lanes, or nothing, where only one value is tried.
   bool IsAStepOfItsLanes(const jit::Field& field, jit::LaneAxis lanes) const {
     const int value = field.get(config_);
-    if (field.get(jit::Canonical(config_, spec_)) != value) return false;
     if (value == field.get(base_)) return true;
     const bool limited = limits_.Find(field.name) != nullptr;
     const auto& p = std::get<jit::AttentionProblem>(problem_);
