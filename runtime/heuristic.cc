@@ -246,6 +246,12 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
     if (c.pv_form == 1) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
     c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
   }
+  if (avx512 && p.dtype == jit::DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 1024 &&
+      c.q_vecs >= c.pv_vecs) {
+    // The rows of a register block of P·V lie 4 KiB apart and more. Form 1 reads one row of V at a
+    // time, and its output stays in scratch: up to 1 % faster.
+    c.pv_form = 1;
+  }
   // Keys and values come from beyond the L2 where there are many, and short rows of values are over
   // before a fetch would help. (To the L1 they would come as soon, but rows a multiple of 2 KiB
   // apart share a few of its sets.)

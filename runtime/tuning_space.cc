@@ -174,7 +174,8 @@ class Enumeration {
     varied->push_back(point);
     const auto* attention = std::get_if<jit::AttentionConfig>(&canonical);
     const bool columns = attention != nullptr && attention->lanes == jit::LaneAxis::kColumns;
-    const std::span<const Steps> steps = columns ? std::span<const Steps>(kBiggerStepsOfColumns) : kBiggerSteps;
+    const std::span<const Steps> steps =
+        columns ? std::span<const Steps>(kBiggerStepsOfColumns) : kBiggerSteps;
     for (size_t p = 0; p < axes_.size(); ++p) {
       if (!axes_[p].varied_alone) continue;
       search::Point other = point;
