@@ -95,7 +95,7 @@ int CapAt(int value, int limit, std::span<const int> ladder) {
 
 // Whether products of pairs of bf16 make sense; whether the CPU has them, Validate asks.
 bool FitsPairs(const C& config, const AttentionSpec& spec) {
-  return spec.dtype == DType::kBF16 && spec.head_dim % 2 == 0 && config.isa == Isa::kAvx512;
+  return spec.dtype == DType::kBF16 && config.isa == Isa::kAvx512;
 }
 
 absl::Status CheckRegisters(const C& config, std::string_view what, int rows, int vecs,
@@ -109,7 +109,7 @@ absl::Status CheckRegisters(const C& config, std::string_view what, int rows, in
 absl::Status ValidatePairs(const C& config, const AttentionSpec& spec, const Cpu& cpu) {
   if (FitsPairs(config, spec) && cpu.avx512_bf16) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("pv_form 2 needs bf16, an even head_dim and avx512 with AVX-512 BF16; it is ",
+      absl::StrCat("pv_form 2 needs bf16 and avx512 with AVX-512 BF16; it is ",
                    std::string(Name(spec.dtype)), ", ", spec.head_dim, " and ",
                    std::string(Name(config.isa)), cpu.avx512_bf16 ? "" : " without"));
 }
@@ -165,7 +165,7 @@ C CanonicalColumns(C config, const AttentionSpec& spec) {
   config.task_tiles = 1;
   config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config, spec), kPvVecs);
   const int lanes = Lanes(config.isa, spec.dtype);
-  const int depth = config.pv_form == 2 ? spec.head_dim / 2 : spec.head_dim;
+  const int depth = config.pv_form == 2 ? (spec.head_dim + 1) / 2 : spec.head_dim;
   config.qk_unroll = CapAt(config.qk_unroll, std::max(1, depth / lanes), kQkUnroll);
   return config;
 }
@@ -240,8 +240,8 @@ C CanonicalAttention(C config, const AttentionSpec& spec) {
     config.pv_rows = CapAt(config.pv_rows, spec.value_dim, kPvRows);
   }
   if (config.pv_vecs == 1) config.pv_embed = 0;
-  config.qk_unroll =
-      CapAt(config.qk_unroll, spec.head_dim / (config.pv_form == 2 ? 2 : 1), kQkUnroll);
+  config.qk_unroll = CapAt(config.qk_unroll,
+                           std::max(1, spec.head_dim / (config.pv_form == 2 ? 2 : 1)), kQkUnroll);
   return config;
 }
 

@@ -13,7 +13,8 @@ AttentionLayout::AttentionLayout(const AttentionSpec& spec, const AttentionConfi
   // The exponentials of stored scores run in groups of keys: room for the last one's padding.
   queries = scores + int64_t{config.kv_block + config.exp_vecs - 1} * tile_bytes;
   pairs = config.pv_form == 2;
-  depth = pairs ? spec.head_dim / 2 : spec.head_dim;
+  depth = pairs ? (spec.head_dim + 1) / 2 : spec.head_dim;
+  odd = pairs && spec.head_dim % 2 != 0;
   outputs = queries + int64_t{depth} * tile_bytes;
   bytes = outputs + (config.pv_form == 1 ? int64_t{spec.value_dim} * tile_bytes : 0);
   converts = SizeOf(spec.dtype) < elem_bytes;

@@ -31,7 +31,8 @@ namespace jitattn::jit {
 //
 // With vdpbf16ps (pv_form 2) every 32-bit element is a pair of bf16 that the instruction multiplies
 // by another pair and sums: of head columns in Q, not scaled, and in K, which is read where it
-// lies; of keys in P, two rows of scores becoming one, and in the staged values.
+// lies, an odd last column with 0 beside it; of keys in P, two rows of scores becoming one, and in
+// the staged values.
 struct AttentionLayout {
   // kStart: −m/2, where accumulators begin (see emit_softmax.h).
   enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
@@ -47,6 +48,7 @@ struct AttentionLayout {
   bool converts = false;  // 16-bit types: see above
   bool pairs = false;     // pv_form 2: see below
   int depth;              // steps of Q·Kᵀ: the head size, or half of it
+  bool odd = false;       // the last pair is one column
   int key_row_bytes = 0, value_row_bytes = 0;
   int64_t staged_bytes = 0;  // of a key and its value
 

@@ -196,9 +196,9 @@ void DecodeEmitter::EmitRows() {
   const Gprs head = a_.pool().LeaseGprs("head");
   const Vecs scale = a_.pool().LeaseVecs("scale"), x = a_.pool().LeaseVecs("columns of Q");
   std::optional<TailMask> tail;
-  if (const int columns = layout.depth % layout.lanes; columns > 0) {
+  if (layout.tail() > 0) {
     tail.emplace(a_);
-    tail->Set(columns, temp);
+    tail->Set(layout.tail(), temp);
   }
   a_.Broadcast(scale, ctx_.at(&Frame::scale));
   a_.mov(left, ctx_.at(&Frame::rows_left));
@@ -245,7 +245,7 @@ void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count
                              const Vec& x, const TailMask* tail) {
   const DecodeLayout& layout = ctx_.layout;
   VectorIo io(a_, layout.pairs ? DType::kF32 : ctx_.spec.dtype);
-  a_.Repeat(count, layout.depth / layout.lanes, [&] {
+  a_.Repeat(count, layout.whole_vecs(), [&] {
     io.Load(x, a_.ptr[q]);
     if (!layout.pairs) a_.Mul(x, x, scale);
     a_.StoreVec(a_.ptr[to], x);
@@ -253,7 +253,14 @@ void DecodeEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count
     a_.add(to, layout.vec_bytes);
   });
   if (tail == nullptr) return;
-  io.Load(x, a_.ptr[q], *tail);
+  if (layout.odd) {
+    const Opmasks words = a_.pool().LeaseMasks("words of the row's end");
+    a_.mov(count.cvt32(), layout.tail_words(ctx_.spec.head_dim));
+    a_.kmovd(words[0], count.cvt32());
+    a_.vmovdqu16(x | words[0] | Xbyak::util::T_z, a_.ptr[q]);
+  } else {
+    io.Load(x, a_.ptr[q], *tail);
+  }
   if (!layout.pairs) a_.Mul(x, x, scale);
   a_.StoreVec(a_.ptr[to], x);
   a_.add(to, layout.vec_bytes);

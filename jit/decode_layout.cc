@@ -15,7 +15,8 @@ DecodeLayout::DecodeLayout(const AttentionSpec& spec, const AttentionConfig& con
     : vec_bytes(VecBytes(config.isa)),
       elem_bytes(SizeOf(ComputeType(spec.dtype))),
       pairs(config.pv_form == 2),
-      depth(pairs ? spec.head_dim / 2 : spec.head_dim),
+      depth(pairs ? (spec.head_dim + 1) / 2 : spec.head_dim),
+      odd(pairs && spec.head_dim % 2 != 0),
       rows(config.q_vecs) {
   lanes = vec_bytes / elem_bytes;
   keys = lanes / rows;

@@ -34,6 +34,7 @@ struct DecodeLayout {
   int lanes, vec_bytes, elem_bytes;
   bool pairs;
   int depth;         // elements of a row of Q and K: the head size, or half of it
+  bool odd;          // the last pair is one column, with 0 beside it
   int rows;          // a tile
   int keys;          // a vector of scores
   int query_bytes;   // a packed row of Q
@@ -49,6 +50,14 @@ struct DecodeLayout {
   static constexpr int kLimits = 0;  // offsets in a tile
   int64_t outs, queries, part;
   int64_t tile_bytes;
+
+  // Vectors of a row of Q and K that are loaded whole, and the elements behind them.
+  int whole_vecs() const { return (depth - (odd ? 1 : 0)) / lanes; }
+  int tail() const { return depth - whole_vecs() * lanes; }
+  // Of the row's end, where it is odd: an opmask of its words.
+  uint32_t tail_words(int head_dim) const {
+    return (1u << (head_dim - whole_vecs() * lanes * 2)) - 1;
+  }
 
   int64_t Tiles(int64_t all_rows) const { return (all_rows + rows - 1) / rows; }
 };

@@ -17,7 +17,7 @@ using Xbyak::Reg64;
 
 int EmitDots::VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec) {
   const int lanes = Lanes(config.isa, spec.dtype);
-  const int depth = config.pv_form == 2 ? spec.head_dim / 2 : spec.head_dim;
+  const int depth = config.pv_form == 2 ? (spec.head_dim + 1) / 2 : spec.head_dim;
   const int tail = depth % lanes != 0 ? TailMask::VecsNeeded(config.isa) : 0;
   const int sums = config.qk_keys * config.q_vecs;
   // The last keys, which need not fill a vector, are taken one at a time.
@@ -37,7 +37,11 @@ struct EmitDots::Registers {
         x(ctx.a.pool().LeaseVecs("columns of K", ctx.config.qk_keys)),
         y(ctx.a.pool().LeaseVecs("columns of Q")),
         sums(ctx.a.pool().LeaseVecs("sums", ctx.config.qk_keys * ctx.layout.rows)) {
-    if (ctx.layout.depth % ctx.layout.lanes != 0) tail.emplace(ctx.a);
+    if (ctx.layout.odd) {
+      words = ctx.a.pool().LeaseMasks("words of the row's end");
+    } else if (ctx.layout.tail() > 0) {
+      tail.emplace(ctx.a);
+    }
   }
   const Vec& sum(int key, int row, int rows) const { return sums[key * rows + row]; }
 
@@ -46,6 +50,7 @@ struct EmitDots::Registers {
   EmitPrefetch ahead;
   const Vecs x, y, sums;
   std::optional<TailMask> tail;
+  Opmasks words;  // instead of it where the row's end is half a pair
 };
 
 // for each vector of scores:           as many keys as it holds for all rows
@@ -63,7 +68,11 @@ void EmitDots::EmitBlock() {
   a_.add(r.q, static_cast<int>(ctx_.layout.queries));
   a_.lea(r.to, ctx_.in_scratch(ctx_.layout.scores));
   a_.mov(r.left, ctx_.at(&DecodeFrame::keys));
-  if (r.tail) r.tail->Set(ctx_.layout.depth % ctx_.layout.lanes, r.count);
+  if (r.tail) r.tail->Set(ctx_.layout.tail(), r.count);
+  if (ctx_.layout.odd) {
+    a_.mov(r.count[0].cvt32(), ctx_.layout.tail_words(ctx_.spec.head_dim));
+    a_.kmovd(r.words[0], r.count[0].cvt32());
+  }
   r.ahead.Start(r.k, r.stride, r.left);
   a_.sub(r.left, keys);
   a_.jl(rest, a_.T_NEAR);
@@ -109,9 +118,9 @@ void EmitDots::EmitVector(Registers& r, int together, bool last) {
 }
 
 void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
-  const int rows = ctx_.layout.rows, lanes = ctx_.layout.lanes;
+  const int rows = ctx_.layout.rows;
   const int bytes = a_.vec_bytes(), key_bytes = r.io.vec_bytes();
-  const int whole = ctx_.layout.depth / lanes, tail = ctx_.layout.depth % lanes;
+  const int whole = ctx_.layout.whole_vecs(), tail = ctx_.layout.tail();
   const int unroll = ctx_.config.qk_unroll;
   const int loops = whole > unroll ? whole / unroll : 0;
 
@@ -122,7 +131,11 @@ void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
     for (int key = 0; key < together; ++key) {
       const Address src =
           key == 0 ? a_.ptr[r.k[0] + i * key_bytes] : a_.ptr[r.k[0] + r.stride[0] + i * key_bytes];
-      partial ? r.io.Load(r.x[key], src, *r.tail) : r.io.Load(r.x[key], src);
+      if (partial && ctx_.layout.odd) {
+        a_.vmovdqu16(r.x[key] | r.words[0] | Xbyak::util::T_z, src);
+      } else {
+        partial ? r.io.Load(r.x[key], src, *r.tail) : r.io.Load(r.x[key], src);
+      }
     }
     for (int row = 0; row < rows; ++row) {
       const Address q = a_.ptr[r.q[0] + row * ctx_.layout.query_bytes + i * bytes];

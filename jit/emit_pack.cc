@@ -26,7 +26,8 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   SectionScope section(a, "pack queries");
   const AttentionLayout& layout = ctx.layout;
   const int lanes = layout.lanes;
-  const int whole = layout.depth / lanes, tail = layout.depth % lanes;
+  const int whole = (layout.depth - (layout.odd ? 1 : 0)) / lanes;
+  const int tail = layout.depth - whole * lanes;
 
   VectorIo io(a, layout.pairs ? DType::kF32 : ctx.spec.dtype);
   EmitTranspose x(a, "square of queries");
@@ -39,14 +40,17 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   const Gprs from = a.pool().LeaseGprs("queries"), dst = a.pool().LeaseGprs("store");
   const Gprs row = a.pool().LeaseGprs("row"), next = a.pool().LeaseGprs("next row");
   const Gprs blocks = a.pool().LeaseGprs("blocks");
+  const Opmasks words = a.pool().LeaseMasks("words of the row's end", layout.odd ? 1 : 0);
 
-  auto square = [&](int columns) {
+  auto square = [&](int columns, bool end) {
     a.mov(row, from);
     for (int i = 0; i < lanes; ++i) {
-      if (columns == lanes && !layout.converts) {
+      if (end && layout.odd) {
+        a.vmovdqu16(x[i] | words[0] | Xbyak::util::T_z, a.ptr[row[0]]);
+      } else if (!end && !layout.converts) {
         a.Mul(x[i], scale, a.ptr[row[0]]);
       } else {
-        columns == lanes ? io.Load(x[i], a.ptr[row[0]]) : io.Load(x[i], a.ptr[row[0]], *tail_mask);
+        end ? io.Load(x[i], a.ptr[row[0]], *tail_mask) : io.Load(x[i], a.ptr[row[0]]);
         if (!layout.pairs) a.Mul(x[i], scale, x[i]);
       }
       if (i + 1 == lanes) break;
@@ -59,7 +63,11 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   };
 
   a.Broadcast(scale, ctx.at(&AttentionFrame::scale));
-  if (tail > 0) tail_mask->Set(tail, blocks);
+  if (tail > 0 && !layout.odd) tail_mask->Set(tail, blocks);
+  if (layout.odd) {
+    a.mov(blocks[0].cvt32(), (1u << (ctx.spec.head_dim - whole * lanes * 2)) - 1);
+    a.kmovd(words[0], blocks[0].cvt32());
+  }
   a.mov(stride, ctx.arg(offsetof(AttentionArgs, q_stride)));
   a.mov(rows, ctx.at(&AttentionFrame::q));
   a.mov(left, ctx.at(&AttentionFrame::rows));
@@ -69,11 +77,11 @@ void EmitPackQueries(const AttentionContext& ctx, const Reg64& state) {
   a.mov(from, rows);
   a.mov(dst, to);
   a.Repeat(blocks, whole, [&] {
-    square(lanes);
+    square(lanes, false);
     a.add(from, io.vec_bytes());
     a.add(dst, lanes * layout.tile_bytes);
   });
-  if (tail > 0) square(tail);
+  if (tail > 0) square(tail, true);
   AddMultiple(a, rows, stride, lanes);
   a.add(to, layout.vec_bytes);
   a.sub(left, lanes);

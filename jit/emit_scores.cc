@@ -167,8 +167,9 @@ void EmitScores::EmitSubroutines() {
 // softmax on the accumulators; S[key][c] = acc[key][c]
 void EmitScores::EmitBlock(int keys, int vecs) {
   const AttentionLayout& layout = ctx_.layout;
-  const int unroll = std::min(ctx_.config.qk_unroll, layout.depth);
-  const int iterations = layout.depth / unroll;
+  const int depth = layout.depth - (layout.odd ? 1 : 0);  // of whole elements
+  const int unroll = std::clamp(depth, 1, ctx_.config.qk_unroll);
+  const int iterations = depth / unroll;
   EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed, layout.pairs);
   const Gprs temp = a_.pool().LeaseGprs("iterations");
   {
@@ -185,13 +186,15 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       }
       for (int r = 1; r < keys; ++r) a_.Move(gemm.acc(r, c), gemm.acc(0, c));
     }
+    const auto step = [&](int u, const EmitTileGemm::Part& part) {
+      gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
+                [&](const Vec& x, int c) {
+                  a_.LoadVec(x, a_.ptr[q[0] + (u * layout.tile_bytes + c * layout.vec_bytes)]);
+                },
+                part);
+    };
     const auto steps = [&](int count) {
-      for (int u = 0; u < count; ++u) {
-        gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
-                  [&](const Vec& x, int c) {
-                    a_.LoadVec(x, a_.ptr[q[0] + (u * layout.tile_bytes + c * layout.vec_bytes)]);
-                  });
-      }
+      for (int u = 0; u < count; ++u) step(u, {});
     };
     a_.Repeat(temp, iterations, [&] {
       EmitFetchAhead(keys);
@@ -199,7 +202,15 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       rows.Advance(unroll * layout.elem_bytes);
       a_.add(q, unroll * layout.tile_bytes);
     });
-    steps(layout.depth - iterations * unroll);
+    const int rest = depth - iterations * unroll;
+    steps(rest);
+    if (layout.odd) {
+      const Opmasks lower = a_.pool().LeaseMasks("lower words");
+      const Vecs pair = a_.pool().LeaseVecs("last column");
+      a_.mov(temp[0].cvt32(), 0x55555555);
+      a_.kmovd(lower[0], temp[0].cvt32());
+      step(rest, {.lower = &lower[0], .pair = &pair[0]});
+    }
     a_.sub(k_, iterations * unroll * layout.elem_bytes);
     AddMultiple(a_, k_, stride_, keys);
   }

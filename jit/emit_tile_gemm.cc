@@ -74,13 +74,20 @@ std::vector<std::vector<Vec>> EmitTileGemm::Groups(int size) const {
 void EmitTileGemm::Step(const Left& left, const LoadRight& right, const Part& part) {
   for (int c = part.first_col; c < vecs_; ++c) right(right_[c], c);
   for (int r = part.first_row; r < rows_; ++r) {
-    const auto scalar = embed_ ? a_.ptr_b[left(r)] : a_.ptr[left(r)];
-    if (!embed_) a_.Broadcast(broadcast_[0], scalar);
-    const Xbyak::Operand& x = embed_ ? static_cast<const Xbyak::Operand&>(scalar) : broadcast_[0];
+    const bool from_memory = embed_ && part.lower == nullptr;
+    const auto scalar = from_memory ? a_.ptr_b[left(r)] : a_.ptr[left(r)];
+    const Xbyak::Operand* x = &scalar;
+    if (part.lower != nullptr) {
+      a_.vpbroadcastw(*part.pair | *part.lower | Xbyak::util::T_z, scalar);
+      x = part.pair;
+    } else if (!embed_) {
+      a_.Broadcast(broadcast_[0], scalar);
+      x = &broadcast_[0];
+    }
     // The hidden column last: without opmasks it overwrites the broadcast.
     for (int c = part.first_col + (part.hidden ? 1 : 0); c < vecs_; ++c)
-      pairs_ ? a_.vdpbf16ps(acc(r, c), right_[c], x) : a_.Fma231(acc(r, c), right_[c], x);
-    if (part.hidden) part.hidden->Fma231Outside(acc(r, part.first_col), right_[part.first_col], x);
+      pairs_ ? a_.vdpbf16ps(acc(r, c), right_[c], *x) : a_.Fma231(acc(r, c), right_[c], *x);
+    if (part.hidden) part.hidden->Fma231Outside(acc(r, part.first_col), right_[part.first_col], *x);
   }
 }
 

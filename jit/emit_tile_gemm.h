@@ -66,6 +66,9 @@ class EmitTileGemm {
   struct Part {
     int first_row = 0, first_col = 0;
     TailMask* hidden = nullptr;
+    // Of pairs that are one element and 0: the opmask of the lower words, and a register.
+    const Xbyak::Opmask* lower = nullptr;
+    const Vec* pair = nullptr;
   };
 
   // One step of the inner dimension.

@@ -31,8 +31,7 @@ constexpr double kBytesPerCycle = 8;
 
 // Whether there are products of pairs of bf16.
 bool HasPairs(const AttentionProblem& p, const Cpu& cpu) {
-  return p.dtype == jit::DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16 &&
-         p.head_dim % 2 == 0;
+  return p.dtype == jit::DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16;
 }
 
 // What one core needs at least.

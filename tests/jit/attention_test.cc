@@ -93,6 +93,40 @@ TEST_P(AttentionTest, DefaultAtUsualSizes) {
   }
 }
 
+// The last pair of an odd head size is one column: what lies behind it is not touched, and does not
+// count where it is another row's.
+TEST_P(AttentionTest, OddHeadSizesInPairs) {
+  if (isa() != Isa::kAvx512 || dtype() != DType::kBF16 || !HostCpu().avx512_bf16) {
+    GTEST_SKIP() << "pairs are of bf16 and AVX-512 BF16";
+  }
+  std::mt19937_64 random(12);
+  for (const int head_dim : {1, 15, 17, 31, 33, 63, 65, 127}) {
+    for (const LaneAxis lanes : {LaneAxis::kQueries, LaneAxis::kColumns}) {
+      const AttentionSpec spec = {dtype(), mask(), head_dim, 20};
+      AttentionConfig config;
+      do {
+        config = RandomConfig(isa(), spec, random, lanes);
+        config.pv_form = 2;
+        if (lanes == LaneAxis::kQueries) config.fuse_exp = 0, config.exp_vecs = 4;
+        config = std::get<AttentionConfig>(Canonical(config, spec));
+      } while (!Validate(config, spec, HostCpu()).ok());
+      const auto kernel = CompileOrDie(spec, config);
+      ForType([&](auto zero) {
+        for (const int64_t gap : {0, 3}) {
+          AttentionCase<decltype(zero)> in{.spec = spec, .q_rows = 21, .kv_len = 70};
+          in.gap = gap;
+          in.offset = 49;
+          in.scale = 1 / std::sqrt(static_cast<double>(head_dim));
+          in.Fill(head_dim);
+          EXPECT_TRUE(AsExactAsAPlainLoop(in, RunKernel(*kernel, in, GuardedBuffer::kBack)))
+              << kernel->name() << "\n"
+              << in.Describe();
+        }
+      });
+    }
+  }
+}
+
 // Inputs with large scores leave few rows in which rounding shows, those whose highest scores
 // nearly tie: the plain loop's error is taken over all of them, and as no less than the last place
 // of the largest score, by which it may be off wherever that matters.
