@@ -108,10 +108,9 @@ absl::Status CheckRegisters(const C& config, std::string_view what, int rows, in
 
 absl::Status ValidatePairs(const C& config, const AttentionSpec& spec, const Cpu& cpu) {
   if (FitsPairs(config, spec) && cpu.avx512_bf16) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("pv_form 2 needs bf16 and avx512 with AVX-512 BF16; it is ",
-                   std::string(Name(spec.dtype)), ", ", spec.head_dim, " and ",
-                   std::string(Name(config.isa)), cpu.avx512_bf16 ? "" : " without"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "pv_form 2 needs bf16 and avx512 with AVX-512 BF16; it is ", std::string(Name(spec.dtype)),
+      " and ", std::string(Name(config.isa)), cpu.avx512_bf16 ? "" : " without"));
 }
 
 absl::Status ValidateColumns(const C& config, const AttentionSpec& spec) {

@@ -243,12 +243,12 @@ void EmitScores::EmitBlock(int keys, int vecs) {
 void EmitScores::EmitFetchValues(int keys) {
   if (ctx_.config.pv_ahead == 0) return;
   const Gprs row = a_.pool().LeaseGprs("values"), stride = a_.pool().LeaseGprs("their stride");
-  const int lines = ctx_.config.pv_form == 1 ? 1 : ctx_.config.pv_vecs;
+  const int bytes = ctx_.config.pv_form == 1 ? 1 : ctx_.config.pv_vecs * a_.vec_bytes();
+  const int rows = ctx_.layout.pairs ? (keys + 1) / 2 : keys;
   a_.mov(row, ctx_.at(&AttentionFrame::first_values));
   ctx_.LoadValueStride(stride);
-  for (int r = 0; r < keys; ++r) {
-    for (int line = 0; line < lines; ++line)
-      EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[row[0] + line * 64]);
+  for (int r = 0; r < rows; ++r) {
+    for (int at = 0; at < bytes; at += 64) EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[row[0] + at]);
     a_.add(row, stride);
   }
   a_.mov(ctx_.at(&AttentionFrame::first_values), row);

@@ -178,9 +178,9 @@ void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int 
     }
   }
   if (ctx_.config.pv_ahead != 0 && columns_follow_) {
-    for (int c = 0; c < gemm.vecs(); ++c) {
-      EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + (gemm.vecs() + c) * a_.vec_bytes()]);
-    }
+    const int bytes = gemm.vecs() * a_.vec_bytes();
+    for (int at = 0; at < bytes; at += 64)
+      EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + (bytes + at)]);
   }
   a_.add(v_key_, v_stride_);
 }
