@@ -47,6 +47,15 @@ PlanSource SourceOf(cache::Lookup lookup) {
   return source;
 }
 
+// "" where code is emitted.
+std::string WhyPortable(const jit::Problem& problem, const jit::Cpu& cpu) {
+  if (cpu.detected_isa == jit::Isa::kPortable) return "portable path: this CPU has no AVX2";
+  if (cpu.isa == jit::Isa::kPortable) return "portable path: emitted code is switched off";
+  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
+  if (dtype == jit::DType::kF16 && !cpu.f16c) return "portable path: this CPU has no F16C";
+  return "";
+}
+
 std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions& options,
                                   const jit::Cpu& cpu, int threads) {
   std::vector<Candidate> candidates;
@@ -55,10 +64,7 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
   };
   if (options.config.has_value()) {
     add(*options.config, {.reason = options.config_origin});
-  } else if (cpu.isa == jit::Isa::kPortable) {
-    const std::string why = cpu.detected_isa == jit::Isa::kPortable
-                                ? "portable path: this CPU has no AVX2"
-                                : "portable path: emitted code is switched off";
+  } else if (const std::string why = WhyPortable(problem, cpu); !why.empty()) {
     // Its threads are worth tuning, so that it has records of its own.
     cache::Lookup lookup;
     if (options.use_cache) {

@@ -306,6 +306,10 @@ SigmoidMulConfig SigmoidMul(const SigmoidMulProblem& p, const Cpu& cpu, int thre
 }  // namespace
 
 jit::Config DefaultConfig(const jit::Problem& problem, const Cpu& cpu, int threads) {
+  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
+  if (dtype == jit::DType::kF16 && cpu.isa != Isa::kPortable && !cpu.f16c) {
+    return DefaultConfig(problem, jit::Capped(cpu, Isa::kPortable), threads);  // as Validate asks
+  }
   const auto* attention = std::get_if<AttentionProblem>(&problem);
   const jit::Config config =
       attention != nullptr

@@ -11,6 +11,8 @@ namespace jitattn::runtime {
 namespace {
 
 constexpr int kKeysPerBlockElement = 4;
+// A strategy that asks only for what it knows has nothing left to ask.
+constexpr int kMaxRepeats = 10000;
 
 // The parameters of search::StudySpace, in its order.
 enum : size_t { kThreads, kBlock, kDType };
@@ -51,13 +53,16 @@ absl::StatusOr<std::vector<StudyTrial>> RunStudy(
   if (!strategy.ok()) return strategy.status();
   const double deadline = measurers[0]->Now() + options.seconds;
   std::vector<StudyTrial> trials;
-  while (static_cast<int>(trials.size()) < options.evaluations) {
+  int repeats = 0;
+  while (static_cast<int>(trials.size()) < options.evaluations && repeats < kMaxRepeats) {
     const std::optional<search::Ask> ask = (*strategy)->Next();
     const bool stopped = options.stop != nullptr && options.stop->load();
     if (!ask || stopped || measurers[0]->Now() >= deadline) break;
     auto known = std::find_if(trials.begin(), trials.end(),
                               [&](const StudyTrial& trial) { return trial.rank == ask->rank; });
+    ++repeats;
     if (known == trials.end()) {
+      repeats = 0;
       StudyTrial trial = {.rank = ask->rank, .point = StudyPointAt(ask->rank, problem, cpu)};
       Measurer& measurer = *measurers[static_cast<int>(trial.point.problem.dtype)];
       trial.evaluation = measurer.Evaluate(trial.point.config, {.deadline_s = deadline});

@@ -76,9 +76,13 @@ std::vector<int> WithLatinHypercube(const Space& space, std::vector<int> seeds, 
       result = std::move(ranks);
     }
   }
+  // Where points coincided: a random one, or the next behind it that is new.
   while (static_cast<int>(result.size()) < count) {
-    const int rank = rng.Below(space.size());
-    if (std::find(result.begin(), result.end(), rank) == result.end()) result.push_back(rank);
+    int rank = rng.Below(space.size());
+    while (std::find(result.begin(), result.end(), rank) != result.end()) {
+      rank = (rank + 1) % space.size();
+    }
+    result.push_back(rank);
   }
   return result;
 }

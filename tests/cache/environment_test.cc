@@ -86,7 +86,7 @@ std::vector<std::string> Owners(const std::string& folder) {
 }
 
 TEST(Sudo, FilesInTheCallersFoldersAreTheCallers) {
-  if (!IsRoot()) GTEST_SKIP() << "only root can be under sudo";
+  if (!IsRoot()) GTEST_SKIP() << "needs root";
   TemporaryFolder home;
   ASSERT_EQ(chown(home.path().c_str(), 4242, 4243), 0);
   const Store store(home / ".cache/jitattn", TestCpu(), TestHost());
@@ -111,7 +111,7 @@ TEST(Sudo, FilesInTheCallersFoldersAreTheCallers) {
 }
 
 TEST(Sudo, FilesInFoldersOfOthersAreNotGivenAway) {
-  if (!IsRoot()) GTEST_SKIP() << "only root can be under sudo";
+  if (!IsRoot()) GTEST_SKIP() << "needs root";
   for (const char* caller : {"4242", "0", "-1", "x", "4243x", "99999999999"}) {
     for (uid_t owner : {0, 4243}) {
       TemporaryFolder home;
@@ -133,11 +133,11 @@ TEST(AtSecure, PrintsTheRoot) {
 }
 
 TEST(AtSecure, TheEnvironmentIsIgnored) {
-  if (!IsRoot()) GTEST_SKIP() << "only root can make a set-user-id program of another user";
+  if (!IsRoot()) GTEST_SKIP() << "needs root";
   TemporaryFolder folder;
   struct statvfs mount;
   if (statvfs(folder.path().c_str(), &mount) != 0 || (mount.f_flag & ST_NOSUID) != 0) {
-    GTEST_SKIP() << folder.path() << " is mounted nosuid";
+    GTEST_SKIP() << "needs a folder that is not mounted nosuid: " << folder.path();
   }
   const std::string program = folder / "program";
   std::filesystem::copy_file("/proc/self/exe", program);

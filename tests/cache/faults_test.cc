@@ -111,7 +111,7 @@ TEST(FullDisk, NoSpaceLeavesTheOldRecord) {
     close(filler);
     return store.Put(Numbered(1)).ok() ? 0 : 3;
   });
-  if (result == kNoNamespace) GTEST_SKIP() << "this system lets us mount no tmpfs";
+  if (result == kNoNamespace) GTEST_SKIP() << "needs leave to mount a tmpfs";
   EXPECT_EQ(result, 0);
 }
 
@@ -127,7 +127,7 @@ TEST(ReadOnly, LeavesTheOldRecord) {
     }
     return CheckFailedPut(store, "Read-only file system");
   });
-  if (result == kNoNamespace) GTEST_SKIP() << "this system lets us mount no tmpfs";
+  if (result == kNoNamespace) GTEST_SKIP() << "needs leave to mount a tmpfs";
   EXPECT_EQ(result, 0);
 }
 

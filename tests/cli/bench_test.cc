@@ -449,7 +449,7 @@ TEST_F(BenchCommandTest, RooflineNamesWhatBinds) {
       RunJitattn(cache_, {"roofline", "--seq", "1,128", "--head-dim", "16", "--threads", "1",
                           "--repeat", "3", "--time", "0.01", "--json"});
   if (result.exit_code != 0 && result.err.find("portable") != std::string::npos) {
-    GTEST_SKIP() << result.err;
+    GTEST_SKIP() << "needs avx2: " << result.err;
   }
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);

@@ -162,7 +162,7 @@ read -r line
 TEST(CompareTest, ThePythonOfThisMachineAnswers) {
   const TempDir folder;
   Process python({"/bin/sh", "-c", "python3 --version"}, {});
-  if (python.Finish().exit_code != 0) GTEST_SKIP() << "no python3";
+  if (python.Finish().exit_code != 0) GTEST_SKIP() << "needs python3";
   const ProcessResult result = RunJitattn(
       folder, Compare({"--dim", "16", "--op", "attention", "--methods",
                        "numpy,numba,torch,onnxruntime,openvino", "--python", "python3", "--json"}));
@@ -184,7 +184,7 @@ TEST(CompareTest, NumPyTakesPart) {
                                   "--python", python, "--json"}));
   ASSERT_THAT(first.exit_code, AnyOf(0, 1));
   if (first.exit_code == 1 || !Json::parse(first.out)["methods"][0]["missing"].is_null()) {
-    GTEST_SKIP() << python << " has no NumPy";
+    GTEST_SKIP() << "needs NumPy, which " << python << " has not";
   }
   const std::vector<std::vector<std::string>> problems = {
       {"--dim", "33"},

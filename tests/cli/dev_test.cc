@@ -21,7 +21,7 @@ class DevTest : public testing::Test {
  protected:
   void SetUp() override {
     if (ReadFile("/etc/os-release").find("debian") == std::string::npos) {
-      GTEST_SKIP() << "./dev installs on Debian only";
+      GTEST_SKIP() << "needs Debian";
     }
     fs::copy_file(JITATTN_SOURCE_DIR "/dev", folder_ / "dev");
     fs::create_directory(folder_ / "bin");

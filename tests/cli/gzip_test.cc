@@ -37,7 +37,7 @@ std::string Stored(const std::string& text) {
 class GzipTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (absl::IsUnimplemented(Gunzip("").status())) GTEST_SKIP() << "built without zlib";
+    if (absl::IsUnimplemented(Gunzip("").status())) GTEST_SKIP() << "needs zlib";
   }
 };
 
@@ -63,7 +63,8 @@ TEST_F(GzipTest, Damage) {
 
 TEST_F(GzipTest, ARecordingIsReplayed) {
   const TempDir folder;
-  const std::string text = R"({"tune_params_keys": ["x"], "tune_params": {"x": [1, 2, 3]}, "cache": {
+  const std::string text =
+      R"({"tune_params_keys": ["x"], "tune_params": {"x": [1, 2, 3]}, "cache": {
       "1": {"x": 1, "time": 3}, "2": {"x": 2, "time": 1}, "3": {"x": 3, "time": "InvalidConfig"}}})";
   WriteFile(folder / "plain.json", text);
   WriteFile(folder / "packed.json.gz", Stored(text));

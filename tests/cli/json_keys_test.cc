@@ -105,81 +105,112 @@ class JsonKeysTest : public testing::Test {
     printed_.clear();
   }
 
-  static std::vector<std::string> With(std::vector<std::string> arguments,
-                                       const std::vector<std::string>& more) {
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
+  // Runs the command for what it leaves behind.
+  void Do(const std::vector<std::string>& arguments) {
+    const ProcessResult result = RunJitattn(cache_, arguments);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+  // A record of each operation.
+  void TuneBoth() { Do({"tune", "--dim", "32", "--evaluations", "2", "--time", "50"}); }
+  void Record() {
+    Do({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "50",
+        "--record", recording_});
   }
 
-  // A file in the place of a record, that no reader can use.
-  void DamageOneRecord() {
-    const std::vector<std::string> files = FilesUnder(cache_.path());
-    ASSERT_FALSE(files.empty());
-    WriteFile(files.front(), "this is no record");
-  }
-
-  const TempDir cache_, recordings_;
+  const TempDir cache_, files_;
+  const std::string recording_ = files_ / "space.json";
   Keys printed_;
 };
 
-TEST_F(JsonKeysTest, MatchTheDocument) {
-  Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "120"});
-  Collect(
-      {"tune", "--dim", "32", "--evaluations", "3", "--time", "120", "--objective", "time,memory"});
-  Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "120"});
-  const TempDir recordings;
-  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "120",
-           "--record", recordings / "space.json"});
-  const std::string recording = recordings_ / "space.json";
-  Collect({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "120",
-           "--record", recording});
-  Collect({"tune", "--dim", "16", "--heads", "2", "--evaluations", "2", "--time", "120",
+TEST_F(JsonKeysTest, Tune) {
+  Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "50"});
+  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "50",
+           "--objective", "time,memory"});
+  Collect({"tune", "--dim", "32", "--space", "study-a", "--evaluations", "3", "--time", "50"});
+  Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "50",
+           "--record", recording_});
+  Collect({"tune", "--dim", "16", "--heads", "2", "--evaluations", "2", "--time", "50",
            "--variants", "f64,heads,bf16", "--max-error", "1e-3"});
   Compare("jitattn tune");
-  // A small space. What the machine's noise does to the claims is not this test's business.
-  const std::vector<std::string> audit = {"audit", "--dim", "16", "--isa", "none", "--time", "120"};
-  Collect(audit, {0, 1});
-  Collect(With(audit, {"--runs", "2"}), {0, 1});
+}
+
+// A small space. What the machine's noise does to the claims is not this test's business.
+TEST_F(JsonKeysTest, Audit) {
+  Collect({"audit", "--dim", "16", "--isa", "none", "--time", "50"}, {0, 1});
+  Collect({"audit", "--dim", "16", "--isa", "none", "--time", "50", "--runs", "2"}, {0, 1});
   Compare("jitattn audit");
-  Collect({"compare", "--dim", "32", "--rounds", "2", "--time", "600", "--methods",
+}
+
+TEST_F(JsonKeysTest, Compare) {
+  Collect({"compare", "--dim", "32", "--rounds", "2", "--time", "50", "--methods",
            "jitattn,naive,numpy"});
   Compare("jitattn compare");
-  Collect({"compare", "--strategies", "genetic", recording, "--budgets", "4", "--runs", "3"});
+}
+
+TEST_F(JsonKeysTest, CompareStrategies) {
+  Record();
+  Collect({"compare", "--strategies", "genetic", recording_, "--budgets", "4", "--runs", "3"});
   Compare("jitattn compare --strategies");
-  Collect({"replay", recording, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
+}
+
+TEST_F(JsonKeysTest, Replay) {
+  Record();
+  Collect({"replay", recording_, "--strategies", "genetic", "--budgets", "4", "--repeats", "3"});
   Compare("jitattn replay");
-  Collect({"plot", recording, "--list"});
-  if (Process({"gnuplot", "--version"}, {}).Finish().exit_code == 0) {
-    Collect({"plot", recording, "--kind", "samples", "-o", recordings_ / "pictures"});
-    Compare("jitattn plot");
-    Collect({"report", recording, "-o", recordings_ / "page.html"});
-    Compare("jitattn report");
+}
+
+TEST_F(JsonKeysTest, PlotAndReport) {
+  if (Process({"gnuplot", "--version"}, {}).Finish().exit_code != 0) {
+    GTEST_SKIP() << "needs gnuplot";
   }
-  printed_.clear();
+  Record();
+  Collect({"plot", recording_, "--list"});
+  Collect({"plot", recording_, "--kind", "samples", "-o", files_ / "pictures"});
+  Compare("jitattn plot");
+  Collect({"report", recording_, "-o", files_ / "page.html"});
+  Compare("jitattn report");
+}
+
+TEST_F(JsonKeysTest, CacheList) {
+  TuneBoth();
   Collect({"cache", "list"});
-  const std::string shown = RunJitattn(cache_, {"cache", "list", "--json"}).out;
-  const Json listed = Json::parse(shown);
-  const Json& records = listed.at("folders").at(0).at("records");
-  ASSERT_GE(records.size(), 2u);
-  const std::string attention = records.front().at("record").at("key");
-  const std::string sigmoid_mul = records.back().at("record").at("key");
-  DamageOneRecord();
+  // A file in the place of a record, that no reader can use.
+  const std::vector<std::string> files = FilesUnder(cache_.path());
+  ASSERT_FALSE(files.empty());
+  WriteFile(files.front(), "this is no record");
   Collect({"cache", "list"});
   Compare("jitattn cache list");
+}
+
+TEST_F(JsonKeysTest, CacheShow) {
+  TuneBoth();
+  const Json listed = Json::parse(RunJitattn(cache_, {"cache", "list", "--json"}).out);
+  const Json& records = listed.at("folders").at(0).at("records");
+  ASSERT_EQ(records.size(), 2u);
+  for (const Json& record : records) {
+    Collect({"cache", "show", record.at("record").at("key").get<std::string>()});
+  }
+  Compare("jitattn cache show");
+}
+
+TEST_F(JsonKeysTest, CachePathAndClear) {
+  TuneBoth();
+  Collect({"cache", "path"});
+  Compare("jitattn cache path");
+  Collect({"cache", "clear", "--yes"});
+  Compare("jitattn cache clear");
+}
+
+TEST_F(JsonKeysTest, RunAndShow) {
+  TuneBoth();
   Collect({"run", "--dim", "32", "--repeat", "1"});
   Collect({"run", "--dim", "32", "--repeat", "1", "--check"});
   Compare("jitattn run");
   Collect({"show", "--dim", "32"});
   Compare("jitattn show");
-  Collect({"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--op", "attention"});
-  printed_.clear();
-  Collect({"cache", "show", attention});
-  Collect({"cache", "show", sigmoid_mul});
-  Compare("jitattn cache show");
-  Collect({"cache", "clear", "--yes"});
-  Compare("jitattn cache clear");
-  Collect({"cache", "path"});
-  Compare("jitattn cache path");
+}
+
+TEST_F(JsonKeysTest, Cpu) {
   Collect({"cpu", "--measure"});
   Compare("jitattn cpu");
 }

@@ -313,7 +313,7 @@ int Count(const std::string& text, const std::string& part) {
 }
 
 TEST(PlotDrawnTest, SvgHoldsItsWordsAndPngItsPixels) {
-  if (!HasGnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  if (!HasGnuplot()) GTEST_SKIP() << "needs gnuplot";
   const auto sources = Read({"compare.csv"});
   const auto figures = Make(sources, "speedup");
   ASSERT_THAT(figures, SizeIs(1));
@@ -339,7 +339,7 @@ TEST(PlotDrawnTest, SvgHoldsItsWordsAndPngItsPixels) {
 
 // What a file says ends up in words, whatever it says: quotes first, line ends, commands.
 TEST(PlotDrawnTest, HostileNamesAreDrawnAndNotRun) {
-  if (!HasGnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  if (!HasGnuplot()) GTEST_SKIP() << "needs gnuplot";
   const TempDir folder;
   const std::string touch = "touch " + folder / "run";
   const std::vector<std::string> hostile = {"';system '" + touch + "';'",
@@ -374,7 +374,7 @@ TEST(PlotDrawnTest, HostileNamesAreDrawnAndNotRun) {
 }
 
 TEST(PlotDrawnTest, EveryPictureOfEveryFileIsDrawn) {
-  if (!HasGnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  if (!HasGnuplot()) GTEST_SKIP() << "needs gnuplot";
   const auto sources = Read({"bench.json", "compare.csv", "curves.csv", "replay.json",
                              "roofline.json", "space.json", "tune.csv"});
   for (const Picture& picture : MakePictures(sources, {})) {
@@ -385,7 +385,7 @@ TEST(PlotDrawnTest, EveryPictureOfEveryFileIsDrawn) {
 }
 
 TEST(PlotCommandTest, FilesFoldersAndLists) {
-  if (!HasGnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  if (!HasGnuplot()) GTEST_SKIP() << "needs gnuplot";
   const TempDir folder;
   const std::string compare = Data("compare.csv");
   ProcessResult result = RunJitattn(folder, {"plot", "--list", compare});

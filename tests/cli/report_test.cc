@@ -33,7 +33,7 @@ constexpr char kCurvesHeader[] =
 bool HasGnuplot() { return Process({"gnuplot", "--version"}, {}).Finish().exit_code == 0; }
 
 #define NEED_GNUPLOT() \
-  if (!HasGnuplot()) GTEST_SKIP() << "no gnuplot in PATH: gnuplot-nox, which ./dev installs"
+  if (!HasGnuplot()) GTEST_SKIP() << "needs gnuplot"
 
 int Count(const std::string& text, const std::string& part) {
   int count = 0;

@@ -12,6 +12,7 @@
 #include "jit/executable_memory.h"
 #include "jit/vector_io.h"
 #include "tests/jit/jit_testing.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::jit {
 namespace {
@@ -21,8 +22,7 @@ using testing::GuardedBuffer;
 class AssemblerTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
  protected:
   void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    if (const std::string needs = testing::Needs(isa()); !needs.empty()) GTEST_SKIP() << needs;
   }
   Isa isa() const { return std::get<0>(GetParam()); }
   DType dtype() const { return std::get<1>(GetParam()); }

@@ -1,4 +1,5 @@
-// What attention kernels are made of: encodings, determinism, and that every tunable tunes.
+// What attention kernels are made of: encodings, determinism, and that every tunable tunes. Nothing
+// is run, so that every machine looks at the code of every CPU.
 
 #include <Zydis/Zydis.h>
 
@@ -7,18 +8,16 @@
 
 #include "jit/assembler.h"
 #include "jit/attention_kernel.h"
+#include "jit/emit_exp.h"
 #include "tests/jit/attention_reference.h"
+#include "tests/jit/described_cpus.h"
 
 namespace jitattn::jit {
 namespace {
 
+using testing::DescribedCpu;
+using testing::FullCpu;
 using testing::RandomConfig;
-
-Cpu Avx512Cpu() {
-  Cpu cpu;
-  cpu.isa = cpu.detected_isa = Isa::kAvx512;
-  return cpu;
-}
 
 struct Emitted {
   std::vector<uint8_t> bytes;
@@ -26,9 +25,8 @@ struct Emitted {
   std::vector<RegisterUse> registers;
 };
 
-// Without loading it: any machine can look at any kernel's code.
-Emitted Emit(const AttentionSpec& spec, const AttentionConfig& config) {
-  Assembler a(config.isa, Avx512Cpu());
+Emitted Emit(const AttentionSpec& spec, const AttentionConfig& config, const Cpu& cpu) {
+  Assembler a(config.isa, cpu);
   EmitAttention(a, spec, config);
   const auto code = a.Finish();
   return {{code.begin(), code.end()}, a.sections(), a.registers()};
@@ -59,11 +57,34 @@ AttentionConfig MiddleColumns(Isa isa) {
           .prefetch = 32};
 }
 
-class AttentionCodeTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
+// Whether pairs of bf16 can be multiplied: form 2 of P·V.
+bool HasPairs(const Cpu& cpu, DType dtype) { return cpu.avx512_bf16 && dtype == DType::kBF16; }
+
+// A middle of each form of P·V and of each kind of lanes.
+std::vector<AttentionConfig> Middles(const Cpu& cpu, DType dtype) {
+  std::vector<AttentionConfig> middles = {Middle(cpu.isa), Middle(cpu.isa), MiddleColumns(cpu.isa)};
+  middles[1].pv_form = 1;
+  if (HasPairs(cpu, dtype)) {
+    middles.insert(middles.end(), {Middle(cpu.isa), MiddleColumns(cpu.isa)});
+    middles[3].pv_form = middles[4].pv_form = 2;
+    middles[3].fuse_exp = 0;
+  }
+  return middles;
+}
+
+class AttentionCodeTest : public ::testing::TestWithParam<std::tuple<DescribedCpu, DType, Mask>> {
  protected:
-  Isa isa() const { return std::get<0>(GetParam()); }
+  const Cpu& cpu() const { return std::get<0>(GetParam()).cpu; }
+  Isa isa() const { return cpu().isa; }
+  DType dtype() const { return std::get<1>(GetParam()); }
   AttentionSpec Spec(int head_dim, int value_dim) const {
-    return {std::get<1>(GetParam()), std::get<2>(GetParam()), head_dim, value_dim};
+    return {dtype(), std::get<2>(GetParam()), head_dim, value_dim};
+  }
+  AttentionConfig Random(const AttentionSpec& spec, std::mt19937_64& random) const {
+    return RandomConfig(isa(), spec, cpu(), random);
+  }
+  Emitted Emit(const AttentionSpec& spec, const AttentionConfig& config) const {
+    return jit::Emit(spec, config, cpu());
   }
 };
 
@@ -73,7 +94,7 @@ TEST_P(AttentionCodeTest, EncodingsFitTheIsa) {
   std::mt19937_64 random(31);
   for (int i = 0; i < 60; ++i) {
     const AttentionSpec spec = Spec(1 + random() % 100, 1 + random() % 100);
-    const AttentionConfig config = RandomConfig(isa(), spec, random);
+    const AttentionConfig config = Random(spec, random);
     const Emitted code = Emit(spec, config);
     ASSERT_FALSE(code.sections.empty());
     ASSERT_EQ(code.sections[0].begin, 0u);
@@ -96,7 +117,7 @@ TEST_P(AttentionCodeTest, BytesAreDeterministic) {
   std::mt19937_64 random(32);
   for (int i = 0; i < 20; ++i) {
     const AttentionSpec spec = Spec(1 + random() % 100, 1 + random() % 100);
-    const AttentionConfig config = RandomConfig(isa(), spec, random);
+    const AttentionConfig config = Random(spec, random);
     const Emitted once = Emit(spec, config);
     const std::vector<std::vector<char>> elsewhere(10,
                                                    std::vector<char>(100000));  // moves the heap
@@ -109,7 +130,7 @@ TEST_P(AttentionCodeTest, BytesAreDeterministic) {
 TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
   const AttentionSpec spec = Spec(70, 134);
   std::map<std::string_view, size_t> most;
-  for (const AttentionConfig& middle : {Middle(isa()), MiddleColumns(isa())}) {
+  for (const AttentionConfig& middle : Middles(cpu(), dtype())) {
     for (const Field& field : Fields(Op::kAttention)) {
       if (!field.shapes_code() || field.name == "isa" || field.name == "lanes") continue;
       std::map<std::vector<uint8_t>, int> values;
@@ -117,7 +138,7 @@ TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
         Config config = middle;
         field.set(config, value);
         config = Canonical(config, spec);
-        if (field.get(config) != value || !Validate(config, spec, Avx512Cpu()).ok()) continue;
+        if (field.get(config) != value || !Validate(config, spec, cpu()).ok()) continue;
         const auto [same, is_new] =
             values.emplace(Emit(spec, std::get<AttentionConfig>(config)).bytes, value);
         EXPECT_TRUE(is_new) << field.name << " " << value << " emits the same as " << same->second;
@@ -126,8 +147,12 @@ TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
     }
   }
   for (const auto& [name, values] : most) {
-    const bool only_avx512 = name == "qk_embed" || name == "pv_embed" || name == "exp_degree";
-    EXPECT_GE(values, isa() == Isa::kAvx2 && only_avx512 ? 1u : 2u) << name;
+    size_t least = 2;
+    if (isa() == Isa::kAvx2 && (name == "qk_embed" || name == "pv_embed")) least = 1;
+    if (name == "pack" && SizeOf(dtype()) == 2) least = 1;  // copied in any case
+    if (name == "exp_degree") least = EmitExp::Degrees(isa(), dtype()).size();
+    if (name == "pv_form" && HasPairs(cpu(), dtype())) least = 3;
+    EXPECT_GE(values, least) << name;
   }
   EXPECT_NE(Emit(spec, Middle(isa())).bytes, Emit(spec, MiddleColumns(isa())).bytes);
 }
@@ -138,10 +163,10 @@ TEST_P(AttentionCodeTest, SpaceIsLargeAndCodeSmall) {
   const AttentionSpec spec = Spec(128, 128);
   std::mt19937_64 random(33);
   std::set<std::string> names;
-  for (int i = 0; i < 3000; ++i) names.insert(KernelName(spec, RandomConfig(isa(), spec, random)));
+  for (int i = 0; i < 3000; ++i) names.insert(KernelName(spec, Random(spec, random)));
   EXPECT_GE(names.size(), 2500u);
   for (int i = 0; i < 60; ++i) {
-    const AttentionConfig config = RandomConfig(isa(), spec, random);
+    const AttentionConfig config = Random(spec, random);
     EXPECT_LE(Emit(spec, config).bytes.size(), 192u << 10) << KernelName(spec, config);
   }
   EXPECT_LE(Emit(spec, Middle(isa())).bytes.size(), 32u << 10);
@@ -176,7 +201,7 @@ TEST_P(AttentionCodeTest, SectionsNestAndRegistersAreNamed) {
 
 TEST(ValidateAttentionTest, NamesTheRule) {
   const auto error = [](const AttentionConfig& config) {
-    const absl::Status s = Validate(config, AttentionSpec{}, Avx512Cpu());
+    const absl::Status s = Validate(config, AttentionSpec{}, FullCpu(Isa::kAvx512));
     EXPECT_EQ(s.code(), absl::StatusCode::kInvalidArgument) << ToString(config);
     return std::string(s.message());
   };
@@ -245,15 +270,82 @@ TEST(CanonicalAttentionTest, OneKernelIsOnePoint) {
   EXPECT_EQ(canonical(columns, AttentionSpec{}), same);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AttentionCodeTest,
-                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                                            ::testing::Values(DType::kF32, DType::kF64),
-                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
+// Every CPU with every type that it has kernels of.
+std::vector<std::tuple<DescribedCpu, DType, Mask>> CodeParams() {
+  std::vector<std::tuple<DescribedCpu, DType, Mask>> params;
+  for (const DescribedCpu& described : testing::CpusOfDifferentCode()) {
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+      if (!testing::HasKernels(described.cpu, dtype)) continue;
+      for (const Mask mask : {Mask::kNone, Mask::kCausal})
+        params.push_back({described, dtype, mask});
+    }
+  }
+  return params;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AttentionCodeTest, ::testing::ValuesIn(CodeParams()),
                          [](const auto& info) {
-                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                           return absl::StrCat(std::get<0>(info.param).name, "_",
                                                std::string(Name(std::get<1>(info.param))), "_",
                                                std::string(Name(std::get<2>(info.param))));
                          });
+
+// Emission asks a CPU for its instructions alone: caches, FMA units, makers and what no kernel uses
+// leave the bytes as they are, or a record's hash would mean nothing beside another CPU.
+TEST(AttentionCodeOfCpusTest, IsThatOfTheirInstructions) {
+  std::mt19937_64 random(34);
+  for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+    for (const DescribedCpu& a : testing::DescribedCpus()) {
+      if (!testing::HasKernels(a.cpu, dtype)) continue;
+      for (int i = 0; i < 10; ++i) {
+        const AttentionSpec spec = {dtype, static_cast<Mask>(i % 2), 40, 24};
+        const AttentionConfig config = RandomConfig(a.cpu.isa, spec, a.cpu, random);
+        const auto bytes = Emit(spec, config, a.cpu).bytes;
+        for (const DescribedCpu& b : testing::DescribedCpus()) {
+          const bool same_instructions = a.cpu.isa == b.cpu.isa && a.cpu.f16c == b.cpu.f16c &&
+                                         a.cpu.avx512_bf16 == b.cpu.avx512_bf16;
+          if (!same_instructions) continue;
+          ASSERT_EQ(bytes, Emit(spec, config, b.cpu).bytes)
+              << KernelName(spec, config) << ": " << a.name << ", " << b.name;
+        }
+      }
+    }
+  }
+}
+
+// A kernel of AVX2 is the same on a CPU that has more.
+TEST(AttentionCodeOfCpusTest, OfAvx2IsTheSameUnderAvx512) {
+  std::mt19937_64 random(35);
+  for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+    for (int i = 0; i < 20; ++i) {
+      const AttentionSpec spec = {dtype, static_cast<Mask>(i % 2), 40, 24};
+      const AttentionConfig config = RandomConfig(Isa::kAvx2, spec, FullCpu(Isa::kAvx2), random);
+      ASSERT_EQ(Emit(spec, config, FullCpu(Isa::kAvx2)).bytes,
+                Emit(spec, config, FullCpu(Isa::kAvx512)).bytes)
+          << KernelName(spec, config);
+    }
+  }
+}
+
+TEST(AttentionCodeOfCpusTest, F16NeedsItsInstructions) {
+  for (const DescribedCpu& described : testing::DescribedCpus()) {
+    const Cpu& cpu = described.cpu;
+    if (cpu.isa == Isa::kPortable || cpu.f16c) continue;
+    EXPECT_EQ(Validate(Middle(cpu.isa), AttentionSpec{.dtype = DType::kF16}, cpu).message(),
+              "isa avx2 needs F16C for f16, which this CPU lacks")
+        << described.name;
+  }
+}
+
+TEST(AttentionCodeOfCpusTest, PairsNeedTheirInstructions) {
+  const AttentionConfig pairs = {.fuse_exp = 0, .pv_form = 2};
+  const AttentionSpec spec = {.dtype = DType::kBF16};
+  for (const DescribedCpu& described : testing::DescribedCpus()) {
+    if (described.cpu.isa != Isa::kAvx512) continue;
+    EXPECT_EQ(Validate(pairs, spec, described.cpu).ok(), described.cpu.avx512_bf16)
+        << described.name;
+  }
+}
 
 }  // namespace
 }  // namespace jitattn::jit

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "jit/compile.h"
 #include "jit/small_float.h"
 #include "tests/jit/jit_testing.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::jit::testing {
 
@@ -25,8 +27,7 @@ namespace jitattn::jit::testing {
 class AttentionKernelTest : public ::testing::TestWithParam<std::tuple<Isa, DType, Mask>> {
  protected:
   void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    if (const std::string needs = Needs(isa(), dtype()); !needs.empty()) GTEST_SKIP() << needs;
   }
   Isa isa() const { return std::get<0>(GetParam()); }
   DType dtype() const { return std::get<1>(GetParam()); }
@@ -245,25 +246,40 @@ template <typename T>
   return AsExactAsAPlainLoop(in, got, PlainError(in));
 }
 
-// A point of the space with these lanes, drawn with equal chance from every ladder; invalid ones
-// are drawn again.
-inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random,
-                                    LaneAxis lanes) {
-  for (;;) {
+// Among so many draws there is a valid one wherever a test asks: of AVX2 one in 60 is.
+constexpr int kMostDraws = 20000;
+
+// A point of the space of `isa`, drawn with equal chance from every ladder and then changed by
+// change(config). What `cpu` refuses is drawn again; where nothing is found the test fails.
+template <typename Change>
+AttentionConfig DrawConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                           std::mt19937_64& random, Change change) {
+  absl::Status refusal;
+  for (int draw = 0; draw < kMostDraws; ++draw) {
     Config config = AttentionConfig{.isa = isa};
     for (const Field& field : Fields(Op::kAttention)) {
       if (field.name == "isa" || field.name == "threads") continue;
       field.set(config, field.values[random() % field.values.size()]);
     }
-    std::get<AttentionConfig>(config).lanes = lanes;
+    change(std::get<AttentionConfig>(config));
     config = Canonical(config, spec);
-    if (Validate(config, spec, HostCpu()).ok()) return std::get<AttentionConfig>(config);
+    refusal = Validate(config, spec, cpu);
+    if (refusal.ok()) return std::get<AttentionConfig>(config);
   }
+  throw std::runtime_error(absl::StrCat(
+      "none of ", kMostDraws, " configurations of ", std::string(Name(isa)), " drawn for ",
+      Name(spec), " is valid; the last one: ", std::string(refusal.message())));
+}
+
+inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                                    std::mt19937_64& random, LaneAxis lanes) {
+  return DrawConfig(isa, spec, cpu, random, [lanes](AttentionConfig& c) { c.lanes = lanes; });
 }
 
 // The two kinds of lanes with equal chance.
-inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, std::mt19937_64& random) {
-  return RandomConfig(isa, spec, random, static_cast<LaneAxis>(random() % 2));
+inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                                    std::mt19937_64& random) {
+  return RandomConfig(isa, spec, cpu, random, static_cast<LaneAxis>(random() % 2));
 }
 
 }  // namespace jitattn::jit::testing

@@ -23,8 +23,8 @@ class AttentionSpecialsTest : public ::testing::TestWithParam<std::tuple<Isa, DT
   static constexpr int kKernels = 6;
 
   void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    const std::string needs = testing::Needs(isa(), dtype());
+    if (!needs.empty()) GTEST_SKIP() << needs;
   }
   Isa isa() const { return std::get<0>(GetParam()); }
   DType dtype() const { return std::get<1>(GetParam()); }
@@ -62,7 +62,7 @@ class AttentionSpecialsTest : public ::testing::TestWithParam<std::tuple<Isa, DT
     for (const Mask mask : {Mask::kNone, Mask::kCausal}) {
       const AttentionSpec spec = {dtype(), mask, 4, 19};
       for (int i = 0; i < kKernels && !HasFailure(); ++i) {
-        const auto kernel = Compile(spec, RandomConfig(isa(), spec, random), HostCpu());
+        const auto kernel = Compile(spec, RandomConfig(isa(), spec, HostCpu(), random), HostCpu());
         ASSERT_TRUE(kernel.ok()) << kernel.status();
         AttentionCase<T> in = Simple<T>(spec);
         change(in);

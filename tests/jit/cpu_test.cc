@@ -68,7 +68,7 @@ TEST(IsaTest, NamesRoundTrip) {
 
 TEST(CpuTest, AgreesWithTheKernelsFlags) {
   const std::string flags = CpuInfoFlags();
-  if (flags.empty()) GTEST_SKIP() << "no flags in /proc/cpuinfo";
+  if (flags.empty()) GTEST_SKIP() << "needs flags in /proc/cpuinfo";
   const auto has = [&](const char* flag) {
     return flags.find(std::string(" ") + flag + " ") != flags.npos;
   };

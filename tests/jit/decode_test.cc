@@ -150,7 +150,7 @@ TEST_P(DecodeTest, GroupsAndParts) {
   for (int i = 0; i < 60 && !HasFailure(); ++i) {
     const AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
     const auto kernel =
-        Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+        Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
     ASSERT_TRUE(kernel.ok()) << kernel.status();
     for (int j = 0; j < 4; ++j) {
       ForType([&](auto zero) {
@@ -179,7 +179,7 @@ TEST_P(DecodeTest, PartsOfSpecials) {
   const AttentionSpec spec = {dtype(), mask(), 4, 19};
   for (int i = 0; i < 12 && !HasFailure(); ++i) {
     const auto kernel =
-        Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+        Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
     ASSERT_TRUE(kernel.ok()) << kernel.status();
     ForType([&](auto zero) {
       using T = decltype(zero);
@@ -216,7 +216,7 @@ TEST_P(DecodeTest, NoKeys) {
   const AttentionSpec spec = {dtype(), mask(), 8, 9};
   std::mt19937_64 random(43);
   const auto kernel =
-      Compile(spec, RandomConfig(isa(), spec, random, LaneAxis::kColumns), HostCpu());
+      Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   ForType([&](auto zero) {
     using T = decltype(zero);

@@ -11,6 +11,7 @@
 #include "jit/cpu.h"
 #include "jit/emit_exp.h"
 #include "jit/executable_memory.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::jit {
 namespace {
@@ -23,8 +24,8 @@ struct ExpParam {
 class ExpTest : public ::testing::TestWithParam<ExpParam> {
  protected:
   void SetUp() override {
-    if (HostCpu().isa < GetParam().isa) GTEST_SKIP() << "no " << Name(GetParam().isa);
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    const std::string needs = testing::Needs(GetParam().isa);
+    if (!needs.empty()) GTEST_SKIP() << needs;
   }
 
   // 2^x of every element; their number is rounded up to whole groups.
@@ -111,8 +112,8 @@ TEST_P(ExpTest, Float64) {
   }
 }
 
-// Results of 16 bits are computed in f32. An ulp is 2^-23 of the result at most, and down to half of
-// that; what a degree leaves is many of them.
+// Results of 16 bits are computed in f32. An ulp is 2^-23 of the result at most, and down to half
+// of that; what a degree leaves is many of them.
 TEST_P(ExpTest, SixteenBits) {
   const std::map<int, double> bounds = {{3, 1.02e-4}, {4, 3.0e-6}, {5, 2.6e-7}};
   for (const DType result : {DType::kBF16, DType::kF16}) {

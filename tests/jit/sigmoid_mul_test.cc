@@ -9,9 +9,13 @@
 #include <set>
 
 #include "gtest/gtest.h"
+#include "jit/assembler.h"
 #include "jit/compile.h"
+#include "jit/sigmoid_mul_kernel.h"
 #include "jit/small_float.h"
+#include "tests/jit/described_cpus.h"
 #include "tests/jit/jit_testing.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::jit {
 namespace {
@@ -35,7 +39,7 @@ std::shared_ptr<const Kernel> MustCompile(const Variant& v) {
   return kernel.ok() ? *kernel : nullptr;
 }
 
-// One of each way to compute, on each ISA of this machine and without one.
+// One of each way to compute, on each ISA and without one.
 std::vector<Variant> Variants() {
   std::vector<Variant> variants;
   for (DType dtype : kTypes) {
@@ -47,7 +51,8 @@ std::vector<Variant> Variants() {
           const Variant v = {{dtype}, config};
           const bool one_point = Canonical(config, v.spec) == Config(config) ||
                                  (isa == Isa::kPortable && table == 0 && reciprocal == 0);
-          if (one_point && Validate(config, v.spec, HostCpu()).ok()) variants.push_back(v);
+          const Cpu cpu = testing::FullCpu(Isa::kAvx512);
+          if (one_point && Validate(config, v.spec, cpu).ok()) variants.push_back(v);
         }
       }
     }
@@ -102,7 +107,12 @@ struct Contract<Float16> {
 
 class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
  protected:
-  void SetUp() override { kernel_ = MustCompile(GetParam()); }
+  void SetUp() override {
+    const Variant& v = GetParam();
+    const std::string needs = testing::Needs(v.config.isa, v.spec.dtype);
+    if (!needs.empty()) GTEST_SKIP() << needs;
+    kernel_ = MustCompile(v);
+  }
 
   template <typename T>
   void CheckAccuracy(const std::vector<T>& x);
@@ -319,14 +329,6 @@ INSTANTIATE_TEST_SUITE_P(Ways, SigmoidMulTest, ::testing::ValuesIn(Variants()),
 
 // ---- What is true of emitted kernels only ----
 
-std::vector<Isa> EmittedIsas() {
-  std::vector<Isa> isas;
-  if (!ExecutableMemoryAllowed()) return isas;
-  for (Isa isa : {Isa::kAvx2, Isa::kAvx512})
-    if (isa <= HostCpu().isa) isas.push_back(isa);
-  return isas;
-}
-
 // Every point of the space, without threads, which shape no code.
 std::vector<Variant> AllPoints(Isa isa, DType dtype) {
   std::vector<Config> points = {SigmoidMulConfig{.isa = isa}};
@@ -343,23 +345,48 @@ std::vector<Variant> AllPoints(Isa isa, DType dtype) {
   }
   std::vector<Variant> valid;
   for (const Config& point : points) {
-    if (Validate(point, SigmoidMulSpec{dtype}, HostCpu()).ok())
+    if (Validate(point, SigmoidMulSpec{dtype}, testing::FullCpu(isa)).ok())
       valid.push_back({{dtype}, std::get<SigmoidMulConfig>(point)});
   }
   return valid;
 }
 
+// The code of a described CPU, on any machine.
+std::vector<uint8_t> Emit(const Variant& v, const Cpu& cpu) {
+  Assembler a(v.config.isa, cpu);
+  EmitSigmoidMul(a, v.spec, v.config);
+  const auto code = a.Finish();
+  return {code.begin(), code.end()};
+}
+
 TEST(SigmoidMulSpaceTest, EveryFieldChangesTheBytes) {
-  for (Isa isa : EmittedIsas()) {
+  for (const testing::DescribedCpu& described : testing::CpusOfDifferentCode()) {
     for (DType dtype : kTypes) {
+      if (!testing::HasKernels(described.cpu, dtype)) continue;
       std::set<std::vector<uint8_t>> seen;
-      for (const Variant& v : AllPoints(isa, dtype)) {
-        const auto kernel = MustCompile(v);
-        ASSERT_NE(kernel, nullptr);
-        EXPECT_TRUE(seen.emplace(kernel->code().begin(), kernel->code().end()).second)
-            << v.name() << " has the bytes of another point";
+      for (const Variant& v : AllPoints(described.cpu.isa, dtype)) {
+        EXPECT_TRUE(seen.insert(Emit(v, described.cpu)).second)
+            << described.name << ": " << v.name() << " has the bytes of another point";
       }
-      EXPECT_GT(seen.size(), 50u) << Name(isa);
+      EXPECT_GT(seen.size(), 50u) << described.name;
+    }
+  }
+}
+
+TEST(SigmoidMulSpaceTest, BytesAreThoseOfTheInstructions) {
+  for (const testing::DescribedCpu& a : testing::DescribedCpus()) {
+    for (const testing::DescribedCpu& b : testing::DescribedCpus()) {
+      const bool same_instructions = a.cpu.isa == b.cpu.isa && a.cpu.f16c == b.cpu.f16c &&
+                                     a.cpu.avx512_bf16 == b.cpu.avx512_bf16;
+      if (!same_instructions || a.name >= b.name) continue;
+      for (DType dtype : kTypes) {
+        if (!testing::HasKernels(a.cpu, dtype)) continue;
+        const std::vector<Variant> points = AllPoints(a.cpu.isa, dtype);
+        for (size_t i = 0; i < points.size(); i += 7) {
+          ASSERT_EQ(Emit(points[i], a.cpu), Emit(points[i], b.cpu))
+              << points[i].name() << ": " << a.name << ", " << b.name;
+        }
+      }
     }
   }
 }
@@ -367,10 +394,8 @@ TEST(SigmoidMulSpaceTest, EveryFieldChangesTheBytes) {
 TEST(SigmoidMulSpaceTest, Avx2KernelsHaveNoEvex) {
   for (DType dtype : kTypes) {
     for (const Variant& v : AllPoints(Isa::kAvx2, dtype)) {
-      if (HostCpu().isa < Isa::kAvx2) GTEST_SKIP() << "no AVX2";
-      const auto kernel = MustCompile(v);
-      ASSERT_NE(kernel, nullptr);
-      ASSERT_EQ(testing::FirstEvexInstruction(kernel->code()), "") << v.name();
+      ASSERT_EQ(testing::FirstEvexInstruction(Emit(v, testing::FullCpu(Isa::kAvx512))), "")
+          << v.name();
     }
   }
 }
@@ -410,13 +435,24 @@ void CheckGrouping(Isa isa, SigmoidMulSpec spec) {
   }
 }
 
-TEST(SigmoidMulSpaceTest, GroupingAndStoresDoNotChangeTheBits) {
-  for (Isa isa : EmittedIsas()) {
-    CheckGrouping<float>(isa, {DType::kF32});
-    CheckGrouping<BFloat16>(isa, {DType::kBF16});
-    CheckGrouping<Float16>(isa, {DType::kF16});
-  }
+class SigmoidMulGroupingTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {};
+
+TEST_P(SigmoidMulGroupingTest, GroupingAndStoresDoNotChangeTheBits) {
+  const auto [isa, dtype] = GetParam();
+  if (const std::string needs = testing::Needs(isa, dtype); !needs.empty()) GTEST_SKIP() << needs;
+  if (dtype == DType::kF32) CheckGrouping<float>(isa, {dtype});
+  if (dtype == DType::kBF16) CheckGrouping<BFloat16>(isa, {dtype});
+  if (dtype == DType::kF16) CheckGrouping<Float16>(isa, {dtype});
 }
+
+INSTANTIATE_TEST_SUITE_P(All, SigmoidMulGroupingTest,
+                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                                            ::testing::Values(DType::kF32, DType::kBF16,
+                                                              DType::kF16)),
+                         [](const auto& info) {
+                           return std::string(Name(std::get<0>(info.param))) + "_" +
+                                  std::string(Name(std::get<1>(info.param)));
+                         });
 
 }  // namespace
 }  // namespace jitattn::jit

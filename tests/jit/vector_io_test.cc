@@ -13,6 +13,7 @@
 #include "jit/cpu.h"
 #include "jit/executable_memory.h"
 #include "jit/small_float.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::jit {
 namespace {
@@ -85,9 +86,8 @@ class VectorIoTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
   DType dtype() const { return std::get<1>(GetParam()); }
   int lanes() const { return Lanes(isa(), dtype()); }
   void SetUp() override {
-    if (HostCpu().isa < isa()) GTEST_SKIP() << "no " << Name(isa());
-    if (dtype() == DType::kF16 && !HostCpu().f16c) GTEST_SKIP() << "no F16C";
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    const std::string needs = testing::Needs(isa(), dtype());
+    if (!needs.empty()) GTEST_SKIP() << needs;
   }
 
   struct Args {

@@ -195,7 +195,7 @@ class BenchTest : public ::testing::Test {
 };
 
 TEST_F(BenchTest, AttentionIsHeldAgainstFmaAndWithFewQueriesAgainstReadingToo) {
-  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "no vectors to probe";
+  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "needs avx2";
   // 256 keys: 64 operations a byte with one head of 256 queries, half a one with one query.
   const jit::AttentionProblem many{.q_len = 256, .kv_len = 256};
   const jit::AttentionProblem one{.q_len = 1, .kv_len = 256};
@@ -236,7 +236,7 @@ TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
 }
 
 TEST_F(BenchTest, SigmoidMulIsHeldAgainstCopyingAndKnowsTheClock) {
-  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "no vectors to probe";
+  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "needs avx2";
   const jit::SigmoidMulProblem problem{.rows = 3, .cols = 1001};
   for (const cache::Buffers buffers : {cache::Buffers::kHot, cache::Buffers::kCold}) {
     const auto results = Measure(problem, {1}, buffers);

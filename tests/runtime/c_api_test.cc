@@ -244,7 +244,7 @@ TEST(CApi, CppWrapper) {
 
 // A run takes its scratch from the plan: nothing is allocated, on any thread.
 TEST(CApi, RunsAllocateNothing) {
-  if (MallocCalls() < 0) GTEST_SKIP() << "not counted under a sanitizer";
+  if (MallocCalls() < 0) GTEST_SKIP() << "needs a build without sanitizers";
   const int64_t at_start = MallocCalls();
   // Through a volatile pointer: else the compiler may leave a pair of new and delete out.
   auto* volatile kept = new std::vector<int>(100);

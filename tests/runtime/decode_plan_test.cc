@@ -8,6 +8,7 @@
 #include "runtime/heuristic.h"
 #include "runtime/plan.h"
 #include "runtime_testing.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -20,7 +21,8 @@ using jit::Mask;
 class DecodePlan : public testing::TestWithParam<jit::Isa> {
  protected:
   void SetUp() override {
-    if (jit::HostCpu().isa < GetParam()) GTEST_SKIP() << "no " << jit::Name(GetParam());
+    const std::string needs = jit::testing::Needs(GetParam());
+    if (!needs.empty()) GTEST_SKIP() << needs;
   }
 
   // Blocks of 32 keys, `split` of them a task.

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "gtest/gtest.h"
+#include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -19,12 +20,15 @@ using jit::Mask;
 using jit::SigmoidMulConfig;
 using jit::SigmoidMulProblem;
 
-Cpu CpuWith(Isa isa, int fma_units = 1) {
+Cpu CpuWith(Isa isa) {
   Cpu cpu;
   cpu.isa = cpu.detected_isa = isa;
-  cpu.fma_units = fma_units;
+  cpu.f16c = isa >= Isa::kAvx2;
+  cpu.fma_units = 1;
   return cpu;
 }
+
+constexpr DType kTypes[] = {DType::kF32, DType::kF64, DType::kBF16, DType::kF16};
 
 int ThreadsOf(const jit::Config& config) {
   return std::visit([](const auto& c) { return c.threads; }, config);
@@ -40,50 +44,65 @@ void ExpectValid(const jit::Problem& problem, const Cpu& cpu, int threads) {
   EXPECT_LE(ThreadsOf(config), threads);
 }
 
-class HeuristicTest : public testing::TestWithParam<Isa> {};
+class HeuristicTest : public testing::TestWithParam<jit::testing::DescribedCpu> {
+ protected:
+  const Cpu& cpu() const { return GetParam().cpu; }
+};
 
 TEST_P(HeuristicTest, AttentionIsAlwaysValid) {
   constexpr int64_t kDims[] = {1,   2,   3,   7,   8,   15,  16,  17,   31,   32,   33,   48,
                                63,  64,  65,  80,  96,  100, 112, 127,  128,  129,  160,  192,
                                200, 255, 256, 257, 400, 512, 768, 1000, 1024, 1025, 2048, 4096};
   constexpr int64_t kLengths[] = {0, 1, 2, 5, 16, 17, 63, 64, 128, 300, 1024, 5000, 100000};
-  for (int fma_units : {1, 2}) {
-    const Cpu cpu = CpuWith(GetParam(), fma_units);
-    for (DType dtype : {DType::kF32, DType::kF64}) {
-      for (Mask mask : {Mask::kNone, Mask::kCausal}) {
-        for (int64_t dim : kDims) {
-          for (int64_t length : kLengths) {
-            AttentionProblem p{.dtype = dtype,
-                               .mask = mask,
-                               .heads = 4,
-                               .kv_heads = 2,
-                               .q_len = length,
-                               .kv_len = length,
-                               .head_dim = dim,
-                               .value_dim = dim};
-            ExpectValid(p, cpu, 4);
-            p.q_len = 1;
-            p.value_dim = 4097 - dim;
-            ExpectValid(p, cpu, 1);
-          }
+  for (DType dtype : kTypes) {
+    for (Mask mask : {Mask::kNone, Mask::kCausal}) {
+      for (int64_t dim : kDims) {
+        for (int64_t length : kLengths) {
+          AttentionProblem p{.dtype = dtype,
+                             .mask = mask,
+                             .heads = 4,
+                             .kv_heads = 2,
+                             .q_len = length,
+                             .kv_len = length,
+                             .head_dim = dim,
+                             .value_dim = dim};
+          ExpectValid(p, cpu(), 4);
+          p.q_len = 1;
+          p.value_dim = 4097 - dim;
+          ExpectValid(p, cpu(), 1);
         }
       }
     }
   }
 }
 
+// Emitted where it can be, and of pairs where there are products of them.
+TEST_P(HeuristicTest, TheDefaultUsesWhatTheCpuHas) {
+  for (DType dtype : kTypes) {
+    const bool emitted = jit::testing::HasKernels(cpu(), dtype);
+    const bool pairs = cpu().avx512_bf16 && dtype == DType::kBF16;
+    for (int64_t q_len : {1, 300}) {
+      const AttentionProblem p{.dtype = dtype, .q_len = q_len, .kv_len = 2000};
+      const auto c = std::get<AttentionConfig>(DefaultConfig(p, cpu(), 1));
+      EXPECT_EQ(c.isa, emitted ? cpu().isa : Isa::kPortable) << jit::ToString(c);
+      EXPECT_EQ(c.pv_form == 2, pairs) << jit::ToString(c);
+    }
+    const auto c = std::get<SigmoidMulConfig>(
+        DefaultConfig(SigmoidMulProblem{.dtype = dtype, .rows = 8, .cols = 8}, cpu(), 1));
+    EXPECT_EQ(c.isa, emitted ? cpu().isa : Isa::kPortable) << jit::ToString(c);
+  }
+}
+
 TEST_P(HeuristicTest, SigmoidMulIsAlwaysValid) {
-  for (DType dtype : {DType::kF32, DType::kF64}) {
+  for (DType dtype : kTypes) {
     for (int64_t cols = 1; cols < int64_t{1} << 34; cols = cols * 3 + 1) {
-      ExpectValid(SigmoidMulProblem{.dtype = dtype, .rows = 3, .cols = cols}, CpuWith(GetParam()),
-                  8);
+      ExpectValid(SigmoidMulProblem{.dtype = dtype, .rows = 3, .cols = cols}, cpu(), 8);
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, HeuristicTest,
-                         testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
-                         [](const auto& info) { return std::string(jit::Name(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Cpus, HeuristicTest, testing::ValuesIn(jit::testing::DescribedCpus()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
   const Cpu cpu = CpuWith(Isa::kAvx512);

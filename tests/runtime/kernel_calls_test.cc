@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/operands.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -41,29 +42,38 @@ TEST(KernelCalls, ComputeWhatTheRunComputes) {
   }
 }
 
-TEST(KernelCalls, SeveralThreadsAndKeysTakenApartHaveNoSuchList) {
+class KernelCallsOf : public testing::TestWithParam<jit::Isa> {};
+
+TEST_P(KernelCallsOf, SeveralThreadsAndKeysTakenApartHaveNoSuchList) {
+  const jit::Isa isa = GetParam();
+  if (const std::string needs = jit::testing::Needs(isa); !needs.empty()) GTEST_SKIP() << needs;
   const jit::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 1, .kv_len = 4096};
   auto operands = Operands::Create(problem, cache::Buffers::kHot, 1);
   ASSERT_TRUE(operands.ok()) << operands.status();
   const auto has_list = [&](jit::AttentionConfig config) {
-    config.isa = std::min(config.isa, jit::HostCpu().isa);
     auto plan = Plan::Create(problem, {.threads = config.threads, .config = config});
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() && KernelCalls::Of(*plan, (*operands)->AttentionArgs(0)).has_value();
   };
-  if (jit::HostCpu().isa != jit::Isa::kAvx512) GTEST_SKIP() << "configurations of AVX-512";
-  jit::AttentionConfig columns = {.lanes = jit::LaneAxis::kColumns,
+  jit::AttentionConfig queries = {.isa = isa, .qk_vecs = 1, .exp_vecs = 2, .pv_vecs = 1};
+  jit::AttentionConfig columns = {.isa = isa,
+                                  .lanes = jit::LaneAxis::kColumns,
                                   .q_vecs = 1,
                                   .kv_block = 128,
                                   .qk_keys = 1,
                                   .qk_unroll = 4,
+                                  .exp_vecs = 2,
                                   .pv_rows = 1};
   EXPECT_TRUE(has_list(columns));
   columns.kv_split = 1;
   EXPECT_FALSE(has_list(columns));
-  EXPECT_TRUE(has_list({}));
-  EXPECT_FALSE(has_list({.threads = 2}));
+  EXPECT_TRUE(has_list(queries));
+  queries.threads = 2;
+  EXPECT_FALSE(has_list(queries));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, KernelCallsOf, testing::Values(jit::Isa::kAvx2, jit::Isa::kAvx512),
+                         [](const auto& info) { return std::string(jit::Name(info.param)); });
 
 }  // namespace
 }  // namespace jitattn::runtime

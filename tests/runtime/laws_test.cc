@@ -15,6 +15,7 @@
 #include "runtime/decode_runner.h"
 #include "runtime/heuristic.h"
 #include "runtime/sigmoid_mul_runner.h"
+#include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -24,7 +25,8 @@ using jit::Field;
 
 std::vector<jit::Problem> Problems() {
   std::vector<jit::Problem> problems;
-  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+  for (const jit::DType dtype :
+       {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
     for (const jit::Mask mask : {jit::Mask::kNone, jit::Mask::kCausal}) {
       problems.push_back(jit::AttentionProblem{.dtype = dtype,
                                                .mask = mask,
@@ -39,7 +41,7 @@ std::vector<jit::Problem> Problems() {
 }
 
 // Where the fields are turned from: the default, its exponentials on stored scores, its narrowest
-// blocks, and the default for few rows.
+// blocks, the default for few rows, and each form of P·V of all these; of them what is valid.
 std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
   const Config base = DefaultConfig(problem, cpu, 1);
   std::vector<Config> bases = {base};
@@ -50,8 +52,21 @@ std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
     jit::AttentionProblem few_rows = std::get<jit::AttentionProblem>(problem);
     few_rows.q_len = 4;
     bases.insert(bases.end(), {stored, narrow, DefaultConfig(few_rows, cpu, 1)});
+    for (size_t i = 0, count = bases.size(); i < count; ++i) {
+      for (const int pv_form : {0, 1, 2}) {
+        auto other = std::get<jit::AttentionConfig>(bases[i]);
+        other.pv_form = pv_form;
+        bases.push_back(other);
+      }
+    }
   }
-  return bases;
+  std::vector<Config> points;
+  for (const Config& candidate : bases) {
+    const Config point = jit::Canonical(candidate, jit::SpecOf(problem));
+    const bool is_new = std::find(points.begin(), points.end(), point) == points.end();
+    if (is_new && jit::Validate(point, jit::SpecOf(problem), cpu).ok()) points.push_back(point);
+  }
+  return points;
 }
 
 // Compiles `base` with every value of the field that is a point of its own; returns how many
@@ -74,33 +89,54 @@ int Turn(const Field& field, const Config& base, const jit::Spec& spec, const ji
 
 // Two configurations that differ in one field that shapes code, both valid and both what Canonical
 // leaves alone, are two kernels: else the search would time one kernel twice and call it a choice.
-TEST(EveryTunable, OfTheCodeChangesTheEmittedBytes) {
-  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
+// Nothing is run: the CPUs are described.
+class EveryTunableOf : public testing::TestWithParam<jit::testing::DescribedCpu> {
+ protected:
+  void SetUp() override {
+    if (!jit::ExecutableMemoryAllowed()) GTEST_SKIP() << "needs executable memory";
+  }
+};
+
+TEST_P(EveryTunableOf, TheCodeChangesTheEmittedBytes) {
+  const jit::Cpu& cpu = GetParam().cpu;
   std::map<std::string, int> compared;
-  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
-    if (isa > jit::HostCpu().isa) continue;
-    const jit::Cpu cpu = jit::Capped(jit::HostCpu(), isa);
-    for (const jit::Problem& problem : Problems()) {
-      const jit::Spec spec = jit::SpecOf(problem);
-      for (const Config& base : Bases(problem, cpu)) {
-        for (const Field& field : jit::Fields(jit::OpOf(problem))) {
-          if (!field.shapes_code() || field.name == "isa") continue;
-          compared[absl::StrCat(std::string(jit::Name(jit::OpOf(problem))), " ",
-                                std::string(field.name))] += Turn(field, base, spec, cpu);
+  std::set<std::string> forms;
+  for (const jit::Problem& problem : Problems()) {
+    const jit::Spec spec = jit::SpecOf(problem);
+    const jit::DType dtype = std::visit([](const auto& s) { return s.dtype; }, spec);
+    if (!jit::testing::HasKernels(cpu, dtype)) continue;
+    for (const Config& base : Bases(problem, cpu)) {
+      for (const Field& field : jit::Fields(jit::OpOf(problem))) {
+        if (!field.shapes_code() || field.name == "isa") continue;
+        const int changes = Turn(field, base, spec, cpu);
+        compared[absl::StrCat(std::string(jit::Name(jit::OpOf(problem))), " ",
+                              std::string(field.name))] += changes;
+        const auto* attention = std::get_if<jit::AttentionConfig>(&base);
+        if (attention != nullptr && changes > 0) {
+          forms.insert(absl::StrCat(std::string(jit::Name(dtype)), " ", attention->pv_form));
         }
       }
     }
   }
   for (const auto& [field, count] : compared) {
     const bool other_kernel = field == "attention lanes";  // every field beside it is another's
-    EXPECT_TRUE(count > 0 || other_kernel) << field << " was never changed";
+    const bool only_avx512 = field == "attention qk_embed" || field == "attention pv_embed" ||
+                             field == "sigmoid-mul reciprocal";
+    const bool none_here = only_avx512 && cpu.isa != jit::Isa::kAvx512;
+    EXPECT_TRUE(count > 0 || other_kernel || none_here) << field << " was never changed";
   }
+  // Forms 0 and 1 of every type, and pairs.
+  EXPECT_EQ(forms.size(), 2u * (cpu.f16c ? 4 : 3) + (cpu.avx512_bf16 ? 1 : 0));
 }
 
+INSTANTIATE_TEST_SUITE_P(Cpus, EveryTunableOf,
+                         testing::ValuesIn(jit::testing::CpusOfDifferentCode()),
+                         [](const auto& info) { return info.param.name; });
+
 TEST(EveryTunable, IsaChangesTheEmittedBytes) {
-  if (jit::HostCpu().isa < jit::Isa::kAvx512) GTEST_SKIP() << "one ISA only";
+  if (!jit::ExecutableMemoryAllowed()) GTEST_SKIP() << "needs executable memory";
   for (const jit::Problem& problem : Problems()) {
-    const jit::Cpu& cpu = jit::HostCpu();
+    const jit::Cpu cpu = jit::testing::FullCpu(jit::Isa::kAvx512);
     Config config = DefaultConfig(problem, jit::Capped(cpu, jit::Isa::kAvx2), 1);
     const auto avx2 = jit::Compile(jit::SpecOf(problem), config, cpu);
     std::visit([](auto& c) { c.isa = jit::Isa::kAvx512; }, config);

@@ -9,6 +9,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jit/probe.h"
+#include "tests/jit/described_cpus.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -75,34 +77,36 @@ TEST(Clock, IsThatOfAComputer) {
   EXPECT_LT(hz, 1e10);
 }
 
+class EmittedProbes : public testing::TestWithParam<jit::Isa> {};
+
 // What a probe copies has arrived: the streams are where the arguments say.
-TEST(EmittedProbes, CopyEveryByteOfEveryStream) {
+TEST_P(EmittedProbes, CopyEveryByteOfEveryStream) {
   using jit::ProbeSpec;
-  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
-  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
-    if (isa > jit::HostCpu().isa) continue;
-    for (const auto kind : {ProbeSpec::Kind::kCopy, ProbeSpec::Kind::kCopyNonTemporal}) {
-      for (const int streams : {1, 2, 3, 4}) {
-        const auto probe = jit::EmitProbe({kind, isa, jit::DType::kF32, streams}, jit::HostCpu());
-        ASSERT_TRUE(probe.ok()) << probe.status();
-        const int64_t stream_bytes = 3 * jit::kProbeStepBytes, bytes = streams * stream_bytes;
-        std::vector<char> src(bytes), memory(bytes + 128, 0);
-        for (int64_t i = 0; i < bytes; ++i) src[i] = static_cast<char>(1 + i % 127);
-        char* dst = memory.data() + 64 - reinterpret_cast<uintptr_t>(memory.data()) % 64;
-        (*probe)->Run({src.data(), dst, stream_bytes, 2});
-        EXPECT_EQ(std::string(dst, bytes), std::string(src.data(), bytes)) << streams;
-        EXPECT_EQ(dst[-1], 0);
-        EXPECT_EQ(dst[bytes], 0);
-      }
+  const jit::Isa isa = GetParam();
+  if (const std::string needs = jit::testing::Needs(isa); !needs.empty()) GTEST_SKIP() << needs;
+  for (const auto kind : {ProbeSpec::Kind::kCopy, ProbeSpec::Kind::kCopyNonTemporal}) {
+    for (const int streams : {1, 2, 3, 4}) {
+      const auto probe = jit::EmitProbe({kind, isa, jit::DType::kF32, streams}, jit::HostCpu());
+      ASSERT_TRUE(probe.ok()) << probe.status();
+      const int64_t stream_bytes = 3 * jit::kProbeStepBytes, bytes = streams * stream_bytes;
+      std::vector<char> src(bytes), memory(bytes + 128, 0);
+      for (int64_t i = 0; i < bytes; ++i) src[i] = static_cast<char>(1 + i % 127);
+      char* dst = memory.data() + 64 - reinterpret_cast<uintptr_t>(memory.data()) % 64;
+      (*probe)->Run({src.data(), dst, stream_bytes, 2});
+      EXPECT_EQ(std::string(dst, bytes), std::string(src.data(), bytes)) << streams;
+      EXPECT_EQ(dst[-1], 0);
+      EXPECT_EQ(dst[bytes], 0);
     }
   }
 }
 
-TEST(EmittedProbes, RefuseWhatThereAreNoRegistersFor) {
-  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "emits nothing on this CPU";
+INSTANTIATE_TEST_SUITE_P(All, EmittedProbes, testing::Values(jit::Isa::kAvx2, jit::Isa::kAvx512),
+                         [](const auto& info) { return std::string(jit::Name(info.param)); });
+
+TEST(EmittedProbesOfDescribedCpus, RefuseWhatThereAreNoRegistersFor) {
   using jit::ProbeSpec;
   const auto many = jit::EmitProbe({ProbeSpec::Kind::kFma, jit::Isa::kAvx2, jit::DType::kF32, 15},
-                                   jit::HostCpu());
+                                   jit::testing::FullCpu(jit::Isa::kAvx2));
   EXPECT_EQ(many.status().message(), "a probe of 15 chains: 1 to 14 are possible");
   const jit::Cpu none = jit::Capped(jit::HostCpu(), jit::Isa::kPortable);
   EXPECT_EQ(jit::EmitProbe({.isa = jit::Isa::kAvx2}, none).status().message(),

@@ -15,6 +15,7 @@
 #include "runtime/heuristic.h"
 #include "runtime/plan.h"
 #include "runtime_testing.h"
+#include "tests/jit/needs.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -79,7 +80,8 @@ class PlanSourceTest : public testing::Test {
   }
 
   void SetUp() override {
-    if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "no emitted code here";
+    const std::string needs = jit::testing::Needs(jit::Isa::kAvx2);
+    if (!needs.empty()) GTEST_SKIP() << needs;
   }
 
   std::string root_;

@@ -17,16 +17,14 @@
 #include "jit/problem.h"
 #include "runtime/measure.h"
 #include "search/rng.h"
+#include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 
 inline const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
 
-inline jit::Cpu TestCpu() {
-  jit::Cpu cpu = jit::HostCpu();
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;  // nothing emitted is run
-  return cpu;
-}
+// Nothing emitted is run.
+inline jit::Cpu TestCpu() { return jit::testing::FullCpu(jit::Isa::kAvx512); }
 
 inline const jit::SigmoidMulConfig& Silu(const jit::Config& config) {
   return std::get<jit::SigmoidMulConfig>(config);

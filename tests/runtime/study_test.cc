@@ -9,6 +9,7 @@
 #include <string>
 
 #include "search/study_space.h"
+#include "tests/jit/described_cpus.h"
 #include "tests/runtime/scripted_measurer.h"
 
 namespace jitattn::runtime {
@@ -44,9 +45,9 @@ std::vector<StudyTrial> RunScript(const StudyOptions& options, Script* script) {
 
 TEST(StudyTest, AllPointsAreValidAndDifferent) {
   ASSERT_EQ(search::StudySpace().size(), kPoints);
-  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
-    if (isa > jit::HostCpu().isa) continue;
-    const jit::Cpu cpu = jit::Capped(jit::HostCpu(), isa);
+  for (const jit::testing::DescribedCpu& described : jit::testing::DescribedCpus()) {
+    const jit::Cpu& cpu = described.cpu;
+    if (cpu.isa == jit::Isa::kPortable) continue;
     for (const int64_t n : {64, 400, 1024}) {
       std::set<std::string> kernels;
       for (int rank = 0; rank < kPoints; ++rank) {
@@ -56,7 +57,7 @@ TEST(StudyTest, AllPointsAreValidAndDifferent) {
             << jit::ToString(point.config) << ": " << jit::Validate(point.config, spec, cpu);
         kernels.insert(jit::KernelName(spec, point.config) + jit::ToString(point.config));
       }
-      EXPECT_EQ(kernels.size(), static_cast<size_t>(kPoints)) << jit::Name(isa) << " " << n;
+      EXPECT_EQ(kernels.size(), static_cast<size_t>(kPoints)) << described.name << " " << n;
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "runtime/estimate.h"
 #include "runtime/heuristic.h"
+#include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 struct Case {
   std::string name;
   jit::Problem problem;
-  jit::Isa isa;
+  jit::Cpu cpu;
   int threads;
 };
 
@@ -25,15 +26,32 @@ jit::Cpu CpuOf(jit::Isa isa) {
   return cpu;
 }
 
+// Every described CPU, with two kinds of problems of every type.
+std::vector<Case> CasesOfEveryCpu() {
+  std::vector<Case> cases;
+  for (const jit::testing::DescribedCpu& described : jit::testing::DescribedCpus()) {
+    for (const jit::DType dtype :
+         {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
+      const std::string name = described.name + "_" + std::string(jit::Name(dtype));
+      const jit::AttentionProblem decode = {.dtype = dtype, .heads = 8, .q_len = 2, .kv_len = 500};
+      cases.push_back({"decode_" + name, decode, described.cpu, 2});
+      const jit::SigmoidMulProblem silu = {.dtype = dtype, .rows = 100, .cols = 90};
+      cases.push_back({"silu_" + name, silu, described.cpu, 2});
+    }
+  }
+  return cases;
+}
+
 class TuningSpaces : public testing::TestWithParam<Case> {};
 
 TEST_P(TuningSpaces, EveryPointIsValidCanonicalAndItself) {
-  const auto& [name, problem, isa, threads] = GetParam();
-  const jit::Cpu cpu = CpuOf(isa);
+  const auto& [name, problem, cpu, threads] = GetParam();
   const auto space = TuningSpace::Create(problem, cpu, threads);
   ASSERT_TRUE(space.ok()) << space.status();
   EXPECT_LE(space->space().size(), TuningSpace::kMaxPoints);
   const jit::Spec spec = jit::SpecOf(problem);
+  const jit::DType dtype = std::visit([](const auto& s) { return s.dtype; }, spec);
+  const jit::Isa isa = jit::testing::HasKernels(cpu, dtype) ? cpu.isa : jit::Isa::kPortable;
   std::set<std::string> seen;
   const int step = std::max(1, space->space().size() / 2000);
   for (int rank = 0; rank < space->space().size(); rank += step) {
@@ -45,7 +63,7 @@ TEST_P(TuningSpaces, EveryPointIsValidCanonicalAndItself) {
     EXPECT_TRUE(seen.insert(jit::ToString(config)).second) << "twice: " << jit::ToString(config);
     std::visit(
         [&](const auto& c) {
-          EXPECT_EQ(c.isa, GetParam().isa);
+          EXPECT_EQ(c.isa, isa);
           EXPECT_GE(c.threads, 1);
           EXPECT_LE(c.threads, GetParam().threads);
         },
@@ -54,11 +72,11 @@ TEST_P(TuningSpaces, EveryPointIsValidCanonicalAndItself) {
 }
 
 TEST_P(TuningSpaces, TheDefaultIsAPoint) {
-  const auto& [name, problem, isa, threads] = GetParam();
-  const auto space = TuningSpace::Create(problem, CpuOf(isa), threads);
+  const auto& [name, problem, cpu, threads] = GetParam();
+  const auto space = TuningSpace::Create(problem, cpu, threads);
   ASSERT_TRUE(space.ok()) << space.status();
   const jit::Config config =
-      jit::Canonical(DefaultConfig(problem, CpuOf(isa), threads), jit::SpecOf(problem));
+      jit::Canonical(DefaultConfig(problem, cpu, threads), jit::SpecOf(problem));
   EXPECT_EQ(jit::ToString(space->ConfigAt(space->RankOf(config))), jit::ToString(config));
 }
 
@@ -69,21 +87,26 @@ jit::AttentionProblem Square(int64_t n, jit::DType dtype = jit::DType::kF32,
 
 INSTANTIATE_TEST_SUITE_P(
     All, TuningSpaces,
-    testing::Values(
-        Case{"f32_64_avx512", Square(64), jit::Isa::kAvx512, 1},
-        Case{"f32_1024_avx512", Square(1024), jit::Isa::kAvx512, 6},
-        Case{"f64_400_avx2", Square(400, jit::DType::kF64), jit::Isa::kAvx2, 2},
-        Case{"causal_avx2", Square(128, jit::DType::kF32, jit::Mask::kCausal), jit::Isa::kAvx2, 3},
-        Case{"decode",
-             jit::AttentionProblem{.q_len = 1, .kv_len = 4096, .head_dim = 128, .value_dim = 128},
-             jit::Isa::kAvx512, 2},
-        Case{"size_one", Square(1), jit::Isa::kAvx512, 2},
-        Case{"portable", Square(64), jit::Isa::kPortable, 2},
-        Case{"silu_f32", jit::SigmoidMulProblem{.rows = 64, .cols = 64}, jit::Isa::kAvx512, 5},
-        Case{"silu_f64_avx2",
-             jit::SigmoidMulProblem{.dtype = jit::DType::kF64, .rows = 9, .cols = 7},
-             jit::Isa::kAvx2, 1}),
+    testing::Values(Case{"f32_64_avx512", Square(64), CpuOf(jit::Isa::kAvx512), 1},
+                    Case{"f32_1024_avx512", Square(1024), CpuOf(jit::Isa::kAvx512), 6},
+                    Case{"f64_400_avx2", Square(400, jit::DType::kF64), CpuOf(jit::Isa::kAvx2), 2},
+                    Case{"causal_avx2", Square(128, jit::DType::kF32, jit::Mask::kCausal),
+                         CpuOf(jit::Isa::kAvx2), 3},
+                    Case{"decode",
+                         jit::AttentionProblem{
+                             .q_len = 1, .kv_len = 4096, .head_dim = 128, .value_dim = 128},
+                         CpuOf(jit::Isa::kAvx512), 2},
+                    Case{"size_one", Square(1), CpuOf(jit::Isa::kAvx512), 2},
+                    Case{"portable", Square(64), CpuOf(jit::Isa::kPortable), 2},
+                    Case{"silu_f32", jit::SigmoidMulProblem{.rows = 64, .cols = 64},
+                         CpuOf(jit::Isa::kAvx512), 5},
+                    Case{"silu_f64_avx2",
+                         jit::SigmoidMulProblem{.dtype = jit::DType::kF64, .rows = 9, .cols = 7},
+                         CpuOf(jit::Isa::kAvx2), 1}),
     [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(OfEveryCpu, TuningSpaces, testing::ValuesIn(CasesOfEveryCpu()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(TuningSpace, ThreadsAreTheLadderAndTheBudget) {
   const auto space = TuningSpace::Create(jit::SigmoidMulProblem{.rows = 4096, .cols = 4096},

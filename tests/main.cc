@@ -1,0 +1,39 @@
+// main() of the tests whose outcome depends on the CPU: they say as what they ran.
+//
+// JITATTN_TEST_ISA=avx2 or none asks for a run below what this process may use. Where that is no
+// other run than without the variable, nothing runs; the status says so to ctest.
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jit/cpu.h"
+
+namespace {
+
+constexpr int kSkipped = 77;  // SKIP_RETURN_CODE of tests/CMakeLists.txt
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  testing::InitGoogleMock(&argc, argv);
+  if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
+  using jitattn::jit::Isa;
+  if (const char* word = std::getenv("JITATTN_TEST_ISA")) {
+    const auto cap = jitattn::jit::IsaFromName(word);
+    if (!cap) {
+      std::fprintf(stderr, "JITATTN_TEST_ISA=%s is none of none, avx2, avx512\n", word);
+      return 1;
+    }
+    if (jitattn::jit::DetectCpu().isa <= *cap) {
+      std::printf("needs more than %s: without the cap the tests ran so\n", word);
+      return kSkipped;
+    }
+    setenv("JITATTN_MAX_ISA", word, 1);  // of commands that tests start, too
+  }
+  const Isa isa = jitattn::jit::HostCpu().isa;
+  std::printf("instruction set: %s\n", std::string(jitattn::jit::Name(isa)).c_str());
+  std::fflush(stdout);  // once, though tests fork
+  return RUN_ALL_TESTS();
+}
