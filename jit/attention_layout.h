@@ -15,7 +15,7 @@ namespace jitattn::jit {
 // fixed displacements reach everything that belongs to a group of queries.
 //
 //   state     the online softmax, a row a quantity
-//   scores    u = s − m/2, then P   [kv_block][tile]
+//   scores    s, then P   [kv_block][tile]
 //   queries   scale · log2 e · Qᵀ   [head_dim][tile]
 //   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
 //
@@ -34,8 +34,8 @@ namespace jitattn::jit {
 // lies, an odd last column with 0 beside it; of keys in P, two rows of scores becoming one, and in
 // the staged values.
 struct AttentionLayout {
-  // kStart: −m/2, where accumulators begin (see emit_softmax.h).
-  enum State { kStart, kThreshold, kSum, kAlpha, kInverse, kBlockMax, kDelta, kStateRows };
+  // l is kSum and, where exponentials are fused, kChunkSum (see emit_softmax.h).
+  enum State { kMinusMax, kThreshold, kSum, kChunkSum, kAlpha, kInverse, kBlockMax, kStateRows };
 
   AttentionLayout(const AttentionSpec& spec, const AttentionConfig& config);
 

@@ -1,4 +1,4 @@
-// S = Q·Kᵀ − m/2 of one column group of the tile, and what follows on the accumulators.
+// S = Q·Kᵀ of one column group of the tile, and what follows on the accumulators.
 
 #include "jit/emit_scores.h"
 
@@ -161,7 +161,7 @@ void EmitScores::EmitSubroutines() {
   }
 }
 
-// acc[key][c] = −m[c] / 2
+// acc[key][c] = 0
 // for d: acc[key][c] += K[key][d] · Qt[d][c]
 // [hide what the diagonal hides]
 // softmax on the accumulators; S[key][c] = acc[key][c]
@@ -177,15 +177,8 @@ void EmitScores::EmitBlock(int keys, int vecs) {
     const Gprs q = a_.pool().LeaseGprs("queries");
     rows.Set();
     a_.lea(q, a_.ptr[state_ + layout.queries]);
-    for (int c = 0; c < vecs; ++c) {
-      if (layout.pairs) {
-        a_.Zero(gemm.acc(0, c));
-      } else {
-        a_.LoadVec(gemm.acc(0, c),
-                   a_.ptr[state_ + (layout.state(AttentionLayout::kStart) + c * layout.vec_bytes)]);
-      }
-      for (int r = 1; r < keys; ++r) a_.Move(gemm.acc(r, c), gemm.acc(0, c));
-    }
+    for (int r = 0; r < keys; ++r)
+      for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
     const auto step = [&](int u, const EmitTileGemm::Part& part) {
       gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
                 [&](const Vec& x, int c) {
@@ -215,15 +208,11 @@ void EmitScores::EmitBlock(int keys, int vecs) {
     AddMultiple(a_, k_, stride_, keys);
   }
   gemm.ReleaseOperands();
-  if (layout.pairs) {  // acc = scale · acc − m/2
+  if (layout.pairs) {
     const Vecs scale = a_.pool().LeaseVecs("scale");
     a_.Broadcast(scale, ctx_.at(&AttentionFrame::scale));
-    for (int r = 0; r < keys; ++r) {
-      for (int c = 0; c < vecs; ++c) {
-        a_.Fma213(gemm.acc(r, c), scale,
-                  a_.ptr[state_ + (layout.state(AttentionLayout::kStart) + c * layout.vec_bytes)]);
-      }
-    }
+    for (int r = 0; r < keys; ++r)
+      for (int c = 0; c < vecs; ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), scale);
   }
   if (ctx_.causal()) EmitHide(gemm, temp);
   if (ctx_.config.fuse_exp) {

@@ -1,4 +1,4 @@
-// S = Q·Kᵀ − m/2 of one column group of the tile, and what follows on the accumulators.
+// S = Q·Kᵀ of one column group of the tile, and what follows on the accumulators.
 
 #ifndef JITATTN_JIT_EMIT_SCORES_H_
 #define JITATTN_JIT_EMIT_SCORES_H_

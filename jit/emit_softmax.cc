@@ -37,24 +37,28 @@ void EmitSoftmax::EmitReset(const Reg64& state) {
   a_.Zero(value[0]);
   a_.vmovaps(value[1], a_.Const(-kInfinity));
   for (int c = 0; c < ctx_.config.q_vecs; ++c) {
-    a_.StoreVec(State(state, Layout::kStart, c), value[0]);
+    a_.StoreVec(State(state, Layout::kMinusMax, c), value[0]);
     a_.StoreVec(State(state, Layout::kSum, c), value[0]);
+    if (ctx_.config.fuse_exp) a_.StoreVec(State(state, Layout::kChunkSum, c), value[0]);
     a_.StoreVec(State(state, Layout::kThreshold, c), value[1]);
   }
 }
 
 void EmitSoftmax::EmitResetChunk(const Reg64& state) {
-  const Vecs value = a_.pool().LeaseVecs("initial value", 3);
+  const Vecs value = a_.pool().LeaseVecs("initial value", 2);
+  const Vecs sum = a_.pool().LeaseVecs("sum");
   a_.vmovaps(value[0], a_.Const(1));
-  if (!ctx_.config.fuse_exp) {
-    a_.vmovaps(value[1], a_.Const(-kInfinity));
-    a_.Zero(value[2]);
-  }
+  ctx_.config.fuse_exp ? a_.Zero(value[1]) : a_.vmovaps(value[1], a_.Const(-kInfinity));
   for (int c = 0; c < ctx_.config.q_vecs; ++c) {
     a_.StoreVec(State(state, Layout::kAlpha, c), value[0]);
-    if (ctx_.config.fuse_exp) continue;
-    a_.StoreVec(State(state, Layout::kBlockMax, c), value[1]);
-    a_.StoreVec(State(state, Layout::kDelta, c), value[2]);
+    if (!ctx_.config.fuse_exp) {
+      a_.StoreVec(State(state, Layout::kBlockMax, c), value[1]);
+      continue;
+    }
+    a_.LoadVec(sum, State(state, Layout::kSum, c));
+    a_.Add(sum, sum, State(state, Layout::kChunkSum, c));
+    a_.StoreVec(State(state, Layout::kSum, c), sum);
+    a_.StoreVec(State(state, Layout::kChunkSum, c), value[1]);
   }
 }
 
@@ -118,13 +122,10 @@ void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const 
       a_.StoreVec(State(state, Layout::kBlockMax, c), maxima[c]);
   }
   a_.call(rescale);
-  for (int r = 0; r < gemm.rows(); ++r)
-    for (int c = 0; c < gemm.vecs(); ++c)
-      a_.Sub(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kDelta, c));
   a_.L(settled);
   for (int r = 0; r < gemm.rows(); ++r)
     for (int c = 0; c < gemm.vecs(); ++c)
-      a_.Add(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kStart, c));
+      a_.Add(gemm.acc(r, c), gemm.acc(r, c), State(state, Layout::kMinusMax, c));
   {
     EmitExp exp(a_, ctx_.config.exp_vecs, 0, ctx_.spec.dtype, ctx_.config.exp_degree);
     for (const auto& group : gemm.Groups(ctx_.config.exp_vecs)) exp.Emit(group);
@@ -133,8 +134,8 @@ void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const 
   for (int c = 0; c < gemm.vecs(); ++c) {
     EmitSum(
         gemm.rows(), [&](int r) { return gemm.acc(r, c); }, sums[0], sums[1]);
-    a_.Add(sums[0], sums[0], State(state, Layout::kSum, c));
-    a_.StoreVec(State(state, Layout::kSum, c), sums[0]);
+    a_.Add(sums[0], sums[0], State(state, Layout::kChunkSum, c));
+    a_.StoreVec(State(state, Layout::kChunkSum, c), sums[0]);
   }
 }
 
@@ -162,48 +163,37 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
     Opmasks due_mask;
     if (a_.avx512()) due_mask = a_.pool().LeaseMasks("rescale due");
     for (int c = 0; c < vecs; ++c) {
-      const Vec& delta = alpha[c];
+      const Vec& moved = alpha[c];
       const auto threshold = State(state, Layout::kThreshold, c);
-      const auto start = State(state, Layout::kStart, c);
-      // delta = ½(maximum of s − m), or 0 where nothing is due
-      a_.LoadVec(value, start);
-      a_.LoadVec(delta, State(state, Layout::kBlockMax, c));
+      const auto minus_max = State(state, Layout::kMinusMax, c);
+      // where that is due:  threshold = maximum + 7.5, m = maximum
+      a_.LoadVec(value, State(state, Layout::kBlockMax, c));
+      a_.Add(moved, value, a_.Const(kRescaleThreshold));
       if (a_.avx512()) {
         const auto& k = due_mask[0];
-        f64 ? a_.vcmppd(k, delta, threshold, kNotLessEqual)
-            : a_.vcmpps(k, delta, threshold, kNotLessEqual);
-        a_.Add(delta | k | Xbyak::util::T_z, delta, value);
+        f64 ? a_.vcmppd(k, value, threshold, kNotLessEqual)
+            : a_.vcmpps(k, value, threshold, kNotLessEqual);
+        f64 ? a_.vmovapd(threshold | k, moved) : a_.vmovaps(threshold | k, moved);
       } else {
-        f64 ? a_.vcmppd(due, delta, threshold, kNotLessEqual)
-            : a_.vcmpps(due, delta, threshold, kNotLessEqual);
-        a_.Add(delta, delta, value);
-        a_.And(delta, delta, due);
+        f64 ? a_.vcmppd(due, value, threshold, kNotLessEqual)
+            : a_.vcmpps(due, value, threshold, kNotLessEqual);
+        f64 ? a_.vmaskmovpd(threshold, due, moved) : a_.vmaskmovps(threshold, due, moved);
       }
-      a_.Mul(delta, delta, a_.Const(0.5));
-      // start −= delta; then delta is what start really moved by, so that scores before and after
-      // are relative to the same m whatever was rounded
-      a_.Sub(delta, value, delta);
-      a_.StoreVec(start, delta);
-      a_.Sub(value, value, delta);
-      a_.StoreVec(State(state, Layout::kDelta, c), value);
-      // threshold = 8 − start where m moved
+      a_.Zero(moved);
+      a_.Sub(moved, moved, value);
+      a_.LoadVec(value, minus_max);
       if (a_.avx512()) {
         const auto& k = due_mask[0];
-        a_.vmovaps(due, a_.Const(kRescaleThreshold));
-        a_.Sub(due, due, delta);
-        f64 ? a_.vmovapd(threshold | k, due) : a_.vmovaps(threshold | k, due);
+        f64 ? a_.vblendmpd(moved | k, value, moved) : a_.vblendmps(moved | k, value, moved);
       } else {
-        a_.LoadVec(value, a_.Const(kRescaleThreshold));
-        a_.Sub(value, value, delta);
-        f64 ? a_.vmaskmovpd(threshold, due, value) : a_.vmaskmovps(threshold, due, value);
-        a_.LoadVec(value, State(state, Layout::kDelta, c));
+        f64 ? a_.vblendvpd(moved, value, moved, due) : a_.vblendvps(moved, value, moved, due);
       }
-      // log2 alpha = min(0, −2·delta): the first score of a query may lie far below 0, where
-      // 2^(−2·delta) overflows and there is nothing to scale. The order of operands keeps a NaN.
-      a_.Add(value, value, value);
+      a_.StoreVec(minus_max, moved);
+      // log2 alpha = min(0, old m − new m): the first score of a query may lie far below 0, where
+      // 2 to that overflows and there is nothing to scale. The order of operands keeps a NaN.
+      a_.Sub(value, moved, value);
       a_.Zero(due);
-      a_.Sub(value, due, value);
-      a_.Min(delta, due, value);
+      a_.Min(moved, due, value);
     }
   }
   {
@@ -212,7 +202,8 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
   }
   const Vecs value = a_.pool().LeaseVecs("rescale");
   for (int c = 0; c < vecs; ++c) {
-    for (const auto row : {Layout::kSum, Layout::kAlpha}) {
+    for (const auto row : {Layout::kSum, Layout::kChunkSum, Layout::kAlpha}) {
+      if (row == Layout::kChunkSum && !ctx_.config.fuse_exp) continue;
       a_.Mul(value, alpha[c], State(state, row, c));
       a_.StoreVec(State(state, row, c), value);
     }
@@ -237,12 +228,17 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
 void EmitSoftmax::EmitInverse(const Reg64& state) {
   const Vecs one = a_.pool().LeaseVecs("1"), inverse = a_.pool().LeaseVecs("1/l");
   const Gprs vecs = a_.pool().LeaseGprs("vectors left"), column = a_.pool().LeaseGprs("column");
+  const auto invert = [&] {
+    a_.LoadVec(inverse, State(column, Layout::kSum));
+    if (ctx_.config.fuse_exp) a_.Add(inverse, inverse, State(column, Layout::kChunkSum));
+    a_.Div(inverse, one, inverse);
+  };
   a_.vmovaps(one, a_.Const(1));
   a_.mov(vecs, ctx_.at(&AttentionFrame::vecs));
   a_.mov(column, state);
   if (!ctx_.causal()) {
     a_.WhileAtLeast(vecs, 1, [&] {
-      a_.Div(inverse, one, State(column, Layout::kSum));
+      invert();
       a_.StoreVec(State(column, Layout::kInverse), inverse);
       a_.add(column, a_.vec_bytes());
     });
@@ -258,7 +254,7 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
     a_.mov(count, blind_rows);
     a_.Clamp(count[0], a_.lanes(), temp);
     blind.Set(count, temp);
-    a_.Div(inverse, one, State(column, Layout::kSum));
+    invert();
     blind.Fill(inverse, a_.Const(0));
     a_.StoreVec(State(column, Layout::kInverse), inverse);
     a_.add(column, a_.vec_bytes());
@@ -270,7 +266,7 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
 //   if over its threshold: rescale
 // for each column:
 //   for each `exp_vecs` of the keys that any of its queries sees:
-//     P = 2^(S − m/2), l += P
+//     P = 2^(S − m), l += P
 void EmitSoftmax::EmitStored(const Reg64& state, const Reg64& scores, const Label& rescale) {
   SectionScope section(a_, "softmax");
   const Gprs vecs = a_.pool().LeaseGprs("vectors left"), temp = a_.pool().LeaseGprs("temp");
@@ -310,7 +306,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
   const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
   const Gprs seen = a_.pool().LeaseGprs("keys seen");
   const Vecs x = a_.pool().LeaseVecs("scores", group), sum = a_.pool().LeaseVecs("sum");
-  const Vecs rest = a_.pool().LeaseVecs("what is left of −m");
+  const Vecs minus_max = a_.pool().LeaseVecs("−m");
   const bool pairs = ctx_.layout.pairs;
   const Vecs interleave = a_.pool().LeaseVecs("order of a pair's words", pairs ? 1 : 0);
   const Vecs ones = a_.pool().LeaseVecs("pairs of 1", pairs ? 1 : 0);
@@ -343,13 +339,12 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
       a_.StoreVec(a_.ptr[temp[0] + (ctx_.layout.scores + i * tile_bytes)], x[0]);
     a_.lea(scores, a_.ptr[state + ctx_.layout.scores]);
     if (pairs) a_.mov(to[0], scores);
-    a_.LoadVec(sum, State(state, Layout::kSum));
-    a_.LoadVec(rest, State(state, Layout::kStart));
-    a_.Sub(rest, rest, State(state, Layout::kDelta));
+    a_.Zero(sum);
+    a_.LoadVec(minus_max, State(state, Layout::kMinusMax));
     a_.add(keys, group - 1);
     a_.WhileAtLeast(keys, group, [&] {
       const auto at = [&](int i) { return a_.ptr[scores + i * tile_bytes]; };
-      for (int i = 0; i < group; ++i) a_.Add(x[i], rest, at(i));
+      for (int i = 0; i < group; ++i) a_.Add(x[i], minus_max, at(i));
       exp.Emit(x.regs());
       if (pairs) {
         for (int i = 0; i < group; i += 2) a_.vcvtne2ps2bf16(x[i], x[i + 1], x[i]);
@@ -371,6 +366,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
       a_.Add(sum, sum, x[0]);
       a_.add(scores, group * tile_bytes);
     });
+    a_.Add(sum, sum, State(state, Layout::kSum));
     a_.StoreVec(State(state, Layout::kSum), sum);
     a_.add(state, a_.vec_bytes());
   });

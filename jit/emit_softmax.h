@@ -5,11 +5,14 @@
 // which floating point does not mind, and nothing is rescaled. Else m moves to the block's maximum,
 // and what was summed is scaled by alpha = 2^(m_old − m_new).
 //
-// Accumulators start at −m/2 and end as u = s − m/2; another −m/2 gives s − m. Starting at −m would
-// save that addition, but every partial sum of a key with s ≪ m would be rounded to m's last place:
-// 1.8 times the error of a plain dot product at usual sizes. From −m/2 they run to +m/2 where it
-// matters, s ≈ m, and the error is that of a plain one at worst, half of it where |m| is large. The
-// threshold is kept in terms of u: 8 + m/2.
+// Scores are plain dot products from 0, and m is one of them, bit for bit: s − m is 0 where s is
+// the maximum and at most 8 elsewhere, however coarse the last place of both is. Accumulators that
+// started at −m would save the subtraction, but would round a score differently in every block:
+// from |m| ≈ 2^31 on (f32) it could end up more than 2^128 above m, and equal keys would have
+// different weights.
+//
+// l is summed within a chunk of keys first and then over the chunks, as O is: with n keys that are
+// kv_block + n / kv_block additions one after the other and not n.
 //
 // A query that has seen no finite score yet has threshold −∞, so that its first one sets m; there
 // is no other "first" case. Until then m is 0, not −∞: −∞ − (−∞) would be NaN. Specials follow:
@@ -30,7 +33,9 @@
 
 namespace jitattn::jit {
 
-inline constexpr double kRescaleThreshold = 8;  // in log2 units
+// In log2 units. m + 7.5 is at most m + 8 after rounding, whatever the last place of m is; m + 8
+// would be rounded up to m + 16 where that is 16.
+inline constexpr double kRescaleThreshold = 7.5;
 
 class EmitSoftmax {
  public:
@@ -46,20 +51,19 @@ class EmitSoftmax {
 
   // A tile begins: m = 0, l = 0, thresholds −∞ for every query.
   void EmitReset(const Xbyak::Reg64& state);
-  // A chunk of keys begins: alpha = 1; stored scores: maxima −∞ and steps 0.
+  // A chunk of keys begins: alpha = 1; what the last one summed enters l; stored scores: maxima −∞.
   void EmitResetChunk(const Xbyak::Reg64& state);
 
-  // Accumulators u become p = 2^(s − m) and enter l. `rescale` is the subroutine for as many
+  // Accumulators s become p = 2^(s − m) and enter l. `rescale` is the subroutine for as many
   // columns; it reads the registers that EmitRescale was given.
   void EmitFused(const EmitTileGemm& gemm, const Xbyak::Reg64& state, const Xbyak::Reg64& temp,
                  const Xbyak::Label& rescale);
 
-  // Accumulators u enter the chunk's maximum and stay scores.
+  // Accumulators s enter the chunk's maximum and stay scores.
   void EmitChunkMaximum(const EmitTileGemm& gemm, const Xbyak::Reg64& state);
 
   // Subroutine: moves m of `vecs` columns to kBlockMax where that is due; scales l, alpha and the
-  // chunk's probabilities stored before `scores`; leaves in kDelta how far u moves down. Clobbers
-  // vectors.
+  // chunk's probabilities stored before `scores`. Clobbers vectors.
   void EmitRescale(int vecs, const Xbyak::Reg64& state, const Xbyak::Reg64& scores);
 
   // The chunk's stored scores become probabilities and enter l. Clobbers both registers.

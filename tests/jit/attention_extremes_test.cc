@@ -1,0 +1,191 @@
+// Attention at the end of the range: scores up to the largest numbers.
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jit/emit_softmax.h"
+#include "tests/jit/extreme_scores.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::AmongTheGreatest;
+using testing::AttentionCase;
+using testing::EqualScores;
+using testing::EveryForm;
+using testing::MeanOfTheBest;
+using testing::RandomScores;
+using testing::RunKernel;
+using testing::ScoreSizes;
+
+class AttentionExtremesTest : public testing::AttentionKernelTest {
+ protected:
+  static constexpr int kLengths[] = {1, 31, 33, 257, 600};
+
+  std::vector<std::shared_ptr<const Kernel>> Kernels(const AttentionSpec& spec, int kv_block = 32) {
+    std::vector<std::shared_ptr<const Kernel>> kernels;
+    for (const AttentionConfig& config : EveryForm(isa(), spec, HostCpu(), kv_block)) {
+      auto kernel = Compile(spec, config, HostCpu());
+      EXPECT_TRUE(kernel.ok()) << kernel.status();
+      if (kernel.ok()) kernels.push_back(*kernel);
+    }
+    EXPECT_FALSE(kernels.empty());
+    return kernels;
+  }
+
+  // f(kernel, in) for every form, length and size of scores.
+  template <typename T, typename Make, typename F>
+  void ForEachCase(const AttentionSpec& spec, Make make, F f) {
+    for (const auto& kernel : Kernels(spec)) {
+      for (const double size : ScoreSizes<T>()) {
+        for (const int kv_len : kLengths) {
+          const AttentionCase<T> in = make(size, kv_len);
+          SCOPED_TRACE(absl::StrCat(std::string(kernel->name()), ", scores up to ", size, ", ",
+                                    in.Describe()));
+          f(*kernel, in);
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+};
+
+TEST_P(AttentionExtremesTest, RandomScoresChooseTheGreatest) {
+  for (const int head_dim : {1, 24}) {
+    const AttentionSpec spec = {dtype(), mask(), head_dim, 5};
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      ForEachCase<T>(
+          spec,
+          [&](double size, int kv_len) { return RandomScores<T>(spec, 37, kv_len, size, kv_len); },
+          [](const Kernel& kernel, const AttentionCase<T>& in) {
+            EXPECT_TRUE(AmongTheGreatest(in, RunKernel(kernel, in)));
+          });
+    });
+  }
+}
+
+TEST_P(AttentionExtremesTest, EqualScoresHaveEqualWeights) {
+  const AttentionSpec spec = {dtype(), mask(), 24, 5};
+  for (const int every_other : {1, 3}) {
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      ForEachCase<T>(
+          spec,
+          [&](double size, int kv_len) {
+            return EqualScores<T>(spec, 37, kv_len, size, kv_len, every_other);
+          },
+          [&](const Kernel& kernel, const AttentionCase<T>& in) {
+            EXPECT_TRUE(MeanOfTheBest(in, RunKernel(kernel, in), every_other));
+          });
+    });
+  }
+}
+
+// Operands that are all one number, with the usual scale. The sums over a block's equal numbers
+// may be rounded the same way every time.
+TEST_P(AttentionExtremesTest, OneNumberEverywhere) {
+  constexpr int kBlock = 128;
+  const AttentionSpec spec = {dtype(), mask(), 64, 64};
+  for (const auto& kernel : Kernels(spec, kBlock)) {
+    for (const float x : {15000.0f, 20000.0f, 133120.0f, -1e9f, 1e18f}) {
+      if (dtype() == DType::kF16 && std::abs(x) > 65504) continue;
+      ForType([&](auto zero) {
+        using T = decltype(zero);
+        AttentionCase<T> in{.spec = spec, .q_rows = 33, .kv_len = 300, .offset = 267};
+        in.scale = 1.0 / 8;
+        in.q.assign(in.q_rows * 64, static_cast<T>(x));
+        in.k.assign(in.kv_len * 64, static_cast<T>(x));
+        in.v.assign(in.kv_len * 64, static_cast<T>(x));
+        for (const T y : RunKernel(*kernel, in)) {
+          ASSERT_NEAR(static_cast<double>(y), static_cast<double>(static_cast<T>(x)),
+                      (kBlock * std::numeric_limits<Compute<T>>::epsilon() +
+                       std::numeric_limits<T>::epsilon()) *
+                          std::abs(x))
+              << kernel->name() << " " << x;
+        }
+      });
+    }
+  }
+}
+
+// The maximum moves from one great score to a much greater one in another block.
+TEST_P(AttentionExtremesTest, TheGreatestComesLast) {
+  const AttentionSpec spec = {dtype(), mask(), 1, 5};
+  for (const auto& kernel : Kernels(spec)) {
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      AttentionCase<T> in{.spec = spec, .q_rows = 24, .kv_len = 300, .offset = 300};
+      in.Fill(1);
+      std::fill(in.k.begin(), in.k.end(), 0);
+      std::fill(in.q.begin(), in.q.end(), dtype() == DType::kF16 ? 30000 : 1);
+      in.k[0] = dtype() == DType::kF16 ? 40000.0f : 697093376.0f;
+      in.k[299] = dtype() == DType::kF16 ? 50000.0f : 1321446528.0f;
+      const auto got = RunKernel(*kernel, in);
+      for (size_t i = 0; i < got.size(); ++i)
+        ASSERT_EQ(got[i], in.v[299 * 5 + i % 5]) << kernel->name() << " element " << i;
+    });
+  }
+}
+
+// NaN and infinities mean the same beside great scores as beside small ones.
+TEST_P(AttentionExtremesTest, SpecialsAmongGreatScores) {
+  const AttentionSpec spec = {dtype(), mask(), 1, 5};
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  for (const auto& kernel : Kernels(spec)) {
+    for (const float special : {std::numeric_limits<float>::quiet_NaN(), kInf, -kInf}) {
+      for (const int key : {0, 40, 299}) {
+        ForType([&](auto zero) {
+          using T = decltype(zero);
+          auto in = RandomScores<T>(spec, 24, 300, 3e9, 4);
+          for (T& x : in.q) x = std::abs(static_cast<float>(x));
+          in.k[key] = special;
+          const auto got = RunKernel(*kernel, in);
+          if (special == -kInf) in.k[key] = std::numeric_limits<T>::lowest();
+          const auto right = AmongTheGreatest(in, got);
+          for (int64_t row = 0; row < in.q_rows; ++row) {
+            const bool seen = key < in.SeenBy(row);
+            for (int column = 0; column < 5; ++column) {
+              ASSERT_EQ(std::isnan(static_cast<float>(got[row * 5 + column])),
+                        seen && special != -kInf)
+                  << kernel->name() << ": key " << key << " is " << special << ", row " << row;
+            }
+          }
+          if (special == -kInf) EXPECT_TRUE(right) << kernel->name();
+        });
+      }
+    }
+  }
+}
+
+// Rounding m + 7.5 never gives more than m + 8, which is what keeps weights below 2^8.
+TEST(RescaleThreshold, IsAtMostEightAfterRounding) {
+  std::mt19937_64 random(5);
+  for (int exponent = -10; exponent < 40; ++exponent) {
+    for (int i = 0; i < 20000; ++i) {
+      const float m =
+          std::ldexp(1 + static_cast<float>(random() % (1 << 23)) / (1 << 23), exponent);
+      for (const float signed_m : {m, -m, std::ldexp(1.0f, exponent) - static_cast<float>(i % 16)})
+        ASSERT_LE(static_cast<float>(signed_m + kRescaleThreshold) - signed_m, 8) << signed_m;
+    }
+  }
+}
+
+std::string ParamName(const ::testing::TestParamInfo<AttentionExtremesTest::ParamType>& info) {
+  return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                      std::string(Name(std::get<1>(info.param))), "_",
+                      std::string(Name(std::get<2>(info.param))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, AttentionExtremesTest,
+    ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+                       ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
+                       ::testing::Values(Mask::kNone, Mask::kCausal)),
+    ParamName);
+
+}  // namespace
+}  // namespace jitattn::jit

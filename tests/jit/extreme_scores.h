@@ -1,0 +1,159 @@
+// Attention problems at the ends of the range of numbers, every form of kernel to put to them, and
+// results that are right however the scores were rounded.
+
+#ifndef JITATTN_TESTS_JIT_EXTREME_SCORES_H_
+#define JITATTN_TESTS_JIT_EXTREME_SCORES_H_
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include "jit/emit_exp.h"
+#include "tests/jit/attention_reference.h"
+
+namespace jitattn::jit::testing {
+
+// One configuration for each way in which scores become results, with small tiles and chunks, so
+// that few keys fill several.
+inline std::vector<AttentionConfig> EveryForm(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                                              int kv_block = 32) {
+  std::vector<AttentionConfig> forms;
+  const auto add = [&](const AttentionConfig& config) {
+    const auto form = std::get<AttentionConfig>(Canonical(config, spec));
+    if (Validate(form, spec, cpu).ok() && std::ranges::find(forms, form) == forms.end())
+      forms.push_back(form);
+  };
+  if (isa == Isa::kPortable) {
+    add({.isa = isa});
+    return forms;
+  }
+  for (const int degree : EmitExp::Degrees(isa, spec.dtype)) {
+    AttentionConfig config = {.isa = isa, .q_vecs = 2, .kv_block = kv_block, .qk_keys = 6};
+    config.qk_vecs = config.exp_vecs = config.pv_vecs = 2;
+    config.pv_rows = 4;
+    config.exp_degree = degree;
+    for (config.pv_form = 0; config.pv_form <= 2; ++config.pv_form)
+      for (config.fuse_exp = 0; config.fuse_exp <= 1; ++config.fuse_exp)
+        for (config.pack = 0; config.pack <= 1; ++config.pack) add(config);
+    config.lanes = LaneAxis::kColumns;
+    config.q_vecs = 4;
+    config.qk_keys = 1;
+    for (config.pv_form = 0; config.pv_form <= 2; ++config.pv_form) add(config);
+  }
+  return forms;
+}
+
+// Sizes of scores from where float knows every integer of them to its end.
+template <typename T>
+std::vector<double> ScoreSizes() {
+  std::vector<double> sizes = {1e6, 1e8, 3e8, 1e9, 2e9, 3e9, 1e10, 1e15, 1e20, 1e30, 5e37};
+  if (std::is_same_v<T, double>)
+    for (const double size : {5e17, 1e18, 2e18, 1e19, 1e100, 5e307}) sizes.push_back(size);
+  return sizes;
+}
+
+// Operands of either sign between ½ and 1 times what makes scores of `size` at most.
+template <typename T>
+AttentionCase<T> RandomScores(const AttentionSpec& spec, int64_t q_rows, int64_t kv_len,
+                              double size, uint64_t seed) {
+  AttentionCase<T> in{.spec = spec, .q_rows = q_rows, .kv_len = kv_len, .offset = kv_len - q_rows};
+  in.Fill(seed);
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> half_to_one(0.5, 1);
+  constexpr double kMost = 3e4;  // f16 has it
+  for (std::vector<T>* m : {&in.q, &in.k})
+    for (T& x : *m) x = static_cast<T>(kMost * (random() % 2 ? 1 : -1) * half_to_one(random));
+  in.scale = size / (spec.head_dim * kMost * kMost);
+  return in;
+}
+
+// Every key is the same, or 0.
+template <typename T>
+AttentionCase<T> EqualScores(const AttentionSpec& spec, int64_t q_rows, int64_t kv_len, double size,
+                             uint64_t seed, int every_other) {
+  auto in = RandomScores<T>(spec, q_rows, kv_len, size, seed);
+  for (int64_t key = 0; key < kv_len; ++key) {
+    for (int d = 0; d < spec.head_dim; ++d)
+      in.k[key * spec.head_dim + d] = key % every_other == 0 ? in.k[d] : T(0.0f);
+  }
+  return in;
+}
+
+// Each result lies among the values of the keys whose scores may be the greatest, after as many
+// roundings as a sum of products has, or are too near it to be left out.
+template <typename T>
+::testing::AssertionResult AmongTheGreatest(const AttentionCase<T>& in, const std::vector<T>& got) {
+  using W = Wider<T>;
+  constexpr W kEpsilon = std::numeric_limits<Compute<T>>::epsilon();
+  constexpr W kNoWeight = 60;  // e^-60 is beyond the last place of any type
+  const int64_t dim = in.spec.head_dim, columns = in.spec.value_dim;
+  std::vector<W> score(in.kv_len), error(in.kv_len);
+  for (int64_t row = 0; row < in.q_rows; ++row) {
+    const int64_t seen = in.SeenBy(row);
+    W lowest_greatest = -std::numeric_limits<W>::infinity();
+    for (int64_t key = 0; key < seen; ++key) {
+      W sum = 0, size = 0;
+      for (int64_t d = 0; d < dim; ++d) {
+        const W term = static_cast<W>(in.q[row * dim + d]) * static_cast<W>(in.k[key * dim + d]);
+        sum += term, size += std::abs(term);
+      }
+      score[key] = in.scale * sum;
+      error[key] = (dim + 4) * kEpsilon * std::abs(in.scale) * size;
+      lowest_greatest = std::max(lowest_greatest, score[key] - error[key]);
+    }
+    for (int64_t column = 0; column < columns; ++column) {
+      W low = std::numeric_limits<W>::infinity(), high = -low, largest = 0;
+      for (int64_t key = 0; key < seen; ++key) {
+        if (score[key] + error[key] < lowest_greatest - kNoWeight) continue;
+        const W value = static_cast<W>(in.v[key * columns + column]);
+        low = std::min(low, value), high = std::max(high, value);
+        largest = std::max(largest, std::abs(value));
+      }
+      if (seen == 0) low = high = 0;
+      const W y = static_cast<W>(got[row * columns + column]);
+      const W slack = 4 * std::numeric_limits<T>::epsilon() * largest;
+      if (!(y >= low - slack && y <= high + slack)) {
+        return ::testing::AssertionFailure() << "row " << row << ", column " << column << ": " << y
+                                             << " is not between " << low << " and " << high;
+      }
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+// Of EqualScores: each result is the mean over the keys that are as good as the best.
+template <typename T>
+::testing::AssertionResult MeanOfTheBest(const AttentionCase<T>& in, const std::vector<T>& got,
+                                         int every_other) {
+  const int64_t dim = in.spec.head_dim, columns = in.spec.value_dim;
+  for (int64_t row = 0; row < in.q_rows; ++row) {
+    double score = 0;
+    for (int64_t d = 0; d < dim; ++d)
+      score += static_cast<double>(in.q[row * dim + d]) * static_cast<double>(in.k[d]);
+    for (int64_t column = 0; column < columns; ++column) {
+      double sum = 0, largest = 0;
+      int64_t count = 0;
+      for (int64_t key = 0; key < in.SeenBy(row); ++key) {
+        const bool zero = key % every_other != 0;
+        if (zero == (score > 0) && (in.SeenBy(row) > 1 && every_other > 1)) continue;
+        const double value = static_cast<double>(in.v[key * columns + column]);
+        sum += value, largest = std::max(largest, std::abs(value)), ++count;
+      }
+      const double mean = count == 0 ? 0 : sum / static_cast<double>(count);
+      const double y = static_cast<double>(got[row * columns + column]);
+      const double slack = 4 * std::numeric_limits<T>::epsilon() * largest;
+      if (!(std::abs(y - mean) <= slack)) {
+        return ::testing::AssertionFailure()
+               << "row " << row << ", column " << column << ": " << y << " instead of " << mean;
+      }
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace jitattn::jit::testing
+
+#endif  // JITATTN_TESTS_JIT_EXTREME_SCORES_H_
