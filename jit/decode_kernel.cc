@@ -28,7 +28,7 @@ class DecodeEmitter {
         ctx_{a, spec, config, DecodeLayout(spec, config), frame_[0], scratch_[0]},
         dots_(ctx_),
         softmax_(ctx_, part_),
-        values_(ctx_, part_) {}
+        values_(ctx_) {}
 
   void Emit();
 
@@ -64,7 +64,8 @@ class DecodeEmitter {
 //   for each tile:                        the block stays in the L2
 //     S = Q·Kᵀ, −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
-//     O = O · alpha + P·V
+//     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
+//                                       grows with their number, not with the keys'
 // for each tile:  out = O / l             [a part asked for: m, l, O stay there]
 void DecodeEmitter::Emit() {
   SectionScope section(a_, "attention");
@@ -83,6 +84,7 @@ void DecodeEmitter::Emit() {
   a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
   a_.jg(merge, a_.T_NEAR);
 
+  values_.EmitReset();
   EmitFirstBlock();
   a_.L(next_block);
   {
@@ -354,9 +356,9 @@ void DecodeEmitter::EmitTile() {
   softmax_.EmitHide();
   a_.L(all_seen);
   softmax_.EmitBlock();
-  softmax_.EmitRescale();
   values_.EmitBlock();
   if (ctx_.causal()) values_.EmitDiagonal();
+  softmax_.EmitRescale(/*add_sums=*/true);
   a_.L(sees_none);
 }
 
@@ -376,7 +378,7 @@ void DecodeEmitter::EmitMerge() {
   a_.L(next);
   a_.mov(from, ctx_.at(&Frame::next_part));
   softmax_.EmitMerge(from, alpha);
-  softmax_.EmitRescale();
+  softmax_.EmitRescale(/*add_sums=*/false);
   a_.StoreVec(ctx_.in_scratch(layout.scores), alpha);
   a_.lea(factor, ctx_.in_scratch(layout.scores));
   a_.add(from, layout.outputs);

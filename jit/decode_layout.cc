@@ -30,7 +30,8 @@ DecodeLayout::DecodeLayout(const AttentionSpec& spec, const AttentionConfig& con
   scores = RoundUp(kAlpha + vec_bytes, 64);
   // The last vector and the last group of exponentials are padded.
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
-  tiles = RoundUp(scores + vectors * vec_bytes, 64);
+  sums = RoundUp(scores + vectors * vec_bytes, 64);
+  tiles = RoundUp(sums + int64_t{rows} * output_bytes, 64);
 
   outs = kLimits + int64_t{rows} * 8;
   queries = RoundUp(outs + int64_t{rows} * 8, 64);

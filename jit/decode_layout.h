@@ -18,13 +18,14 @@ namespace jitattn::jit {
 //
 //   alpha     a vector
 //   scores    s, then P                                 [kv_block][rows]
+//   sums      P·V of the current block of keys          [rows][value_dim]
 //   tiles     as many as the rows of a run take, each:
 //     limits    keys that a row sees, 64 bits each      [rows]
 //     outs      where a row's output goes               [rows]
 //     queries   scale · log2 e · Q  (pairs: Q)          [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
 //
-// Rows of Q and O are padded with zeros to whole vectors.
+// Rows of Q, O and the sums are padded with zeros to whole vectors.
 //
 // With vdpbf16ps (pv_form 2) Q·Kᵀ multiplies pairs of bf16 as they lie in Q and K: an element is
 // two columns, and the scores are scaled, not the queries.
@@ -45,7 +46,7 @@ struct DecodeLayout {
   int64_t part_bytes;
 
   static constexpr int kAlpha = 0;  // offsets in scratch
-  int64_t scores, tiles;
+  int64_t scores, sums, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
   int64_t outs, queries, part;

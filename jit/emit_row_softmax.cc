@@ -189,17 +189,30 @@ void EmitRowSoftmax::EmitInverse() {
   a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), x);
 }
 
-void EmitRowSoftmax::EmitRescale() {
+void EmitRowSoftmax::EmitRescale(bool add_sums) {
   const DecodeLayout& layout = ctx_.layout;
   const Vecs x = a_.pool().LeaseVecs("O"), alpha = a_.pool().LeaseVecs("alpha of the row");
   const Gprs from = a_.pool().LeaseGprs("alpha of the row"), to = a_.pool().LeaseGprs("O");
   const Gprs row = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
+  const Gprs sums = a_.pool().LeaseGprs("sums", add_sums ? 1 : 0);
+  const Vecs zero = a_.pool().LeaseVecs("0", add_sums ? 1 : 0);
   a_.lea(from, ctx_.in_scratch(layout.kAlpha));
   a_.lea(to, a_.ptr[part_ + layout.outputs]);
+  if (add_sums) {
+    a_.lea(sums[0], ctx_.in_scratch(layout.sums));
+    a_.Zero(zero[0]);
+  }
   a_.Repeat(row, layout.rows, [&] {
     a_.Broadcast(alpha, a_.ptr[from[0]]);
     a_.Repeat(count, layout.output_bytes / layout.vec_bytes, [&] {
-      a_.Mul(x, alpha, a_.ptr[to[0]]);
+      if (add_sums) {
+        a_.LoadVec(x, a_.ptr[sums[0]]);
+        a_.Fma231(x, alpha, a_.ptr[to[0]]);
+        a_.StoreVec(a_.ptr[sums[0]], zero[0]);
+        a_.add(sums[0], layout.vec_bytes);
+      } else {
+        a_.Mul(x, alpha, a_.ptr[to[0]]);
+      }
       a_.StoreVec(a_.ptr[to[0]], x);
       a_.add(to, layout.vec_bytes);
     });

@@ -36,8 +36,8 @@ class EmitRowSoftmax {
   // alpha = 1/l.
   void EmitInverse();
 
-  // O[row] ← O[row] · alpha[row].
-  void EmitRescale();
+  // O[row] ← O[row] · alpha[row], and the block's sums on top, which become 0.
+  void EmitRescale(bool add_sums);
 
  private:
   Xbyak::Address max() { return a_.ptr[part_ + ctx_.layout.kMax]; }

@@ -22,10 +22,10 @@ EmitTransposedValues::EmitTransposedValues(const AttentionContext& ctx, const Re
 
 // for each group of pv_vecs vectors of queries:
 //   for each pv_rows value columns:
-//     acc = 0 | Ot | Ot·alpha
+//     acc = 0
 //     for each key that the whole group sees:  acc[r][c] += V[key][r] · P[key][c]
 //     causal, for each step of `lanes` keys:   the vectors from the step's on, the first one masked
-//     Ot = acc | acc · (1/l)
+//     Ot = Ot·alpha + acc                      in the first chunk acc; in the last one · (1/l)
 void EmitTransposedValues::EmitChunk() {
   SectionScope section(a_, "values, transposed");
   RegPool& pool = a_.pool();
@@ -82,7 +82,8 @@ void EmitTransposedValues::EmitGroup(int vecs) {
 
 void EmitTransposedValues::EmitBlock(int rows, int vecs) {
   EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed);
-  EmitBegin(gemm);
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
   EmitKeys(gemm);
   if (ctx_.causal()) EmitDiagonal(gemm);
   EmitEnd(gemm);
@@ -90,25 +91,6 @@ void EmitTransposedValues::EmitBlock(int rows, int vecs) {
 
 Xbyak::Address EmitTransposedValues::Accumulator(int r, int c) {
   return a_.ptr[out_[0] + (r * ctx_.layout.tile_bytes + c * a_.vec_bytes())];
-}
-
-void EmitTransposedValues::EmitBegin(const EmitTileGemm& gemm) {
-  Label accumulate, end;
-  a_.mov(count_, ctx_.at(&AttentionFrame::flags));
-  a_.test(count_[0].cvt32(), AttentionFrame::kFirst);
-  a_.jz(accumulate, a_.T_NEAR);
-  for (int r = 0; r < gemm.rows(); ++r)
-    for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
-  a_.jmp(end, a_.T_NEAR);
-  a_.L(accumulate);
-  // alpha is 1 where nothing was rescaled: the product costs no more than the load.
-  for (int c = 0; c < gemm.vecs(); ++c) {
-    const int alpha = ctx_.layout.state(AttentionLayout::kAlpha) + c * a_.vec_bytes();
-    a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + alpha]);
-    for (int r = 0; r < gemm.rows(); ++r)
-      a_.Mul(gemm.acc(r, c), gemm.free_operand(), Accumulator(r, c));
-  }
-  a_.L(end);
 }
 
 void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGemm::Part& part) {
@@ -172,7 +154,17 @@ void EmitTransposedValues::EmitDiagonal(EmitTileGemm& gemm) {
 }
 
 void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
-  Label store;
+  Label first, store;
+  a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kFirst);
+  a_.jnz(first, a_.T_NEAR);
+  // alpha is 1 where nothing was rescaled: the product costs no more than the sum.
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    const int alpha = ctx_.layout.state(AttentionLayout::kAlpha) + c * a_.vec_bytes();
+    a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + alpha]);
+    for (int r = 0; r < gemm.rows(); ++r)
+      a_.Fma231(gemm.acc(r, c), gemm.free_operand(), Accumulator(r, c));
+  }
+  a_.L(first);
   a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kLast);
   a_.jz(store, a_.T_NEAR);
   for (int c = 0; c < gemm.vecs(); ++c) {

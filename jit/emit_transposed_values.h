@@ -1,4 +1,5 @@
-// Oᵀ = Oᵀ·alpha + Vᵀ·P with Oᵀ in scratch: value columns are broadcast from V, lanes are queries.
+// Oᵀ = Oᵀ·alpha + Vᵀ·P with Oᵀ in scratch: value columns are broadcast from V, lanes are queries. A
+// chunk's Vᵀ·P is summed from 0 and then added (see emit_values.h).
 
 #ifndef JITATTN_JIT_EMIT_TRANSPOSED_VALUES_H_
 #define JITATTN_JIT_EMIT_TRANSPOSED_VALUES_H_
@@ -27,7 +28,6 @@ class EmitTransposedValues {
  private:
   void EmitGroup(int vecs);
   void EmitBlock(int rows, int vecs);
-  void EmitBegin(const EmitTileGemm& gemm);
   void EmitKeys(EmitTileGemm& gemm);
   void EmitDiagonal(EmitTileGemm& gemm);
   void EmitEnd(const EmitTileGemm& gemm);

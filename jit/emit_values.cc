@@ -44,10 +44,11 @@ EmitValues::EmitValues(const AttentionContext& ctx, const Reg64& state)
 
 // for each group of value columns:
 //   for each pv_rows rows of the tile:
-//     acc = 0 | O | O·alpha
+//     O = O·alpha                         where the chunk rescaled
+//     acc = 0
 //     for each key that all of them see:  acc[r][c] += P[key][r] · V[key][c]
 //     causal, for i = 1 …:                the one key that only rows ≥ i see
-//     O = acc | acc · (1/l)
+//     O = O + acc                         in the first chunk acc; in the last one · (1/l)
 void EmitValues::EmitChunk() {
   SectionScope section(a_, "values");
   const ColumnGroups groups(ctx_.spec, ctx_.config, ctx_.layout.lanes);
@@ -142,20 +143,18 @@ void EmitValues::Load(const Vec& x, const RegExp& src, int col, int vecs, const 
 
 void EmitValues::EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out,
                            const TailMask* tail) {
-  Label accumulate, plain, end;
+  Label zero;
   a_.mov(count_, ctx_.at(&AttentionFrame::flags));
-  a_.test(count_[0].cvt32(), AttentionFrame::kFirst);
-  a_.jz(accumulate, a_.T_NEAR);
-  for (int r = 0; r < gemm.rows(); ++r)
-    for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
-  a_.jmp(end, a_.T_NEAR);
-  a_.L(accumulate);
+  a_.and_(count_[0].cvt32(), AttentionFrame::kFirst | AttentionFrame::kRescale);
+  a_.cmp(count_[0].cvt32(), AttentionFrame::kRescale);
+  a_.jne(zero, a_.T_NEAR);
   for (int r = 0; r < gemm.rows(); ++r)
     for (int c = 0; c < gemm.vecs(); ++c) Load(gemm.acc(r, c), out(r), c, gemm.vecs(), tail);
-  a_.test(count_[0].cvt32(), AttentionFrame::kRescale);
-  a_.jz(end, a_.T_NEAR);
   EmitScale(gemm, AttentionLayout::kAlpha);
-  a_.L(end);
+  EmitStore(gemm, out, tail);
+  a_.L(zero);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
 }
 
 // The row quantities of the state lie as far from the state as P's rows from the scores.
@@ -286,11 +285,30 @@ void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
 }
 
 void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail) {
-  Label store;
+  Label first, store;
+  a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kFirst);
+  a_.jnz(first, a_.T_NEAR);
+  for (int r = 0; r < gemm.rows(); ++r) {
+    for (int c = 0; c < gemm.vecs(); ++c) {
+      const auto address = a_.ptr[out(r) + c * a_.vec_bytes()];
+      if (tail != nullptr && c + 1 == gemm.vecs()) {
+        io_.Load(gemm.free_operand(), address, *tail);
+        a_.Add(gemm.acc(r, c), gemm.acc(r, c), gemm.free_operand());
+      } else {
+        a_.Add(gemm.acc(r, c), gemm.acc(r, c), address);
+      }
+    }
+  }
+  a_.L(first);
   a_.test(ctx_.at(&AttentionFrame::flags), AttentionFrame::kLast);
   a_.jz(store, a_.T_NEAR);
   EmitScale(gemm, AttentionLayout::kInverse);
   a_.L(store);
+  EmitStore(gemm, out, tail);
+}
+
+void EmitValues::EmitStore(const EmitTileGemm& gemm, const RowAddresses& out,
+                           const TailMask* tail) {
   for (int r = 0; r < gemm.rows(); ++r) {
     for (int c = 0; c < gemm.vecs(); ++c) {
       const auto address = a_.ptr[out(r) + c * a_.vec_bytes()];

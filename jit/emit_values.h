@@ -1,5 +1,6 @@
 // O = O·alpha + P·V with O in the output (16-bit types: in scratch): rows are broadcast from P,
-// lanes are value columns.
+// lanes are value columns. A chunk's P·V is summed from 0 and then added, so that the error grows
+// with the keys of a chunk and the number of chunks, not with their product.
 
 #ifndef JITATTN_JIT_EMIT_VALUES_H_
 #define JITATTN_JIT_EMIT_VALUES_H_
@@ -32,6 +33,7 @@ class EmitValues {
   void EmitPairs(EmitTileGemm& gemm, const TailMask* tail);
   void EmitHalf(EmitTileGemm& gemm, int first_row);
   void EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
+  void EmitStore(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
   void EmitScale(const EmitTileGemm& gemm, AttentionLayout::State factor);
   void EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row);
   void Load(const Vec& x, const Xbyak::RegExp& src, int col, int vecs, const TailMask* tail);

@@ -1,4 +1,4 @@
-// O[row] += Σ over keys P[key][row] · V[key] of a block of keys.
+// sums[row] += Σ over keys P[key][row] · V[key] of a block of keys.
 
 #include "jit/emit_weighted_sum.h"
 
@@ -56,24 +56,35 @@ struct EmitWeightedSum::Registers {
         v(ctx.a.pool().LeaseGprs("V of the key")),
         stride(ctx.a.pool().LeaseGprs("stride of V")),
         p(ctx.a.pool().LeaseGprs("P of the key")),
-        o(ctx.a.pool().LeaseGprs("O")),
+        sums(ctx.a.pool().LeaseGprs("sums")),
         left(ctx.a.pool().LeaseGprs("keys left")),
         run_v(ctx.a.pool().LeaseGprs("V of the run")),
         run_p(ctx.a.pool().LeaseGprs("P of the run")),
         ahead(ctx, ctx.spec.value_dim * SizeOf(ctx.spec.dtype)) {}
 
   VectorIo io;
-  const Gprs v, stride, p, o, left, run_v, run_p;
+  const Gprs v, stride, p, sums, left, run_v, run_p;
   EmitPrefetch ahead;
   std::optional<TailMask> tail;
 };
 
+void EmitWeightedSum::EmitReset() {
+  const Gprs count = a_.pool().LeaseGprs("count"), sums = a_.pool().LeaseGprs("sums");
+  const Vecs zero = a_.pool().LeaseVecs("0");
+  a_.Zero(zero);
+  a_.lea(sums, ctx_.in_scratch(ctx_.layout.sums));
+  a_.Repeat(count, ctx_.layout.rows * ctx_.layout.output_bytes / ctx_.layout.vec_bytes, [&] {
+    a_.StoreVec(a_.ptr[sums[0]], zero);
+    a_.add(sums, ctx_.layout.vec_bytes);
+  });
+}
+
 // for each run of keys:                 one of which the L1 holds, or the whole block
 //   for each pv_vecs vectors of columns:
 //     for each pv_rows rows:
-//       acc = O
+//       acc = sums
 //       for each key of the run:  acc[r][c] += P[key][r] · V[key][c]
-//       O = acc
+//       sums = acc
 void EmitWeightedSum::EmitBlock() {
   SectionScope section(a_, "weighted sum");
   const Blocks blocks(ctx_.spec, ctx_.config);
@@ -94,13 +105,13 @@ void EmitWeightedSum::EmitBlock() {
   a_.Clamp(r.left[0], blocks.run, r.v);
   a_.mov(ctx_.at(&DecodeFrame::run_keys), r.left);
   a_.sub(ctx_.at(&DecodeFrame::block_keys), r.left);
-  a_.lea(r.o, a_.ptr[part_ + ctx_.layout.outputs]);
+  a_.lea(r.sums, ctx_.in_scratch(ctx_.layout.sums));
   if (blocks.whole > 0) {
     a_.mov(ctx_.at(&DecodeFrame::columns), blocks.whole);
     a_.L(next_columns);
     EmitColumns(r, ctx_.config.pv_vecs, false);
     a_.add(r.run_v, group_bytes);
-    a_.add(r.o, ctx_.config.pv_vecs * a_.vec_bytes());
+    a_.add(r.sums, ctx_.config.pv_vecs * a_.vec_bytes());
     a_.dec(ctx_.at(&DecodeFrame::columns));
     a_.jnz(next_columns, a_.T_NEAR);
   }
@@ -122,25 +133,25 @@ void EmitWeightedSum::EmitBlock() {
   a_.L(done);
 }
 
-// For every row. `o` and `run_p` are preserved.
+// For every row. `sums` and `run_p` are preserved.
 void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
   const DecodeLayout& layout = ctx_.layout;
   const int rows = ctx_.config.pv_rows, unroll = ctx_.config.pv_unroll;
   const int down = layout.rows / rows;
   EmitTileGemm gemm(a_, "outputs", rows, vecs, false);
-  const auto o = [&](int row, int c) {
-    return a_.ptr[r.o[0] + row * layout.output_bytes + c * layout.vec_bytes];
+  const auto sum = [&](int row, int c) {
+    return a_.ptr[r.sums[0] + row * layout.output_bytes + c * layout.vec_bytes];
   };
   const auto block = [&] {
     a_.mov(r.v, r.run_v);
     a_.mov(r.p, r.run_p);
     a_.mov(r.left, ctx_.at(&DecodeFrame::run_keys));
     for (int row = 0; row < rows; ++row)
-      for (int c = 0; c < vecs; ++c) a_.LoadVec(gemm.acc(row, c), o(row, c));
+      for (int c = 0; c < vecs; ++c) a_.LoadVec(gemm.acc(row, c), sum(row, c));
     a_.WhileAtLeast(r.left, unroll, [&] { EmitKeys(r, gemm, unroll, masked, true); });
     if (unroll > 1) a_.WhileAtLeast(r.left, 1, [&] { EmitKeys(r, gemm, 1, masked, false); });
     for (int row = 0; row < rows; ++row)
-      for (int c = 0; c < vecs; ++c) a_.StoreVec(o(row, c), gemm.acc(row, c));
+      for (int c = 0; c < vecs; ++c) a_.StoreVec(sum(row, c), gemm.acc(row, c));
   };
   if (down == 1) return block();
   Label next;
@@ -148,11 +159,11 @@ void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
   a_.L(next);
   block();
   a_.add(r.run_p, rows * layout.elem_bytes);
-  a_.add(r.o, rows * layout.output_bytes);
+  a_.add(r.sums, rows * layout.output_bytes);
   a_.dec(ctx_.at(&DecodeFrame::row_blocks));
   a_.jnz(next, a_.T_NEAR);
   a_.sub(r.run_p, layout.rows * layout.elem_bytes);
-  a_.sub(r.o, layout.rows * layout.output_bytes);
+  a_.sub(r.sums, layout.rows * layout.output_bytes);
 }
 
 void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked,
@@ -183,16 +194,16 @@ void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool 
 }
 
 // for each key from the first one that not all rows see:
-//   for each row that sees it:  O[row] += P[key][row] · V[key]
+//   for each row that sees it:  sums[row] += P[key][row] · V[key]
 void EmitWeightedSum::EmitDiagonal() {
   SectionScope section(a_, "diagonal");
   const DecodeLayout& layout = ctx_.layout;
   const int whole = ctx_.spec.value_dim / layout.lanes, rest = ctx_.spec.value_dim % layout.lanes;
   RegPool& pool = a_.pool();
-  const Vecs p = pool.LeaseVecs("P"), v = pool.LeaseVecs("V"), acc = pool.LeaseVecs("O");
+  const Vecs p = pool.LeaseVecs("P"), v = pool.LeaseVecs("V"), acc = pool.LeaseVecs("sum");
   const Gprs key = pool.LeaseGprs("key"), row = pool.LeaseGprs("row");
   const Gprs row_v = pool.LeaseGprs("V of the key"), from = pool.LeaseGprs("V");
-  const Gprs p_at = pool.LeaseGprs("P of the key"), o = pool.LeaseGprs("O");
+  const Gprs p_at = pool.LeaseGprs("P of the key"), sums = pool.LeaseGprs("sums");
   const Gprs count = pool.LeaseGprs("count"), temp = pool.LeaseGprs("temp");
   VectorIo io(a_, ctx_.spec.dtype);
   std::optional<TailMask> tail;
@@ -210,7 +221,7 @@ void EmitWeightedSum::EmitDiagonal() {
   a_.L(next_key);
   a_.cmp(key, ctx_.at(&DecodeFrame::keys));
   a_.jge(done, a_.T_NEAR);
-  a_.lea(o, a_.ptr[part_ + layout.outputs]);
+  a_.lea(sums, ctx_.in_scratch(layout.sums));
   a_.xor_(row.regs()[0].cvt32(), row.regs()[0].cvt32());
   Label next_row, unseen;
   a_.L(next_row);
@@ -228,7 +239,7 @@ void EmitWeightedSum::EmitDiagonal() {
     };
     a_.Broadcast(p, a_.ptr[p_at[0] + row[0] * layout.elem_bytes]);
     a_.mov(from, row_v);
-    a_.mov(temp, o);
+    a_.mov(temp, sums);
     a_.Repeat(count, whole, [&] {
       column(false);
       a_.add(from, io.vec_bytes());
@@ -237,7 +248,7 @@ void EmitWeightedSum::EmitDiagonal() {
     if (rest > 0) column(true);
   }
   a_.L(unseen);
-  a_.add(o, layout.output_bytes);
+  a_.add(sums, layout.output_bytes);
   a_.inc(row);
   a_.cmp(row, layout.rows);
   a_.jl(next_row, a_.T_NEAR);

@@ -1,4 +1,4 @@
-// O[row] += Σ over keys P[key][row] · V[key] of a block of keys, lanes are columns.
+// sums[row] += Σ over keys P[key][row] · V[key] of a block of keys, lanes are columns.
 
 #ifndef JITATTN_JIT_EMIT_WEIGHTED_SUM_H_
 #define JITATTN_JIT_EMIT_WEIGHTED_SUM_H_
@@ -14,8 +14,10 @@ class EmitWeightedSum {
  public:
   static int VecsNeeded(const AttentionConfig& config, const AttentionSpec& spec);
 
-  EmitWeightedSum(const DecodeContext& ctx, const Xbyak::Reg64& part)
-      : ctx_(ctx), a_(ctx.a), part_(part) {}
+  explicit EmitWeightedSum(const DecodeContext& ctx) : ctx_(ctx), a_(ctx.a) {}
+
+  // No block has been summed.
+  void EmitReset();
 
   // The keys of the current block that every row of the tile sees.
   void EmitBlock();
@@ -29,7 +31,6 @@ class EmitWeightedSum {
 
   const DecodeContext& ctx_;
   Assembler& a_;
-  const Xbyak::Reg64 part_;
 };
 
 }  // namespace jitattn::jit

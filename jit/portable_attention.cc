@@ -47,7 +47,8 @@ Compute<S> LoadScalar(const char* p) {
   return value;
 }
 
-// sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides in bytes.
+// sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides in bytes. What is added
+// is summed from 0: over many blocks of keys the error grows with their number, not with the keys'.
 template <int kRows, typename S, typename T>
 inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride, const T* b,
                          int64_t steps, T* sums) {
@@ -60,9 +61,7 @@ inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride,
   };
   constexpr int kPackLanes = kLanes / kPacks;
   // The compiler keeps `sum` in registers only if every index is a constant: hence pack by pack.
-  Pack sum[kRows][kPacks];
-  for (int row = 0; row < kRows; ++row)
-    for (int i = 0; i < kPacks; ++i) sum[row][i] = load(sums + row * kLanes + i * kPackLanes);
+  Pack sum[kRows][kPacks] = {};
   for (int64_t step = 0; step < steps; ++step) {
     const T* factors = b + step * kLanes;
     for (int row = 0; row < kRows; ++row) {
@@ -70,9 +69,13 @@ inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride,
       for (int i = 0; i < kPacks; ++i) sum[row][i] += x * load(factors + i * kPackLanes);
     }
   }
-  for (int row = 0; row < kRows; ++row)
-    for (int i = 0; i < kPacks; ++i)
-      std::memcpy(sums + row * kLanes + i * kPackLanes, &sum[row][i], sizeof(Pack));
+  for (int row = 0; row < kRows; ++row) {
+    for (int i = 0; i < kPacks; ++i) {
+      T* to = sums + row * kLanes + i * kPackLanes;
+      sum[row][i] += load(to);
+      std::memcpy(to, &sum[row][i], sizeof(Pack));
+    }
+  }
 }
 
 template <typename S, typename T>
@@ -198,7 +201,7 @@ class Tile {
   }
 
   void Softmax(int64_t key, int keys) {
-    T highest[kLanes], shift[kLanes], alpha[kLanes];
+    T highest[kLanes], shift[kLanes], alpha[kLanes], sum[kLanes] = {};
     std::copy_n(max_, kLanes, highest);
     for (int j = 0; j < keys; ++j) {
       const T* scores = scratch_.scores + j * kLanes;
@@ -219,8 +222,9 @@ class Tile {
       T* scores = scratch_.scores + j * kLanes;
       for (int lane = 0; lane < kLanes; ++lane)
         scores[lane] = ExpOfNonPositive(scores[lane] - shift[lane]);
-      for (int lane = FirstLane(key + j); lane < kLanes; ++lane) sum_[lane] += scores[lane];
+      for (int lane = FirstLane(key + j); lane < kLanes; ++lane) sum[lane] += scores[lane];
     }
+    for (int lane = 0; lane < kLanes; ++lane) sum_[lane] += sum[lane];
   }
 
   void AddValues(int64_t key, int keys) {

@@ -1,8 +1,10 @@
-// Attention at the end of the range: scores up to the largest numbers.
+// Attention at the ends of the range: scores up to the largest numbers, sums near them, and more
+// keys than the type can count.
 
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -161,6 +163,31 @@ TEST_P(AttentionExtremesTest, SpecialsAmongGreatScores) {
   }
 }
 
+// A weight is 2^8 at most, so that sums stay in range up to max / (2^8 n): all keys but the first
+// block's have the greatest weight that there can be before the maximum follows.
+TEST_P(AttentionExtremesTest, SumsStayInRange) {
+  constexpr int kKeys = 256;
+  const AttentionSpec spec = {dtype(), mask(), 1, 5};
+  for (const auto& kernel : Kernels(spec)) {
+    ForType([&](auto zero) {
+      using T = decltype(zero);
+      AttentionCase<T> in{.spec = spec, .q_rows = 24, .kv_len = kKeys, .offset = kKeys};
+      in.scale = std::numbers::ln2;  // scores are logarithms to the base 2
+      in.q.assign(in.q_rows, static_cast<T>(1.0f));
+      in.k.assign(kKeys, static_cast<T>(7.5f));
+      std::fill_n(in.k.begin(), 32, static_cast<T>(0.0f));  // the first block
+      // In f16 sums of floats have room for any number of keys.
+      const double most = static_cast<double>(std::numeric_limits<T>::max());
+      const double value = std::is_same_v<T, Float16> ? most : most / (256 * kKeys);
+      in.v.assign(kKeys * 5, static_cast<T>(value));
+      for (const T y : RunKernel(*kernel, in)) {
+        ASSERT_NEAR(static_cast<double>(y) / value, 1, 4 * std::numeric_limits<T>::epsilon())
+            << kernel->name();
+      }
+    });
+  }
+}
+
 // Rounding m + 7.5 never gives more than m + 8, which is what keeps weights below 2^8.
 TEST(RescaleThreshold, IsAtMostEightAfterRounding) {
   std::mt19937_64 random(5);
@@ -173,6 +200,72 @@ TEST(RescaleThreshold, IsAtMostEightAfterRounding) {
     }
   }
 }
+
+// ---- More keys than float counts ----
+
+struct ManyKeys {
+  Isa isa;
+  int64_t kv_len;
+};
+
+class AttentionOfManyKeysTest : public ::testing::TestWithParam<ManyKeys> {
+ protected:
+  void SetUp() override {
+    if (HostCpu().isa < GetParam().isa) GTEST_SKIP() << "no " << Name(GetParam().isa);
+    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+  }
+
+  // Equal scores and values, all in the same place: what differs from `value` is the sums' error.
+  static double Error(const Kernel& kernel, const AttentionSpec& spec, float value,
+                      int64_t kv_len) {
+    constexpr int kRows = 8;
+    const float q[kRows] = {}, k = 1;
+    float out[kRows];
+    testing::GuardedBuffer scratch((kernel.scratch_bytes(kv_len, kRows) + 63) / 64 * 64,
+                                   testing::GuardedBuffer::kBack);
+    kernel.Run(AttentionArgs{.spec = &spec,
+                             .q = q,
+                             .k = &k,
+                             .v = &value,
+                             .out = out,
+                             .q_stride = sizeof(float),
+                             .out_stride = sizeof(float),
+                             .q_rows = kRows,
+                             .kv_len = kv_len,
+                             .scale = 1,
+                             .scratch = scratch.data()});
+    double error = 0;
+    for (const float y : out) error = std::max<double>(error, std::abs(y - value));
+    return error;
+  }
+};
+
+// Weights of 1: while the sums over a chunk are multiples of a power of two that the sum over all
+// chunks can hold, every sum is exact. One value after the other would stop at 2^24.
+TEST_P(AttentionOfManyKeysTest, SumsOfEqualValues) {
+  const AttentionSpec spec = {DType::kF32, Mask::kNone, 1, 1};
+  constexpr int kBlock = 512;
+  for (AttentionConfig config : EveryForm(GetParam().isa, spec, HostCpu(), kBlock)) {
+    if (config.pack != 0) continue;  // copies every key, and computes the same
+    const auto kernel = Compile(spec, config, HostCpu());
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    EXPECT_EQ(Error(**kernel, spec, 1, GetParam().kv_len), 0) << (*kernel)->name();
+    // Each of as many additions as follow one another may be off by half a last place.
+    const double steps = kBlock + static_cast<double>(GetParam().kv_len) / kBlock;
+    EXPECT_LE(Error(**kernel, spec, 0.7f, GetParam().kv_len), steps * 0x1p-24) << (*kernel)->name();
+  }
+}
+
+std::string ManyKeysName(const ::testing::TestParamInfo<ManyKeys>& info) {
+  return absl::StrCat(std::string(Name(info.param.isa)), "_", info.param.kv_len);
+}
+
+// The portable path's blocks of 64 keys count to 64 · 2^24.
+INSTANTIATE_TEST_SUITE_P(All, AttentionOfManyKeysTest,
+                         ::testing::Values(ManyKeys{Isa::kAvx2, int64_t{1} << 26},
+                                           ManyKeys{Isa::kAvx512, int64_t{1} << 26},
+                                           ManyKeys{Isa::kPortable, int64_t{1} << 26}),
+                         ManyKeysName);
 
 std::string ParamName(const ::testing::TestParamInfo<AttentionExtremesTest::ParamType>& info) {
   return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
