@@ -18,7 +18,7 @@ struct Fingerprint {
   std::string model;
   // Soft.
   std::string stepping;
-  std::string features;  // "avx2 avx512 bf16 …": those kernels may use, uncapped
+  std::string features;  // "avx2 avx512": the instruction sets of kernels, uncapped
   std::string microcode;
   std::string kernel;  // of the operating system: "6.1"
   std::string cores;   // physical cores this process may use

@@ -2,7 +2,10 @@
 
 #include "cache/record.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "cache/record_reader.h"
@@ -63,8 +66,24 @@ void DescribeProblem(File& file, jit::Problem& problem) {
   file.Integer("value_dim", p.value_dim, 1, jit::kMaxHeadDim);
 }
 
-// One key for each line of jit's table: a new tunable is in the file without a change here (but see
-// docs/cache-format.md on the format's number).
+// Tunables that files of older formats lack, whose kernels had what is now the struct's default.
+struct NewerTunable {
+  std::string_view name;
+  int since;  // minor format
+};
+constexpr NewerTunable kNewerTunables[] = {
+    {"lanes", 1},    {"kv_split", 1},   {"page_ahead", 2}, {"pack", 3},
+    {"qk_ahead", 3}, {"exp_degree", 3}, {"pv_ahead", 3},
+};
+
+int Since(std::string_view tunable) {
+  const auto it = std::find_if(std::begin(kNewerTunables), std::end(kNewerTunables),
+                               [&](const NewerTunable& newer) { return newer.name == tunable; });
+  return it == std::end(kNewerTunables) ? 0 : it->since;
+}
+
+// One key for each line of jit's table. A new tunable is one line above, with the new number of the
+// format (docs/cache-format.md): without the line older records are refused.
 template <typename File>
 void DescribeConfig(File& file, jit::Op op, jit::Config& config) {
   if (op == jit::Op::kSigmoidMul) {
@@ -72,7 +91,9 @@ void DescribeConfig(File& file, jit::Op op, jit::Config& config) {
   } else {
     As<jit::AttentionConfig>(config);
   }
-  for (const jit::Field& field : jit::Fields(op)) file.Tunable(field, config);
+  for (const jit::Field& field : jit::Fields(op)) {
+    file.Since(Since(field.name)).Tunable(field, config);
+  }
 }
 
 // Strings, numbers too, so that each can be "*".
@@ -108,7 +129,7 @@ void DescribeResult(File& file, Record::Result& result) {
   file.Integer("space_size", result.space_size, 0, kMaxCount);
   file.Number("tuning_s", result.tuning_s, 0, kLongest);
   file.Flag("complete", result.complete);
-  file.Text("layout", result.layout);
+  file.Since(1).Text("layout", result.layout);
   file.Texts("machine_flags", result.machine_flags);
 }
 
@@ -180,6 +201,10 @@ absl::StatusOr<Format> FormatOf(TomlTable& table, std::string_view source) {
   return *format;
 }
 
+jit::Isa ConfigIsa(const jit::Config& config) {
+  return std::visit([](const auto& c) { return c.isa; }, config);
+}
+
 // What no single field can say.
 absl::Status CheckTogether(const Record& record, const std::string& key_text, const jit::Cpu& cpu) {
   // The one thing that is told twice. A length edited by hand, or damaged, shows here.
@@ -200,6 +225,12 @@ absl::Status CheckTogether(const Record& record, const std::string& key_text, co
       isa->get(record.config) > static_cast<int>(record.key.isa)) {
     return absl::InvalidArgumentError(
         absl::StrCat("config.isa is above conditions.isa ", std::string(Name(record.key.isa))));
+  }
+  // What ran without code of its own was no measurement of this configuration.
+  if (record.code_hash == 0 && ConfigIsa(record.config) != jit::Isa::kPortable) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "code_hash is 0: no code was emitted when it was tuned, of a configuration for ",
+        std::string(Name(ConfigIsa(record.config)))));
   }
   if (record.result.gain_low > record.result.gain_high) {
     return absl::InvalidArgumentError(absl::StrCat("result.gain_low ", record.result.gain_low,
@@ -245,7 +276,7 @@ absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view sourc
   const absl::StatusOr<Format> format = FormatOf(*table, source);
   if (!format.ok()) return format.status();
 
-  RecordReader reader(*std::move(table), source, format->minor < Record::kFormatMinor);
+  RecordReader reader(*std::move(table), source, format->minor);
   Record record;
   std::string ignored, key_text;
   reader.Text("format", ignored);

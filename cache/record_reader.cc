@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace jitattn::cache {
 namespace {
@@ -19,8 +20,8 @@ std::optional<uint64_t> ParseUnsigned(std::string_view text, int base) {
 
 }  // namespace
 
-RecordReader::RecordReader(TomlTable table, std::string_view source, bool missing_is_default)
-    : table_(std::move(table)), source_(source), missing_is_default_(missing_is_default) {}
+RecordReader::RecordReader(TomlTable table, std::string_view source, int minor)
+    : table_(std::move(table)), source_(source), minor_(minor) {}
 
 void RecordReader::Section(std::string_view name) {
   section_ = name;
@@ -53,11 +54,12 @@ void RecordReader::Fail(std::string_view name, std::string_view what) {
 
 template <typename T>
 std::optional<T> RecordReader::Take(std::string_view name, std::string_view kind) {
+  const bool may_be_missing = std::exchange(may_be_missing_, false);
   if (!Good()) return std::nullopt;
   TomlTable& table = Current();
   TomlEntry* entry = FindEntry(table, name);
   if (entry == nullptr) {
-    if (!missing_is_default_) Fail(name, "missing");
+    if (!may_be_missing) Fail(name, "missing");
     return std::nullopt;
   }
   // Out of the table, so that what is left in the end is what nobody knows.

@@ -21,12 +21,18 @@ namespace jitattn::cache {
 
 class RecordReader {
  public:
-  // `missing_is_default`: a field that is not there keeps its value, as for a record of an older
-  // format, which had fewer; otherwise it is an error.
-  RecordReader(TomlTable table, std::string_view source, bool missing_is_default);
+  // `minor`: of the file's format.
+  RecordReader(TomlTable table, std::string_view source, int minor);
 
   // The fields asked for next stand in [name]. Before the first call: above all sections.
   void Section(std::string_view name);
+
+  // For the next field: it came with format 1.`minor`. In an older file it keeps its value where it
+  // is missing; every other field that is missing is an error.
+  RecordReader& Since(int minor) {
+    may_be_missing_ = minor_ < minor;
+    return *this;
+  }
 
   void Text(std::string_view name, std::string& value);
   void Texts(std::string_view name, std::vector<std::string>& values);
@@ -73,9 +79,10 @@ class RecordReader {
 
   TomlTable table_;
   std::string source_;
-  bool missing_is_default_;
-  std::string section_;  // "" above all sections
-  int line_ = 1;         // of the field or the section looked at last
+  int minor_;
+  bool may_be_missing_ = false;  // the next field
+  std::string section_;          // "" above all sections
+  int line_ = 1;                 // of the field or the section looked at last
   absl::Status status_;
 };
 

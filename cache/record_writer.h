@@ -21,6 +21,8 @@ class RecordWriter {
   // ones of its section.
   explicit RecordWriter(TomlTable unknown) : unknown_(std::move(unknown)) {}
 
+  RecordWriter& Since(int) { return *this; }
+
   void Section(std::string_view name);
   void Text(std::string_view name, const std::string& value) { Line(name, TomlString(value)); }
   void Texts(std::string_view name, const std::vector<std::string>& values);

@@ -116,18 +116,21 @@ TEST(Damage, DeepNestingIsRefused) {
   EXPECT_FALSE(TakenSoundly(text + "[" + key + "]\n"));
 }
 
-TEST(RecordReader, OlderFormatsLackFieldsNewerOnesMayNot) {
-  for (bool older : {true, false}) {
+TEST(RecordReader, OnlyFieldsThatCameLaterMayBeMissing) {
+  for (const int minor : {0, 1, 2, 3}) {
     auto table = ParseToml("[config]\na = 1", "r.toml");
     ASSERT_TRUE(table.ok());
-    RecordReader reader(*std::move(table), "r.toml", /*missing_is_default=*/older);
-    int a = 5, b = 6;
+    RecordReader reader(*std::move(table), "r.toml", minor);
+    int a = 5, b = 6, c = 7;
     reader.Section("config");
-    reader.Integer("a", a, 0, 9);
-    reader.Integer("b", b, 0, 9);
+    reader.Since(2).Integer("a", a, 0, 9);
+    reader.Since(2).Integer("b", b, 0, 9);
     EXPECT_EQ(a, 1);
     EXPECT_EQ(b, 6);
-    EXPECT_EQ(reader.status().message(), older ? "" : "r.toml:2: config.b is missing");
+    EXPECT_EQ(reader.status().ok(), minor < 2) << minor;
+    reader.Integer("c", c, 0, 9);  // in every format
+    EXPECT_EQ(reader.status().message(),
+              minor < 2 ? "r.toml:2: config.c is missing" : "r.toml:2: config.b is missing");
   }
 }
 

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <ostream>
 #include <sstream>
 
@@ -214,6 +216,126 @@ TEST(Record, ConfigMayNotExceedTheCapItWasTunedUnder) {
   record.key.isa = jit::Isa::kAvx2;
   EXPECT_THAT(ErrorOf(SerializeRecord(record)),
               HasSubstr("config.isa is above conditions.isa avx2"));
+}
+
+// The keys that format 1.0 had, frozen: whatever comes later, such files are read.
+constexpr std::string_view kKeys_1_0[] = {"format",
+                                          "key",
+                                          "kernel",
+                                          "code_hash",
+                                          "jitattn_version",
+                                          "xbyak_version",
+                                          "date",
+                                          "op",
+                                          "dtype",
+                                          "mask",
+                                          "batch",
+                                          "heads",
+                                          "kv_heads",
+                                          "q_len",
+                                          "kv_len",
+                                          "head_dim",
+                                          "value_dim",
+                                          "rows",
+                                          "cols",
+                                          "threads",
+                                          "isa",
+                                          "buffers",
+                                          "q_vecs",
+                                          "kv_block",
+                                          "qk_keys",
+                                          "qk_vecs",
+                                          "qk_unroll",
+                                          "qk_embed",
+                                          "fuse_exp",
+                                          "exp_vecs",
+                                          "pv_form",
+                                          "pv_rows",
+                                          "pv_vecs",
+                                          "pv_unroll",
+                                          "pv_embed",
+                                          "prefetch",
+                                          "task_tiles",
+                                          "vecs",
+                                          "unroll",
+                                          "table",
+                                          "reciprocal",
+                                          "non_temporal",
+                                          "median_s",
+                                          "mad_s",
+                                          "min_s",
+                                          "samples",
+                                          "default_median_s",
+                                          "gain",
+                                          "gain_low",
+                                          "gain_high",
+                                          "max_error",
+                                          "strategy",
+                                          "seed",
+                                          "evaluations",
+                                          "space_size",
+                                          "tuning_s",
+                                          "complete",
+                                          "machine_flags",
+                                          "vendor",
+                                          "family",
+                                          "model",
+                                          "stepping",
+                                          "features",
+                                          "microcode",
+                                          "cores",
+                                          "l1d_bytes",
+                                          "l2_bytes",
+                                          "l3_bytes"};
+
+// A record as format 1.0 wrote it.
+std::string OfFormat_1_0(const Record& record) {
+  std::istringstream lines(SerializeRecord(record));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t equals = line.find(" = ");
+    const std::string_view key = std::string_view(line).substr(0, equals);
+    const bool kept = equals == line.npos || std::find(std::begin(kKeys_1_0), std::end(kKeys_1_0),
+                                                       key) != std::end(kKeys_1_0);
+    if (kept) text += line + "\n";
+  }
+  return Edited(text, "", "format", "\"1.0\"");
+}
+
+TEST(Record, AnOlderFormatLacksOnlyWhatCameLater) {
+  for (const Record& record :
+       {TestRecord(), TestRecord(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
+    const std::string old = OfFormat_1_0(record);
+    const auto read = Parsed(old);
+    ASSERT_TRUE(read.ok()) << read.status() << old;
+    EXPECT_EQ(read->problem, record.problem);
+    EXPECT_EQ(read->result.layout, "heads");
+    EXPECT_TRUE(Parsed(SerializeRecord(*read)).ok());
+    // Each key of its own format is needed, a whole section too.
+    std::string section;
+    std::istringstream lines(old);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
+      const size_t equals = line.find(" = ");
+      if (equals == line.npos) continue;
+      const std::string key = line.substr(0, equals);
+      EXPECT_THAT(ErrorOf(Edited(old, section, key, std::nullopt)), HasSubstr(key + " is missing"))
+          << section;
+    }
+    const size_t result = old.find("[default_config]"), end = old.find("[fingerprint]");
+    EXPECT_FALSE(Parsed(std::string(old).erase(result, end - result)).ok());
+  }
+}
+
+TEST(Record, WhatEmittedNoCodeIsNoRecordOfAKernel) {
+  Record record = TestRecord();
+  record.code_hash = 0;
+  const auto refused = Parsed(SerializeRecord(record));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("code_hash is 0"));
+  // The portable path has none.
+  std::get<jit::AttentionConfig>(record.config).isa = jit::Isa::kPortable;
+  EXPECT_TRUE(Parsed(SerializeRecord(record)).ok());
 }
 
 TEST(Record, NewerMajorFormatIsRefusedWhateverItHolds) {
