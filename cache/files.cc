@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -76,6 +79,14 @@ bool GiveToCaller(int folder, int made) {
          fchownat(made, "", owner.st_uid, owner.st_gid, AT_EMPTY_PATH) == 0;
 }
 
+// Folders are made step by step, of any depth, but a longer path could not be opened afterwards.
+absl::Status CheckLength(const std::string& path) {
+  if (path.size() < PATH_MAX) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path.substr(0, 40), "…: a path of ",
+                                                    path.size(), " bytes; at most ", PATH_MAX - 1,
+                                                    " can be opened"));
+}
+
 // Opens a folder, making what is missing of its path.
 absl::StatusOr<File> MakeFolder(const std::string& path) {
   File at(open(path.starts_with('/') ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -131,7 +142,34 @@ absl::StatusOr<std::pair<File, std::string>> MakeTemporary(const std::string& pa
   return Errno(path, "cannot make a file in its folder");
 }
 
+// A write beyond RLIMIT_FSIZE sends SIGXFSZ to the thread that writes, which ends the process by
+// default. In this scope the signal stays pending, the write fails with EFBIG, and the signal is
+// taken back at the end: no handler of the program's is changed or called.
+class WithoutFileSizeSignal {
+ public:
+  WithoutFileSizeSignal() {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, SIGXFSZ);
+    blocked_ = pthread_sigmask(SIG_BLOCK, &signal_, &old_) == 0;
+    // One that was pending before is the program's own.
+    sigset_t pending;
+    take_ = blocked_ && sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 0;
+  }
+  ~WithoutFileSizeSignal() {
+    const timespec now = {};
+    if (take_) sigtimedwait(&signal_, nullptr, &now);
+    if (blocked_) pthread_sigmask(SIG_SETMASK, &old_, nullptr);
+  }
+  WithoutFileSizeSignal(const WithoutFileSizeSignal&) = delete;
+  WithoutFileSizeSignal& operator=(const WithoutFileSizeSignal&) = delete;
+
+ private:
+  sigset_t signal_, old_;
+  bool blocked_, take_;
+};
+
 absl::Status Fill(const std::string& path, int folder, const File& file, std::string_view content) {
+  const WithoutFileSizeSignal scope;
   if (!GiveToCaller(folder, file.fd())) {
     return Errno(path, "cannot give the file to the caller of sudo");
   }
@@ -183,6 +221,7 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
 absl::Status WriteAtomically(const std::string& folder_path, const std::string& name,
                              std::string_view content, unsigned mode) {
   const std::string path = absl::StrCat(folder_path, "/", name);
+  if (absl::Status status = CheckLength(path); !status.ok()) return status;
   const absl::StatusOr<File> folder = MakeFolder(folder_path);
   if (!folder.ok()) return folder.status();
   SweepStale(folder_path, folder->fd());
@@ -203,6 +242,25 @@ absl::Status WriteAtomically(const std::string& folder_path, const std::string& 
   // some file systems cannot sync a folder at all.
   fsync(folder->fd());
   return absl::OkStatus();
+}
+
+absl::Status CheckWritable(const std::string& folder_path, int64_t bytes) {
+  if (absl::Status status = CheckLength(folder_path); !status.ok()) return status;
+  const absl::StatusOr<File> folder = MakeFolder(folder_path);
+  if (!folder.ok()) return folder.status();
+  const std::string path = absl::StrCat(folder_path, "/");
+  absl::StatusOr<std::pair<File, std::string>> temporary = MakeTemporary(path, folder->fd(), 0600);
+  if (!temporary.ok()) return temporary.status();
+  const auto& [file, name] = *temporary;
+  absl::Status status =
+      Fill(path, folder->fd(), file, std::string(static_cast<size_t>(bytes), ' '));
+  unlinkat(folder->fd(), name.c_str(), 0);
+  return status;
+}
+
+void RemoveLeftOvers(const std::string& folder_path) {
+  const File folder(open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (folder.ok()) SweepStale(folder_path, folder.fd());
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {

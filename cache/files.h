@@ -21,10 +21,18 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
 // Replaces folder/name by a file of this content, at once for every reader, and makes it last
 // through a power cut. The file's permissions are `mode`, less the umask. Missing folders are made
 // (0700); an existing one is never changed. On failure an old file stands untouched, and no
-// temporary file is left. What an earlier process left when it was killed is removed on the way.
+// temporary file is left. A limit on the size of files is a failure, not a signal. What an earlier
+// process left when it was killed is removed on the way.
 //   REQUIRES: `name` has no slash and does not begin with a dot.
 absl::Status WriteAtomically(const std::string& folder, const std::string& name,
                              std::string_view content, unsigned mode = 0600);
+
+// Whether WriteAtomically has a chance to write a file of `bytes` there, found out by writing one,
+// which is removed. Folders that are missing are made.
+absl::Status CheckWritable(const std::string& folder, int64_t bytes);
+
+// The temporary files that killed writers left in a folder more than an hour ago are removed.
+void RemoveLeftOvers(const std::string& folder);
 
 // Names in a folder, sorted; those that begin with a dot are left out. Empty if there is no folder.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder);

@@ -106,6 +106,11 @@ Lookup Layers::Find(const Key& key) const {
   return lookup;
 }
 
+absl::Status Layers::CheckWritable() const {
+  if (stores_.empty()) return absl::FailedPreconditionError("no cache folder");
+  return stores_.front().CheckWritable();
+}
+
 absl::StatusOr<std::string> Layers::Put(const Record& record) const {
   if (stores_.empty()) return absl::FailedPreconditionError("no cache folder");
   return stores_.front().Put(record);

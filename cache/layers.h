@@ -38,6 +38,8 @@ class Layers {
 
   // The first folder; records are written there. FailedPrecondition if there is none.
   absl::StatusOr<std::string> Put(const Record& record) const;
+  // Why Put would fail for any record; asked before work that takes minutes.
+  absl::Status CheckWritable() const;
   const std::vector<Store>& stores() const { return stores_; }
   const Fingerprint& host() const { return host_; }
 

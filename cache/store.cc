@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,11 @@ namespace {
 
 constexpr std::string_view kExtension = ".toml";
 
+absl::Status NoFolder() {
+  return absl::FailedPreconditionError(
+      "no cache folder: set JITATTN_CACHE_DIR, XDG_CACHE_HOME or HOME");
+}
+
 std::string FileName(const Key& key) { return key.ToString() + std::string(kExtension); }
 
 // "attn_f32_d64" and ".t2.avx512.hot.toml": what the file names of comparable records share. Only
@@ -31,6 +37,31 @@ bool MayBeNear(const std::string& file_name, const std::string& wanted) {
   const size_t conditions = wanted.rfind(".t", wanted.size() - kExtension.size() - 1);
   return file_name.substr(0, spec) == std::string_view(wanted).substr(0, spec) &&
          file_name.ends_with(std::string_view(wanted).substr(conditions));
+}
+
+// Whether Key::ToString() could have made it, by its parts:
+// "attn_f32_d64.b1h1g1.q32k32.t2.avx2.hot".
+bool IsRecordName(std::string_view file_name) {
+  if (!file_name.ends_with(kExtension)) return false;
+  file_name.remove_suffix(kExtension.size());
+  std::vector<std::string_view> parts;
+  while (true) {
+    const size_t dot = file_name.find('.');
+    parts.push_back(file_name.substr(0, dot));
+    if (dot == file_name.npos) break;
+    file_name.remove_prefix(dot + 1);
+  }
+  const auto is = [&](size_t part, std::string_view start) {
+    const std::string_view text = parts[part];
+    return text.starts_with(start) &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == text.npos;
+  };
+  const bool attention = parts.size() == 6 && is(0, "attn_") && is(1, "b") && is(2, "q");
+  const bool silu = parts.size() == 5 && is(0, "silu_") && is(1, "r");
+  if (!attention && !silu) return false;
+  const size_t last = parts.size() - 1;
+  return is(last - 2, "t") && jit::IsaFromName(parts[last - 1]).has_value() &&
+         (parts[last] == Name(Buffers::kHot) || parts[last] == Name(Buffers::kCold));
 }
 
 void Reject(std::vector<RejectedRecord>* rejected, const std::string& path,
@@ -123,10 +154,7 @@ std::vector<StoredRecord> Store::Near(const Key& key, std::vector<RejectedRecord
 }
 
 absl::StatusOr<std::string> Store::Put(const Record& record) const {
-  if (root_.empty()) {
-    return absl::FailedPreconditionError(
-        "no cache folder: set JITATTN_CACHE_DIR, XDG_CACHE_HOME or HOME");
-  }
+  if (root_.empty()) return NoFolder();
   // What Get would refuse is not worth writing, and must not replace what it would take.
   const std::string path = PathOf(record.key);
   const std::string text = SerializeRecord(record);
@@ -167,7 +195,28 @@ std::vector<StoredRecord> Store::List(bool all_cpus, std::vector<RejectedRecord>
   return result;
 }
 
-absl::Status Store::Remove(const std::string& path) const {
+absl::Status Store::CheckWritable() const {
+  if (root_.empty()) return NoFolder();
+  constexpr int64_t kRecordBytes = 4096;  // one has about 3000
+  return cache::CheckWritable(Folder(), kRecordBytes);
+}
+
+void Store::RemoveLeftOvers(bool all_cpus) const {
+  if (root_.empty()) return;
+  std::vector<std::string> folders = {FolderName(host_)};
+  if (all_cpus) folders = ListFolder(root_).value_or(folders);
+  for (const std::string& folder : folders) {
+    cache::RemoveLeftOvers(absl::StrCat(root_, "/", folder));
+  }
+}
+
+absl::Status Store::Remove(const std::string& path) const { return Look(path, /*remove=*/true); }
+
+absl::Status Store::CheckRemovable(const std::string& path) const {
+  return Look(path, /*remove=*/false);
+}
+
+absl::Status Store::Look(const std::string& path, bool remove) const {
   // Exactly <root>/<folder>/<name>.toml, and no part a link or a step upwards.
   const std::filesystem::path file(path);
   const std::string name = file.filename().string();
@@ -181,11 +230,16 @@ absl::Status Store::Remove(const std::string& path) const {
   // is removed like any other, so nothing is read.
   const std::string folder_path = absl::StrCat(root_, "/", folder);
   const int fd = open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  const bool removed = fd >= 0 && unlinkat(fd, name.c_str(), 0) == 0;
+  struct stat info = {};
+  const bool there = fd >= 0 && fstatat(fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool ours = there && S_ISREG(info.st_mode) && IsRecordName(name);
+  const bool done = ours && (!remove || unlinkat(fd, name.c_str(), 0) == 0);
   const int error = errno;
   if (fd >= 0) close(fd);
-  if (!removed) return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot remove"));
-  return absl::OkStatus();
+  if (done) return absl::OkStatus();
+  if (!there || ours) return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot remove"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, S_ISREG(info.st_mode) ? ": its name is no record's" : ": not a regular file"));
 }
 
 }  // namespace jitattn::cache

@@ -52,15 +52,25 @@ class Store {
   // or FailedPrecondition: Get would refuse the record, for the same reason.
   absl::StatusOr<std::string> Put(const Record& record) const;
 
+  // Why Put would fail for any record: no folder, or one that cannot be written to.
+  absl::Status CheckWritable() const;
+
   // All records, of every CPU if `all_cpus`, sorted by path; files that cannot be used go to
   // `rejected`.
   std::vector<StoredRecord> List(bool all_cpus, std::vector<RejectedRecord>* rejected) const;
 
-  // Removes one file that List named (a damaged one too). Refuses paths outside the root.
+  // Removes one file that List named, a damaged record too. NotFound: somebody else has.
+  // FailedPrecondition: Put cannot have written it, since it is a link or its name is no record's.
   absl::Status Remove(const std::string& path) const;
+  // What Remove would say; OK where it would remove.
+  absl::Status CheckRemovable(const std::string& path) const;
+
+  // The temporary files that killed writers left, of this CPU's folder or of all.
+  void RemoveLeftOvers(bool all_cpus) const;
 
  private:
   std::string Folder() const;  // of this CPU
+  absl::Status Look(const std::string& path, bool remove) const;
   absl::StatusOr<StoredRecord> Load(const std::string& folder, const std::string& file_name,
                                     bool any_cpu) const;
 

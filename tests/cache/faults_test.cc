@@ -61,7 +61,6 @@ TEST(FullDisk, FileSizeLimitLeavesTheOldRecord) {
   const Store store = TestStore(folder.path());
   ASSERT_TRUE(store.Put(Numbered(0)).ok());
   EXPECT_EQ(InChild([&] {
-              signal(SIGXFSZ, SIG_IGN);
               const rlimit limit = {1000, 1000};  // a part of the record
               if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
               return CheckFailedPut(store, "cannot write: File too large");

@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -179,6 +182,72 @@ TEST(WriteAtomically, TakesAnotherNameWhereOneIsTaken) {
   ASSERT_TRUE(WriteAtomically(folder.path(), "f", "text").ok());
   EXPECT_EQ(ReadText(folder / "f"), "text");
   EXPECT_EQ(AllNames(folder.path()).size(), 201u);
+}
+
+TEST(WriteAtomically, RefusesAPathThatCouldNotBeOpened) {
+  TemporaryFolder folder;
+  std::string deep = folder.path();
+  while (deep.size() < PATH_MAX) deep += "/" + std::string(200, 'd');
+  const absl::Status status = WriteAtomically(deep, "f", "text");
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat(PATH_MAX - 1)));
+  EXPECT_FALSE(CheckWritable(deep, 10).ok());
+  EXPECT_THAT(AllNames(folder.path()), IsEmpty());
+}
+
+// Beyond RLIMIT_FSIZE a write sends SIGXFSZ, which kills by default.
+TEST(WriteAtomically, SurvivesALimitOnFilesAndKeepsTheProgramsSignals) {
+  TemporaryFolder folder;
+  const auto fails_quietly = [&] {
+    const rlimit limit = {10, 10};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+    sigset_t before, after, pending;
+    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    const absl::Status status = WriteAtomically(folder.path(), "f", std::string(100, 'x'));
+    pthread_sigmask(SIG_SETMASK, nullptr, &after);
+    if (std::string(status.message()).find("File too large") == std::string::npos) return 2;
+    if (CheckWritable(folder.path(), 100).ok()) return 3;
+    for (int signal = 1; signal < NSIG; ++signal) {
+      if (sigismember(&before, signal) != sigismember(&after, signal)) return 4;
+    }
+    struct sigaction action;
+    if (sigaction(SIGXFSZ, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return 5;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 0 ? 0 : 6;
+  };
+  EXPECT_EQ(InChild(fails_quietly), 0) << "negative: killed by that signal";
+  // A program that holds one pending of its own finds it there.
+  EXPECT_EQ(InChild([&] {
+              sigset_t held, pending;
+              sigemptyset(&held);
+              sigaddset(&held, SIGXFSZ);
+              pthread_sigmask(SIG_BLOCK, &held, nullptr);
+              raise(SIGXFSZ);
+              const rlimit limit = {10, 10};
+              if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+              if (WriteAtomically(folder.path(), "f", std::string(100, 'x')).ok()) return 2;
+              return sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1 ? 0 : 3;
+            }),
+            0);
+  EXPECT_THAT(AllNames(folder.path()), IsEmpty());
+}
+
+TEST(CheckWritable, WritesAndLeavesNothing) {
+  TemporaryFolder folder;
+  EXPECT_TRUE(CheckWritable(folder / "a/b", 4096).ok());
+  EXPECT_THAT(AllNames(folder.path()), ElementsAre("a", "b"));
+  WriteText(folder / "file", "");
+  EXPECT_THAT(std::string(CheckWritable(folder / "file/a", 4096).message()),
+              StartsWith(folder / "file/a: "));
+}
+
+TEST(RemoveLeftOvers, TakesOldTemporariesOnly) {
+  TemporaryFolder folder;
+  for (const char* name : {".tmp-1-0", ".tmp-2-0", "record.toml"}) WriteText(folder / name, "");
+  const timespec old[] = {{time(nullptr) - 7200, 0}, {time(nullptr) - 7200, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, (folder / ".tmp-1-0").c_str(), old, 0), 0);
+  RemoveLeftOvers(folder.path());
+  EXPECT_THAT(AllNames(folder.path()), ::testing::UnorderedElementsAre(".tmp-2-0", "record.toml"));
+  RemoveLeftOvers(folder / "none");
 }
 
 TEST(ListFolder, SortsAndHides) {

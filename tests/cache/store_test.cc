@@ -211,11 +211,29 @@ TEST_F(StoreTest, ListsAllAndSaysWhatIsWrong) {
 TEST_F(StoreTest, RemovesRecordsAndNothingElse) {
   const Record record = TestRecord();
   MustPut(record);
-  WriteText(folder_ / kFolder + "/broken.toml", "?");
+  EXPECT_TRUE(store_.CheckRemovable(Path(record)).ok());
   EXPECT_TRUE(store_.Remove(Path(record)).ok());
   EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(store_.Remove(folder_ / kFolder + "/broken.toml").ok());
   EXPECT_EQ(store_.Remove(Path(record)).code(), absl::StatusCode::kNotFound);
+  WriteText(Path(record), "damaged");
+  EXPECT_TRUE(store_.Remove(Path(record)).ok());
+
+  // A link under a record's name, and files under other names, were put there by somebody else.
+  WriteText(folder_ / "target", "precious");
+  ASSERT_EQ(symlink("../target", Path(record).c_str()), 0);
+  std::vector<std::string> foreign = {Path(record)};
+  for (const char* name :
+       {"pyproject.toml", "attn_f32.toml", "attn_f32_d64.b1h1g1.q1k1.t2.hot.toml",
+        "attn_f32_d64.b1h1g1.q1k1.t2.avx9.hot.toml", "silu_f32.r1c64.t2.avx2.warm.toml",
+        "silu_F32.r1c64.t2.avx2.hot.toml"}) {
+    foreign.push_back(folder_ / kFolder + "/" + name);
+    WriteText(foreign.back(), "precious");
+  }
+  for (const std::string& path : foreign) {
+    EXPECT_EQ(store_.CheckRemovable(path).code(), absl::StatusCode::kFailedPrecondition) << path;
+    EXPECT_EQ(store_.Remove(path).code(), absl::StatusCode::kFailedPrecondition) << path;
+    EXPECT_EQ(ReadText(path), "precious");
+  }
 
   TemporaryFolder other;
   WriteText(other / "sub/f.toml", "precious");
@@ -238,6 +256,30 @@ TEST_F(StoreTest, RemovesRecordsAndNothingElse) {
   EXPECT_EQ(ReadText(folder_ / "f.toml"), "precious");
   EXPECT_EQ(ReadText(folder_ / kFolder + "/notes.txt"), "precious");
   EXPECT_EQ(ReadText(folder_ / kFolder + "/deep/f.toml"), "precious");
+}
+
+TEST_F(StoreTest, EveryKeyMakesARemovableName) {
+  const jit::Problem problems[] = {
+      Attention(7, 9), jit::AttentionProblem{.mask = jit::Mask::kCausal, .value_dim = 32},
+      jit::AttentionProblem{.dtype = jit::DType::kBF16},
+      jit::SigmoidMulProblem{.dtype = jit::DType::kF16, .rows = 3, .cols = 5}};
+  for (const jit::Problem& problem : problems) {
+    for (const jit::Isa isa : {jit::Isa::kPortable, jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+      for (const Buffers buffers : {Buffers::kHot, Buffers::kCold}) {
+        const std::string path = store_.PathOf(MakeKey(problem, 12, isa, buffers));
+        WriteText(path, "damaged");
+        EXPECT_TRUE(store_.Remove(path).ok()) << path;
+      }
+    }
+  }
+}
+
+TEST_F(StoreTest, TellsBeforehandThatNothingCanBePut) {
+  EXPECT_TRUE(store_.CheckWritable().ok());
+  EXPECT_THAT(store_.List(false, nullptr), IsEmpty());
+  WriteText(folder_ / "file", "");
+  EXPECT_FALSE(Store(folder_ / "file", TestCpu(), TestHost()).CheckWritable().ok());
+  EXPECT_FALSE(Store("", TestCpu(), TestHost()).CheckWritable().ok());
 }
 
 TEST_F(StoreTest, RootMayBeWrittenInManyWays) {
