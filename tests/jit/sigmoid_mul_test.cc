@@ -16,6 +16,7 @@
 #include "tests/jit/described_cpus.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
+#include "tests/jit/sigmoid_mul_reference.h"
 
 namespace jitattn::jit {
 namespace {
@@ -65,46 +66,6 @@ void RunRow(const Kernel& kernel, const SigmoidMulSpec& spec, const T* x, T* out
   kernel.Run(SigmoidMulArgs{&spec, x, out, 1, count, 0, 0});
 }
 
-// The formula in long double: 64 bits of mantissa, 11 more than f64.
-long double Exact(long double x) { return x / (1 + std::exp(-x)); }
-
-// Distance from the exact value in units of the last place that T has there.
-template <typename T>
-double UlpError(T got, long double exact) {
-  const int exponent = std::max(std::ilogb(exact), std::numeric_limits<T>::min_exponent - 1);
-  const long double ulp = std::ldexp(1.0L, exponent + 1 - std::numeric_limits<T>::digits);
-  return static_cast<double>(std::abs(static_cast<long double>(got) - exact) / ulp);
-}
-
-template <typename T>
-struct Contract;
-template <>
-struct Contract<float> {
-  static constexpr double kUlps = 2.5, kNear = 1e-6;
-  static constexpr float kLowest = -87;
-  static constexpr double kAbsoluteBelow = 1e-36;
-};
-template <>
-struct Contract<double> {
-  static constexpr double kUlps = 2.5, kNear = 1e-6;
-  static constexpr double kLowest = -708;
-  static constexpr double kAbsoluteBelow = 1e-304;
-};
-// All of a 16-bit type: one of the two numbers next to the exact value, and the nearer one unless
-// that lies within 2^-12.8 (bf16), 2^-13.6 (f16) of the middle.
-template <>
-struct Contract<BFloat16> {
-  static constexpr double kUlps = 0.54, kNear = 1.0 / 256;
-  static constexpr float kLowest = -std::numeric_limits<float>::infinity();
-  static constexpr double kAbsoluteBelow = 0;
-};
-template <>
-struct Contract<Float16> {
-  static constexpr double kUlps = 0.66, kNear = 1.0 / 2048;
-  static constexpr float kLowest = -std::numeric_limits<float>::infinity();
-  static constexpr double kAbsoluteBelow = 0;
-};
-
 class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
@@ -148,21 +109,7 @@ template <typename T>
 void SigmoidMulTest::CheckAccuracy(const std::vector<T>& x) {
   std::vector<T> y(x.size());
   RunRow(*kernel_, GetParam().spec, x.data(), y.data(), static_cast<int64_t>(x.size()));
-  double worst = 0, worst_below = 0;
-  T worst_at = 0, worst_below_at = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const long double exact = Exact(static_cast<long double>(x[i]));
-    if (x[i] < Contract<T>::kLowest) {
-      const double error = static_cast<double>(std::abs(static_cast<long double>(y[i]) - exact));
-      if (!(error <= worst_below)) worst_below = error, worst_below_at = x[i];
-    } else {
-      const double error = exact == 0 ? (y[i] == 0 ? 0 : INFINITY) : UlpError(y[i], exact);
-      if (!(error <= worst)) worst = error, worst_at = x[i];
-    }
-  }
-  EXPECT_LE(worst, Contract<T>::kUlps) << "ulp at x = " << std::hexfloat << worst_at;
-  EXPECT_LE(worst_below, Contract<T>::kAbsoluteBelow)
-      << "at x = " << std::hexfloat << worst_below_at;
+  EXPECT_TRUE(testing::KeepsSigmoidMulContract(x, y));
 }
 
 // Every sign and exponent, denormals too, with corners and random mantissas; of 16 bits, every
@@ -170,18 +117,9 @@ void SigmoidMulTest::CheckAccuracy(const std::vector<T>& x) {
 template <typename T>
 void SigmoidMulTest::CheckEveryExponent() {
   if constexpr (kIsSmallFloat<T>) {
-    std::vector<T> x(1 << 16), finite;
+    std::vector<T> x(1 << 16);
     for (size_t i = 0; i < x.size(); ++i) x[i].bits = static_cast<uint16_t>(i);
-    std::copy_if(x.begin(), x.end(), std::back_inserter(finite),
-                 [](T value) { return std::isfinite(value); });
-    CheckAccuracy(finite);
-    std::vector<T> y(x.size());
-    RunRow(*kernel_, GetParam().spec, x.data(), y.data(), static_cast<int64_t>(x.size()));
-    for (size_t i = 0; i < x.size(); ++i) {
-      if (std::isfinite(x[i])) continue;
-      const bool right = x[i] > 0 ? y[i] > 0 && std::isinf(y[i]) : std::isnan(y[i]);
-      ASSERT_TRUE(right) << std::hex << i;
-    }
+    CheckAccuracy(x);
   } else {
     CheckEveryExponentOf<T>();
   }
@@ -245,7 +183,7 @@ void SigmoidMulTest::CheckSpecialValues() {
     RunRow(*kernel_, GetParam().spec, x.data(), y.data(), 37);
     for (int i = 0; i < 37; ++i) {
       if (i == place) continue;
-      EXPECT_NEAR(y[i], 0.7310585786300049, Contract<T>::kNear) << value << " spills over";
+      EXPECT_NEAR(y[i], 0.7310585786300049, testing::SigmoidMulContract<T>::kNear) << value << " spills over";
     }
     return y[place];
   };

@@ -1,0 +1,314 @@
+// Attention in every type, mask and kind of lanes, in the forms that P·V, the exponentials and
+// packing have; with heads that share keys, and keys that are taken apart.
+
+#include <cmath>
+#include <iterator>
+#include <random>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/emulate/cases.h"
+#include "tests/emulate/rows.h"
+#include "tests/jit/attention_reference.h"
+
+namespace jitattn::emulate {
+namespace {
+
+using jit::AttentionArgs;
+using jit::AttentionConfig;
+using jit::AttentionSpec;
+using jit::LaneAxis;
+using jit::testing::AttentionCase;
+
+// Around the edges of vectors, register blocks and tiles. Small: an emulator is slow.
+constexpr int kDims[] = {1, 2, 5, 8, 15, 16, 17, 31, 33, 48, 64};
+constexpr int64_t kQueries[] = {1, 2, 7, 16, 17, 33, 70}, kFewQueries[] = {1, 2, 3, 9};
+constexpr int64_t kKeys[] = {0, 1, 3, 15, 16, 33, 64, 100, 130};
+constexpr int kGroups[] = {2, 3, 5};
+
+// What a case is about; the rest of its configuration and its shape are drawn.
+struct Form {
+  std::string name;
+  LaneAxis lanes = LaneAxis::kQueries;
+  int pv_form = 0, fuse_exp = 0, pack = 0;
+  bool group = false, parts = false;
+};
+
+bool InPairs(const Form& form) { return form.pv_form == 2; }
+
+std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
+  std::vector<Form> forms;
+  for (const int pv_form : {0, 1}) {
+    for (const int fuse_exp : {0, 1}) {
+      for (const int pack : {0, 1}) {
+        if (pack == 1 && jit::SizeOf(dtype) == 2) continue;  // copied in any case
+        forms.push_back({.name = absl::StrCat("queries.form", pv_form, fuse_exp ? ".fused" : "",
+                                              pack ? ".packed" : ""),
+                         .pv_form = pv_form,
+                         .fuse_exp = fuse_exp,
+                         .pack = pack});
+      }
+    }
+  }
+  forms.push_back({.name = "queries.group", .group = true});
+  forms.push_back({.name = "columns.one", .lanes = LaneAxis::kColumns});
+  forms.push_back({.name = "columns.group", .lanes = LaneAxis::kColumns, .group = true});
+  forms.push_back(
+      {.name = "columns.parts", .lanes = LaneAxis::kColumns, .group = true, .parts = true});
+  if (dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512) {
+    forms.push_back({.name = "queries.pairs", .pv_form = 2});
+    forms.push_back({.name = "columns.pairs", .lanes = LaneAxis::kColumns, .pv_form = 2});
+  }
+  return forms;
+}
+
+// A point of the space that has this form; invalid ones are drawn again.
+AttentionConfig DrawConfig(const Form& form, jit::Isa isa, const AttentionSpec& spec,
+                           const jit::Cpu& cpu, std::mt19937_64& random) {
+  constexpr int kMostDraws = 20000;  // one in some dozens is valid
+  for (int draw = 0; draw < kMostDraws; ++draw) {
+    jit::Config drawn = AttentionConfig{.isa = isa};
+    for (const jit::Field& field : jit::Fields(jit::Op::kAttention)) {
+      if (field.name == "isa" || field.name == "threads") continue;
+      field.set(drawn, field.values[random() % field.values.size()]);
+    }
+    auto& config = std::get<AttentionConfig>(drawn);
+    config.lanes = form.lanes;
+    config.pv_form = form.pv_form;
+    config.fuse_exp = form.fuse_exp;
+    config.pack = form.pack;
+    config = std::get<AttentionConfig>(jit::Canonical(config, spec));
+    const bool has_form = config.pv_form == form.pv_form && config.fuse_exp == form.fuse_exp &&
+                          config.pack == form.pack;
+    if (has_form && jit::Validate(config, spec, cpu).ok()) return config;
+  }
+  throw std::runtime_error(absl::StrCat("none of ", kMostDraws, " configurations of ", form.name,
+                                        " is valid for ", jit::Name(spec)));
+}
+
+// Heads that share keys and values; all queries of a head lie behind one another.
+template <typename T>
+struct Group {
+  std::vector<AttentionCase<T>> heads;
+  std::vector<int64_t> cuts;  // of the keys, for a softmax that is taken apart
+  Flush flush;
+
+  const AttentionCase<T>& first() const { return heads[0]; }
+  int64_t count() const { return static_cast<int64_t>(heads.size()); }
+  int64_t rows() const { return count() * first().q_rows; }
+};
+
+template <typename T>
+Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64& random) {
+  const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
+  AttentionCase<T> in{.spec = spec, .kv_len = form.parts || InPairs(form) ? 130 : pick(kKeys)};
+  in.q_rows = form.lanes == LaneAxis::kColumns ? pick(kFewQueries) : pick(kQueries);
+  in.gap = random() % 2 * 3;
+  in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
+  in.offset = random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 60) - 20;
+  in.Fill(random());
+  Group<T> group{.flush = random() % 2 ? Flush::kFront : Flush::kBack};
+  group.heads.assign(form.group ? pick(kGroups) : 1, in);
+  for (AttentionCase<T>& head : group.heads) {
+    AttentionCase<T> other = in;
+    other.Fill(random());
+    head.q = other.q;
+  }
+  for (int64_t cut = 0; form.parts && (cut += 1 + random() % 60) < in.kv_len;)
+    group.cuts.push_back(cut);
+  return group;
+}
+
+// A group in the memory of a machine.
+template <typename T>
+class GroupInImage {
+ public:
+  GroupInImage(Image* image, uint32_t number, Group<T> group,
+               std::shared_ptr<const jit::Kernel> kernel)
+      : number_(number), group_(std::move(group)), kernel_(image, number, std::move(kernel)) {
+    Place(image);
+    const auto& config = std::get<AttentionConfig>(kernel_.kernel().config());
+    if (config.lanes == LaneAxis::kQueries) {
+      RunHeads();
+    } else if (group_.cuts.empty()) {
+      kernel_.Run(args_);
+    } else {
+      RunParts(image, config);
+    }
+    SendRows(image, number, out_);
+  }
+
+  std::string Check(const CaseAnswers& answers) const {
+    std::string wrong = kernel_.CheckRuns(answers);
+    if (!wrong.empty()) return wrong;
+    const std::vector<T> all = ReadRows(answers, out_, out_shape_, &wrong);
+    if (!wrong.empty()) return wrong;
+    jit::testing::Wider<T> plain_error = 0;
+    for (const auto& head : group_.heads)
+      plain_error = std::max(plain_error, jit::testing::PlainError(head));
+    const int64_t head_size = group_.first().q_rows * group_.first().spec.value_dim;
+    for (int64_t head = 0; head < group_.count(); ++head) {
+      const auto at = all.begin() + head * head_size;
+      const auto result = jit::testing::AsExactAsAPlainLoop(
+          group_.heads[head], std::vector<T>(at, at + head_size), plain_error);
+      if (!result) return absl::StrCat("head ", head, ": ", result.message());
+    }
+    return "";
+  }
+
+  std::string Describe() const {
+    return absl::StrCat(kernel_.kernel().name(), "\n    ", group_.first().Describe(), ", ",
+                        group_.count(), " heads, ", group_.cuts.size() + 1, " parts");
+  }
+
+ private:
+  // Scratch is promised to be aligned, its contents are not.
+  Memory AddScratch(Image* image, int64_t bytes) {
+    return AddUnwritten(image, number_, (bytes + 63) / 64 * 64, group_.flush);
+  }
+
+  void Place(Image* image) {
+    const AttentionCase<T>& in = group_.first();
+    std::vector<T> all_q;
+    for (const auto& head : group_.heads) all_q.insert(all_q.end(), head.q.begin(), head.q.end());
+    const RowShape<T> q_shape = {group_.rows(), in.spec.head_dim, in.gap};
+    const RowShape<T> k_shape = {in.kv_len, in.spec.head_dim, in.gap};
+    const RowShape<T> v_shape = {in.kv_len, in.spec.value_dim, in.gap};
+    const jit::Isa isa = std::get<AttentionConfig>(kernel_.kernel().config()).isa;
+    out_shape_ = {group_.rows(), in.spec.value_dim, in.gap};
+    out_ = AddUnwritten(image, number_, out_shape_.bytes(), group_.flush);
+    const Memory q = AddRows(image, isa, q_shape, all_q, group_.flush);
+    const Memory k = AddRows(image, isa, k_shape, in.k, group_.flush);
+    const Memory v = AddRows(image, isa, v_shape, in.v, group_.flush);
+    const Memory scratch =
+        AddScratch(image, kernel_.kernel().scratch_bytes(in.kv_len, group_.rows()));
+    const auto pointer = [](uint64_t address) { return reinterpret_cast<void*>(address); };
+    args_ = {.q = pointer(q.address),
+             .k = pointer(k.address),
+             .v = pointer(v.address),
+             .out = pointer(out_.address),
+             .q_stride = q_shape.stride_bytes(),
+             .k_stride = k_shape.stride_bytes(),
+             .v_stride = v_shape.stride_bytes(),
+             .out_stride = out_shape_.stride_bytes(),
+             .q_rows = in.q_rows,
+             .kv_len = in.kv_len,
+             .causal_offset = in.offset,
+             .scale = in.scale,
+             .scratch = pointer(scratch.address),
+             .group = group_.count(),
+             .q_head_stride = q_shape.stride_bytes() * in.q_rows,
+             .out_head_stride = out_shape_.stride_bytes() * in.q_rows};
+  }
+
+  // Where lanes are queries a run is of one head.
+  void RunHeads() {
+    for (int64_t head = 0; head < group_.count(); ++head) {
+      AttentionArgs args = args_;
+      args.q = static_cast<const char*>(args_.q) + head * args_.q_head_stride;
+      args.out = static_cast<char*>(args_.out) + head * args_.out_head_stride;
+      args.group = 1;
+      kernel_.Run(args);
+    }
+  }
+
+  void RunParts(Image* image, const AttentionConfig& config) {
+    const AttentionCase<T>& in = group_.first();
+    const int64_t part_bytes = jit::PartBytes(in.spec, config, group_.rows());
+    const auto parts = static_cast<int64_t>(group_.cuts.size()) + 1;
+    const Memory memory = AddScratch(image, parts * part_bytes);
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = part == 0 ? 0 : group_.cuts[part - 1];
+      AttentionArgs args = args_;
+      args.k = static_cast<const char*>(args_.k) + first * args_.k_stride;
+      args.v = static_cast<const char*>(args_.v) + first * args_.v_stride;
+      args.kv_len = (part + 1 == parts ? in.kv_len : group_.cuts[part]) - first;
+      args.causal_offset = in.offset - first;
+      args.parts = AttentionArgs::kPart;
+      args.part = reinterpret_cast<void*>(memory.address + part * part_bytes);
+      args.out = nullptr;
+      kernel_.Run(args);
+    }
+    AttentionArgs merge = args_;
+    merge.parts = parts;
+    merge.part = reinterpret_cast<void*>(memory.address);
+    merge.part_stride = part_bytes;
+    merge.k = merge.v = nullptr;  // not read
+    kernel_.Run(merge);
+  }
+
+  uint32_t number_;
+  Group<T> group_;
+  KernelInImage kernel_;
+  AttentionArgs args_;
+  RowShape<T> out_shape_;
+  Memory out_;
+};
+
+// Of a kernel with instructions that the CPU has not.
+std::string CheckRefused(const CaseAnswers& answers) {
+  if (answers.fault && answers.fault->vector == kUndefinedInstruction) return "";
+  return answers.fault ? Describe(*answers.fault) : "a CPU without AVX-512 BF16 ran its pairs";
+}
+
+template <typename T>
+Check Prepare(Image& image, uint32_t number, const Form& form, const AttentionSpec& spec,
+              std::shared_ptr<const jit::Kernel> kernel, bool refused, std::mt19937_64& random) {
+  const auto run = std::make_shared<GroupInImage<T>>(
+      &image, number, DrawGroup<T>(form, spec, random), std::move(kernel));
+  return [run, refused](const CaseAnswers& answers) {
+    const std::string wrong = refused ? CheckRefused(answers) : run->Check(answers);
+    return wrong.empty() ? "" : absl::StrCat(wrong, "\n    ", run->Describe());
+  };
+}
+
+Case MakeCase(const Form& form, jit::Isa isa, jit::DType dtype, jit::Mask mask,
+              const jit::Cpu& cpu) {
+  const std::string name =
+      absl::StrCat("attention.", std::string(jit::Name(isa)), ".", std::string(jit::Name(dtype)),
+                   ".", std::string(jit::Name(mask)), ".", form.name);
+  return {name, [=](Image& image, uint32_t number) {
+            std::mt19937_64 random(SeedOf(name));
+            const auto dim = [&] { return kDims[random() % std::size(kDims)]; };
+            const AttentionSpec spec = {dtype, mask, dim(), dim()};
+            jit::Cpu described = cpu;
+            if (InPairs(form)) described.avx512_bf16 = true;
+            const AttentionConfig config = DrawConfig(form, isa, spec, described, random);
+            const auto prepare = [&](auto zero) {
+              const auto kernel = MustCompile(spec, config, described);
+              const bool refused = InPairs(form) && !cpu.avx512_bf16;
+              return Prepare<decltype(zero)>(image, number, form, spec, kernel, refused, random);
+            };
+            switch (dtype) {
+              case jit::DType::kF32:
+                return prepare(float());
+              case jit::DType::kF64:
+                return prepare(double());
+              case jit::DType::kBF16:
+                return prepare(jit::BFloat16());
+              case jit::DType::kF16:
+                break;
+            }
+            return prepare(jit::Float16());
+          }};
+}
+
+}  // namespace
+
+std::vector<Case> AttentionCases(const jit::Cpu& cpu) {
+  std::vector<Case> cases;
+  for (const jit::Isa isa : EmittedIsas(cpu)) {
+    for (const auto dtype :
+         {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
+      for (const jit::Mask mask : {jit::Mask::kNone, jit::Mask::kCausal}) {
+        for (const Form& form : Forms(isa, dtype))
+          cases.push_back(MakeCase(form, isa, dtype, mask, cpu));
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace jitattn::emulate

@@ -1,0 +1,72 @@
+// The kernels that are run in an emulated CPU, and what has to come of them.
+
+#ifndef JITATTN_TESTS_EMULATE_CASES_H_
+#define JITATTN_TESTS_EMULATE_CASES_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jit/compile.h"
+#include "tests/emulate/answers.h"
+#include "tests/emulate/image.h"
+
+namespace jitattn::emulate {
+
+// Says what is wrong with a machine's answers; "" where nothing is.
+using Check = std::function<std::string(const CaseAnswers&)>;
+
+struct Case {
+  std::string name;  // "attention.avx512.f32.causal.columns.parts"
+  // Emits the kernel, lays out its operands and says what is to be done under this number.
+  std::function<Check(Image&, uint32_t number)> prepare;
+};
+
+// All that `cpu` can run, and what it has to refuse. The same cases, configurations and operands
+// every time.
+std::vector<Case> Cases(const jit::Cpu& cpu);
+
+std::vector<Case> AttentionCases(const jit::Cpu& cpu);
+std::vector<Case> SigmoidMulCases(const jit::Cpu& cpu);
+std::vector<Case> FaultCases(const jit::Cpu& cpu);
+
+// ---- What cases are made of ----
+
+std::shared_ptr<const jit::Kernel> MustCompile(const jit::Spec& spec, const jit::Config& config,
+                                               const jit::Cpu& cpu);  // throws std::runtime_error
+
+// A seed from a name: each case has its own operands, whichever others are asked for.
+uint64_t SeedOf(const std::string& name);
+
+// The instruction sets that kernels of `cpu` are emitted for.
+std::vector<jit::Isa> EmittedIsas(const jit::Cpu& cpu);
+
+// A kernel in the memory of a machine, run under the number of a case.
+class KernelInImage {
+ public:
+  KernelInImage(Image* image, uint32_t number, std::shared_ptr<const jit::Kernel> kernel);
+
+  template <typename Args>
+  void Run(const Args& args) {
+    RunWith({reinterpret_cast<const uint8_t*>(&args), sizeof args});
+  }
+  // "" if every run returned, and left the code, the registers and MXCSR as they were.
+  std::string CheckRuns(const CaseAnswers& answers) const;
+
+  const jit::Kernel& kernel() const { return *kernel_; }
+
+ private:
+  void RunWith(std::span<const uint8_t> args);
+
+  Image* image_;  // until the last Run
+  uint32_t number_;
+  std::shared_ptr<const jit::Kernel> kernel_;
+  Memory code_;
+  size_t runs_ = 0;
+};
+
+}  // namespace jitattn::emulate
+
+#endif  // JITATTN_TESTS_EMULATE_CASES_H_

@@ -1,0 +1,37 @@
+// The CPUs that can be emulated here, by name.
+
+#ifndef JITATTN_TESTS_EMULATE_CPUS_H_
+#define JITATTN_TESTS_EMULATE_CPUS_H_
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "jit/cpu.h"
+#include "tests/emulate/answers.h"
+
+namespace jitattn::emulate {
+
+struct EmulatedCpu {
+  std::string_view name;
+  std::string_view bochs;  // its model there; empty: none
+  std::string_view qemu;   // its model in qemu-user; empty: none
+  jit::Isa isa;
+  bool avx512_vnni;
+};
+
+std::span<const EmulatedCpu> EmulatedCpus();
+const EmulatedCpu* FindCpu(std::string_view name);  // null if there is none
+
+// What kernels are emitted for.
+jit::Cpu Described(const EmulatedCpu& cpu);
+
+// Says where the machine's CPU is another than the described one; "" where it is not.
+std::string CheckCpu(const jit::Cpu& described, const CpuAnswer& answer);
+
+// What has to be turned on for vectors of this width.
+uint64_t Xcr0(jit::Isa isa);
+
+}  // namespace jitattn::emulate
+
+#endif  // JITATTN_TESTS_EMULATE_CPUS_H_
