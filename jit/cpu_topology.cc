@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -32,7 +33,12 @@ int64_t ParseSize(std::string_view text) {
 
 }  // namespace
 
-std::vector<int> AllowedCpus() {
+namespace {
+
+// Null: nothing is bound. Never destroyed: threads may ask while the process exits.
+constinit const std::vector<int>* bound_cpus = nullptr;
+
+std::vector<int> AffinityOfThisThread() {
   // The kernel refuses (EINVAL) a mask smaller than its own, so it is grown.
   for (int bits = 1024; bits <= 1 << 18; bits *= 4) {
     cpu_set_t* mask = CPU_ALLOC(bits);
@@ -50,6 +56,23 @@ std::vector<int> AllowedCpus() {
     if (!too_small) break;
   }
   return {0};
+}
+
+}  // namespace
+
+void SetBoundCpus(std::vector<int> cpus) {
+  if (!cpus.empty()) bound_cpus = new std::vector<int>(std::move(cpus));
+}
+
+bool IsBound() { return bound_cpus != nullptr; }
+
+std::vector<int> AllowedCpus() {
+  std::vector<int> cpus = AffinityOfThisThread();
+  if (!IsBound()) return cpus;
+  cpus.insert(cpus.end(), bound_cpus->begin(), bound_cpus->end());
+  std::sort(cpus.begin(), cpus.end());
+  cpus.erase(std::unique(cpus.begin(), cpus.end()), cpus.end());
+  return cpus;
 }
 
 int CountCores(const std::vector<int>& cpus, const std::string& root) {

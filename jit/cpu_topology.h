@@ -12,8 +12,14 @@ namespace jitattn::jit {
 
 // Every path below is read under `root`, "" for the real machine; tests make a tree of their own.
 
-// The CPUs in this thread's affinity mask, ascending; {0} where the system will not tell.
+// The CPUs that this process may run on, ascending: those in this thread's affinity mask and those
+// of SetBoundCpus; {0} where the system will not tell.
 std::vector<int> AllowedCpus();
+
+// A threading runtime that binds threads, the one that asks here among them, says what it was given
+// to bind them to. Before the first AllowedCpus(); empty: nothing is bound.
+void SetBoundCpus(std::vector<int> cpus);
+bool IsBound();
 
 // Distinct physical cores among `cpus`, by the sysfs lists of siblings; cpus.size() without them.
 int CountCores(const std::vector<int>& cpus, const std::string& root);

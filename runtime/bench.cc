@@ -9,6 +9,7 @@
 
 #include "runtime/kernel_calls.h"
 #include "runtime/operands.h"
+#include "runtime/thread_pool.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -79,6 +80,7 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
 
   const bool wants_clock = jit::OpOf(problem) == jit::Op::kSigmoidMul;
   double clock_hz = 0;
+  const InsistOnHelp all_threads;
   const std::vector<Timing> timings = TimeInTurn(
       runs,
       [&] {

@@ -21,6 +21,7 @@ class ForkSafeMutex {
  public:
   ForkSafeMutex();
   void lock() { mutex_.lock(); }
+  bool try_lock() { return mutex_.try_lock(); }
   void unlock() { mutex_.unlock(); }
 
  private:

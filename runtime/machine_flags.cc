@@ -52,7 +52,10 @@ bool TurboOn(const std::string& root) {
 }  // namespace
 
 MachineWatch::MachineWatch(std::string root)
-    : root_(std::move(root)), start_(ReadCounters()), load_at_start_(OtherLoad(root_)) {}
+    : root_(std::move(root)),
+      start_(ReadCounters()),
+      runs_at_start_(CountsOfPool()),
+      load_at_start_(OtherLoad(root_)) {}
 
 MachineWatch::Counters MachineWatch::ReadCounters() const {
   Counters counters;
@@ -105,6 +108,16 @@ std::vector<std::string> MachineWatch::Flags() const {
       jit::ParseCpuList(ReadSmallFile(root_ + "/sys/devices/system/cpu/online")).size());
   if (online > count) {
     flags.push_back(absl::StrCat("affinity ", count, " of ", online, " cpus"));
+  }
+  // The first runs make the threads or wake them, and a quiet machine has a hold-up now and then.
+  const PoolCounts runs = CountsOfPool();
+  const double all = static_cast<double>(runs.runs - runs_at_start_.runs);
+  const double disturbed = static_cast<double>(runs.alone - runs_at_start_.alone) +
+                           static_cast<double>(runs.held_up - runs_at_start_.held_up);
+  if (disturbed > std::max(2.0, 0.02 * all)) {
+    flags.push_back(
+        absl::StrFormat("cores taken by others in %.0f %% of %.0f runs on several threads",
+                        100 * disturbed / all, all));
   }
   // Waking sleeping threads costs tens of microseconds a run, spinning ones well under one.
   if (const char* policy = jit::Env("OMP_WAIT_POLICY")) {

@@ -14,6 +14,7 @@
 #include "runtime/operands.h"
 #include "runtime/placements.h"
 #include "runtime/plan.h"
+#include "runtime/thread_pool.h"
 #include "search/rng.h"
 
 namespace jitattn::runtime {
@@ -105,6 +106,7 @@ class PlanMeasurer : public Measurer {
 
 double PlanMeasurer::TimeBatch(const Operands& operands, const Plan& plan, int64_t iterations) {
   const int64_t sets = operands.sets();
+  const InsistOnHelp all_threads;
   const double start = Now();
   for (int64_t i = 0; i < iterations; ++i) {
     // The status was looked at when the candidate was verified, with these very arguments.

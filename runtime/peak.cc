@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "jit/probe.h"
 #include "runtime/parallel.h"
+#include "runtime/thread_pool.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -127,6 +128,7 @@ class FamilyProbe : public PeakProbe {
   };
   Seconds Run(const Variant& variant) const {
     Job job{.probe = this, .variant = &variant, .times = std::vector<Job::Times>(threads_)};
+    const InsistOnHelp all_threads;
     ParallelFor(threads_, Work, &job);
     double begin = std::numeric_limits<double>::infinity(), end = 0, shortest = begin;
     for (const Job::Times& times : job.times) {

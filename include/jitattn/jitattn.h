@@ -132,7 +132,8 @@ enum { JITATTN_BUFFERS_HOT = 0, JITATTN_BUFFERS_COLD = 1 };
 
 typedef struct jitattn_plan_options {
   size_t struct_size;
-  int32_t threads;      /* at most; 0: one for each physical core this process may use */
+  int32_t threads;      /* at most; 0: one for each physical core this process may use. Never more
+                         * than OMP_THREAD_LIMIT or 1024 */
   int32_t buffers;      /* which kind of record is wanted: caches hot (default) or cold */
   int32_t ignore_cache; /* nonzero: the default configuration, no file is read */
   int32_t tune;         /* nonzero: where no exact record is found, tune now and save the winner */
@@ -192,7 +193,7 @@ JITATTN_API jitattn_status jitattn_set_log(void (*log)(int32_t level, const char
                                                        void* context),
                                            void* context);
 
-/* The host's own pool in place of OpenMP: calls body(i, body_context) for 0 <= i < count, on any
+/* The host's own pool in place of the library's threads: calls body(i, body_context) for 0 <= i < count, on any
  * threads, and returns when all have ended. */
 JITATTN_API jitattn_status jitattn_set_parallel_for(
     void (*parallel_for)(int32_t count, void (*body)(int32_t index, void* body_context),

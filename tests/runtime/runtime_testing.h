@@ -42,6 +42,10 @@ std::string InChild(const std::function<std::string()>& body, int seconds = 30);
 // where the kernel has no seccomp.
 bool DenyExecutableMemory();
 
+// From now on the system refuses this process another thread or process: EAGAIN, as where a limit
+// of them is reached. False if it cannot be done here.
+bool RefuseNewThreads();
+
 // Calls of malloc by this process so far; −1 where it is not counted (sanitizers bring their own).
 int64_t MallocCalls();
 
