@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/bench_beside.h"
 #include "cli/bench_compare.h"
 #include "cli/bench_flags.h"
 #include "cli/bench_floors.h"
@@ -24,6 +25,7 @@ namespace {
 
 struct Flags {
   BenchFlags bench;
+  BesideFlags beside;
   std::string earlier;  // --vs
   bool json = false, csv = false, quiet = false;
 };
@@ -106,6 +108,9 @@ int Print(const Flags& flags, const BenchPreset& preset, const Floors& floors,
 }
 
 int RunBench(const Flags& flags) {
+  if (flags.beside.neighbours) {
+    return RunBeside(flags.beside, flags.bench, {.json = flags.json, .csv = flags.csv});
+  }
   const auto preset = flags.bench.Cases();
   if (!preset.ok()) return Fail(preset.status());
   std::optional<EarlierRun> earlier;
@@ -128,6 +133,7 @@ Command AddBench(CLI::App* app) {
   CLI::App* bench =
       app->add_subcommand("bench", "Measure problems against the limits of this machine");
   flags->bench.AddTo(bench);
+  flags->beside.AddTo(bench);
   constexpr const char* kGroup = "Output";
   bench
       ->add_option("--vs", flags->earlier, "an earlier run's --json: say what differs beyond noise")

@@ -118,7 +118,7 @@ runtime::Layout BenchFlags::Layout() const {
                                                    : runtime::Layout::kHeads;
 }
 
-absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
+std::string BenchFlags::GivenProblemFlag() const {
   std::string given = std::string(problem.AttentionFlag());
   for (const auto& [name, values] : sizes) {
     if (!values.empty()) given = name;
@@ -126,6 +126,13 @@ absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
   if (!problem.dims.empty()) given = "--dim";
   if (!problem.op.empty()) given = "--op";
   if (!dtypes.empty()) given = "--dtype";
+  return given;
+}
+
+bool BenchFlags::AsksForProblems() const { return !preset.empty() || !GivenProblemFlag().empty(); }
+
+absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
+  std::string given = GivenProblemFlag();
   if (Layout() != runtime::Layout::kHeads) given = "--layout";
   if (!given.empty()) {
     return absl::InvalidArgumentError(

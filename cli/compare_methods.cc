@@ -32,36 +32,10 @@ struct Taking {
   std::vector<size_t> rows;  // of each entry
 };
 
-class Maker {
- public:
-  Maker(const jit::Problem& problem, const CompareOptions& options, PythonSide& python,
-        const runtime::Operands& operands)
-      : problem_(problem), options_(options), python_(python), operands_(operands) {}
+}  // namespace
 
-  // Null: `standing` says why.
-  absl::StatusOr<std::unique_ptr<runtime::Contender>> Make(const std::string& method,
-                                                           runtime::ContestEntry* entry,
-                                                           runtime::Standing* standing);
-
- private:
-  absl::StatusOr<std::unique_ptr<runtime::Contender>> MakePlan(const std::string& config,
-                                                               runtime::Standing* standing);
-  std::unique_ptr<runtime::Contender> MakePython(const std::string& method,
-                                                 runtime::ContestEntry* entry,
-                                                 runtime::Standing* standing);
-  absl::StatusOr<std::unique_ptr<runtime::Contender>> MakeLinked(const LinkedMethod& method,
-                                                                 runtime::Standing* standing);
-
-  const jit::Problem& problem_;
-  const CompareOptions& options_;
-  PythonSide& python_;
-  const runtime::Operands& operands_;
-  std::optional<jit::Config> tuned_;  // once it takes part
-  bool python_has_problem_ = false;
-};
-
-absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::MakePlan(const std::string& config,
-                                                                    runtime::Standing* standing) {
+absl::StatusOr<std::unique_ptr<runtime::Contender>> ContenderMaker::MakePlan(
+    const std::string& config, runtime::Standing* standing) {
   auto plan = PlanFlags{.config = config}.Plan(problem_, options_.machine);
   if (!plan.ok()) return plan.status();
   if (config == "default" && tuned_ && (*plan)->config() == *tuned_) {
@@ -77,9 +51,9 @@ absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::MakePlan(const std::s
   return runtime::MakePlanContender(operands_, *std::move(plan));
 }
 
-std::unique_ptr<runtime::Contender> Maker::MakePython(const std::string& method,
-                                                      runtime::ContestEntry* entry,
-                                                      runtime::Standing* standing) {
+std::unique_ptr<runtime::Contender> ContenderMaker::MakePython(const std::string& method,
+                                                               runtime::ContestEntry* entry,
+                                                               runtime::Standing* standing) {
   // One that took too long was ended; the next problem gets a new one.
   standing->failure = python_.WhyNot(method);
   if (!standing->failure.empty()) return nullptr;
@@ -102,17 +76,16 @@ std::unique_ptr<runtime::Contender> Maker::MakePython(const std::string& method,
   return *std::move(peer);
 }
 
-absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::MakeLinked(const LinkedMethod& method,
-                                                                      runtime::Standing* standing) {
+absl::StatusOr<std::unique_ptr<runtime::Contender>> ContenderMaker::MakeLinked(
+    const LinkedMethod& method, runtime::Standing* standing) {
   auto contender = method.make(problem_, operands_);
   if (!absl::IsUnimplemented(contender.status())) return contender;
   standing->failure = std::string(contender.status().message());
   return nullptr;
 }
 
-absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::Make(const std::string& method,
-                                                                runtime::ContestEntry* entry,
-                                                                runtime::Standing* standing) {
+absl::StatusOr<std::unique_ptr<runtime::Contender>> ContenderMaker::Make(
+    const std::string& method, runtime::ContestEntry* entry, runtime::Standing* standing) {
   entry->pool = PoolOf(method);
   if (method == "jitattn" || method == "jitattn-default") {
     entry->threads = {options_.machine.Threads()};  // the budget: how many it takes is tuned
@@ -133,8 +106,6 @@ absl::StatusOr<std::unique_ptr<runtime::Contender>> Maker::Make(const std::strin
   if (!baseline.ok()) return baseline.status();
   return runtime::MakeBaselineContender(operands_, problem_, *std::move(baseline));
 }
-
-}  // namespace
 
 std::vector<std::string_view> MethodNames() {
   std::vector<std::string_view> names(std::begin(kOurs), std::end(kOurs));
@@ -202,7 +173,7 @@ absl::StatusOr<std::vector<CompareRow>> CompareMethods(const jit::Problem& probl
   if (python.peers != nullptr && !python.peers->alive()) {
     python = StartPython(python.program, options.methods);
   }
-  Maker maker(problem, options, python, **operands);
+  ContenderMaker maker(problem, options, python, **operands);
   Taking taking;
   std::vector<CompareRow> rows;
   for (const std::string& method : options.methods) {

@@ -75,6 +75,35 @@ struct CompareOptions {
   runtime::ContestOptions contest;
 };
 
+// Makes contenders of one problem. The arguments of the constructor outlive it and what it makes.
+class ContenderMaker {
+ public:
+  ContenderMaker(const jit::Problem& problem, const CompareOptions& options, PythonSide& python,
+                 const runtime::Operands& operands)
+      : problem_(problem), options_(options), python_(python), operands_(operands) {}
+
+  // Fills the entry in, but for the contender. Null: `standing` says why.
+  absl::StatusOr<std::unique_ptr<runtime::Contender>> Make(const std::string& method,
+                                                           runtime::ContestEntry* entry,
+                                                           runtime::Standing* standing);
+
+ private:
+  absl::StatusOr<std::unique_ptr<runtime::Contender>> MakePlan(const std::string& config,
+                                                               runtime::Standing* standing);
+  std::unique_ptr<runtime::Contender> MakePython(const std::string& method,
+                                                 runtime::ContestEntry* entry,
+                                                 runtime::Standing* standing);
+  absl::StatusOr<std::unique_ptr<runtime::Contender>> MakeLinked(const LinkedMethod& method,
+                                                                 runtime::Standing* standing);
+
+  const jit::Problem& problem_;
+  const CompareOptions& options_;
+  PythonSide& python_;
+  const runtime::Operands& operands_;
+  std::optional<jit::Config> tuned_;  // once it takes part
+  bool python_has_problem_ = false;
+};
+
 // A row a method, all measured in turn on the same operands.
 absl::StatusOr<std::vector<CompareRow>> CompareMethods(const jit::Problem& problem,
                                                        const CompareOptions& options,

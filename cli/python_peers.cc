@@ -46,6 +46,18 @@ class Peer final : public runtime::Contender {
     if (!(seconds > 0)) return absl::InternalError("it gave no time");
     return seconds;
   }
+  absl::StatusOr<std::vector<double>> TimeEach(int threads, int64_t calls,
+                                               double limit_s) override {
+    const auto answer = python_.Ask(
+        {{"do", "time_each"}, {"method", method_}, {"threads", threads}, {"calls", calls}},
+        limit_s);
+    if (!answer.ok()) return answer.status();
+    const auto each = answer->find("each");
+    if (each == answer->end() || !each->is_array() || std::ssize(*each) != calls) {
+      return absl::InternalError("it gave no times");
+    }
+    return each->get<std::vector<double>>();
+  }
   absl::Status Poison() override {
     return python_.Ask({{"do", "poison"}, {"method", method_}}, kPatienceSeconds).status();
   }

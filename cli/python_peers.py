@@ -386,6 +386,18 @@ class Peers:
             call()
         return {"seconds": (time.perf_counter() - begin) / calls}
 
+    def time_each(self, message):
+        runs = self.runs[message["method"]]
+        self.methods[message["method"]].threads(message["threads"])
+        clock, each = time.perf_counter, []
+        for _ in range(message["calls"]):
+            run = runs[self.next % len(runs)]
+            begin = clock()
+            run()
+            each.append(clock() - begin)
+            self.next += 1
+        return {"each": each}
+
     def poison(self, message):
         outputs = self.outputs[message["method"]]
         for index, out in enumerate(outputs):
@@ -420,6 +432,7 @@ def main():
     peers = Peers(int(sys.argv[1]), names)
     answer(**peers.hello)
     requests = {"problem": peers.set_problem, "prepare": peers.prepare, "time": peers.time,
+                "time_each": peers.time_each,
                 "poison": peers.poison, "result": peers.result}
     for line in sys.stdin:
         try:

@@ -253,6 +253,17 @@ void Contest::Conclude(size_t i) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<double>> Contender::TimeEach(int threads, int64_t calls,
+                                                        double limit_s) {
+  std::vector<double> each(static_cast<size_t>(calls));
+  for (double& seconds : each) {
+    const auto time = Time(threads, 1, /*warm=*/false, limit_s);
+    if (!time.ok()) return time.status();
+    seconds = *time;
+  }
+  return each;
+}
+
 std::unique_ptr<Contender> MakePlanContender(const Operands& operands,
                                              std::shared_ptr<const Plan> plan) {
   return std::make_unique<PlanContender>(operands, std::move(plan));

@@ -28,6 +28,8 @@ class Contender {
   // Seconds a call, over `calls` of them, after one that is not timed where `warm`. Gives up after
   // `limit_s`: DeadlineExceeded. Unavailable: it is gone and will not come back.
   virtual absl::StatusOr<double> Time(int threads, int64_t calls, bool warm, double limit_s) = 0;
+  // Seconds of each of `calls` calls, one after the other.
+  virtual absl::StatusOr<std::vector<double>> TimeEach(int threads, int64_t calls, double limit_s);
   // What was computed before must not pass for what comes next.
   virtual absl::Status Poison() { return absl::OkStatus(); }
   // Brings what the last call computed to where the operands' output is.

@@ -2,17 +2,24 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "jit/cpu.h"
 #include "runtime/baselines/baseline.h"
 #include "runtime/baselines/contest.h"
+#include "runtime/baselines/every_call.h"
+#include "runtime/baselines/neighbours.h"
 #include "runtime/operands.h"
 
 namespace jitattn::runtime {
@@ -251,6 +258,50 @@ TEST_F(ContestTest, CtrlCEndsItWithWhatIsThere) {
   const auto standings = Run({{&a}});
   EXPECT_GE(standings[0].seconds.samples, 1);
   EXPECT_LT(standings[0].seconds.samples, options_.rounds);
+}
+
+TEST(Neighbours, AreThereWhileTheyAreWantedAndGoneAfterwards) {
+  const auto children = [] {
+    std::ifstream file(absl::StrCat("/proc/self/task/", getpid(), "/children"));
+    return std::distance(std::istream_iterator<int>(file), std::istream_iterator<int>());
+  };
+  const auto before = children();
+  {
+    Neighbours neighbours;
+    ASSERT_TRUE(neighbours.Start(3).ok());
+    EXPECT_EQ(children(), before + 3);
+  }
+  EXPECT_EQ(children(), before);
+}
+
+// A contender whose calls take what is written here.
+class ScriptedCalls final : public Contender {
+ public:
+  explicit ScriptedCalls(std::vector<double> seconds) : seconds_(std::move(seconds)) {}
+  absl::StatusOr<double> Time(int, int64_t, bool, double) override {
+    if (seconds_.empty()) return absl::UnavailableError("it is gone");
+    return seconds_[calls++ % seconds_.size()];
+  }
+  size_t calls = 0;
+
+ private:
+  const std::vector<double> seconds_;
+};
+
+TEST(TimeEveryCall, KeepsEveryCallOfThoseThatAnswer) {
+  std::vector<double> seconds(100, 1e-3);
+  seconds[7] = 0.5;  // one in a hundred
+  ScriptedCalls steady(seconds), gone({});
+  const EveryCallEntry entries[] = {{&steady, 1, 0}, {&gone, 1, 0}};
+  const std::vector<EveryCallTimes> times =
+      TimeEveryCall(entries, {.seconds = 0.01, .block_s = 0.1, .pause_s = 0});
+  EXPECT_EQ(times[0].failure, "");
+  EXPECT_EQ(times[0].seconds.size() + 4, steady.calls);  // 4 warmed up
+  EXPECT_GE(times[0].seconds.size(), 400u);
+  EXPECT_DOUBLE_EQ(times[0].median(), 1e-3);
+  EXPECT_GT(*std::max_element(times[0].seconds.begin(), times[0].seconds.end()), 0.4);
+  EXPECT_THAT(times[1].seconds, IsEmpty());
+  EXPECT_EQ(times[1].failure, "it is gone");
 }
 
 }  // namespace
