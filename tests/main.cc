@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <string_view>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -17,8 +19,12 @@ constexpr int kSkipped = 77;  // SKIP_RETURN_CODE of tests/CMakeLists.txt
 }  // namespace
 
 int main(int argc, char** argv) {
+  bool is_child = false;  // of a death test: its parent has said everything
+  for (int i = 1; i < argc; ++i) {
+    is_child |= std::string_view(argv[i]).starts_with("--gtest_internal_run_death_test");
+  }
   testing::InitGoogleMock(&argc, argv);
-  if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
+  if (is_child || GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
   using jitattn::jit::Isa;
   if (const char* word = std::getenv("JITATTN_TEST_ISA")) {
     const auto cap = jitattn::jit::IsaFromName(word);

@@ -160,15 +160,6 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-ScopedEnv::ScopedEnv(const char* name, std::optional<std::string> value) : name_(name) {
-  if (const char* old = getenv(name)) old_ = old;
-  value ? setenv(name, value->c_str(), 1) : unsetenv(name);
-}
-
-ScopedEnv::~ScopedEnv() {
-  old_ ? setenv(name_.c_str(), old_->c_str(), 1) : unsetenv(name_.c_str());
-}
-
 void WriteText(const std::string& path, std::string_view text) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary) << text;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/store.h"
+#include "tests/scoped_env.h"
 
 namespace jitattn::cache {
 
@@ -42,17 +43,6 @@ class TemporaryFolder {
 
  private:
   std::string path_;
-};
-
-// Set, or unset, until the end of the scope.
-class ScopedEnv {
- public:
-  ScopedEnv(const char* name, std::optional<std::string> value);
-  ~ScopedEnv();
-
- private:
-  std::string name_;
-  std::optional<std::string> old_;
 };
 
 void WriteText(const std::string& path, std::string_view text);

@@ -15,6 +15,7 @@
 #include "jit/cpu_topology.h"
 #include "jit/log.h"
 #include "jit/small_file.h"
+#include "tests/scoped_env.h"
 
 namespace jitattn::jit {
 namespace {
@@ -47,8 +48,8 @@ class FakeRoot {
 };
 
 class MaxIsaTest : public ::testing::Test {
- protected:
-  void TearDown() override { unsetenv("JITATTN_MAX_ISA"); }
+ private:
+  const ScopedEnv as_found_{"JITATTN_MAX_ISA", std::nullopt};
 };
 
 std::string CpuInfoFlags() {
@@ -72,7 +73,7 @@ TEST(CpuTest, AgreesWithTheKernelsFlags) {
   const auto has = [&](const char* flag) {
     return flags.find(std::string(" ") + flag + " ") != flags.npos;
   };
-  unsetenv("JITATTN_MAX_ISA");
+  const ScopedEnv uncapped("JITATTN_MAX_ISA", std::nullopt);
   const Cpu cpu = DetectCpu();
   const bool avx2 = has("avx2") && has("fma") && has("bmi2");
   const bool avx512 =

@@ -38,7 +38,7 @@ struct Script {
 };
 
 std::vector<StudyTrial> RunScript(const StudyOptions& options, Script* script) {
-  const auto trials = RunStudy(Square(256), jit::HostCpu(), options, script->measurers, nullptr);
+  const auto trials = RunStudy(Square(256), TestCpu(), options, script->measurers, nullptr);
   EXPECT_TRUE(trials.ok()) << trials.status();
   return *trials;
 }
@@ -98,7 +98,7 @@ TEST(StudyTest, SameSeedSameTrials) {
 TEST(StudyTest, UnknownStrategyIsRefused) {
   Script script;
   const auto trials =
-      RunStudy(Square(64), jit::HostCpu(), {.strategy = "magic"}, script.measurers, nullptr);
+      RunStudy(Square(64), TestCpu(), {.strategy = "magic"}, script.measurers, nullptr);
   EXPECT_TRUE(absl::IsInvalidArgument(trials.status())) << trials.status();
 }
 
