@@ -1,0 +1,262 @@
+// One use of the library in a process of its own, while something fails; then the same use again,
+// while nothing does.
+//
+//   faults_victim SCENARIO FOLDER [malloc=N | mallocs-from=N | a hardship]
+//
+// Exits with an Outcome; prints how often memory was asked for. The caller sets JITATTN_CACHE_DIR to
+// FOLDER. What fails, fails between two markers.
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/layers.h"
+#include "failing_malloc.h"
+#include "hardships.h"
+#include "jit/cpu.h"
+#include "marker.h"
+#include "outcome.h"
+#include "task.h"
+
+namespace jitattn::faults {
+namespace {
+
+constexpr int kSecondsToLive = 40;  // a hang ends by SIGALRM
+constexpr double kTuneSeconds = 0.3;
+
+class Scenario {
+ public:
+  virtual ~Scenario() = default;
+  virtual Outcome Act() = 0;    // while something fails
+  virtual Outcome Again() = 0;  // afterwards
+};
+
+Outcome FromStatus(jitattn_status status) {
+  if (status == JITATTN_OUT_OF_MEMORY) return Outcome::kOutOfMemory;
+  fprintf(stderr, "status %d: %s\n", status, jitattn_last_error());
+  return Outcome::kBadStatus;
+}
+
+bool Right(Outcome outcome) { return outcome == Outcome::kOk || outcome == Outcome::kPortable; }
+
+Outcome Next(Outcome outcome) {
+  return Right(outcome)                ? outcome
+         : outcome == Outcome::kWrong ? Outcome::kNextWrong
+                                      : Outcome::kNextFailed;
+}
+
+// Whether the cache is to be read, and whether a record is to be made.
+class PlanScenario : public Scenario {
+ public:
+  enum class Cache { kIgnored, kRead, kTuned };
+
+  explicit PlanScenario(Cache cache) : cache_(cache) {
+    jitattn_plan_options_init(&options_);
+    options_.threads = 2;
+    options_.ignore_cache = cache == Cache::kIgnored;
+    options_.tune = cache == Cache::kTuned;
+    options_.tune_seconds = kTuneSeconds;
+  }
+
+  Outcome Act() override { return Make(&match_); }
+
+  Outcome Again() override {
+    int match = JITATTN_MATCH_NONE;
+    const Outcome outcome = Next(Make(&match));
+    const bool record_is_due = cache_ != Cache::kIgnored && outcome == Outcome::kOk;
+    return record_is_due && match != JITATTN_MATCH_EXACT ? Outcome::kRecordLost : outcome;
+  }
+
+ private:
+  Outcome Make(int* match) {
+    jitattn_plan* plan = nullptr;
+    if (jitattn_status s = jitattn_attention_plan(&task_.problem(), &options_, &plan)) {
+      return FromStatus(s);
+    }
+    jitattn_plan_info info = {.struct_size = sizeof info};
+    jitattn_status status = jitattn_plan_get_info(plan, &info);
+    if (status == JITATTN_OK) status = jitattn_attention_run(plan, &task_.args());
+    *match = info.match;
+    const bool portable = info.portable != 0;
+    jitattn_plan_free(plan);
+    if (status != JITATTN_OK) return FromStatus(status);
+    if (!task_.Correct()) return Outcome::kWrong;
+    return portable ? Outcome::kPortable : Outcome::kOk;
+  }
+
+  const Cache cache_;
+  AttentionTask task_;
+  jitattn_plan_options options_;
+  int match_ = JITATTN_MATCH_NONE;
+};
+
+// The first calls of a process.
+class OneShotScenario : public Scenario {
+ public:
+  Outcome Act() override {
+    if (jitattn_status s = jitattn_attention(&attention_.problem(), &attention_.args())) {
+      return FromStatus(s);
+    }
+    if (!attention_.Correct()) return Outcome::kWrong;
+    if (jitattn_status s = jitattn_sigmoid_mul(&sigmoid_mul_.problem(), &sigmoid_mul_.args())) {
+      return FromStatus(s);
+    }
+    return sigmoid_mul_.Correct() ? Outcome::kOk : Outcome::kWrong;
+  }
+
+  Outcome Again() override { return Next(Act()); }
+
+ private:
+  AttentionTask attention_;
+  SigmoidMulTask sigmoid_mul_;
+};
+
+// What the store does with a folder that has a record.
+class StoreScenario : public Scenario {
+ public:
+  explicit StoreScenario(const std::string& folder)
+      : store_(folder, jit::HostCpu(), cache::HostFingerprint(jit::HostCpu())) {
+    std::vector<cache::StoredRecord> records = store_.List(false, nullptr);
+    if (records.empty()) return;
+    old_ = std::move(records.front().record);
+    new_ = *old_;
+    new_.result.seed = old_->result.seed + 1;
+    old_text_ = cache::SerializeRecord(*old_);
+    new_text_ = cache::SerializeRecord(new_);
+  }
+
+  bool Ready() const { return old_.has_value(); }
+
+ protected:
+  // "": there is none that can be used.
+  std::string Stored() const {
+    const auto got = store_.Get(old_->key);
+    return got.ok() ? cache::SerializeRecord(got->record) : "";
+  }
+
+  bool AnyLeftOver() const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(store_.root())) {
+      if (entry.path().filename().string().starts_with(".tmp")) return true;
+    }
+    return false;
+  }
+
+  cache::Store store_;
+  std::optional<cache::Record> old_;
+  cache::Record new_;
+  std::string old_text_, new_text_;
+};
+
+class PutScenario : public StoreScenario {
+ public:
+  using StoreScenario::StoreScenario;
+
+  Outcome Act() override {
+    try {
+      const absl::Status status = store_.Put(new_).status();
+      put_ = status.ok();
+      return put_ ? Outcome::kOk : Outcome::kRefused;
+    } catch (const std::bad_alloc&) {
+      return Outcome::kOutOfMemory;
+    }
+  }
+
+  Outcome Again() override {
+    const std::string there = Stored();
+    if (put_ && there != new_text_) return Outcome::kWrong;
+    // A failure after the rename was not the failure of the put.
+    if (there != old_text_ && there != new_text_) return Outcome::kRecordLost;
+    if (AnyLeftOver()) return Outcome::kLeftOver;
+    if (!store_.Put(new_).ok()) return Outcome::kNextFailed;
+    return Stored() == new_text_ ? Outcome::kOk : Outcome::kNextWrong;
+  }
+
+ private:
+  bool put_ = false;
+};
+
+class GetScenario : public StoreScenario {
+ public:
+  using StoreScenario::StoreScenario;
+
+  Outcome Act() override {
+    try {
+      std::vector<cache::RejectedRecord> rejected;
+      const auto got = store_.Get(old_->key);
+      if (got.ok() && got->record.result.seed != old_->result.seed) return Outcome::kWrong;
+      const size_t near = store_.Near(old_->key, &rejected).size();
+      const size_t all = store_.List(true, &rejected).size();
+      return got.ok() && near == 1 && all == 1 ? Outcome::kOk : Outcome::kRefused;
+    } catch (const std::bad_alloc&) {
+      return Outcome::kOutOfMemory;
+    }
+  }
+
+  Outcome Again() override { return Act() == Outcome::kOk ? Outcome::kOk : Outcome::kRecordLost; }
+};
+
+std::unique_ptr<Scenario> Make(std::string_view name, const std::string& folder) {
+  using Cache = PlanScenario::Cache;
+  if (name == "plan") return std::make_unique<PlanScenario>(Cache::kIgnored);
+  if (name == "record") return std::make_unique<PlanScenario>(Cache::kRead);
+  if (name == "tune") return std::make_unique<PlanScenario>(Cache::kTuned);
+  if (name == "one-shot") return std::make_unique<OneShotScenario>();
+  std::unique_ptr<StoreScenario> store;
+  if (name == "put") store = std::make_unique<PutScenario>(folder);
+  if (name == "get") store = std::make_unique<GetScenario>(folder);
+  return store != nullptr && store->Ready() ? std::move(store) : nullptr;
+}
+
+// What fails from now on; false: no such thing here.
+bool Begin(std::string_view what) {
+  const auto number = [&] { return strtoll(what.data() + what.find('=') + 1, nullptr, 10); };
+  prctl(kMarkBegin, 0, 0, 0, 0);
+  if (what.starts_with("malloc=")) {
+    FailMallocs(number(), 1);
+  } else if (what.starts_with("mallocs-from=")) {
+    FailMallocs(number(), INT64_MAX);
+  } else {
+    FailMallocs(0, 0);  // counted only
+    return what.empty() || Suffer(what);
+  }
+  return CanFailMallocs();
+}
+
+int64_t End() {
+  const int64_t calls = StopFailing();
+  Relieve();
+  prctl(kMarkEnd, 0, 0, 0, 0);
+  return calls;
+}
+
+int Main(int argc, char** argv) {
+  if (argc < 3 || argc > 4) return static_cast<int>(Outcome::kUsage);
+  alarm(kSecondsToLive);
+  const std::unique_ptr<Scenario> scenario = Make(argv[1], argv[2]);
+  if (scenario == nullptr) return static_cast<int>(Outcome::kUsage);
+  if (!Begin(argc > 3 ? argv[3] : "")) return static_cast<int>(Outcome::kSkipped);
+  Outcome outcome = scenario->Act();
+  const int64_t calls = End();
+  const Outcome again = scenario->Again();
+  if (static_cast<int>(outcome) < static_cast<int>(Outcome::kWrong) && !Right(again)) {
+    outcome = again;
+  }
+  printf("%lld\n", static_cast<long long>(calls));
+  fflush(stdout);
+  return static_cast<int>(outcome);
+}
+
+}  // namespace
+}  // namespace jitattn::faults
+
+int main(int argc, char** argv) { return jitattn::faults::Main(argc, argv); }

@@ -1,0 +1,242 @@
+// The structs of the C API with any bytes in them. What is accepted is run, on operands between
+// unreadable pages; arguments that reach beyond these are a caller's fault and are not run.
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "faults/guarded.h"
+#include "fuzz.h"
+#include "jitattn/jitattn.h"
+
+namespace jitattn::fuzz {
+namespace {
+
+constexpr size_t kArenaBytes = 1 << 16;
+constexpr double kMostWork = 1e6;  // multiplications of a run: more only take longer
+
+// Reads the input from front to back; zeros follow its end.
+class Input {
+ public:
+  Input(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+
+  uint8_t Byte() {
+    if (size_ == 0) return 0;
+    --size_;
+    return *data_++;
+  }
+  int64_t Word() {
+    uint64_t word = 0;
+    for (int i = 0; i < 8; ++i) word |= uint64_t{Byte()} << 8 * i;
+    return static_cast<int64_t>(word);
+  }
+  // Mostly small, since most large numbers are alike; now and then a power of two or any number.
+  int64_t Size() {
+    const uint8_t kind = Byte();
+    if (kind < 200) return kind % 67;
+    if (kind < 230) return (int64_t{1} << Byte() % 63) + Byte() % 3 - 1;
+    return Word();
+  }
+  int32_t Enum() {
+    const uint8_t kind = Byte();
+    return kind < 250 ? kind % 4 : static_cast<int32_t>(Word());
+  }
+  size_t StructSize(size_t right) { return Byte() < 250 ? right : static_cast<size_t>(Word()); }
+  std::string Rest() { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+};
+
+struct Operands {
+  faults::Arena q{kArenaBytes}, k{kArenaBytes}, v{kArenaBytes}, out{kArenaBytes},
+      scratch{1 << 20};
+};
+Operands& TheOperands() {
+  static Operands& operands = *new Operands;
+  return operands;
+}
+
+int ElementBytes(int32_t dtype) {
+  return dtype == JITATTN_F64 ? 8 : dtype == JITATTN_F32 ? 4 : 2;
+}
+
+// Whether {batch, head, row} of these strides lie in the arena, seen from `base`.
+bool Inside(const faults::Arena& arena, const void* base, int bytes, const int64_t (&count)[3],
+            const int64_t (&strides)[3], int64_t cols) {
+  __int128 low = reinterpret_cast<uintptr_t>(base), high = low + __int128{cols} * bytes;
+  for (int i = 0; i < 3; ++i) {
+    if (count[i] == 0) return true;
+    const __int128 reach = __int128{count[i] - 1} * strides[i] * bytes;
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto begin = reinterpret_cast<uintptr_t>(arena.begin());
+  return low >= begin && high <= begin + arena.bytes();
+}
+
+// Somewhere in the arena, mostly so that `bytes` fit up to its end.
+void* Place(Input& in, const faults::Arena& arena, int64_t bytes) {
+  const uint8_t kind = in.Byte();
+  if (kind == 255) return nullptr;
+  if (kind >= 240) return arena.begin() + in.Byte();
+  if (kind % 2 == 0 || bytes < 0 || bytes > static_cast<int64_t>(arena.bytes())) {
+    return arena.begin();
+  }
+  return arena.AtEnd(bytes);
+}
+
+void MaybeStrange(Input& in, int64_t* value) {
+  if (in.Byte() >= 240) *value = in.Size();
+}
+
+bool Accepted(jitattn_status status) {
+  Require(status >= JITATTN_OK && status < JITATTN_INTERNAL, "every refusal has its status");
+  Require(status == JITATTN_OK || *jitattn_last_error() != '\0', "and its reason");
+  return status == JITATTN_OK;
+}
+
+jitattn_plan_options Options(Input& in) {
+  jitattn_plan_options options;
+  jitattn_plan_options_init(&options);
+  options.struct_size = in.StructSize(options.struct_size);
+  options.ignore_cache = 1;
+  options.threads = in.Byte() < 250 ? 1 : in.Enum();
+  options.buffers = in.Byte() < 250 ? 0 : in.Enum();
+  if (in.Byte() >= 250) {
+    const int64_t seconds = in.Word();
+    std::memcpy(&options.tune_seconds, &seconds, sizeof seconds);
+  }
+  return options;
+}
+
+void Attention(Input& in) {
+  jitattn_attention_problem p = {.struct_size = in.StructSize(sizeof p)};
+  p.dtype = in.Enum();
+  p.mask = in.Enum() % 2;
+  for (int64_t* size : {&p.batch, &p.kv_heads, &p.q_len, &p.kv_len, &p.head_dim, &p.value_dim}) {
+    *size = in.Size();
+  }
+  p.heads = p.kv_heads;
+  if (__builtin_mul_overflow(p.heads, int64_t{in.Byte() % 3 + 1}, &p.heads)) p.heads = in.Size();
+  MaybeStrange(in, &p.heads);
+
+  jitattn_attention_args a = {};
+  jitattn_attention_args_init(&a, &p);
+  a.struct_size = in.StructSize(sizeof a);
+  for (int64_t* length : {&a.batch, &a.q_len, &a.kv_len}) MaybeStrange(in, length);
+  for (auto* strides : {&a.q_strides, &a.k_strides, &a.v_strides, &a.out_strides}) {
+    for (int64_t& stride : *strides) MaybeStrange(in, &stride);
+  }
+  MaybeStrange(in, &a.causal_offset);
+  if (in.Byte() >= 250) {
+    const int64_t scale = in.Word();
+    std::memcpy(&a.scale, &scale, sizeof scale);
+  }
+  const int bytes = ElementBytes(p.dtype);
+  Operands& operands = TheOperands();
+  const auto extent = [&](int64_t stride, int64_t count) {
+    int64_t all = 0;
+    return __builtin_mul_overflow(stride, count, &all) ||
+                   __builtin_mul_overflow(all, int64_t{bytes}, &all)
+               ? int64_t{-1}
+               : all;
+  };
+  a.q = Place(in, operands.q, extent(a.q_strides[0], a.batch));
+  a.k = Place(in, operands.k, extent(a.k_strides[0], a.batch));
+  a.v = Place(in, operands.v, extent(a.v_strides[0], a.batch));
+  a.out = Place(in, operands.out, extent(a.out_strides[0], a.batch));
+  const jitattn_plan_options options = Options(in);
+  const bool own_scratch = in.Byte() % 2 != 0;
+
+  jitattn_plan* plan = nullptr;
+  if (!Accepted(jitattn_attention_plan(&p, &options, &plan))) return;
+  const double work = static_cast<double>(a.batch) * static_cast<double>(p.heads) *
+                      static_cast<double>(a.q_len) *
+                      static_cast<double>(std::max<int64_t>(a.kv_len, 1)) *
+                      static_cast<double>(p.head_dim + p.value_dim);
+  const int64_t queries[] = {a.batch, p.heads, a.q_len}, keys[] = {a.batch, p.kv_heads, a.kv_len};
+  if (work <= kMostWork && a.batch >= 0 && a.q_len >= 0 && a.kv_len >= 0 &&
+      Inside(operands.q, a.q, bytes, queries, a.q_strides, p.head_dim) &&
+      Inside(operands.k, a.k, bytes, keys, a.k_strides, p.head_dim) &&
+      Inside(operands.v, a.v, bytes, keys, a.v_strides, p.value_dim) &&
+      Inside(operands.out, a.out, bytes, queries, a.out_strides, p.value_dim)) {
+    const size_t scratch = (jitattn_plan_scratch_bytes(plan) + 63) / 64 * 64;
+    if (own_scratch && scratch <= operands.scratch.bytes()) {
+      a.scratch = operands.scratch.AtEnd(scratch);
+    }
+    Accepted(jitattn_attention_run(plan, &a));
+  }
+  jitattn_plan_free(plan);
+}
+
+void SigmoidMul(Input& in) {
+  jitattn_sigmoid_mul_problem p = {.struct_size = in.StructSize(sizeof p)};
+  p.dtype = in.Enum();
+  p.rows = in.Size();
+  p.cols = in.Size();
+  jitattn_sigmoid_mul_args a = {};
+  jitattn_sigmoid_mul_args_init(&a, &p);
+  a.struct_size = in.StructSize(sizeof a);
+  for (int64_t* value : {&a.rows, &a.cols, &a.x_stride, &a.out_stride}) MaybeStrange(in, value);
+  const int bytes = ElementBytes(p.dtype);
+  Operands& operands = TheOperands();
+  int64_t all = -1;
+  if (__builtin_mul_overflow(a.rows, a.cols, &all) ||
+      __builtin_mul_overflow(all, int64_t{bytes}, &all)) {
+    all = -1;
+  }
+  a.x = Place(in, operands.q, all);
+  a.out = in.Byte() < 20 ? const_cast<void*>(a.x) : Place(in, operands.out, all);
+  const faults::Arena& out = a.out == a.x ? operands.q : operands.out;
+  const jitattn_plan_options options = Options(in);
+
+  jitattn_plan* plan = nullptr;
+  if (!Accepted(jitattn_sigmoid_mul_plan(&p, &options, &plan))) return;
+  const int64_t count[] = {1, 1, a.rows}, x_strides[] = {0, 0, a.x_stride},
+                out_strides[] = {0, 0, a.out_stride};
+  if (a.rows >= 0 && a.cols >= 0 &&
+      static_cast<double>(a.rows) * static_cast<double>(a.cols) <= kMostWork &&
+      (a.cols == 0 || (Inside(operands.q, a.x, bytes, count, x_strides, a.cols) &&
+                       Inside(out, a.out, bytes, count, out_strides, a.cols)))) {
+    Accepted(jitattn_sigmoid_mul_run(plan, &a));
+  }
+  jitattn_plan_free(plan);
+}
+
+// Any text as a configuration.
+void Config(Input& in) {
+  jitattn_attention_problem p;
+  jitattn_attention_problem_init(&p, 1, in.Byte() % 40 + 1, in.Byte() % 40 + 1);
+  p.dtype = in.Byte() % 4;
+  jitattn_plan_options options;
+  jitattn_plan_options_init(&options);
+  options.ignore_cache = 1;
+  const std::string config = in.Rest();
+  options.config = config.c_str();
+  jitattn_plan* plan = nullptr;
+  if (Accepted(jitattn_attention_plan(&p, &options, &plan))) jitattn_plan_free(plan);
+}
+
+}  // namespace
+}  // namespace jitattn::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace jitattn::fuzz;
+  static const jitattn_status hook =
+      jitattn_set_allocator(jitattn::faults::AllocateGuarded, jitattn::faults::ReleaseGuarded,
+                            nullptr);
+  Require(hook == JITATTN_OK, "the allocator can be set before any other call");
+  Input in(data, size);
+  switch (in.Byte() % 4) {
+    case 0:
+      SigmoidMul(in);
+      break;
+    case 1:
+      Config(in);
+      break;
+    default:
+      Attention(in);
+  }
+  return 0;
+}

@@ -1,0 +1,92 @@
+// Small texts from anywhere: TOML, configurations, CSV, gzip, words in pictures. The first byte says
+// which.
+
+#include <string>
+
+#include "cache/toml.h"
+#include "cli/gzip.h"
+#include "cli/plot/csv_reader.h"
+#include "cli/plot/words.h"
+#include "fuzz.h"
+#include "jit/config.h"
+
+namespace jitattn::fuzz {
+namespace {
+
+void Toml(std::string_view text) {
+  const auto table = cache::ParseToml(text, "fuzz");
+  if (!table.ok()) return;
+  std::string written;
+  for (const cache::TomlEntry& entry : *table) {
+    written += cache::TomlKey(entry.key) + " = " + cache::TomlText(entry.value) + "\n";
+  }
+  const auto again = cache::ParseToml(written, "again");
+  Require(again.ok(), "TOML that was read can be written and read again");
+  Require(again->size() == table->size(), "with the same keys");
+}
+
+void Config(jit::Op op, std::string_view text) {
+  const auto config = jit::ConfigFromString(op, text);
+  if (!config.ok()) return;
+  const auto again = jit::ConfigFromString(op, jit::ToString(*config));
+  Require(again.ok() && *again == *config, "a configuration's text gives it back");
+}
+
+void Csv(std::string_view text) {
+  const auto table = cli::ReadCsv(text);
+  if (!table.ok()) return;
+  for (const auto& row : table->rows) {
+    Require(row.fields.size() == table->columns.size(), "a field for every column");
+  }
+}
+
+void Words(std::string_view text) {
+  const std::string clean = cli::Clean(text);
+  Require(cli::Clean(clean) == clean, "clean words stay as they are");
+  for (const char c : clean) {
+    Require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f, "no control character is left");
+  }
+  cli::Fit(clean, 100, 12);
+  cli::Wrap(clean, 100, 12);
+  cli::FileStem(text);
+  for (const char c : cli::Slug(text)) {
+    Require((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-',
+            "letters, digits and '-' only");
+  }
+}
+
+void Gzip(std::string_view bytes) {
+  // A thousand bytes hold a megabyte at most.
+  if (bytes.size() <= 1000 && cli::IsGzip(bytes)) (void)cli::Gunzip(bytes);
+}
+
+}  // namespace
+}  // namespace jitattn::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace jitattn;
+  if (size == 0) return 0;
+  const std::string_view text = fuzz::Text(data + 1, size - 1);
+  switch (data[0] % 8) {
+    case 0:
+    case 1:
+      fuzz::Toml(text);
+      break;
+    case 2:
+      fuzz::Config(jit::Op::kAttention, text);
+      break;
+    case 3:
+      fuzz::Config(jit::Op::kSigmoidMul, text);
+      break;
+    case 4:
+    case 5:
+      fuzz::Csv(text);
+      break;
+    case 6:
+      fuzz::Words(text);
+      break;
+    default:
+      fuzz::Gzip(text);
+  }
+  return 0;
+}
