@@ -155,7 +155,7 @@ std::string ConstantText(std::span<const uint8_t> line) {
   }
   std::string text;
   for (size_t i = 0; i < count; ++i)
-    absl::StrAppendFormat(&text, i == 0 ? "%08x" : " %08x", words[i]);
+    absl::StrAppendFormat(&text, "%s%08x", i == 0 ? "" : " ", words[i]);
   return text;
 }
 

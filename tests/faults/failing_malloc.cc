@@ -3,20 +3,8 @@
 #include "failing_malloc.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <atomic>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define JITATTN_OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define JITATTN_OWN_MALLOC 0
-#endif
-#endif
-#ifndef JITATTN_OWN_MALLOC
-#define JITATTN_OWN_MALLOC 1
-#endif
 
 namespace {
 
@@ -47,9 +35,7 @@ void* __libc_realloc(void* old, size_t bytes);
 void* __libc_memalign(size_t alignment, size_t bytes);
 
 void* malloc(size_t bytes) { return Fails() ? nullptr : __libc_malloc(bytes); }
-void* calloc(size_t count, size_t bytes) {
-  return Fails() ? nullptr : __libc_calloc(count, bytes);
-}
+void* calloc(size_t count, size_t bytes) { return Fails() ? nullptr : __libc_calloc(count, bytes); }
 void* realloc(void* old, size_t bytes) { return Fails() ? nullptr : __libc_realloc(old, bytes); }
 void* aligned_alloc(size_t alignment, size_t bytes) {
   return Fails() ? nullptr : __libc_memalign(alignment, bytes);
@@ -66,8 +52,6 @@ int posix_memalign(void** memory, size_t alignment, size_t bytes) {
 #endif
 
 namespace jitattn::faults {
-
-bool CanFailMallocs() { return JITATTN_OWN_MALLOC != 0; }
 
 void FailMallocs(int64_t first, int64_t count) {
   calls = 0;

@@ -3,12 +3,26 @@
 #ifndef JITATTN_TESTS_FAULTS_FAILING_MALLOC_H_
 #define JITATTN_TESTS_FAULTS_FAILING_MALLOC_H_
 
+#include <stdlib.h>
+
 #include <cstdint>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define JITATTN_OWN_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define JITATTN_OWN_MALLOC 0
+#endif
+#endif
+#ifndef JITATTN_OWN_MALLOC
+#define JITATTN_OWN_MALLOC 1
+#endif
 
 namespace jitattn::faults {
 
-// False where a sanitizer or another C library brings an allocator that cannot be replaced.
-bool CanFailMallocs();
+// False where a sanitizer or another C library brings an allocator that cannot be replaced. A
+// sanitizer moreover ends the process where the system refuses its own wishes.
+inline constexpr bool kCanFailMallocs = JITATTN_OWN_MALLOC != 0;
 
 // From now on call `first` (from 0) and the `count` − 1 after it give null. Calls are counted in
 // all threads.

@@ -6,10 +6,10 @@
 namespace jitattn::faults {
 
 enum class Outcome : int {
-  kOk = 0,           // the right result
-  kPortable = 10,    // the right result, by the portable path
+  kOk = 0,         // the right result
+  kPortable = 10,  // the right result, by the portable path
   kOutOfMemory = 11,
-  kRefused = 12,     // the store said why it could not do its work
+  kRefused = 12,  // the store said why it could not do its work
   // Faults of the library.
   kWrong = 20,       // OK was said, and the result is wrong
   kBadStatus = 21,   // neither OK nor a status that is due

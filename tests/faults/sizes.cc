@@ -4,8 +4,8 @@
 //
 //   faults_sizes [FIRST [COUNT]]     those cases only, each named
 //
-// A sample, spread evenly; all of them with JITATTN_FAULTS_LONG=1. Exits with 1 where the library is
-// at fault.
+// A sample, spread evenly; all of them with JITATTN_FAULTS_LONG=1. Exits with 1 where the library
+// is at fault.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,11 +79,14 @@ struct Case {
     constexpr const char* kTypes[] = {"f32", "f64", "bf16", "f16"};
     std::string name = absl::StrCat(attention ? "attention " : "sigmoid-mul ", kTypes[dtype], " ",
                                     mask ? "causal " : "", "(", kWays[static_cast<int>(way)], ")");
-    constexpr const char* kNames[] = {"batch", "heads",    "kv_heads", "q_len",
+    constexpr const char* kNames[] = {"batch",  "heads",    "kv_heads", "q_len",
                                       "kv_len", "head_dim", "value_dim"};
     for (int i = 0; i < (attention ? kAttentionSizes : kSigmoidMulSizes); ++i) {
-      absl::StrAppend(&name, " ", attention ? kNames[i] : i == kRows ? "rows" : "cols", " ",
-                      sizes[i]);
+      absl::StrAppend(&name, " ",
+                      attention    ? kNames[i]
+                      : i == kRows ? "rows"
+                                   : "cols",
+                      " ", sizes[i]);
     }
     return name;
   }
@@ -188,8 +191,7 @@ std::string Compare(const Case& c, const jitattn_attention_args& a) {
     const std::vector<double> right = RightRow(c, a, i, seen);
     for (int64_t head = 0; head < c.sizes[kHeads]; ++head) {
       for (int64_t d = 0; d < value_dim; ++d) {
-        const double got =
-            Load(c.dtype, a.out, head * a.out_strides[1] + i * a.out_strides[2] + d);
+        const double got = Load(c.dtype, a.out, head * a.out_strides[1] + i * a.out_strides[2] + d);
         if (std::abs(got - right[d]) <= ToleranceOf(c.dtype, a.kv_len)) continue;
         return absl::StrFormat("head %d, query %d, column %d is %g, should be %g", head, i, d, got,
                                right[d]);
@@ -331,8 +333,8 @@ class Runner {
         const size_t scratch = (jitattn_plan_scratch_bytes(plan) + 63) / 64 * 64;
         if (scratch <= kArenaBytes) args.scratch = operands_.scratch.AtEnd(scratch);
       }
-      const jitattn_status status = plan == nullptr ? jitattn_attention(&problem, &args)
-                                                    : jitattn_attention_run(plan, &args);
+      const jitattn_status status =
+          plan == nullptr ? jitattn_attention(&problem, &args) : jitattn_attention_run(plan, &args);
       if (status != JITATTN_OK) {
         verdict = FromStatus(status, why);
         // What was planned for can be run; a one-shot call also plans.
@@ -444,8 +446,8 @@ int Main(int argc, char** argv) {
   setenv("JITATTN_CACHE_DIR", "/proc/self/none", 1);
   const std::vector<Case> cases = AllCases();
   const std::vector<int64_t> chosen = Choose(cases.size(), argc, argv);
-  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 77;
   Shared* shared = new (memory) Shared();
   while (shared->next < static_cast<int64_t>(chosen.size())) {
@@ -468,11 +470,12 @@ int Main(int argc, char** argv) {
   const auto count = [&](Verdict verdict) {
     return static_cast<long long>(shared->verdicts[static_cast<int>(verdict)]);
   };
-  printf("faults| %-38s %6zu of %6zu: %6lld ok, %5lld invalid, %5lld out of memory, %4lld "
-         "unavailable, %3lld bad\n",
-         "sizes, each with tiny guarded runs", chosen.size(), cases.size(), count(Verdict::kOk),
-         count(Verdict::kInvalid), count(Verdict::kNoMemory), count(Verdict::kUnavailable),
-         count(Verdict::kBad) + shared->died);
+  printf(
+      "faults| %-38s %6zu of %6zu: %6lld ok, %5lld invalid, %5lld out of memory, %4lld "
+      "unavailable, %3lld bad\n",
+      "sizes, each with tiny guarded runs", chosen.size(), cases.size(), count(Verdict::kOk),
+      count(Verdict::kInvalid), count(Verdict::kNoMemory), count(Verdict::kUnavailable),
+      count(Verdict::kBad) + shared->died);
   return count(Verdict::kBad) + shared->died == 0 ? 0 : 1;
 }
 

@@ -16,13 +16,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "failing_malloc.h"
 #include "outcome.h"
 #include "traced.h"
 
@@ -40,9 +40,9 @@ bool Long() {
 }
 
 struct Ended {
-  int status = -1;         // as of waitpid
-  int64_t mallocs = 0;     // as the victim says
-  int calls = 0;           // system calls, where it was traced
+  int status = -1;      // as of waitpid
+  int64_t mallocs = 0;  // as the victim says
+  int calls = 0;        // system calls, where it was traced
   std::string failed_call;
   std::string err;
 };
@@ -76,18 +76,16 @@ class Folder {
 
 class Sweep {
  public:
-  explicit Sweep(std::string program) : victim_(fs::path(program).parent_path() / "faults_victim") {}
+  explicit Sweep(std::string program)
+      : victim_(fs::path(program).parent_path() / "faults_victim") {}
 
-  // A record for the scenarios that find one. False where none can be made, as on a CPU without
-  // emitted code.
-  bool MakeRecord() {
-    Run("tune", record_.path(), "");
-    return !fs::is_empty(record_.path());
-  }
+  // A record for the scenarios that find one.
+  bool MakeRecord() { return Exit(Run("make-record", record_.path(), "")) == 0; }
 
   int Mallocs(const std::string& scenario) {
     const Ended whole = Fresh(scenario, "");
-    if (Exit(whole) == kSkip || whole.mallocs == 0) return kSkip;
+    if (Exit(whole) != 0 && Exit(whole) != static_cast<int>(Outcome::kPortable))
+      return Broken(whole);
     for (const char* what : {"malloc", "mallocs-from"}) {
       for (int64_t n : Sample(whole.mallocs, scenario)) {
         Count(absl::StrCat(scenario, " ", what, "=", n),
@@ -105,6 +103,9 @@ class Sweep {
       // −1: counted only.
       const Ended whole = Fresh(scenario, "", failure, -1);
       if (whole.status == -1) return kSkip;
+      if (Exit(whole) != 0 && Exit(whole) != static_cast<int>(Outcome::kPortable)) {
+        return Broken(whole);
+      }
       for (int64_t n : Sample(whole.calls, scenario)) {
         const Ended ended = Fresh(scenario, "", failure, static_cast<int>(n));
         Count(absl::StrCat(scenario, " system call ", n, " (", ended.failed_call, ")",
@@ -124,17 +125,15 @@ class Sweep {
     };
     // Stacks of threads take 8 MiB, arenas of the C library up to 128.
     const int64_t step = Long() ? 64 << 10 : 1 << 20;
-    int64_t count = 0;
-    for (int64_t more = 0; more <= 24 << 20; more += step, ++count) {
+    for (int64_t more = 0; kCanFailMallocs && more <= 24 << 20; more += step) {
       suffer(absl::StrCat("memory=", more));
     }
-    Print("address space (RLIMIT_AS)", 2 * count);
-    for (const auto& [hardship, name] :
-         {std::pair{"processes", "no more processes (RLIMIT_NPROC)"},
-          {"threads", "threads refused (seccomp)"},
-          {"executable", "executable memory refused (seccomp)"},
-          {"write-execute", "executable memory refused (MDWE)"},
-          {"files", "no more files (RLIMIT_NOFILE)"}}) {
+    Print("address space (RLIMIT_AS)", tried_);
+    for (const auto& [hardship, name] : {std::pair{"processes", "no more processes (RLIMIT_NPROC)"},
+                                         {"threads", "threads refused (seccomp)"},
+                                         {"executable", "executable memory refused (seccomp)"},
+                                         {"write-execute", "executable memory refused (MDWE)"},
+                                         {"files", "no more files (RLIMIT_NOFILE)"}}) {
       suffer(hardship);
       Print(name, 2);
     }
@@ -144,6 +143,12 @@ class Sweep {
  private:
   static int Exit(const Ended& ended) {
     return WIFEXITED(ended.status) ? WEXITSTATUS(ended.status) : -1;
+  }
+
+  // Where nothing was made to fail something did: the experiment is worth nothing.
+  int Broken(const Ended& ended) {
+    printf("FAULT before anything failed: %s: %s\n", Ending(ended).c_str(), ended.err.c_str());
+    return 1;
   }
 
   // Every process has a folder of its own; those of scenarios that find a record, with that record.
@@ -191,7 +196,7 @@ class Sweep {
 
   // All, or so many that the row takes seconds.
   static std::vector<int64_t> Sample(int64_t all, const std::string& scenario) {
-    const int64_t most = Long() ? all : scenario == "tune" ? 10 : 120;
+    const int64_t most = Long() ? all : scenario == "tune" ? 10 : 100;
     std::vector<int64_t> sample;
     for (int64_t i = 0; i < std::min(all, most); ++i) {
       sample.push_back(i * all / std::min(all, most));
@@ -250,11 +255,12 @@ class Sweep {
   }
 
   void Print(const std::string& row, int64_t all) {
-    printf("faults| %-38s %6lld of %6lld: %6d ok, %4d portable, %5d out of memory, %4d refused, "
-           "%3d bad%s\n",
-           row.c_str(), static_cast<long long>(tried_), static_cast<long long>(all), ok_, portable_,
-           no_memory_, refused_, bad_,
-           skipped_ == 0 ? "" : absl::StrCat(", ", skipped_, " not possible here").c_str());
+    printf(
+        "faults| %-38s %6lld of %6lld: %6d ok, %4d portable, %5d out of memory, %4d refused, "
+        "%3d bad%s\n",
+        row.c_str(), static_cast<long long>(tried_), static_cast<long long>(all), ok_, portable_,
+        no_memory_, refused_, bad_,
+        skipped_ == 0 ? "" : absl::StrCat(", ", skipped_, " not possible here").c_str());
     fflush(stdout);
     tried_ = ok_ = portable_ = no_memory_ = refused_ = skipped_ = bad_ = 0;
   }
@@ -272,10 +278,11 @@ int Main(int argc, char** argv) {
   const std::string scenario = argc > 2 ? argv[2] : "";
   Sweep sweep(argv[0]);
   if (what == "hardships") return sweep.Hardships();
+  if (!kCanFailMallocs) return kSkip;
   if (scenario == "record" || scenario == "put" || scenario == "get") {
     if (!sweep.MakeRecord()) {
-      printf("no record can be made here: no emitted code\n");
-      return kSkip;
+      printf("FAULT no record could be made\n");
+      return 1;
     }
   }
   if (what == "mallocs" && !scenario.empty()) return sweep.Mallocs(scenario);

@@ -23,7 +23,7 @@ namespace {
 struct Call {
   long number;
   const char* name;
-  int error;          // as Failure::kRefused
+  int error;  // as Failure::kRefused
   bool interruptible;
 };
 
@@ -134,9 +134,7 @@ class Tracer {
     long wanted_break = 0;
   };
 
-  void Continue(pid_t thread, long signal) {
-    ptrace(PTRACE_SYSCALL, thread, nullptr, signal);
-  }
+  void Continue(pid_t thread, long signal) { ptrace(PTRACE_SYSCALL, thread, nullptr, signal); }
 
   void AtCall(pid_t id) {
     Thread& thread = threads_[id];

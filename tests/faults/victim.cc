@@ -2,27 +2,29 @@
 // while nothing does.
 //
 //   faults_victim SCENARIO FOLDER [malloc=N | mallocs-from=N | a hardship]
+//   faults_victim make-record FOLDER
 //
-// Exits with an Outcome; prints how often memory was asked for. The caller sets JITATTN_CACHE_DIR to
-// FOLDER. What fails, fails between two markers.
+// Exits with an Outcome; prints how often memory was asked for. The caller sets JITATTN_CACHE_DIR
+// to FOLDER. What fails, fails between two markers.
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "cache/layers.h"
+#include "cache/fingerprint.h"
+#include "cache/store.h"
 #include "failing_malloc.h"
 #include "hardships.h"
+#include "jit/config.h"
 #include "jit/cpu.h"
 #include "marker.h"
 #include "outcome.h"
@@ -33,6 +35,7 @@ namespace {
 
 constexpr int kSecondsToLive = 40;  // a hang ends by SIGALRM
 constexpr double kTuneSeconds = 0.3;
+constexpr int kThreads = 4;
 
 class Scenario {
  public:
@@ -50,7 +53,7 @@ Outcome FromStatus(jitattn_status status) {
 bool Right(Outcome outcome) { return outcome == Outcome::kOk || outcome == Outcome::kPortable; }
 
 Outcome Next(Outcome outcome) {
-  return Right(outcome)                ? outcome
+  return Right(outcome)               ? outcome
          : outcome == Outcome::kWrong ? Outcome::kNextWrong
                                       : Outcome::kNextFailed;
 }
@@ -62,18 +65,21 @@ class PlanScenario : public Scenario {
 
   explicit PlanScenario(Cache cache) : cache_(cache) {
     jitattn_plan_options_init(&options_);
-    options_.threads = 2;
+    options_.threads = kThreads;
     options_.ignore_cache = cache == Cache::kIgnored;
     options_.tune = cache == Cache::kTuned;
     options_.tune_seconds = kTuneSeconds;
   }
 
-  Outcome Act() override { return Make(&match_); }
+  Outcome Act() override {
+    int match = JITATTN_MATCH_NONE;
+    return Make(&match);
+  }
 
   Outcome Again() override {
     int match = JITATTN_MATCH_NONE;
     const Outcome outcome = Next(Make(&match));
-    const bool record_is_due = cache_ != Cache::kIgnored && outcome == Outcome::kOk;
+    const bool record_is_due = cache_ == Cache::kRead && Right(outcome);
     return record_is_due && match != JITATTN_MATCH_EXACT ? Outcome::kRecordLost : outcome;
   }
 
@@ -97,7 +103,6 @@ class PlanScenario : public Scenario {
   const Cache cache_;
   AttentionTask task_;
   jitattn_plan_options options_;
-  int match_ = JITATTN_MATCH_NONE;
 };
 
 // The first calls of a process.
@@ -120,6 +125,49 @@ class OneShotScenario : public Scenario {
   AttentionTask attention_;
   SigmoidMulTask sigmoid_mul_;
 };
+
+// Leaves a record for PlanScenario in a folder. What it says of times is nothing that was measured.
+Outcome PutRecord(const std::string& folder) {
+  const AttentionTask task;
+  jitattn_plan_options options;
+  jitattn_plan_options_init(&options);
+  options.threads = kThreads;
+  options.ignore_cache = 1;
+  jitattn_plan* plan = nullptr;
+  if (jitattn_status s = jitattn_attention_plan(&task.problem(), &options, &plan)) {
+    return FromStatus(s);
+  }
+  jitattn_plan_info info = {.struct_size = sizeof info};
+  jitattn_plan_get_info(plan, &info);
+  const jit::Cpu& cpu = jit::HostCpu();
+  cache::Record record;
+  record.problem = jit::AttentionProblem{.heads = task.problem().heads,
+                                         .kv_heads = task.problem().kv_heads,
+                                         .q_len = task.problem().q_len,
+                                         .kv_len = task.problem().kv_len,
+                                         .head_dim = task.problem().head_dim,
+                                         .value_dim = task.problem().value_dim};
+  const auto config = jit::ConfigFromString(jit::Op::kAttention, info.config);
+  if (!config.ok()) return Outcome::kBadStatus;
+  record.key = cache::MakeKey(record.problem, kThreads, cpu.isa, cache::Buffers::kHot);
+  record.config = record.result.default_config = *config;
+  record.kernel = info.kernel;
+  record.code_hash = 1;
+  record.fingerprint = cache::HostFingerprint(cpu);
+  record.jitattn_version = jitattn_version();
+  record.xbyak_version = "0";
+  record.date = "2026-01-01T00:00:00Z";
+  record.result.median_s = record.result.min_s = record.result.default_median_s = 1e-3;
+  record.result.samples = record.result.evaluations = record.result.space_size = 1;
+  record.result.gain = record.result.gain_low = record.result.gain_high = 1;
+  record.result.strategy = "none";
+  record.result.tuning_s = 1;
+  jitattn_plan_free(plan);
+  const absl::Status status = cache::Store(folder, cpu, record.fingerprint).Put(record).status();
+  if (status.ok()) return Outcome::kOk;
+  fprintf(stderr, "%s\n", status.ToString().c_str());
+  return Outcome::kBadStatus;
+}
 
 // What the store does with a folder that has a record.
 class StoreScenario : public Scenario {
@@ -229,7 +277,7 @@ bool Begin(std::string_view what) {
     FailMallocs(0, 0);  // counted only
     return what.empty() || Suffer(what);
   }
-  return CanFailMallocs();
+  return kCanFailMallocs;
 }
 
 int64_t End() {
@@ -242,6 +290,7 @@ int64_t End() {
 int Main(int argc, char** argv) {
   if (argc < 3 || argc > 4) return static_cast<int>(Outcome::kUsage);
   alarm(kSecondsToLive);
+  if (std::string_view(argv[1]) == "make-record") return static_cast<int>(PutRecord(argv[2]));
   const std::unique_ptr<Scenario> scenario = Make(argv[1], argv[2]);
   if (scenario == nullptr) return static_cast<int>(Outcome::kUsage);
   if (!Begin(argc > 3 ? argv[3] : "")) return static_cast<int>(Outcome::kSkipped);

@@ -50,17 +50,14 @@ class Input {
 };
 
 struct Operands {
-  faults::Arena q{kArenaBytes}, k{kArenaBytes}, v{kArenaBytes}, out{kArenaBytes},
-      scratch{1 << 20};
+  faults::Arena q{kArenaBytes}, k{kArenaBytes}, v{kArenaBytes}, out{kArenaBytes}, scratch{1 << 20};
 };
 Operands& TheOperands() {
   static Operands& operands = *new Operands;
   return operands;
 }
 
-int ElementBytes(int32_t dtype) {
-  return dtype == JITATTN_F64 ? 8 : dtype == JITATTN_F32 ? 4 : 2;
-}
+int ElementBytes(int32_t dtype) { return dtype == JITATTN_F64 ? 8 : dtype == JITATTN_F32 ? 4 : 2; }
 
 // Whether {batch, head, row} of these strides lie in the arena, seen from `base`.
 bool Inside(const faults::Arena& arena, const void* base, int bytes, const int64_t (&count)[3],
@@ -223,9 +220,8 @@ void Config(Input& in) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace jitattn::fuzz;
-  static const jitattn_status hook =
-      jitattn_set_allocator(jitattn::faults::AllocateGuarded, jitattn::faults::ReleaseGuarded,
-                            nullptr);
+  static const jitattn_status hook = jitattn_set_allocator(
+      jitattn::faults::AllocateGuarded, jitattn::faults::ReleaseGuarded, nullptr);
   Require(hook == JITATTN_OK, "the allocator can be set before any other call");
   Input in(data, size);
   switch (in.Byte() % 4) {

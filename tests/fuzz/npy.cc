@@ -1,6 +1,7 @@
 // Headers of .npy files.
 
 #include "cli/npy.h"
+
 #include "fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

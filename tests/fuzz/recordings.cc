@@ -21,8 +21,7 @@ void Replay(const search::Recording& recording, size_t choice) {
   options.seeds = true;
   options.noisy = choice % 2 == 1;
   const auto strategies = search::Strategies();
-  const auto runs =
-      search::Replay(*space, strategies[choice % strategies.size()].name, 6, options);
+  const auto runs = search::Replay(*space, strategies[choice % strategies.size()].name, 6, options);
   if (!runs.ok()) return;
   for (const search::ReplayRun& run : *runs) {
     Require(run.size() <= 6, "no more evaluations than the budget has");

@@ -28,8 +28,7 @@ void Try(std::string_view text) {
   if (text.size() > cache::kMaxRecordBytes) return;
   const auto record = cache::ParseRecord(text, "fuzz", SomeCpu());
   if (!record.ok()) {
-    Require(absl::IsInvalidArgument(record.status()) ||
-                absl::IsFailedPrecondition(record.status()),
+    Require(absl::IsInvalidArgument(record.status()) || absl::IsFailedPrecondition(record.status()),
             "a refusal is InvalidArgument or FailedPrecondition");
     Require(record.status().message().substr(0, 4) == "fuzz", "a refusal begins with the source");
     return;

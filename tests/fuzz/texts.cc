@@ -1,5 +1,5 @@
-// Small texts from anywhere: TOML, configurations, CSV, gzip, words in pictures. The first byte says
-// which.
+// Small texts from anywhere: TOML, configurations, CSV, gzip, words in pictures. The first byte
+// says which.
 
 #include <string>
 
