@@ -50,9 +50,8 @@ JITATTN_API const char* jitattn_last_error(void);
 
 /* ---- What is asked ------------------------------------------------------------------------ */
 
-/* Types of the operands' elements. Sums of the 16-bit types, bfloat16 and IEEE 754 binary16, are
- * made in float; their results are rounded to the nearest, ties to even (in sigmoid-mul of bfloat16
- * by emitted code: away from zero). */
+/* Types of the operands' elements. bfloat16 and IEEE 754 binary16 are summed in float, and rounded
+ * to the nearest, ties to even; sigmoid-mul of bfloat16 by emitted code: ties away from zero. */
 enum { JITATTN_F32 = 0, JITATTN_F64 = 1, JITATTN_BF16 = 2, JITATTN_F16 = 3 };
 enum { JITATTN_MASK_NONE = 0, JITATTN_MASK_CAUSAL = 1 };
 

@@ -105,7 +105,9 @@ TEST(ExtremeNumbers, MoreKeysThanFloatCounts) {
     jitattn_plan_info info = {.struct_size = sizeof info};
     ASSERT_EQ(jitattn_plan_get_info(plan, &info), JITATTN_OK);
     const bool slow = info.portable != 0;  // tests/jit has a case of fewer rows and keys
-    if (!slow) EXPECT_EQ(jitattn_attention_run(plan, &args), JITATTN_OK) << jitattn_last_error();
+    if (!slow) {
+      EXPECT_EQ(jitattn_attention_run(plan, &args), JITATTN_OK) << jitattn_last_error();
+    }
     jitattn_plan_free(plan);
     if (slow) GTEST_SKIP() << "no emitted code";
     EXPECT_EQ(out, std::vector<float>(q_len, 3));
