@@ -12,6 +12,7 @@
 #include "tests/emulate/cases.h"
 #include "tests/emulate/rows.h"
 #include "tests/jit/attention_reference.h"
+#include "tests/jit/extreme_scores.h"
 
 namespace jitattn::emulate {
 namespace {
@@ -34,6 +35,7 @@ struct Form {
   LaneAxis lanes = LaneAxis::kQueries;
   int pv_form = 0, fuse_exp = 0, pack = 0;
   bool group = false, parts = false;
+  bool great = false;  // scores up to some 1e30, after which few keys have a weight
 };
 
 bool InPairs(const Form& form) { return form.pv_form == 2; }
@@ -57,6 +59,13 @@ std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
   forms.push_back({.name = "columns.group", .lanes = LaneAxis::kColumns, .group = true});
   forms.push_back(
       {.name = "columns.parts", .lanes = LaneAxis::kColumns, .group = true, .parts = true});
+  for (const Form& form : std::vector<Form>(forms)) {
+    if (form.group && !form.parts) continue;
+    forms.push_back(form);
+    forms.back().name += ".great";
+    forms.back().group = false;
+    forms.back().great = true;
+  }
   if (dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512) {
     forms.push_back({.name = "queries.pairs", .pv_form = 2});
     forms.push_back({.name = "columns.pairs", .lanes = LaneAxis::kColumns, .pv_form = 2});
@@ -94,6 +103,7 @@ struct Group {
   std::vector<AttentionCase<T>> heads;
   std::vector<int64_t> cuts;  // of the keys, for a softmax that is taken apart
   Flush flush;
+  bool great = false;
 
   const AttentionCase<T>& first() const { return heads[0]; }
   int64_t count() const { return static_cast<int64_t>(heads.size()); }
@@ -109,6 +119,17 @@ Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64&
   in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
   in.offset = random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 60) - 20;
   in.Fill(random());
+  if (form.great) {
+    constexpr double kSizes[] = {1e9, 3e9, 1e15, 1e30};
+    const double size = pick(kSizes);
+    AttentionCase<T> great =
+        jit::testing::RandomScores<T>(spec, std::max<int64_t>(in.q_rows, 2), 130, size, random());
+    great.gap = in.gap;
+    return {.heads = {great},
+            .cuts = form.parts ? std::vector<int64_t>{20, 70} : std::vector<int64_t>{},
+            .flush = random() % 2 ? Flush::kFront : Flush::kBack,
+            .great = true};
+  }
   Group<T> group{.flush = random() % 2 ? Flush::kFront : Flush::kBack};
   group.heads.assign(form.group ? pick(kGroups) : 1, in);
   for (AttentionCase<T>& head : group.heads) {
@@ -145,6 +166,10 @@ class GroupInImage {
     if (!wrong.empty()) return wrong;
     const std::vector<T> all = ReadRows(answers, out_, out_shape_, &wrong);
     if (!wrong.empty()) return wrong;
+    if (group_.great) {
+      const auto result = jit::testing::AmongTheGreatest(group_.first(), all);
+      return result ? "" : result.message();
+    }
     jit::testing::Wider<T> plain_error = 0;
     for (const auto& head : group_.heads)
       plain_error = std::max(plain_error, jit::testing::PlainError(head));
