@@ -5,13 +5,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "cli/clean.h"
 #include "cli/command.h"
 #include "cli/text.h"
 #include "jitattn/jitattn.h"
@@ -20,8 +24,8 @@ namespace jitattn::cli {
 namespace {
 
 int PrintError(std::string_view message, int exit_code) {
-  // One line, whatever a library put into its message.
-  const std::string line = absl::StrReplaceAll(std::string(message), {{"\n", "; "}});
+  // One line, and nothing for a terminal to obey, whatever a library or a file put into it.
+  const std::string line = Clean(absl::StrReplaceAll(std::string(message), {{"\n", "; "}}));
   std::fprintf(stderr, "jitattn: %s\n", line.c_str());
   return exit_code;
 }
@@ -78,7 +82,9 @@ int Fail(const absl::Status& status) {
                     absl::IsInvalidArgument(status) ? kUsage : kFailed);
 }
 
-int Main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   CLI::App app("Attention and sigmoid-mul (SiLU) kernels, emitted and tuned for this CPU.",
                "jitattn");
   app.set_version_flag("--version", std::string("jitattn ") + jitattn_version());
@@ -106,6 +112,22 @@ int Main(int argc, char** argv) {
                       kFailed);
   }
   return exit_code;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  // A file that may grow no further is a write that fails, as on a full disk, and no reason to die
+  // in the middle of it.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // A command of whatever a file held must end in a line, not in std::terminate.
+  try {
+    return Run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return PrintError("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return PrintError(error.what(), kFailed);
+  }
 }
 
 }  // namespace jitattn::cli

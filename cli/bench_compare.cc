@@ -3,15 +3,13 @@
 #include "cli/bench_compare.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/text.h"
+#include "cli/text_file.h"
+#include "search/json_text.h"
 
 namespace jitattn::cli {
 namespace {
@@ -20,12 +18,14 @@ namespace {
 // where the allocator put the operands, which changes from process to process, adds to that.
 constexpr double kLeastNoise = 0.005;
 
-std::optional<double> NumberAt(const Json& row, const char* key) {
+using Document = nlohmann::json;
+
+std::optional<double> NumberAt(const Document& row, const char* key) {
   if (!row.contains(key) || !row[key].is_number()) return std::nullopt;
   return row[key].get<double>();
 }
 
-std::string TextAt(const Json& row, const char* key) {
+std::string TextAt(const Document& row, const char* key) {
   return row.contains(key) && row[key].is_string() ? row[key].get<std::string>() : "";
 }
 
@@ -58,17 +58,16 @@ std::string_view Name(Verdict verdict) {
 }
 
 absl::StatusOr<EarlierRun> ReadEarlierRun(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
-  std::ostringstream text;
-  text << file.rdbuf();
-  const Json json = Json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  if (!text.ok()) return text.status();
+  const absl::StatusOr<Document> parsed = search::ParseJson(*text);
+  const Document json = parsed.ok() ? *parsed : Document();
   if (!json.is_object() || !json.contains("rows") || !json["rows"].is_array()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": not the output of jitattn bench --json"));
   }
   EarlierRun run;
-  for (const Json& row : json["rows"]) {
+  for (const Document& row : json["rows"]) {
     const std::string name = row.is_object() ? TextAt(row, "name") : "";
     if (name.empty()) {
       return absl::InvalidArgumentError(

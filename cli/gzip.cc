@@ -20,12 +20,11 @@ bool IsGzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 namespace {
 
-constexpr size_t kLargest = size_t{2} << 30;  // a few MB may claim to hold terabytes
 constexpr int kGzipOnly = 16 + MAX_WBITS;
 
 }  // namespace
 
-absl::StatusOr<std::string> Gunzip(std::string_view bytes) {
+absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes) {
   z_stream stream = {};
   if (inflateInit2(&stream, kGzipOnly) != Z_OK) {
     return absl::ResourceExhaustedError("no memory to unpack");
@@ -35,8 +34,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes) {
   absl::Status status;
   size_t taken = 0;
   do {
-    const size_t offered =
-        std::min<size_t>(bytes.size() - taken, std::numeric_limits<uInt>::max());
+    const size_t offered = std::min<size_t>(bytes.size() - taken, std::numeric_limits<uInt>::max());
     // zlib's next_in is not const, but it does not write there.
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + taken));
     stream.avail_in = static_cast<uInt>(offered);
@@ -45,6 +43,11 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes) {
     const int result = inflate(&stream, Z_NO_FLUSH);
     taken += offered - stream.avail_in;
     text.append(chunk.data(), chunk.size() - stream.avail_out);
+    if (text.size() > static_cast<size_t>(max_bytes)) {
+      status =
+          absl::DataLossError(absl::StrCat("gzip: unpacks to more than ", max_bytes >> 20, " MiB"));
+      break;
+    }
     if (result == Z_STREAM_END) {
       if (taken == bytes.size()) break;
       inflateReset(&stream);  // another member follows
@@ -53,8 +56,6 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes) {
       status = absl::DataLossError(
           cut ? "gzip: cut short"
               : absl::StrCat("gzip: ", stream.msg != nullptr ? stream.msg : "damaged"));
-    } else if (text.size() > kLargest) {
-      status = absl::DataLossError("gzip: unpacks to more than 2 GiB");
     }
   } while (status.ok());
   inflateEnd(&stream);
@@ -64,8 +65,9 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes) {
 
 #else
 
-absl::StatusOr<std::string> Gunzip(std::string_view) {
-  return absl::UnimplementedError("compressed by gzip, and this build has no zlib: unpack it first");
+absl::StatusOr<std::string> Gunzip(std::string_view, int64_t) {
+  return absl::UnimplementedError(
+      "compressed by gzip, and this build has no zlib: unpack it first");
 }
 
 #endif

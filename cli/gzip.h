@@ -3,10 +3,12 @@
 #ifndef JITATTN_CLI_GZIP_H_
 #define JITATTN_CLI_GZIP_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "cli/text_file.h"
 
 namespace jitattn::cli {
 
@@ -14,8 +16,9 @@ namespace jitattn::cli {
 bool IsGzip(std::string_view bytes);
 
 // What `bytes`, one gzip member or several, hold. DataLoss: cut short, damaged, followed by other
-// bytes, or more than 2 GiB when unpacked. Unimplemented: built without zlib.
-absl::StatusOr<std::string> Gunzip(std::string_view bytes);
+// bytes, or more than `max_bytes` when unpacked: a few KB may hold a GB. Unimplemented: built
+// without zlib.
+absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes = kMaxTextBytes);
 
 }  // namespace jitattn::cli
 

@@ -83,17 +83,32 @@ Json ToJson(const cache::Record& record) {
 }
 
 Json ToJson(const runtime::Statistics& seconds) {
-  return {{"samples", seconds.samples},       {"mean", Number(seconds.mean)},
-          {"std", Number(seconds.std)},       {"cv", Number(seconds.cv)},
-          {"min", Number(seconds.min)},       {"p50", Number(seconds.median)},
-          {"p95", Number(seconds.p95)},       {"p99", Number(seconds.p99)},
-          {"max", Number(seconds.max)},       {"mad", Number(seconds.mad)}};
+  return {{"samples", seconds.samples}, {"mean", Number(seconds.mean)},
+          {"std", Number(seconds.std)}, {"cv", Number(seconds.cv)},
+          {"min", Number(seconds.min)}, {"p50", Number(seconds.median)},
+          {"p95", Number(seconds.p95)}, {"p99", Number(seconds.p99)},
+          {"max", Number(seconds.max)}, {"mad", Number(seconds.mad)}};
 }
 
-void PrintJson(const Json& json) {
+std::string JsonText(const Json& json) {
   // Paths may hold any bytes; what is no UTF-8 is written as U+FFFD instead of throwing.
-  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
-  std::printf("%s\n", text.c_str());
+  const std::string dumped = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  // JSON needs no escape for DEL and the C1 controls, which terminals obey. Both stand in strings
+  // only, where an escape means the same.
+  std::string text;
+  for (size_t i = 0; i < dumped.size(); ++i) {
+    const auto byte = [&](size_t at) { return static_cast<unsigned char>(dumped[at]); };
+    if (byte(i) == 0x7f) {
+      text += "\\u007f";
+    } else if (byte(i) == 0xc2 && byte(i + 1) < 0xa0) {
+      text += absl::StrFormat("\\u%04x", byte(++i));
+    } else {
+      text += dumped[i];
+    }
+  }
+  return text;
 }
+
+void PrintJson(const Json& json) { std::printf("%s\n", JsonText(json).c_str()); }
 
 }  // namespace jitattn::cli

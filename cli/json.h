@@ -5,6 +5,7 @@
 #define JITATTN_CLI_JSON_H_
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "cache/record.h"
@@ -28,6 +29,8 @@ Json ToJson(const runtime::Statistics& seconds);
 Json Number(double value);
 Json OrNull(std::string_view text);  // "" as null
 
+// Indented, without a control character that a terminal would obey.
+std::string JsonText(const Json& json);
 void PrintJson(const Json& json);
 
 }  // namespace jitattn::cli

@@ -223,7 +223,8 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
 }
 
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
-  File file{.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK a FIFO would wait for its writer.
+  File file{.fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
   if (file.fd < 0) return SystemError("open", path);
   struct stat info;
   if (fstat(file.fd, &info) != 0) return SystemError("read", path);

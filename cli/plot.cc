@@ -1,7 +1,5 @@
 // jitattn plot and jitattn report: pictures of what the other commands wrote.
 
-#include <sys/stat.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -72,11 +70,7 @@ absl::StatusOr<std::vector<Picture>> Make(const PlotFlags& flags,
 
 // Readable by whom the user's umask allows, as a file from a redirection is.
 absl::Status Write(const std::string& path, std::string_view content) {
-  if (absl::Status status = WriteTextFile(path, content); !status.ok()) return status;
-  const mode_t mask = umask(0);
-  umask(mask);
-  chmod(path.c_str(), 0666 & ~mask);
-  return absl::OkStatus();
+  return WriteTextFile(path, content, 0666);
 }
 
 Json ToJson(const Picture& picture) {

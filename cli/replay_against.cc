@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <unordered_map>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -48,15 +49,24 @@ size_t IndexOf(std::span<const T> items, const T& item) {
   return static_cast<size_t>(std::find(items.begin(), items.end(), item) - items.begin());
 }
 
-Outsider* Find(const std::string& name, size_t paths, size_t budgets,
-               std::vector<Outsider>* outsiders) {
-  for (Outsider& outsider : *outsiders) {
-    if (outsider.name == name) return &outsider;
+// Tuners by name, each with room for its costs.
+class Outsiders {
+ public:
+  Outsiders(size_t paths, size_t budgets)
+      : empty_(paths, std::vector<std::vector<double>>(budgets)) {}
+
+  Outsider& Of(const std::string& name) {
+    const auto [it, fresh] = places_.try_emplace(name, all.size());
+    if (fresh) all.push_back({name, empty_});
+    return all[it->second];
   }
-  outsiders->push_back({name, {}});
-  outsiders->back().costs.assign(paths, std::vector<std::vector<double>>(budgets));
-  return &outsiders->back();
-}
+
+  std::vector<Outsider> all;
+
+ private:
+  const std::vector<std::vector<std::vector<double>>> empty_;
+  std::unordered_map<std::string, size_t> places_;
+};
 
 }  // namespace
 
@@ -74,7 +84,7 @@ absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
     }
   }
 
-  std::vector<Outsider> outsiders;
+  Outsiders outsiders(paths.size(), budgets.size());
   for (int line = 2; !csv.empty(); ++line) {
     const std::vector<std::string> fields = TakeRecord(&csv);
     auto refuse = [line](auto... why) {
@@ -100,10 +110,10 @@ absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
                       spaces[s].optimum() / kMilli, " ms");
       }
     }
-    Find(fields[columns[1]], paths.size(), budgets.size(), &outsiders)->costs[s][b].push_back(cost);
+    outsiders.Of(fields[columns[1]]).costs[s][b].push_back(cost);
   }
-  if (outsiders.empty()) return absl::DataLossError("has no line for these files and budgets");
-  for (const Outsider& outsider : outsiders) {
+  if (outsiders.all.empty()) return absl::DataLossError("has no line for these files and budgets");
+  for (const Outsider& outsider : outsiders.all) {
     for (size_t s = 0; s < paths.size(); ++s) {
       for (size_t b = 0; b < budgets.size(); ++b) {
         if (!outsider.costs[s][b].empty()) continue;
@@ -112,7 +122,7 @@ absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
       }
     }
   }
-  return outsiders;
+  return std::move(outsiders.all);
 }
 
 }  // namespace jitattn::cli

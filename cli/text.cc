@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/clean.h"
 
 namespace jitattn::cli {
 namespace {
@@ -90,11 +91,14 @@ std::string PadTo(std::string_view text, int width) {
   return padded;
 }
 
-std::string Table(const std::vector<std::vector<std::string>>& rows) {
+std::string Table(std::vector<std::vector<std::string>> rows) {
   if (rows.empty()) return "";
   const size_t columns = rows[0].size();
   std::vector<bool> right(columns);
   for (size_t c = 0; c < columns; ++c) right[c] = rows[0][c].starts_with('>');
+  for (auto& row : rows) {
+    for (std::string& text : row) text = Clean(text);
+  }
   auto cell = [&](size_t r, size_t c) {
     return std::string_view(rows[r][c]).substr(r == 0 && right[c] ? 1 : 0);
   };
@@ -121,7 +125,7 @@ std::string Fields(const std::vector<std::pair<std::string, std::string>>& field
   for (const auto& [label, value] : fields) widest = std::max(widest, Width(label));
   std::string text;
   for (const auto& [label, value] : fields) {
-    absl::StrAppend(&text, "  ", PadTo(label, widest), "  ", value, "\n");
+    absl::StrAppend(&text, "  ", PadTo(label, widest), "  ", Clean(value), "\n");
   }
   return text;
 }
@@ -158,7 +162,7 @@ bool IsTerminal(std::FILE* stream) {
 std::string Bold(std::string_view text, std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: any non-empty value
   const bool plain = !IsTerminal(stream) || (no_color != nullptr && *no_color != '\0');
-  return plain ? std::string(text) : absl::StrFormat("\033[1m%s\033[0m", text);
+  return plain ? Clean(text) : absl::StrFormat("\033[1m%s\033[0m", Clean(text));
 }
 
 }  // namespace jitattn::cli

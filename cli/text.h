@@ -30,11 +30,13 @@ std::string_view ReferenceName(const jit::Problem& problem);
 int Width(std::string_view text);
 std::string PadTo(std::string_view text, int width);
 
+// Table, Fields and Bold pass what they are given through Clean: it may come from a file.
+
 // Rows in aligned columns two blanks apart. Columns whose first row begins with '>' (which is not
 // printed) are right-aligned.
-std::string Table(const std::vector<std::vector<std::string>>& rows);
+std::string Table(std::vector<std::vector<std::string>> rows);
 
-// "label      value" lines: labels padded to the longest.
+// "label      value" lines: labels, our own words, padded to the longest.
 std::string Fields(const std::vector<std::pair<std::string, std::string>>& fields);
 
 // The candidate nearest to `word` by edit distance if it is near enough to be meant; else empty.

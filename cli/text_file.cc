@@ -1,15 +1,15 @@
-// Whole files: streams to read, a rename to write.
+// Whole files: bounded reads, a rename to write.
 
 #include "cli/text_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_format.h"
 #include "cache/files.h"
@@ -24,21 +24,43 @@ std::string FolderOf(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+absl::StatusOr<std::string> ReadAll(const std::string& path, int file, int64_t max_bytes) {
+  struct stat info;
+  if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s: %s", path, S_ISDIR(info.st_mode) ? "is a folder" : "not a regular file"));
+  }
+  const auto limit = static_cast<size_t>(max_bytes);
+  std::string text;
+  // Its size now; the file may grow meanwhile, and files of /proc tell 0.
+  text.reserve(std::min(limit, static_cast<size_t>(info.st_size)));
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t got = read(file, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return absl::UnavailableError(
+          absl::StrFormat("cannot read %s: %s", path, std::strerror(errno)));
+    }
+    if (got == 0) return text;
+    if (text.size() + static_cast<size_t>(got) > limit) {
+      return absl::DataLossError(absl::StrFormat("%s: longer than %d MiB", path, max_bytes >> 20));
+    }
+    text.append(buffer, static_cast<size_t>(got));
+  }
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
-  // A folder can be opened, and then reads as an empty file.
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    return absl::FailedPreconditionError(absl::StrFormat("%s: is a folder", path));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (file.fail()) {
+absl::StatusOr<std::string> ReadTextFile(const std::string& path, int64_t max_bytes) {
+  // A FIFO without a writer would keep open() waiting, a device has no end.
+  const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (file < 0) {
     return absl::NotFoundError(absl::StrFormat("cannot open %s: %s", path, std::strerror(errno)));
   }
-  return text.str();
+  absl::StatusOr<std::string> text = ReadAll(path, file, max_bytes);
+  close(file);
+  return text;
 }
 
 absl::Status CheckTextFile(std::string_view flag, const std::string& path) {
@@ -61,6 +83,10 @@ absl::Status CheckTextFile(std::string_view flag, const std::string& path) {
 absl::Status WriteTextFile(const std::string& path, std::string_view content) {
   struct stat old;
   const unsigned mode = stat(path.c_str(), &old) == 0 ? old.st_mode & 0777u : 0666u;
+  return WriteTextFile(path, content, mode);
+}
+
+absl::Status WriteTextFile(const std::string& path, std::string_view content, unsigned mode) {
   return cache::WriteAtomically(FolderOf(path), fs::path(path).filename(), content, mode);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -69,10 +70,22 @@ class Analysis {
   }
 
   Between Of(int a, int b) const {
-    std::vector<Group> groups(Values(a) * Values(b));
+    // Parameters of many values make more pairs than there is memory, and few of them hold a point.
+    constexpr size_t kCellsPerPoint = 64;
+    std::vector<Group> groups;
+    const size_t cells = Values(a) * Values(b);
+    const bool dense = cells / kCellsPerPoint <= ranks_.size();
+    if (dense) groups.resize(cells);
+    std::map<size_t, size_t> places;  // of the pairs that hold a point
     for (size_t i = 0; i < ranks_.size(); ++i) {
       const std::span<const int> row = space_.Row(ranks_[i]);
-      Add(i, &groups[row[a] * Values(b) + row[b]]);
+      size_t place = row[a] * Values(b) + row[b];
+      if (!dense) {
+        const auto [it, fresh] = places.try_emplace(place, groups.size());
+        if (fresh) groups.emplace_back();
+        place = it->second;
+      }
+      Add(i, &groups[place]);
     }
     return BetweenGroups(groups, count());
   }

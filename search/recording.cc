@@ -9,32 +9,46 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "search/json_text.h"
 
 namespace jitattn::search {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;             // that is read
+using Written = nlohmann::ordered_json;  // keys in the order in which they are written
 
 constexpr double kMilli = 1e-3;
 // Kernel Tuner's early caches gave a failed point this time.
 constexpr double kOldFailure = 1e20;
 
+// Equal for equal values only: numbers by value, 1 and 1.0 alike.
+std::string Identity(const Json& value) {
+  if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    const bool whole = number == std::floor(number) && std::abs(number) < 9.0e18;
+    return whole ? absl::StrCat(static_cast<int64_t>(number)) : absl::StrFormat("%.17g", number);
+  }
+  return value.dump();
+}
+
 // A file's values of one parameter, and the parameter made of them in its own order.
 struct Axis {
   std::vector<Json> values;
   Parameter parameter;
-  std::vector<int> index;  // of values[i] in parameter.values
+  std::unordered_map<std::string, int> index;  // of a value, by its Identity, in parameter.values
 
   std::optional<int> Find(const Json& value) const {
-    const auto it = std::find(values.begin(), values.end(), value);
-    if (it == values.end()) return std::nullopt;
-    return index[it - values.begin()];
+    const auto it = index.find(Identity(value));
+    if (it == index.end()) return std::nullopt;
+    return it->second;
   }
 };
 
@@ -58,10 +72,9 @@ Axis MakeAxis(std::string name, std::vector<Json> values) {
   } else {
     parameter.kind = Parameter::Kind::kCategorical;
   }
-  axis.index.resize(order.size());
   for (size_t i = 0; i < order.size(); ++i) {
     const Json& value = axis.values[order[i]];
-    axis.index[order[i]] = static_cast<int>(i);
+    axis.index.try_emplace(Identity(value), static_cast<int>(i));
     parameter.values.push_back(numbers ? AsNumber(value) : static_cast<double>(i));
     if (!numbers || value.is_boolean()) {
       parameter.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
@@ -77,26 +90,26 @@ Axis MakeAxis(std::string name, std::vector<Json> values) {
 }
 
 // 16 and not 16.0, as tuners' integer parameters are written.
-Json NumberJson(double value) {
+Written NumberJson(double value) {
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
   return value;
 }
 
-Json ValueJson(const Parameter& parameter, int index) {
+Written ValueJson(const Parameter& parameter, int index) {
   if (parameter.labels.empty()) return NumberJson(parameter.values[index]);
   const std::string& label = parameter.labels[index];
   if (label == "true" || label == "false") return label == "true";
   return label;
 }
 
-std::string KeyText(const Json& value) {
+std::string KeyText(const Written& value) {
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";  // as Python spells them
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 // Names come from outside: bytes that are no UTF-8 are replaced, where dump() alone would throw.
-std::string Text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string Text(const Written& json) {
+  return json.dump(-1, ' ', false, Written::error_handler_t::replace) + "\n";
 }
 
 // In the files' milliseconds. Seven digits are more than a clock has, and half as long as all.
@@ -127,14 +140,29 @@ std::vector<double> SamplesAt(const Json& object, const char* key) {
   return samples;
 }
 
-absl::StatusOr<Json> Parse(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    std::string closed(text.substr(0, text.find_last_not_of(" \t\r\n,") + 1));
-    json = Json::parse(closed + "}}", nullptr, /*allow_exceptions=*/false);
+// In {"results": [{"configuration": {…
+constexpr int kConfigurationDepth = 4;
+
+struct Document {
+  Json json;
+  std::vector<std::string> names;  // of T4's parameters, in the order of the file, among others
+};
+
+absl::StatusOr<Document> Parse(std::string_view text) {
+  Document document;
+  absl::StatusOr<Json> json = ParseJson(text, kConfigurationDepth, &document.names);
+  if (!json.ok()) {
+    const std::string closed(text.substr(0, text.find_last_not_of(" \t\r\n,") + 1));
+    if (absl::StatusOr<Json> again = ParseJson(closed + "}}"); again.ok()) json = std::move(again);
   }
-  if (!json.is_object()) return absl::InvalidArgumentError("a recording must be a JSON object");
-  return json;
+  if (!json.ok() || !json->is_object()) {
+    return absl::InvalidArgumentError(json.ok()
+                                          ? "a recording must be a JSON object"
+                                          : absl::StrCat("a recording must be a JSON object; ",
+                                                         std::string(json.status().message())));
+  }
+  document.json = *std::move(json);
+  return document;
 }
 
 // Points in the order of the file → a space and points by rank.
@@ -247,13 +275,13 @@ absl::StatusOr<Recording> FromKernelTunerCache(const Json& json) {
 }  // namespace
 
 absl::StatusOr<Recording> ReadKernelTunerCache(std::string_view text) {
-  const absl::StatusOr<Json> json = Parse(text);
-  return json.ok() ? FromKernelTunerCache(*json) : json.status();
+  const absl::StatusOr<Document> document = Parse(text);
+  return document.ok() ? FromKernelTunerCache(document->json) : document.status();
 }
 
 std::string WriteKernelTunerCache(const Recording& recording) {
   const Space& space = recording.space;
-  Json keys = Json::array(), lists = Json::object(), cache = Json::object();
+  Written keys = Written::array(), lists = Written::object(), cache = Written::object();
   for (const Parameter& parameter : space.parameters()) {
     keys.push_back(parameter.name);
     for (size_t i = 0; i < parameter.values.size(); ++i) {
@@ -262,18 +290,18 @@ std::string WriteKernelTunerCache(const Recording& recording) {
   }
   for (int rank = 0; rank < space.size(); ++rank) {
     const RecordedPoint& point = recording.points[rank];
-    Json entry = Json::object();
+    Written entry = Written::object();
     std::vector<std::string> key;
     for (int p = 0; p < space.dimensions(); ++p) {
-      const Json value = ValueJson(space.parameters()[p], space.Row(rank)[p]);
+      const Written value = ValueJson(space.parameters()[p], space.Row(rank)[p]);
       key.push_back(KeyText(value));
       entry[space.parameters()[p].name] = value;
     }
     // Readers of this format know three words for failure.
     const bool known = point.error == "InvalidConfig" || point.error == "CompilationFailedConfig";
-    entry["time"] = !point.failed() ? Json(Milliseconds(point.cost))
-                    : known         ? Json(point.error)
-                                    : Json("RuntimeFailedConfig");
+    entry["time"] = !point.failed() ? Written(Milliseconds(point.cost))
+                    : known         ? Written(point.error)
+                                    : Written("RuntimeFailedConfig");
     if (!point.samples.empty()) {
       for (const double sample : point.samples) entry["times"].push_back(Milliseconds(sample));
     }
@@ -287,14 +315,14 @@ std::string WriteKernelTunerCache(const Recording& recording) {
     if (seed != recording.seeds.end()) entry["seed"] = seed - recording.seeds.begin() + 1;
     cache[absl::StrJoin(key, ",")] = std::move(entry);
   }
-  const Json json = {{"schema_version", "1.1.0"},
-                     {"device_name", recording.device},
-                     {"kernel_name", recording.kernel},
-                     {"problem_size", recording.problem_size},
-                     {"tune_params_keys", std::move(keys)},
-                     {"tune_params", std::move(lists)},
-                     {"objective", "time"},
-                     {"cache", std::move(cache)}};
+  const Written json = {{"schema_version", "1.1.0"},
+                        {"device_name", recording.device},
+                        {"kernel_name", recording.kernel},
+                        {"problem_size", recording.problem_size},
+                        {"tune_params_keys", std::move(keys)},
+                        {"tune_params", std::move(lists)},
+                        {"objective", "time"},
+                        {"cache", std::move(cache)}};
   return Text(json);
 }
 
@@ -307,12 +335,19 @@ double SecondsIn(const std::string& unit) {
   return unit.starts_with("sec") || unit == "s" ? 1.0 : kMilli;
 }
 
-absl::StatusOr<Recording> FromT4Results(const Json& json) {
+// The values of one parameter, each once, in the order in which they are met.
+struct Values {
+  std::vector<Json> list;
+  std::unordered_set<std::string> known;  // by identity
+};
+
+absl::StatusOr<Recording> FromT4Results(const Document& document) {
+  const Json& json = document.json;
   const auto results = json.find("results");
   if (results == json.end() || !results->is_array() || results->empty()) {
     return absl::InvalidArgumentError("T4 results need a list `results` that is not empty");
   }
-  std::vector<std::pair<std::string, std::vector<Json>>> seen;  // values of each parameter
+  std::unordered_map<std::string, Values> seen;  // by the parameter's name
   for (const Json& result : *results) {
     if (!result.is_object() || !result.contains("configuration") ||
         !result["configuration"].is_object()) {
@@ -320,16 +355,15 @@ absl::StatusOr<Recording> FromT4Results(const Json& json) {
           absl::StrCat("result ", &result - &results->front(), " has no configuration"));
     }
     for (const auto& [name, value] : result["configuration"].items()) {
-      auto it = std::find_if(seen.begin(), seen.end(),
-                             [&, &key = name](const auto& axis) { return axis.first == key; });
-      if (it == seen.end()) it = seen.insert(seen.end(), {name, {}});
-      if (std::find(it->second.begin(), it->second.end(), value) == it->second.end()) {
-        it->second.push_back(value);
-      }
+      Values& values = seen[name];
+      if (values.known.insert(Identity(value)).second) values.list.push_back(value);
     }
   }
   std::vector<Axis> axes;
-  for (auto& [name, values] : seen) axes.push_back(MakeAxis(name, std::move(values)));
+  for (const std::string& name : document.names) {
+    const auto it = seen.find(name);
+    if (it != seen.end()) axes.push_back(MakeAxis(name, std::move(it->second.list)));
+  }
 
   std::vector<Point> where;
   std::vector<RecordedPoint> points;
@@ -370,33 +404,33 @@ absl::StatusOr<Recording> FromT4Results(const Json& json) {
 }  // namespace
 
 absl::StatusOr<Recording> ReadT4Results(std::string_view text) {
-  const absl::StatusOr<Json> json = Parse(text);
-  return json.ok() ? FromT4Results(*json) : json.status();
+  const absl::StatusOr<Document> document = Parse(text);
+  return document.ok() ? FromT4Results(*document) : document.status();
 }
 
 std::string WriteT4Results(const Recording& recording) {
   const Space& space = recording.space;
-  Json results = Json::array();
+  Written results = Written::array();
   for (int rank = 0; rank < space.size(); ++rank) {
     const RecordedPoint& point = recording.points[rank];
-    Json configuration = Json::object(), runtimes = Json::array();
+    Written configuration = Written::object(), runtimes = Written::array();
     for (int p = 0; p < space.dimensions(); ++p) {
       const Parameter& parameter = space.parameters()[p];
       configuration[parameter.name] = ValueJson(parameter, space.Row(rank)[p]);
     }
     for (const double sample : point.samples) runtimes.push_back(Milliseconds(sample));
-    Json result = {{"timestamp", point.timestamp},
-                   {"configuration", std::move(configuration)},
-                   {"times",
-                    {{"compilation_time", Milliseconds(point.compile_seconds)},
-                     {"framework", 0},
-                     {"search_algorithm", 0},
-                     {"validation", 0},
-                     {"runtimes", std::move(runtimes)}}},
-                   {"invalidity", "correct"},
-                   {"correctness", point.failed() ? 0 : 1},
-                   {"measurements", Json::array()},
-                   {"objectives", {"time"}}};
+    Written result = {{"timestamp", point.timestamp},
+                      {"configuration", std::move(configuration)},
+                      {"times",
+                       {{"compilation_time", Milliseconds(point.compile_seconds)},
+                        {"framework", 0},
+                        {"search_algorithm", 0},
+                        {"validation", 0},
+                        {"runtimes", std::move(runtimes)}}},
+                      {"invalidity", "correct"},
+                      {"correctness", point.failed() ? 0 : 1},
+                      {"measurements", Written::array()},
+                      {"objectives", {"time"}}};
     if (point.failed()) {
       const std::string& error = point.error;
       const bool known = error == "timeout" || error == "compile" || error == "correctness" ||
@@ -411,14 +445,15 @@ std::string WriteT4Results(const Recording& recording) {
     }
     results.push_back(std::move(result));
   }
-  const Json json = {{"schema_version", "1.0.0"}, {"results", std::move(results)}};
+  const Written json = {{"schema_version", "1.0.0"}, {"results", std::move(results)}};
   return Text(json);
 }
 
 absl::StatusOr<Recording> ReadRecording(std::string_view text) {
-  const absl::StatusOr<Json> parsed = Parse(text);
-  if (!parsed.ok()) return parsed.status();
-  return parsed->contains("results") ? FromT4Results(*parsed) : FromKernelTunerCache(*parsed);
+  const absl::StatusOr<Document> document = Parse(text);
+  if (!document.ok()) return document.status();
+  return document->json.contains("results") ? FromT4Results(*document)
+                                            : FromKernelTunerCache(document->json);
 }
 
 }  // namespace jitattn::search

@@ -6,12 +6,16 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace jitattn::search {
 namespace {
+
+constexpr int kMaxParameters = 1000;  // who looks at pairs of them takes the square
 
 absl::Status CheckParameter(const Parameter& parameter) {
   const std::vector<double>& values = parameter.values;
@@ -22,14 +26,13 @@ absl::Status CheckParameter(const Parameter& parameter) {
   if (!parameter.labels.empty() && parameter.labels.size() != values.size()) {
     return refuse("has ", values.size(), " values but ", parameter.labels.size(), " labels");
   }
+  std::unordered_set<double> known;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return refuse("has the value ", values[i]);
     if (parameter.kind == Parameter::Kind::kLog && values[i] < 0) {
       return refuse("has ", values[i], " on a log axis");
     }
-    if (std::find(values.begin(), values.begin() + i, values[i]) != values.begin() + i) {
-      return refuse("has the value ", values[i], " twice");
-    }
+    if (!known.insert(values[i]).second) return refuse("has the value ", values[i], " twice");
     if (parameter.kind != Parameter::Kind::kCategorical && i > 0 && values[i] < values[i - 1]) {
       return refuse("has ", values[i], " after ", values[i - 1], "; values must ascend");
     }
@@ -57,16 +60,19 @@ int Size(const Parameter& parameter) { return static_cast<int>(parameter.values.
 absl::Status Space::Prepare(std::vector<Parameter> parameters) {
   parameters_ = std::move(parameters);
   if (parameters_.empty()) return absl::InvalidArgumentError("a space needs a parameter");
+  if (dimensions() > kMaxParameters) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a space of ", dimensions(), " parameters; ", kMaxParameters, " at most"));
+  }
   int64_t grid = 1;
+  std::unordered_set<std::string_view> names;
   strides_.resize(parameters_.size());
   for (int p = dimensions() - 1; p >= 0; --p) {
     const Parameter& parameter = parameters_[p];
     if (absl::Status status = CheckParameter(parameter); !status.ok()) return status;
-    for (int q = 0; q < p; ++q) {
-      if (parameters_[q].name == parameter.name) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("parameter '", parameter.name, "' is there twice"));
-      }
+    if (!names.insert(parameter.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("parameter '", parameter.name, "' is there twice"));
     }
     strides_[p] = grid;
     if (grid > std::numeric_limits<int64_t>::max() / Size(parameter)) {

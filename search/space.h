@@ -33,8 +33,8 @@ class Space {
  public:
   using Constraint = std::function<bool(const Point&)>;
 
-  // InvalidArgument: no parameter, no values, a repeated, unordered or non-finite value, a negative
-  // one on a log axis, a repeated name, more than kMaxGrid grid points, or no valid point.
+  // InvalidArgument: no parameter or over 1000, no values, a repeated, unordered or non-finite value,
+  // a negative one on a log axis, a repeated name, more than kMaxGrid points, or no valid point.
   static absl::StatusOr<Space> Create(std::vector<Parameter> parameters,
                                       const Constraint& constraint);
   // From the valid points themselves, as a recording lists them, in any order; the grid may be

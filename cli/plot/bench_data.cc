@@ -1,5 +1,7 @@
 // Rows of `jitattn bench` and `jitattn roofline`, as CSV and as JSON.
 
+#include <stdexcept>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -10,7 +12,7 @@ namespace {
 
 // A row's values by key: JSON has them typed, a table as text.
 struct JsonRow {
-  const Json& json;
+  const Document& json;
 
   std::string Text(const char* key) const {
     const auto it = json.find(key);
@@ -21,6 +23,11 @@ struct JsonRow {
     if (it == json.end() || it->is_null()) return std::nullopt;
     return it->get<double>();
   }
+  int Count(const char* key) const {
+    const std::optional<int> count = ToCount(Number(key).value_or(0));
+    if (!count) throw std::range_error(absl::StrCat(key, " is no count"));
+    return *count;
+  }
 };
 
 struct TableRow {
@@ -28,6 +35,7 @@ struct TableRow {
 
   std::string Text(const char* key) const { return cells.Text(key); }
   std::optional<double> Number(const char* key) const { return cells.Number(key); }
+  int Count(const char* key) const { return cells.Count(key); }
 };
 
 template <typename Row>
@@ -42,7 +50,7 @@ BenchEntry Entry(const Row& row) {
   entry.wrong = row.Text("wrong");
   entry.bound = row.Text("bound");
   entry.floor_of = row.Text("floor_of");
-  entry.threads = static_cast<int>(row.Number("threads").value_or(0));
+  entry.threads = row.Count("threads");
   entry.min = row.Number("seconds_min");
   entry.median = row.Number("seconds_median");
   entry.gflops = row.Number("gflops");
@@ -54,8 +62,8 @@ BenchEntry Entry(const Row& row) {
   return entry;
 }
 
-void AddRows(const Json& rows, Source* source) {
-  for (const Json& row : rows) {
+void AddRows(const Document& rows, Source* source) {
+  for (const Document& row : rows) {
     BenchEntry entry = Entry(JsonRow{row});
     if (const auto times = row.find("times"); times != row.end() && times->is_array()) {
       entry.times = times->get<std::vector<double>>();
@@ -87,24 +95,24 @@ absl::Status ReadBenchTable(const CsvTable& table, Source* source) {
   return absl::OkStatus();
 }
 
-absl::Status ReadBenchJson(const Json& json, Source* source) {
+absl::Status ReadBenchJson(const Document& json, Source* source) {
   try {
     if (json.contains("rows")) AddRows(json.at("rows"), source);
     if (!json.contains("roofs")) return absl::OkStatus();
-    for (const Json& roof : json.at("roofs")) {
+    for (const Document& roof : json.at("roofs")) {
       Roof read{.op = roof.at("op"),
                 .dtype = roof.at("dtype"),
                 .isa = roof.at("isa"),
-                .threads = roof.at("threads"),
+                .threads = JsonRow{roof}.Count("threads"),
                 .fma_gflops = roof.at("fma_gflops")};
-      for (const Json& level : roof.at("levels")) {
+      for (const Document& level : roof.at("levels")) {
         if (level.at("gbytes_per_s").is_null()) continue;
         read.levels.emplace_back(level.at("level"), level.at("gbytes_per_s").get<double>());
       }
       source->roofs.push_back(std::move(read));
       AddRows(roof.at("rows"), source);
     }
-  } catch (const Json::exception& error) {
+  } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("bench's JSON (docs/bench.md): ", error.what()));
   }
   return absl::OkStatus();

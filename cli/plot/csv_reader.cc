@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
@@ -83,12 +84,13 @@ class Scanner {
 };
 
 absl::Status CheckHeader(const std::vector<std::string>& columns, int line) {
+  std::unordered_set<std::string_view> known;
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].empty()) {
       return absl::InvalidArgumentError(
           absl::StrFormat("line %d: column %d of the header has no name", line, i + 1));
     }
-    if (std::find(columns.begin(), columns.begin() + i, columns[i]) != columns.begin() + i) {
+    if (!known.insert(columns[i]).second) {
       return absl::InvalidArgumentError(
           absl::StrFormat("line %d: the header has column '%s' twice", line, columns[i]));
     }
@@ -158,6 +160,20 @@ double CsvCells::Need(std::string_view column, double least) {
   }
   if (*value < least) Break(column, absl::StrFormat("%g is below %g", *value, least));
   return *value;
+}
+
+int CsvCells::Count(std::string_view column) {
+  const double value = Number(column).value_or(0);
+  const std::optional<int> count = ToCount(value);
+  if (!count) Break(column, absl::StrFormat("%g is no count", value));
+  return count.value_or(0);
+}
+
+int CsvCells::NeedCount(std::string_view column, int least) {
+  const double value = Need(column, least);
+  const std::optional<int> count = ToCount(value);
+  if (!count) Break(column, absl::StrFormat("%g is no count", value));
+  return count.value_or(least);
 }
 
 void CsvCells::Break(std::string_view column, std::string_view rule) {

@@ -4,6 +4,7 @@
 #ifndef JITATTN_CLI_PLOT_CSV_READER_H_
 #define JITATTN_CLI_PLOT_CSV_READER_H_
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,13 @@ struct CsvTable {
 // a byte-order mark are skipped.
 absl::StatusOr<CsvTable> ReadCsv(std::string_view text);
 
+// A count as a file has it; none beyond 10^9 or below 0, which nobody counted, nor for a fraction.
+inline std::optional<int> ToCount(double number) {
+  constexpr double kMost = 1e9;
+  const bool counts = 0 <= number && number <= kMost && number == std::floor(number);
+  return counts ? std::optional(static_cast<int>(number)) : std::nullopt;
+}
+
 // The cells of one row by column. The first cell that breaks a rule is remembered, so that a reader
 // of rows checks once, at the end.
 class CsvCells {
@@ -46,6 +54,9 @@ class CsvCells {
   std::optional<double> Number(std::string_view column);
   // As Number; an empty or missing cell breaks the rule, and so does a number below `least`.
   double Need(std::string_view column, double least);
+  // As Number and as Need, of a count (ToCount); Count gives 0 where there is none.
+  int Count(std::string_view column);
+  int NeedCount(std::string_view column, int least);
   void Break(std::string_view column, std::string_view rule);
 
   // InvalidArgument: "line 5, column 'cv': 'x' is no number".

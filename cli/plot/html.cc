@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "cli/clean.h"
 #include "cli/plot/words.h"
 #include "jitattn/jitattn.h"
 

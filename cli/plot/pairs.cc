@@ -33,14 +33,14 @@ double Span(const search::Parameter& parameter, double cell) {
                   std::min(TextWidth(parameter.name, 11), kNameRoom));
 }
 
-// The parameters that vary, those that matter most first.
+// The parameters that vary, those that matter most first. No picture shows more values.
 std::vector<int> ByImportance(const search::Recording& recording,
                               const search::Importance& importance) {
+  constexpr size_t kMostValues = 1000;
   std::vector<int> order;
   for (const auto& one : importance.parameters) {
-    if (recording.space.parameters()[one.parameter].values.size() > 1) {
-      order.push_back(one.parameter);
-    }
+    const size_t values = recording.space.parameters()[one.parameter].values.size();
+    if (1 < values && values <= kMostValues) order.push_back(one.parameter);
   }
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     const auto &x = importance.parameters[a], &y = importance.parameters[b];

@@ -9,6 +9,7 @@
 #include "cli/gzip.h"
 #include "cli/plot/readers.h"
 #include "cli/text_file.h"
+#include "search/json_text.h"
 
 namespace jitattn::cli {
 namespace {
@@ -28,16 +29,7 @@ const TableKind kTables[] = {
     {"jitattn bench --csv", {"name", "seconds_min", "fraction"}, ReadBenchTable},
 };
 
-// "line 3, column 7" of a byte, both from 1.
-std::string Place(std::string_view text, size_t byte) {
-  const std::string_view before = text.substr(0, std::min(byte, text.size()));
-  const size_t line = std::count(before.begin(), before.end(), '\n') + 1;
-  const size_t start = before.rfind('\n');
-  const size_t column = before.size() - (start == before.npos ? 0 : start + 1);
-  return absl::StrFormat("line %d, column %d", line, std::max<size_t>(column, 1));
-}
-
-void AddFact(const char* name, const Json& json, const char* key, Source* source) {
+void AddFact(const char* name, const Document& json, const char* key, Source* source) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return;
   const std::string text = it->is_string() ? it->get<std::string>() : it->dump();
@@ -56,16 +48,15 @@ absl::Status ReadRecordingSource(std::string_view text, Source* source) {
 }
 
 absl::Status ReadJson(std::string_view text, Source* source) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+  const absl::StatusOr<Document> parsed = search::ParseJson(text);
+  if (!parsed.ok()) {
     // A recording that was not closed, as an interrupted tuner leaves it, is read all the same.
     if (text.find("\"tune_params_keys\"") != text.npos && ReadRecordingSource(text, source).ok()) {
       return absl::OkStatus();
     }
-    return absl::InvalidArgumentError(Place(text, error.byte) + ": no valid JSON from here on");
+    return parsed.status();
   }
+  const Document& json = *parsed;
   if (json.is_object() && (json.contains("tune_params_keys") || json.contains("results"))) {
     return ReadRecordingSource(text, source);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 
 #include "absl/strings/str_cat.h"
 #include "cli/plot/readers.h"
@@ -21,6 +22,12 @@ absl::Status EachRow(const CsvTable& table, Read read) {
     if (!cells.status().ok()) return cells.status();
   }
   return absl::OkStatus();
+}
+
+int CountOf(const Document& json, const char* key) {
+  const std::optional<int> count = ToCount(json.at(key).get<double>());
+  if (!count) throw std::range_error(absl::StrCat(key, " is no count"));
+  return *count;
 }
 
 double Regret(double fraction) { return 1 / fraction - 1; }
@@ -52,7 +59,7 @@ absl::Status ReadCurves(const CsvTable& table, Source* source) {
     CurvePoint point;
     point.space = cells.Text("space");
     point.strategy = cells.NeedText("strategy");
-    point.evaluations = static_cast<int>(cells.Need("evaluations", 1));
+    point.evaluations = cells.NeedCount("evaluations", 1);
     point.mean = cells.Need("fraction_mean", 0);
     point.p10 = cells.Need("fraction_p10", 0);
     point.p50 = cells.Need("fraction_p50", 0);
@@ -66,7 +73,7 @@ absl::Status ReadStandings(const CsvTable& table, Source* source) {
     Standing standing;
     standing.space = cells.Text("space");
     standing.strategy = cells.NeedText("strategy");
-    standing.budget = static_cast<int>(cells.Need("budget", 1));
+    standing.budget = cells.NeedCount("budget", 1);
     standing.fraction = cells.Need("fraction_mean", 0);
     standing.regret_p10 = cells.Number("regret_p10");
     standing.regret_p50 = cells.Number("regret_p50");
@@ -83,7 +90,7 @@ absl::Status ReadReplayTable(const CsvTable& table, Source* source) {
     Standing standing;
     standing.space = FileStem(cells.NeedText("file"));
     standing.strategy = cells.NeedText("strategy");
-    standing.budget = static_cast<int>(cells.Need("budget", 1));
+    standing.budget = cells.NeedCount("budget", 1);
     standing.score = cells.Need("score", kAnything);
     standing.fraction = cells.Need("mean", 0);
     const double tenth = cells.Need("tenth_percentile", 0);
@@ -93,20 +100,20 @@ absl::Status ReadReplayTable(const CsvTable& table, Source* source) {
   });
 }
 
-absl::Status ReadReplayJson(const Json& json, Source* source) {
+absl::Status ReadReplayJson(const Document& json, Source* source) {
   // A key that is missing or of another type: the library names it.
   try {
     std::vector<std::string> files;
-    for (const Json& file : json.at("files"))
+    for (const Document& file : json.at("files"))
       files.push_back(FileStem(file.at("path").get<std::string>()));
-    for (const Json& strategy : json.at("strategies")) {
-      for (const Json& at : strategy.at("budgets")) {
+    for (const Document& strategy : json.at("strategies")) {
+      for (const Document& at : strategy.at("budgets")) {
         for (size_t f = 0; f < files.size(); ++f) {
-          const Json& file = at.at("files").at(f);
+          const Document& file = at.at("files").at(f);
           Standing standing;
           standing.space = files[f];
           standing.strategy = strategy.at("name");
-          standing.budget = at.at("budget");
+          standing.budget = CountOf(at, "budget");
           standing.score = strategy.at("scores").at(f).get<double>();
           standing.fraction = file.at("mean");
           const double tenth = file.at("tenth_percentile");
@@ -114,7 +121,7 @@ absl::Status ReadReplayJson(const Json& json, Source* source) {
           if (tenth > 0) standing.regret_p90 = Regret(tenth);
           // Counted over all files: told once.
           if (f == 0) {
-            const Json& all = at.at("against_all");
+            const Document& all = at.at("against_all");
             standing.wins = all.at("wins").get<double>();
             standing.ties = all.at("ties").get<double>();
             standing.losses = all.at("losses").get<double>();
@@ -123,7 +130,7 @@ absl::Status ReadReplayJson(const Json& json, Source* source) {
         }
       }
     }
-  } catch (const Json::exception& error) {
+  } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("replay's JSON (docs/json.md): ", error.what()));
   }
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -104,7 +105,7 @@ absl::Status ReadTuningLog(const CsvTable& table, Source* source) {
     const std::string strategy = cells.NeedText("strategy"), seed = cells.Text("seed"),
                       problem = cells.Text("problem");
     Evaluation evaluation;
-    evaluation.number = static_cast<int>(cells.Need("evaluation", 0));
+    evaluation.number = cells.NeedCount("evaluation", 0);
     evaluation.phase = cells.Text("phase");
     const auto [it, fresh] =
         runs.try_emplace(absl::StrCat(strategy, "\n", seed, "\n", problem), source->runs.size());
@@ -152,12 +153,16 @@ absl::StatusOr<search::Recording> RecordingOf(const TuningRun& run) {
     return absl::InvalidArgumentError("one configuration alone has no parameters that vary");
   }
   std::vector<search::Point> points;
+  std::vector<std::unordered_map<std::string, int>> places(parameters.size());  // of labels
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    for (const std::string& label : parameters[p].labels) {
+      places[p].try_emplace(label, static_cast<int>(places[p].size()));
+    }
+  }
   for (const auto& [values, cost] : costs) {
     search::Point point;
     for (size_t p = 0; p < columns.size(); ++p) {
-      const std::vector<std::string>& labels = parameters[p].labels;
-      point.push_back(static_cast<int>(std::find(labels.begin(), labels.end(), values[columns[p]]) -
-                                       labels.begin()));
+      point.push_back(places[p].at(values[columns[p]]));
     }
     points.push_back(std::move(point));
   }

@@ -1,4 +1,4 @@
-// UTF-8 by hand: Abseil has no public decoder in the versions that are about.
+// Words as wide as their place, numbers with their units.
 
 #include "cli/plot/words.h"
 
@@ -10,33 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "cli/clean.h"
 
 namespace jitattn::cli {
 namespace {
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd", kEllipsis = "…";
-
-// Bytes of the character at `text`, 0 where there is none: truncated, overlong, a surrogate.
-int CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const int length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < static_cast<size_t>(length)) return 0;
-  for (int i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (first == 0xe0 && byte(1) < 0xa0) return 0;
-  if (first == 0xed && byte(1) > 0x9f) return 0;
-  if (first == 0xf0 && byte(1) < 0x90) return 0;
-  if (first == 0xf4 && byte(1) > 0x8f) return 0;
-  return length;
-}
+constexpr std::string_view kEllipsis = "…";
 
 std::vector<std::string_view> Characters(std::string_view text) {
   std::vector<std::string_view> characters;
   while (!text.empty()) {
-    const int bytes = std::max(CharacterBytes(text), 1);
+    const int bytes = std::max(Utf8Bytes(text), 1);
     characters.push_back(text.substr(0, bytes));
     text.remove_prefix(bytes);
   }
@@ -57,31 +41,6 @@ double Em(std::string_view character) {
 std::string Trimmed(double number, int digits) { return absl::StrFormat("%.*g", digits, number); }
 
 }  // namespace
-
-std::string Clean(std::string_view text) {
-  std::string clean;
-  while (!text.empty()) {
-    const int bytes = CharacterBytes(text);
-    if (bytes == 0) {
-      absl::StrAppend(&clean, std::string(kReplacement));
-      text.remove_prefix(1);
-      continue;
-    }
-    const bool control = bytes == 1 && (absl::ascii_iscntrl(text[0]));
-    const bool control_2 = bytes == 2 && static_cast<uint8_t>(text[0]) == 0xc2 &&
-                           static_cast<uint8_t>(text[1]) < 0xa0;  // C1
-    // U+FFFE and U+FFFF are no characters of XML.
-    const bool no_xml =
-        bytes == 3 && text.starts_with("\xef\xbf") && static_cast<uint8_t>(text[2]) >= 0xbe;
-    if (control || control_2) {
-      clean.push_back(' ');
-    } else {
-      absl::StrAppend(&clean, std::string(no_xml ? kReplacement : text.substr(0, bytes)));
-    }
-    text.remove_prefix(bytes);
-  }
-  return clean;
-}
 
 double TextWidth(std::string_view text, double size) {
   double ems = 0;

@@ -1,4 +1,4 @@
-// Words in pictures: clean, as wide as their place, numbers with their units.
+// Words in pictures: as wide as their place, numbers with their units.
 
 #ifndef JITATTN_CLI_PLOT_WORDS_H_
 #define JITATTN_CLI_PLOT_WORDS_H_
@@ -8,9 +8,6 @@
 #include <vector>
 
 namespace jitattn::cli {
-
-// Valid UTF-8 on one line: other bytes become U+FFFD, control characters blanks.
-std::string Clean(std::string_view text);
 
 // Pixels that `text` takes at most in a sans-serif face of `size` pixels.
 double TextWidth(std::string_view text, double size);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/clean.h"
 #include "cli/plot/axes.h"
 #include "cli/plot/csv_reader.h"
 #include "cli/plot/gnuplot.h"

@@ -3,14 +3,21 @@
 #include "tests/cli/process.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -19,13 +26,34 @@
 namespace jitattn::cli {
 namespace {
 
+// Memory that was writable becomes no executable one: mprotect to PROT_EXEC fails. Programs and
+// libraries are mapped executable at once, and are not concerned.
+bool DenyExecutableMemory() {
+#if defined(__x86_64__)
+  const sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = std::size(filter), .filter = const_cast<sock_filter*>(filter)};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+#else
+  return false;
+#endif
+}
+
 [[noreturn]] void Exec(std::vector<std::string> command, const ProcessOptions& options) {
   for (const auto& [name, value] : options.env) setenv(name.c_str(), value.c_str(), 1);
   if (options.file_limit_bytes) {
     const rlimit limit = {*options.file_limit_bytes, *options.file_limit_bytes};
     setrlimit(RLIMIT_FSIZE, &limit);
-    signal(SIGXFSZ, SIG_IGN);  // the write fails with EFBIG instead of killing
   }
+  for (const int ignored : options.ignored_signals) signal(ignored, SIG_IGN);
+  if (options.no_executable_memory && !DenyExecutableMemory()) _exit(kCannotDeny);
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(126);
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());

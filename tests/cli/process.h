@@ -32,9 +32,13 @@ class TempDir {
 struct ProcessOptions {
   std::map<std::string, std::string> env;    // beside what the test itself has
   std::optional<uint64_t> file_limit_bytes;  // larger files cannot be written: a full disk
+  std::vector<int> ignored_signals;   // as a script does for what it starts in the background
+  bool no_executable_memory = false;  // as under systemd's MemoryDenyWriteExecute
   bool terminal = false;  // stdin, stdout and stderr are a terminal; all output is in `err`
   std::string folder;     // where it runs; empty: here
 };
+
+inline constexpr int kCannotDeny = 125;  // exit code: the system has no means to deny it
 
 struct ProcessResult {
   int exit_code = -1;  // −1 if a signal ended it

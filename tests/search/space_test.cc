@@ -37,6 +37,11 @@ TEST(SpaceTest, RefusesWithTheValueAndTheRule) {
   EXPECT_THAT(Refusal({{"a", {1}}, {"a", {1}}}), HasSubstr("'a' is there twice"));
   EXPECT_THAT(Refusal({{"a", {1, 2}}}, [](const Point&) { return false; }),
               HasSubstr("no point meets"));
+  std::vector<Parameter> many(1001, Parameter{"", {1}});
+  for (size_t i = 0; i < many.size(); ++i) many[i].name = std::to_string(i);
+  EXPECT_THAT(Refusal(many), HasSubstr("1001 parameters"));
+  many.pop_back();
+  EXPECT_EQ(Refusal(many), "accepted");
   Parameter wide{"", {}};
   for (int i = 0; i < 20'000; ++i) wide.values.push_back(i);
   Parameter a = wide, b = wide;
