@@ -152,7 +152,7 @@ int RunAudit(const AuditFlags& flags) {
     absl::Status status = WriteTextFile(flags.csv, AuditCsv(audited));
     if (!status.ok()) return Fail(status);
   }
-  if (audited.interrupted) return kInterrupted;
+  if (audited.interrupted) return Interrupt::exit_code();
   // Nothing audited is no claim that holds.
   return audited.Fails() || audited.cases.empty() ? kFailed : kDone;
 }

@@ -104,7 +104,7 @@ int Print(const Flags& flags, const BenchPreset& preset, const Floors& floors,
     return Fail(absl::InternalError(
         absl::StrFormat("%s, %s: wrong result: %s", row.name(), row.asked, row.result.wrong)));
   }
-  return measured.interrupted ? kInterrupted : kDone;
+  return measured.interrupted ? Interrupt::exit_code() : kDone;
 }
 
 int RunBench(const Flags& flags) {

@@ -17,7 +17,7 @@ namespace jitattn::cli {
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
-inline constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells count it
+// After a signal: Interrupt::exit_code().
 
 struct Command {
   CLI::App* app;             // parsed() tells whether it was asked for

@@ -99,7 +99,7 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
     return Fail(absl::InternalError(
         absl::StrFormat("%s, %s: %s", row.key.ToString(), row.method, row.standing.failure)));
   }
-  return interrupted ? kInterrupted : kDone;
+  return interrupted ? Interrupt::exit_code() : kDone;
 }
 
 // As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and

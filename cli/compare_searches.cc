@@ -107,7 +107,7 @@ int RunCompareStrategies(const CompareFlags& flags) {
       flags.files.empty() ? MeasureSpaces(flags, interrupt) : ReadSpaces(flags.files);
   if (absl::IsCancelled(spaces.status())) {
     Fail(spaces.status());
-    return kInterrupted;
+    return Interrupt::exit_code();
   }
   if (!spaces.ok()) return Fail(spaces.status());
   const search::TournamentOptions options = Options(flags, *std::move(strategies));

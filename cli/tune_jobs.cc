@@ -100,6 +100,12 @@ void Print(const std::string& text) {
 
 }  // namespace
 
+int TellInterrupted() {
+  std::fprintf(stderr, "jitattn: %s; what was found until then is kept as said above\n",
+               std::string(Interrupt::reason()).c_str());
+  return Interrupt::exit_code();
+}
+
 int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,
             const Interrupt& interrupt) {
   const cache::Layers layers = cache::Layers::Default(cpu);
@@ -126,12 +132,7 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
   if (output.csv != nullptr && !output.csv->status().ok()) exit_code = Fail(output.csv->status());
   output.document["interrupted"] = interrupt.stop().load();
   if (output.json) PrintJson(output.document);
-  if (interrupt.stop()) {
-    std::fputs("jitattn: stopped by Ctrl-C; what was found until then is kept as said above\n",
-               stderr);
-    return kInterrupted;
-  }
-  return exit_code;
+  return interrupt.stop() ? TellInterrupted() : exit_code;
 }
 
 }  // namespace jitattn::cli

@@ -23,11 +23,14 @@ struct TuneJob {
 };
 
 struct TuneOutput {
-  bool quiet = false;  // no progress, a line a problem
-  bool json = false;   // `document` at the end instead of text
-  Json document;       // what was found out before; each job adds to its "problems"
+  bool quiet = false;      // no progress, a line a problem
+  bool json = false;       // `document` at the end instead of text
+  Json document;           // what was found out before; each job adds to its "problems"
   TuneCsv* csv = nullptr;  // every evaluation goes there; null: none is wanted
 };
+
+// Says that a signal ended the command, and returns its exit code.
+int TellInterrupted();
 
 // Returns the exit code. A failed job does not keep the next from its turn; Ctrl-C does.
 int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,

@@ -104,7 +104,7 @@ absl::StatusOr<JudgedVariants> Judge(const TuneJob& job, const VariantsOptions& 
   std::vector<Variant> variants = ExpandVariants(job.problem, job.options.layout, options.words);
   for (const Variant& variant : variants) judged.variants.push_back({.variant = variant});
   for (size_t i = 0; i < variants.size(); ++i) {
-    absl::Status status = interrupt.stop() ? absl::CancelledError("stopped by Ctrl-C")
+    absl::Status status = interrupt.stop() ? absl::CancelledError(std::string(Interrupt::reason()))
                                            : TuneOne(i, job.options, cpu, quiet, &judged);
     if (i == 0 && !status.ok()) return status;  // nothing to compare with
     judged.variants[i].failed = std::string(status.message());
@@ -191,9 +191,7 @@ int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& option
   output.document["interrupted"] = interrupt.stop().load();
   if (output.json) PrintJson(output.document);
   if (!interrupt.stop()) return exit_code;
-  std::fputs("jitattn: stopped by Ctrl-C; what was found until then is kept as said above\n",
-             stderr);
-  return kInterrupted;
+  return TellInterrupted();
 }
 
 }  // namespace jitattn::cli
