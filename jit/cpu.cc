@@ -3,6 +3,7 @@
 #include "jit/cpu.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -10,6 +11,7 @@
 #include "jit/cpu_topology.h"
 #include "jit/env.h"
 #include "jit/log.h"
+#include "jit/made_once.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -47,10 +49,11 @@ struct CpuidRegs {
 // Zeros for a leaf beyond the CPU's last, where CPUID would answer with another leaf's data. Under
 // a hypervisor each CPUID is a trap of some microseconds, so the lasts are asked for once.
 CpuidRegs Cpuid(uint32_t leaf, uint32_t subleaf = 0) {
-  static const uint32_t last_basic = __get_cpuid_max(0, nullptr);
-  static const uint32_t last_extended = __get_cpuid_max(0x80000000, nullptr);
+  constinit static std::atomic<uint32_t> lasts[2] = {0, 0};  // basic, extended; 0: not asked yet
+  std::atomic<uint32_t>& last = lasts[leaf >> 31];
+  if (last == 0) last = __get_cpuid_max(leaf & 0x80000000, nullptr);
   CpuidRegs r;
-  if (leaf > (leaf < 0x80000000 ? last_basic : last_extended)) return r;
+  if (leaf > last) return r;
   __cpuid_count(leaf, subleaf, r.a, r.b, r.c, r.d);
   return r;
 }
@@ -169,12 +172,11 @@ Isa CapFromEnvironment() {
   const char* word = Env("JITATTN_MAX_ISA");
   if (word == nullptr) return Isa::kAvx512;
   if (const auto isa = IsaFromName(word)) return *isa;
-  static const bool reported = [word] {
+  constinit static std::atomic<bool> reported{false};
+  if (!reported.exchange(true)) {
     Log(LogLevel::kWarning,
         absl::StrCat("JITATTN_MAX_ISA=", word, " caps nothing: it is none of none, avx2, avx512"));
-    return true;
-  }();
-  (void)reported;
+  }
   return Isa::kAvx512;
 }
 
@@ -190,8 +192,8 @@ Cpu DetectCpu() {
 }
 
 const Cpu& HostCpu() {
-  static const Cpu* const cpu = new Cpu(DetectCpu());  // never destroyed: used by threads at exit
-  return *cpu;
+  constinit static MadeOnce<Cpu> cpu;
+  return cpu.Get(DetectCpu);
 }
 
 Cpu Capped(Cpu cpu, Isa cap) {

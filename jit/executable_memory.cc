@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jit/cpu.h"
+#include "jit/made_once.h"
 
 namespace jitattn::jit {
 namespace {
@@ -41,11 +42,11 @@ ExecutableMemory::~ExecutableMemory() {
 }
 
 bool ExecutableMemoryAllowed() {
-  static const bool allowed = [] {
+  constinit static MadeOnce<bool> allowed;
+  return allowed.Get([] {
     constexpr uint8_t kRet[] = {0xC3};
     return ExecutableMemory::Create(kRet).ok();
-  }();
-  return allowed;
+  });
 }
 
 }  // namespace jitattn::jit

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "jit/env.h"
+#include "jit/fork.h"
+#include "jit/made_once.h"
 
 namespace jitattn::jit {
 namespace {
@@ -16,20 +18,20 @@ struct Sink {
   void* data = nullptr;
 };
 
-std::mutex sink_mutex;
+ForkSafeMutex sink_mutex;
 Sink sink;  // guarded by sink_mutex
 
 // The highest level that is printed. A word we do not know is no reason to fall silent.
 int PrintedLevel() {
-  static const int level = [] {
+  constinit static MadeOnce<int> level;
+  return level.Get([] {
     const char* word = Env("JITATTN_LOG");
     const std::string_view name = word == nullptr ? "warning" : word;
     if (name == "off") return 0;
     if (name == "error") return static_cast<int>(LogLevel::kError);
     if (name == "info") return static_cast<int>(LogLevel::kInfo);
     return static_cast<int>(LogLevel::kWarning);
-  }();
-  return level;
+  });
 }
 
 }  // namespace

@@ -3,32 +3,13 @@
 #ifndef JITATTN_RUNTIME_FORK_H_
 #define JITATTN_RUNTIME_FORK_H_
 
-#include <cstdint>
-#include <mutex>
+#include "jit/fork.h"
 
 namespace jitattn::runtime {
 
-// Number of forks between the process that loaded this library and this one; 0 in that process.
-uint32_t ForkGeneration();
-
-// A child has none of its parent's threads but all of its state: OpenMP would wait for a pool that
-// is not there.
-inline bool InForkedChild() { return ForkGeneration() != 0; }
-
-// A mutex that a fork finds unlocked: no child inherits it from a thread that it does not have.
-// For objects that live as long as the process. REQUIRES: a thread holds at most one of them.
-class ForkSafeMutex {
- public:
-  ForkSafeMutex();
-  void lock() { mutex_.lock(); }
-  bool try_lock() { return mutex_.try_lock(); }
-  void unlock() { mutex_.unlock(); }
-
- private:
-  friend struct ForkHandlers;
-  std::mutex mutex_;
-  ForkSafeMutex* next_;  // all of them, newest first
-};
+using jit::ForkGeneration;
+using jit::ForkSafeMutex;
+using jit::InForkedChild;
 
 }  // namespace jitattn::runtime
 

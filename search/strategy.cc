@@ -14,12 +14,9 @@
 namespace jitattn::search {
 namespace {
 
-const std::vector<const StrategyEntry*>& Entries() {
-  static const auto* entries = new std::vector<const StrategyEntry*>{
-      &kBayes, &kThompson, &kLocalSearch, &kAnnealing, &kGenetic,    &kDifferentialEvolution,
-      &kCmaEs, &kBandit,   &kHyperband,   &kRandom,    &kExhaustive, &kGeneticStudy};
-  return *entries;
-}
+constexpr const StrategyEntry* kEntries[] = {
+    &kBayes, &kThompson, &kLocalSearch, &kAnnealing, &kGenetic,    &kDifferentialEvolution,
+    &kCmaEs, &kBandit,   &kHyperband,   &kRandom,    &kExhaustive, &kGeneticStudy};
 
 absl::Status CheckContext(const StrategyContext& context) {
   if (context.space == nullptr) return absl::InvalidArgumentError("a strategy needs a space");
@@ -38,20 +35,17 @@ absl::Status CheckContext(const StrategyContext& context) {
 
 }  // namespace
 
-std::span<const StrategyInfo> Strategies() {
-  static const auto* infos = [] {
-    auto* list = new std::vector<StrategyInfo>;
-    for (const StrategyEntry* entry : Entries()) list->push_back(entry->info);
-    return list;
-  }();
-  return *infos;
+std::vector<StrategyInfo> Strategies() {
+  std::vector<StrategyInfo> infos;
+  for (const StrategyEntry* entry : kEntries) infos.push_back(entry->info);
+  return infos;
 }
 
 absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
                                                        const StrategyContext& context,
                                                        const StrategyOptions& options) {
   if (name == "auto") name = DefaultStrategy();
-  for (const StrategyEntry* entry : Entries()) {
+  for (const StrategyEntry* entry : kEntries) {
     if (entry->info.name != name) continue;
     if (absl::Status status = CheckContext(context); !status.ok()) return status;
     absl::StatusOr<Options> read = Options::Parse(name, entry->info.options, options);

@@ -71,7 +71,7 @@ struct StrategyOptions {
 };
 
 // All that can be made; "auto" is not among them. In the order in which they are listed to people.
-std::span<const StrategyInfo> Strategies();
+std::vector<StrategyInfo> Strategies();
 
 // InvalidArgument: unknown name (the message lists those there are), unknown option, bad value.
 absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,

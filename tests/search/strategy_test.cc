@@ -148,7 +148,8 @@ TEST_P(EveryStrategyTest, NamesItsOptionsAndRefusesOthers) {
   const Space space = StudySpace();
   StrategyContext context;
   context.space = &space;
-  const auto info = std::find_if(Strategies().begin(), Strategies().end(),
+  const std::vector<StrategyInfo> all = Strategies();
+  const auto info = std::find_if(all.begin(), all.end(),
                                  [&](const StrategyInfo& i) { return i.name == GetParam(); });
   EXPECT_FALSE(info->summary.empty());
   for (const OptionInfo& option : info->options) {

@@ -1,15 +1,15 @@
 // What a process needs to know about having been forked.
 
-#include "runtime/fork.h"
+#include "jit/fork.h"
 
 #include <pthread.h>
 
 #include <atomic>
 
-namespace jitattn::runtime {
+namespace jitattn::jit {
 namespace {
 
-// Both constant-initialised: a ForkSafeMutex of another file may be made before this one's turn.
+// Both constant-initialised: a ForkSafeMutex of another file may come before this file's turn.
 constinit std::atomic<uint32_t> generation{0};
 constinit std::atomic<ForkSafeMutex*> newest{nullptr};
 
@@ -42,4 +42,4 @@ ForkSafeMutex::ForkSafeMutex() : next_(newest.load()) {
   }
 }
 
-}  // namespace jitattn::runtime
+}  // namespace jitattn::jit
