@@ -2,12 +2,14 @@
 
 #include "cache/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include <atomic>
 #include <charconv>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -51,7 +54,7 @@ class File {
 
 absl::Status Errno(std::string_view path, std::string_view what) {
   const int error = errno;
-  return absl::ErrnoToStatus(error, absl::StrCat(std::string(path), ": ", std::string(what)));
+  return ErrnoStatus(error, absl::StrCat(std::string(path), ": ", std::string(what)));
 }
 
 // Under sudo, the user who called it. Files made in that user's folders are given to that user:
@@ -113,18 +116,29 @@ absl::StatusOr<File> MakeFolder(const std::string& path) {
   return folder;
 }
 
+// Calls each(name) for what a folder holds. 0, or the error that ended the listing. Not by
+// std::filesystem, whose iterators end the process where there is no memory.
+template <typename Each>
+int ListNames(const std::string& folder, const Each& each) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(opendir(folder.c_str()), closedir);
+  if (listing == nullptr) return errno;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(listing.get());
+    if (entry == nullptr) return errno;
+    each(std::string_view(entry->d_name));
+  }
+}
+
 void SweepStale(const std::string& folder_path, int folder) {
-  std::error_code error;
-  std::filesystem::directory_iterator it(folder_path, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
+  ListNames(folder_path, [&](std::string_view name) {
     struct stat info;
     if (name.starts_with(kTemporary) &&
-        fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+        fstatat(folder, name.data(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
         info.st_mtime < time(nullptr) - kStaleSeconds) {
-      unlinkat(folder, name.c_str(), 0);
+      unlinkat(folder, name.data(), 0);
     }
-  }
+  });
 }
 
 // A new, empty file in the folder, with its name.
@@ -185,6 +199,13 @@ absl::Status Fill(const std::string& path, int folder, const File& file, std::st
 }
 
 }  // namespace
+
+absl::Status ErrnoStatus(int error, std::string_view message) {
+  char text[256] = "";
+  const char* const words = strerror_r(error, text, sizeof text);  // GNU's may not use `text`
+  return absl::Status(absl::ErrnoToStatusCode(error),
+                      absl::StrCat(std::string(message), ": ", words));
+}
 
 absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_bytes) {
   const auto refused = [&](std::string_view why) {
@@ -265,14 +286,11 @@ void RemoveLeftOvers(const std::string& folder_path) {
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  std::filesystem::directory_iterator it(folder, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (!name.starts_with('.')) names.push_back(name);
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot list the folder"));
+  const int error = ListNames(folder, [&](std::string_view name) {
+    if (!name.starts_with('.')) names.emplace_back(name);
+  });
+  if (error != 0 && error != ENOENT) {
+    return ErrnoStatus(error, absl::StrCat(folder, ": cannot list the folder"));
   }
   std::sort(names.begin(), names.end());
   return names;

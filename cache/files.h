@@ -13,6 +13,10 @@
 
 namespace jitattn::cache {
 
+// The error of a system call, with the system's words for it behind `message`. Not Abseil's, which
+// asks a table that its first caller makes: a child forked meanwhile would wait for ever.
+absl::Status ErrnoStatus(int error, std::string_view message);
+
 // The whole file. Links are followed: it is the opened file that must be regular, owned by this
 // user or root (under sudo, by the caller too), and writable by its owner only. Never waits, not
 // even for a FIFO. NotFound if there is none; every other message begins with the path.

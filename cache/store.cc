@@ -237,7 +237,7 @@ absl::Status Store::Look(const std::string& path, bool remove) const {
   const int error = errno;
   if (fd >= 0) close(fd);
   if (done) return absl::OkStatus();
-  if (!there || ours) return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot remove"));
+  if (!there || ours) return ErrnoStatus(error, absl::StrCat(path, ": cannot remove"));
   return absl::FailedPreconditionError(absl::StrCat(
       path, S_ISREG(info.st_mode) ? ": its name is no record's" : ": not a regular file"));
 }

@@ -2,7 +2,6 @@
 
 #include "jit/compile.h"
 
-#include <exception>
 #include <optional>
 #include <utility>
 
@@ -88,8 +87,10 @@ absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Co
     auto memory = ExecutableMemory::Create(assembler.Finish());
     if (!memory.ok()) return memory.status();
     kernel->UseEmitted(*std::move(memory), assembler);
-  } catch (const std::exception& e) {  // Xbyak::Error, or no memory for the buffer
-    return absl::InternalError(absl::StrCat(kernel->name(), ": ", e.what()));
+  } catch (const Xbyak::Error& e) {
+    const std::string what = absl::StrCat(kernel->name(), ": ", e.what());
+    if (static_cast<int>(e) == Xbyak::ERR_CANT_ALLOC) return absl::ResourceExhaustedError(what);
+    return absl::InternalError(what);
   }
   WritePerfMap(kernel->code(), kernel->name());
   return kernel;

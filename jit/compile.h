@@ -13,9 +13,10 @@
 namespace jitattn::jit {
 
 // Emits the kernel and makes it executable (written RW, then RX: never both).
-//   InvalidArgument  Validate(config, spec, cpu) refuses it
-//   Unavailable      the system gives no executable memory: use Isa::kPortable
-//   Internal         the emitter itself failed (an Xbyak error)
+//   InvalidArgument    Validate(config, spec, cpu) refuses it
+//   Unavailable        the system gives no executable memory: use Isa::kPortable
+//   ResourceExhausted  no memory for the code (for anything else: std::bad_alloc)
+//   Internal           the emitter itself failed (an Xbyak error)
 // Emitted bytes depend on nothing but spec, config, cpu's features and the version of Xbyak.
 absl::StatusOr<std::shared_ptr<const Kernel>> Compile(const Spec& spec, const Config& config,
                                                       const Cpu& cpu);

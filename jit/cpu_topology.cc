@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "jit/small_file.h"
 
@@ -76,8 +76,8 @@ std::vector<int> AllowedCpus() {
 }
 
 int CountCores(const std::vector<int>& cpus, const std::string& root) {
-  const absl::flat_hash_set<int> allowed(cpus.begin(), cpus.end());
-  absl::flat_hash_set<int> seen;
+  // Not Abseil's sets, which are left damaged where memory ends while they grow.
+  std::set<int> seen;
   int64_t cores = 0;
   for (int cpu : cpus) {
     if (seen.contains(cpu)) continue;
@@ -90,7 +90,7 @@ int CountCores(const std::vector<int>& cpus, const std::string& root) {
     const std::string list =
         ReadSmallFile(absl::StrCat(root, kCpuRoot, cpu, "/topology/thread_siblings_list"));
     for (int sibling : ParseCpuList(list)) {
-      if (allowed.contains(sibling)) seen.insert(sibling);
+      if (std::binary_search(cpus.begin(), cpus.end(), sibling)) seen.insert(sibling);
     }
   }
   return static_cast<int>(cores);

@@ -21,7 +21,8 @@ std::vector<int> AllowedCpus();
 void SetBoundCpus(std::vector<int> cpus);
 bool IsBound();
 
-// Distinct physical cores among `cpus`, by the sysfs lists of siblings; cpus.size() without them.
+// Distinct physical cores among `cpus`, ascending, by the sysfs lists of siblings; cpus.size()
+// without them.
 int CountCores(const std::vector<int>& cpus, const std::string& root);
 
 // CPUs' worth of time that the control groups of this process grant, version 1 and 2, the smallest

@@ -24,7 +24,6 @@ class ForkSafeMutex {
   ForkSafeMutex();
   void lock() { mutex_.lock(); }
   bool try_lock() { return mutex_.try_lock(); }
-  bool try_lock() { return mutex_.try_lock(); }
   void unlock() { mutex_.unlock(); }
 
  private:

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "jit/env.h"
+#include "jit/format.h"
 
 namespace jitattn::jit {
 
@@ -18,7 +18,7 @@ void WritePerfMap(std::span<const uint8_t> code, std::string_view name) {
   const char* wanted = Env("JITATTN_PERF_MAP");
   if (wanted == nullptr || std::strcmp(wanted, "1") != 0) return;
   // Opened anew each time: after a fork the number in the name is another.
-  const std::string path = absl::StrFormat("/tmp/perf-%d.map", getpid());
+  const std::string path = Format("/tmp/perf-%d.map", getpid());
   const int fd =
       open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
   if (fd < 0) return;
@@ -27,8 +27,8 @@ void WritePerfMap(std::span<const uint8_t> code, std::string_view name) {
   struct stat info;
   if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
       info.st_nlink == 1) {
-    const std::string line = absl::StrFormat("%x %x %s\n", reinterpret_cast<uintptr_t>(code.data()),
-                                             code.size(), std::string(name));
+    const std::string line = Format("%x %x %s\n", reinterpret_cast<uintptr_t>(code.data()),
+                                    code.size(), std::string(name));
     // One write: O_APPEND keeps lines of several threads apart.
     [[maybe_unused]] const ssize_t written = write(fd, line.data(), line.size());
   }

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/checker.h"
 #include "runtime/formula_rows.h"
 #include "runtime/parallel.h"
@@ -96,7 +96,7 @@ class AttentionChecker : public Checker {
         if (!(error > verdict.max_error)) continue;
         verdict.max_error = error;
         verdict.correct = error <= bound_;
-        verdict.what = absl::StrFormat(
+        verdict.what = jit::Format(
             "batch %d, head %d, row %d, column %d: %.9g, should be %.9g; off by %.2g, allowed %.2g",
             id.batch, id.head, id.row, d, static_cast<double>(row[d]),
             static_cast<double>(Truth(i)[d]), error, bound_);

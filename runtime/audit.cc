@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/candidates.h"
 #include "runtime/confirm.h"
 #include "runtime/estimate.h"
@@ -113,8 +113,8 @@ absl::StatusOr<TuneReport> TuneOnce(const jit::Problem& problem, const jit::Cpu&
 }
 
 std::string Percent(const Ratio& ratio) {
-  return absl::StrFormat("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
-                         (ratio.high - 1) * 100);
+  return jit::Format("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
+                     (ratio.high - 1) * 100);
 }
 
 // Of a loss that should be at most `limit`.
@@ -224,12 +224,12 @@ std::vector<Claim> JudgeLosses(std::span<const Loss> losses) {
   const Ratio median{Quantile(values, 0.5), Quantile(lows, 0.5), Quantile(highs, 0.5)};
   Claim by_default{
       .text = "the default loses less than 5 % to the best, at the median",
-      .figure = absl::StrFormat("median %s of %d problems", Percent(median), losses.size()),
+      .figure = jit::Format("median %s of %d problems", Percent(median), losses.size()),
       .standing = JudgeLimit(median, kDefaultLoss)};
-  Claim by_winner{.text = "the tuned winner loses at most 2 % to the best",
-                  .figure = absl::StrFormat("worst %s of %d problems", Percent(worst->winner_loss),
-                                            losses.size()),
-                  .standing = Standing::kHolds};
+  Claim by_winner{
+      .text = "the tuned winner loses at most 2 % to the best",
+      .figure = jit::Format("worst %s of %d problems", Percent(worst->winner_loss), losses.size()),
+      .standing = Standing::kHolds};
   // The greatest value may be of a wide interval, and another problem's clearly too large.
   for (const Loss& loss : losses) {
     by_winner.standing = std::max(by_winner.standing, JudgeLimit(loss.winner_loss, kWinnerLoss));
@@ -256,9 +256,9 @@ std::vector<Claim> JudgeRepeats(std::span<const Repeats> repeats) {
       if (r.to_default[i].value < slowest.value) slowest = r.to_default[i];
     }
   }
-  same.figure = absl::StrFormat("one winner in %d of %d problems, the farthest apart %s", alike,
-                                repeats.size(), Percent(farthest));
-  faster.figure = absl::StrFormat("least gain %s", Percent(slowest));
+  same.figure = jit::Format("one winner in %d of %d problems, the farthest apart %s", alike,
+                            repeats.size(), Percent(farthest));
+  faster.figure = jit::Format("least gain %s", Percent(slowest));
   return {same, faster};
 }
 

@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "jit/config.h"
 #include "runtime/measure.h"
 #include "runtime/objectives.h"
@@ -62,7 +62,7 @@ class Candidates {
   const CandidateLimits limits_;
   double deadline_s_ = 1e300;
   std::vector<Candidate> all_;
-  absl::flat_hash_map<int, size_t> by_rank_;
+  std::unordered_map<int, size_t> by_rank_;
   std::optional<size_t> best_;
   int looks_ = 0;
 };

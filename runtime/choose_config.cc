@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "jit/compile.h"
+#include "jit/format.h"
+#include "jit/made_once.h"
 #include "runtime/heuristic.h"
 
 namespace jitattn::runtime {
@@ -34,7 +35,8 @@ PlanSource SourceOf(cache::Lookup lookup) {
     source.reason = absl::StrCat(std::string(cache::Name(lookup.match)), " record, tuned for ",
                                  jit::Describe(stored.record.problem));
     if (result.gain > 0) {
-      absl::StrAppendFormat(&source.reason, ", %+.1f %% over the default", (result.gain - 1) * 100);
+      absl::StrAppend(&source.reason,
+                      jit::Format(", %+.1f %% over the default", (result.gain - 1) * 100));
     }
   }
   if (!source.rejected.empty()) {
@@ -98,8 +100,8 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
 
 // Made once a process. What is tuned meanwhile is found: the folders are looked into each time.
 const cache::Layers& HostLayers() {
-  static const cache::Layers& layers = *new cache::Layers(cache::Layers::Default(jit::HostCpu()));
-  return layers;
+  constinit static jit::MadeOnce<cache::Layers> layers;
+  return layers.Get([] { return cache::Layers::Default(jit::HostCpu()); });
 }
 
 }  // namespace
@@ -117,6 +119,8 @@ absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptio
     if (!compiled.ok()) {
       const absl::Status& status = compiled.status();
       if (options.config.has_value() && !absl::IsUnavailable(status)) return status;
+      // Memory may be there at the next call; a slower plan would be kept.
+      if (absl::IsResourceExhausted(status)) return status;
       absl::StrAppend(&failures, "; ", candidate.source.reason,
                       " failed: ", std::string(status.message()));
       continue;

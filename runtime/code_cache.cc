@@ -2,10 +2,12 @@
 
 #include "runtime/code_cache.h"
 
+#include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/fork.h"
 
@@ -18,41 +20,38 @@ std::string CodeKey(const jit::Spec& spec, const jit::Config& config, const jit:
                       cpu.avx512_vnni, cpu.avx512_fp16);
 }
 
-class CodeCache {
- public:
-  std::shared_ptr<const jit::Kernel> Find(const std::string& key) {
-    std::lock_guard lock(mutex_);
-    const auto found = kernels_.find(key);
-    return found == kernels_.end() ? nullptr : found->second.lock();
-  }
+// Not of Abseil, whose tables are left damaged where memory ends while they grow.
+using Kernels = std::unordered_map<std::string, std::weak_ptr<const jit::Kernel>>;
 
-  // The kernel that is there by now, else `kernel`.
-  std::shared_ptr<const jit::Kernel> Insert(const std::string& key,
-                                            std::shared_ptr<const jit::Kernel> kernel) {
-    std::lock_guard lock(mutex_);
-    if (kernels_.size() >= sweep_at_) Sweep();
-    std::weak_ptr<const jit::Kernel>& slot = kernels_[key];
-    if (std::shared_ptr<const jit::Kernel> present = slot.lock()) return present;
-    slot = kernel;
-    return kernel;
-  }
+ForkSafeMutex mutex;
+// Guarded by `mutex`. Made by the first kernel and never destroyed: plans of other static objects
+// may outlive this file's.
+Kernels* kernels = nullptr;
+size_t sweep_at = 64;
 
- private:
-  // Names of kernels that nobody holds any more. Doubling keeps the cost per insertion constant.
-  void Sweep() {
-    absl::erase_if(kernels_, [](const auto& entry) { return entry.second.expired(); });
-    sweep_at_ = std::max<size_t>(64, 2 * kernels_.size());
-  }
+std::shared_ptr<const jit::Kernel> Find(const std::string& key) {
+  std::lock_guard lock(mutex);
+  if (kernels == nullptr) return nullptr;
+  const auto found = kernels->find(key);
+  return found == kernels->end() ? nullptr : found->second.lock();
+}
 
-  ForkSafeMutex mutex_;
-  absl::flat_hash_map<std::string, std::weak_ptr<const jit::Kernel>> kernels_;
-  size_t sweep_at_ = 64;
-};
+// Names of kernels that nobody holds any more. Doubling keeps the cost per insertion constant.
+void Sweep() {
+  std::erase_if(*kernels, [](const auto& entry) { return entry.second.expired(); });
+  sweep_at = std::max<size_t>(64, 2 * kernels->size());
+}
 
-// Never destroyed: plans of other static objects may outlive this file's.
-CodeCache& TheCache() {
-  static CodeCache& cache = *new CodeCache;
-  return cache;
+// The kernel that is there by now, else `kernel`.
+std::shared_ptr<const jit::Kernel> Insert(const std::string& key,
+                                          std::shared_ptr<const jit::Kernel> kernel) {
+  std::lock_guard lock(mutex);
+  if (kernels == nullptr) kernels = new Kernels;
+  if (kernels->size() >= sweep_at) Sweep();
+  std::weak_ptr<const jit::Kernel>& slot = (*kernels)[key];
+  if (std::shared_ptr<const jit::Kernel> present = slot.lock()) return present;
+  slot = kernel;
+  return kernel;
 }
 
 }  // namespace
@@ -60,13 +59,13 @@ CodeCache& TheCache() {
 absl::StatusOr<CompiledKernel> GetKernel(const jit::Spec& spec, const jit::Config& config,
                                          const jit::Cpu& cpu) {
   const std::string key = CodeKey(spec, config, cpu);
-  if (auto kernel = TheCache().Find(key)) return CompiledKernel{std::move(kernel), 0};
+  if (auto kernel = Find(key)) return CompiledKernel{std::move(kernel), 0};
 
   const auto start = std::chrono::steady_clock::now();
   absl::StatusOr<std::shared_ptr<const jit::Kernel>> kernel = jit::Compile(spec, config, cpu);
   if (!kernel.ok()) return kernel.status();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  return CompiledKernel{TheCache().Insert(key, *std::move(kernel)), elapsed.count()};
+  return CompiledKernel{Insert(key, *std::move(kernel)), elapsed.count()};
 }
 
 }  // namespace jitattn::runtime

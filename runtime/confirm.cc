@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -16,8 +16,8 @@ constexpr double kSame = kTie / 2;  // without an interval
 
 std::string Percent(const Ratio& ratio) {
   if (std::isinf(ratio.high)) return "some margin (too few rounds to tell)";
-  return absl::StrFormat("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
-                         (ratio.high - 1) * 100);
+  return jit::Format("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
+                     (ratio.high - 1) * 100);
 }
 
 // Why what stands goes on standing.

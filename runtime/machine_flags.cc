@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "jit/cpu_topology.h"
 #include "jit/env.h"
+#include "jit/format.h"
 #include "jit/small_file.h"
 #include "runtime/measure.h"
 
@@ -88,10 +88,10 @@ std::vector<std::string> MachineWatch::Flags() const {
   // Half a processor's worth of others is felt by a run on all of them; on a large machine the
   // scheduler finds room, up to a tenth.
   if (load_at_start_ > std::max(0.5, 0.1 * count)) {
-    flags.push_back(absl::StrFormat("load %.1f on %d cpus", load_at_start_, count));
+    flags.push_back(jit::Format("load %.1f on %d cpus", load_at_start_, count));
   }
   if (const auto quota = jit::CpuQuota(root_); quota && *quota < count) {
-    flags.push_back(absl::StrFormat("quota of %.1f cpus", *quota));
+    flags.push_back(jit::Format("quota of %.1f cpus", *quota));
   }
   const Counters now = ReadCounters();
   if (const int64_t periods = now.throttled - start_.throttled; periods > 0) {
@@ -100,7 +100,7 @@ std::vector<std::string> MachineWatch::Flags() const {
   const double total = static_cast<double>(now.total - start_.total);
   const double stolen = static_cast<double>(now.stolen - start_.stolen);
   if (total > 0 && stolen > 0.01 * total) {
-    flags.push_back(absl::StrFormat("steal %.0f %%", 100 * stolen / total));
+    flags.push_back(jit::Format("steal %.0f %%", 100 * stolen / total));
   }
   if (TurboOn(root_)) flags.push_back("turbo on");
   if (ReadSmallFile(root_ + "/sys/devices/system/cpu/smt/active") == "1") flags.push_back("smt on");

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/confirm.h"
 
 namespace jitattn::runtime {
@@ -57,11 +57,11 @@ double ValueOf(Objective objective, const Evaluation& evaluation) {
 
 std::string Constraints::Broken(const Evaluation& evaluation) const {
   if (!(evaluation.max_error <= max_error)) {
-    return absl::StrFormat("max error %.2g is above %.2g", evaluation.max_error, max_error);
+    return jit::Format("max error %.2g is above %.2g", evaluation.max_error, max_error);
   }
   if (static_cast<double>(evaluation.scratch_bytes) > max_scratch_bytes) {
-    return absl::StrFormat("scratch of %d bytes is above %.0f", evaluation.scratch_bytes,
-                           max_scratch_bytes);
+    return jit::Format("scratch of %d bytes is above %.0f", evaluation.scratch_bytes,
+                       max_scratch_bytes);
   }
   return "";
 }

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/checker.h"
 
 namespace jitattn::runtime {
@@ -86,8 +86,8 @@ class SigmoidMulChecker : public Checker {
           worst = share;
           verdict.bound = allowed_[element];
           verdict.what =
-              absl::StrFormat("row %d, column %d: %.9g, should be %.9g", row, column,
-                              static_cast<double>(y[column]), static_cast<double>(truth_[element]));
+              jit::Format("row %d, column %d: %.9g, should be %.9g", row, column,
+                          static_cast<double>(y[column]), static_cast<double>(truth_[element]));
         }
         ++element;
       });

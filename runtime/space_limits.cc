@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "jit/format.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -47,7 +47,7 @@ absl::StatusOr<FieldLimit> ParseFieldLimit(std::string_view text, std::span<cons
   const size_t equals = text.find('=');
   if (equals == 0 || equals == text.npos || equals + 1 == text.size()) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
+        jit::Format("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
   }
   FieldLimit limit{.field = std::string(text.substr(0, equals)), .values = {}};
   if (limit.field == "isa") return absl::InvalidArgumentError("isa is chosen by --isa");
@@ -60,16 +60,16 @@ absl::StatusOr<FieldLimit> ParseFieldLimit(std::string_view text, std::span<cons
     }
   }
   if (field == nullptr) {
-    return absl::InvalidArgumentError(absl::StrFormat("no field is called '%s'; there are %s",
-                                                      limit.field, absl::StrJoin(names, ", ")));
+    return absl::InvalidArgumentError(jit::Format("no field is called '%s'; there are %s",
+                                                  limit.field, absl::StrJoin(names, ", ")));
   }
   const std::string values(text.substr(equals + 1));
   for (const std::string& word : std::vector<std::string>(absl::StrSplit(values, ':'))) {
     int value = 0;
     const bool number = absl::SimpleAtoi(word, &value);
     if (!number || !std::binary_search(field->values.begin(), field->values.end(), value)) {
-      return absl::InvalidArgumentError(absl::StrFormat("%s=%s: its values are %s", limit.field,
-                                                        word, absl::StrJoin(field->values, ", ")));
+      return absl::InvalidArgumentError(jit::Format("%s=%s: its values are %s", limit.field, word,
+                                                    absl::StrJoin(field->values, ", ")));
     }
     limit.values.push_back(value);
   }

@@ -115,12 +115,7 @@ struct alignas(64) Counters {
 };
 constinit Counters counters;
 
-ForkSafeMutex& MakingHelpers() {
-  static ForkSafeMutex& mutex = *new ForkSafeMutex;
-  return mutex;
-}
-// Made when the library is loaded, so that no fork finds it half made.
-[[maybe_unused]] const ForkSafeMutex& made_at_load = MakingHelpers();
+ForkSafeMutex making_helpers;
 
 // ---- A helper
 // -------------------------------------------------------------------------------------
@@ -223,8 +218,7 @@ bool MakeHelper(int number) {
 void WantHelpers(int wanted) {
   if (helpers.load(std::memory_order_relaxed) >= wanted) return;
   if (NowNs() < refused_until.load(std::memory_order_relaxed)) return;
-  ForkSafeMutex& mutex = MakingHelpers();
-  if (!mutex.try_lock()) return;  // somebody else is at it
+  if (!making_helpers.try_lock()) return;  // somebody else is at it
   int made = helpers.load(std::memory_order_relaxed);
   bool refused = false;
   while (made < wanted && !refused) {
@@ -232,7 +226,7 @@ void WantHelpers(int wanted) {
     if (!refused) helpers.store(++made, std::memory_order_relaxed);
   }
   if (refused) refused_until.store(NowNs() + kRefusedFor, std::memory_order_relaxed);
-  mutex.unlock();
+  making_helpers.unlock();
   static constinit std::atomic<bool> told{false};
   if (refused && !told.exchange(true)) {
     jit::Log(jit::LogLevel::kWarning,

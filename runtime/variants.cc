@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/bench_timing.h"
 #include "runtime/confirm.h"
 #include "runtime/plan.h"
@@ -139,17 +139,17 @@ std::optional<size_t> JudgeVariants(const VariantGates& gates, uint64_t seed,
     const double error = c.evaluation.max_error;
     c.kept = false;
     if (!(error <= gates.max_error)) {
-      c.reason = absl::StrFormat("error %.2g is above %.2g", error, gates.max_error);
+      c.reason = jit::Format("error %.2g is above %.2g", error, gates.max_error);
     } else if (i == 0) {
       c.kept = true;
       c.reason = "the baseline";
     } else if (!c.winner) {
       c.reason = "did not win its own tuning";
     } else if (c.gain.low < 1 + gates.min_gain) {
-      c.reason = absl::StrFormat("gains less than %.3g %%, or not for sure", 100 * gates.min_gain);
+      c.reason = jit::Format("gains less than %.3g %%, or not for sure", 100 * gates.min_gain);
     } else {
       c.kept = true;
-      c.reason = absl::StrFormat("gains more than %.3g %%", 100 * gates.min_gain);
+      c.reason = jit::Format("gains more than %.3g %%", 100 * gates.min_gain);
     }
     if (!c.kept) continue;
     if (!best) {

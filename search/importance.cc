@@ -7,8 +7,8 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
 namespace jitattn::search {
@@ -97,7 +97,7 @@ class Analysis {
       double sum = 0, squares = 0;
       int64_t count = 0;
     };
-    absl::flat_hash_map<std::string, Cell> cells;  // by the bytes of the other indices
+    std::unordered_map<std::string, Cell> cells;  // by the bytes of the other indices
     std::string key;
     for (size_t i = 0; i < ranks_.size(); ++i) {
       const std::span<const int> row = space_.Row(ranks_[i]);

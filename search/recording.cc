@@ -114,7 +114,8 @@ std::string Text(const Written& json) {
 
 // In the files' milliseconds. Seven digits are more than a clock has, and half as long as all.
 double Milliseconds(double seconds) {
-  const std::string text = absl::StrFormat("%.7g", seconds / kMilli);
+  char text[32];  // not a string: StrFormat ends the process where there is no memory for one
+  absl::SNPrintF(text, sizeof text, "%.7g", seconds / kMilli);
   double value = 0;
   (void)absl::SimpleAtod(text, &value);
   return value;

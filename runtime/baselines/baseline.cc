@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 #include "runtime/operands.h"
 #include "runtime/parallel.h"
 
@@ -139,11 +139,11 @@ absl::StatusOr<std::unique_ptr<Baseline>> Baseline::Create(std::string_view name
                                                            jit::Isa isa) {
   const bool known = std::any_of(std::begin(kBaselines), std::end(kBaselines),
                                  [name](const BaselineInfo& info) { return info.name == name; });
-  if (!known) return absl::NotFoundError(absl::StrFormat("no baseline is called '%s'", name));
+  if (!known) return absl::NotFoundError(jit::Format("no baseline is called '%s'", name));
   const jit::DType dtype = DTypeOf(problem);
   if (dtype != jit::DType::kF32 && dtype != jit::DType::kF64) {
     return absl::UnimplementedError(
-        absl::StrFormat("%s: does f32 and f64, not %s", name, jit::Name(dtype)));
+        jit::Format("%s: does f32 and f64, not %s", name, jit::Name(dtype)));
   }
   return std::unique_ptr<Baseline>(new Baseline(problem, LoopsOf(name, isa)));
 }
@@ -156,7 +156,7 @@ absl::Status Baseline::Reserve(int threads, int64_t elements_a_thread) {
   if (doubles <= std::ssize(scratch_)) return absl::OkStatus();
   if (doubles * 8 > AvailableMemoryBytes() / 10 * 9) {
     return absl::ResourceExhaustedError(
-        absl::StrFormat("its scores need %.1f GiB", static_cast<double>(doubles) * 8 / (1 << 30)));
+        jit::Format("its scores need %.1f GiB", static_cast<double>(doubles) * 8 / (1 << 30)));
   }
   scratch_.resize(static_cast<size_t>(doubles));
   return absl::OkStatus();

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "jit/format.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -151,7 +151,7 @@ std::optional<double> Contest::Time(size_t i, int threads, int64_t calls, bool w
   if (seconds.ok()) return *seconds;
   standings_[i].failure =
       absl::IsDeadlineExceeded(seconds.status())
-          ? absl::StrFormat("one call takes more than the %.3g s that each may take", 2 * share_)
+          ? jit::Format("one call takes more than the %.3g s that each may take", 2 * share_)
           : std::string(seconds.status().message());
   return std::nullopt;
 }
@@ -214,7 +214,7 @@ void Contest::FindThreads(size_t i) {
       static_cast<int64_t>(std::ceil(options_.min_sample_s / std::max(best, 1e-9))), 1, kMaxCalls);
   if (tried < entry.threads.size()) {
     standings_[i].note =
-        absl::StrFormat("%d of %d numbers of threads tried: slow", tried, entry.threads.size());
+        jit::Format("%d of %d numbers of threads tried: slow", tried, entry.threads.size());
   }
 }
 
@@ -247,7 +247,7 @@ void Contest::Conclude(size_t i) {
   if (standing.seconds.samples < options_.rounds && !Stopped()) {
     absl::StrAppend(
         &standing.note, standing.note.empty() ? "" : "; ",
-        absl::StrFormat("%d of %d samples: slow", standing.seconds.samples, options_.rounds));
+        jit::Format("%d of %d samples: slow", standing.seconds.samples, options_.rounds));
   }
 }
 
