@@ -1,0 +1,74 @@
+// What a thread keeps between its calls.
+
+#include "runtime/thread_state.h"
+
+#include <cxxabi.h>
+#include <pthread.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <span>
+
+namespace jitattn::runtime {
+namespace {
+
+JITATTN_THREAD_LOCAL ThreadState* state = nullptr;
+JITATTN_THREAD_LOCAL bool ended = false;
+JITATTN_THREAD_LOCAL char short_error[128] = "";
+
+// Not a thread_local's destructor: the C library ends the process where it has no memory to
+// register one.
+void End(void* of_this_thread) {
+  ended = true;
+  state = nullptr;
+  static_cast<ThreadState*>(of_this_thread)->~ThreadState();
+  std::free(of_this_thread);
+}
+
+// Made when the library is loaded. Deleted with it: a thread that ends later must not call End.
+struct Key {
+  Key() : made(pthread_key_create(&key, End) == 0) {}
+  ~Key() {
+    if (made) pthread_key_delete(key);
+  }
+  pthread_key_t key;
+  const bool made;
+};
+const Key key;
+
+ThreadState* MakeState() {
+  if (ended || !key.made) return nullptr;
+  void* memory = std::malloc(sizeof(ThreadState));  // nothrow new throws, and catches
+  if (memory == nullptr || pthread_setspecific(key.key, memory) != 0) {
+    std::free(memory);
+    return nullptr;
+  }
+  // While there is memory: see MayThrow. Volatile, since the compiler may leave the call out.
+  [[maybe_unused]] void* volatile of_exceptions = abi::__cxa_get_globals();
+  return state = new (memory) ThreadState;
+}
+
+}  // namespace
+
+ThreadState* ThisThread() { return state != nullptr ? state : MakeState(); }
+
+bool MayThrow() { return ThisThread() != nullptr || ended || !key.made; }
+
+void KeepError(std::string_view message) {
+  ThreadState* mine = ThisThread();
+  const std::span<char> kept = mine != nullptr ? std::span<char>(mine->error) : short_error;
+  size_t length = message.size();
+  if (length >= kept.size()) {
+    length = kept.size() - 1;
+    while (length > 0 && (message[length] & 0xC0) == 0x80) --length;  // a character's later bytes
+  }
+  std::memcpy(kept.data(), message.data(), length);
+  kept[length] = '\0';
+}
+
+const char* LastError() {
+  return state != nullptr && state->error[0] != '\0' ? state->error : short_error;
+}
+
+}  // namespace jitattn::runtime

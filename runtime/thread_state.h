@@ -1,0 +1,55 @@
+// What a thread keeps between its calls.
+
+#ifndef JITATTN_RUNTIME_THREAD_STATE_H_
+#define JITATTN_RUNTIME_THREAD_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "jit/problem.h"
+#include "runtime/plan.h"
+
+namespace jitattn::runtime {
+
+// Thread-local variables of this library lie in memory that every thread has from its start. By
+// default a library that is loaded later gets a block at a thread's first use of one, and the C
+// library ends the process where there is no memory for it. That memory is scarce (some hundred
+// bytes for all libraries), so what is large lies in ThreadState.
+#define JITATTN_THREAD_LOCAL constinit thread_local __attribute__((tls_model("initial-exec")))
+
+// Plans of one-shot calls that a thread ran lately. Four: a layer of a network alternates between
+// few problems.
+template <typename Problem>
+struct RecentPlans {
+  struct Entry {
+    Problem problem;
+    std::shared_ptr<const Plan> plan;
+  };
+  Entry entries[4];
+  uint32_t next = 0;  // modulo 4: the oldest
+};
+
+struct ThreadState {
+  RecentPlans<jit::AttentionProblem> attention;
+  RecentPlans<jit::SigmoidMulProblem> sigmoid_mul;
+  char error[1024] = "";
+};
+
+// This thread's, deleted when it ends; the main thread's stays, for destructors of static objects.
+// Null where there is no memory for one, and at the end of a thread, after its deletion: whoever
+// comes that late (destructors of other libraries' thread-specific data) does without.
+ThreadState* ThisThread();
+
+// False where there was no memory for this thread's state. Nothing may be thrown then: the C++
+// library too may need memory for a thread's first exception, and ends the process without it.
+bool MayThrow();
+
+// Keeps a message for LastError(), without memory of its own: what is too long is cut after a whole
+// character of UTF-8, at 1023 bytes, or 127 where there is no ThreadState.
+void KeepError(std::string_view message);
+const char* LastError();
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_THREAD_STATE_H_
