@@ -11,6 +11,7 @@
 
 #include "jit/config.h"
 #include "jit/problem.h"
+#include "jit/sizes.h"
 
 namespace jitattn::jit {
 
@@ -79,10 +80,11 @@ class Kernel {
   const Config& config() const { return config_; }
   // For runs of at most `kv_len` keys and `rows` rows (queries × heads of a group). Kernels of
   // 16-bit types keep keys and values there as floats; those with LaneAxis::kColumns what they hold
-  // of every row.
+  // of every row. kTooLarge where no memory has room for them.
   int64_t scratch_bytes(int64_t kv_len, int64_t rows) const {
-    return scratch_bytes_ + kv_len * key_bytes_ +
-           (rows + tile_rows_ - 1) / tile_rows_ * tile_bytes_;
+    const int64_t tiles = SizeRoundedUp(rows, tile_rows_) / tile_rows_;
+    return SizeSum(
+        {scratch_bytes_, SizeProduct({kv_len, key_bytes_}), SizeProduct({tiles, tile_bytes_})});
   }
 
   // Empty on the portable path.

@@ -25,12 +25,12 @@ absl::Status AtLeast(const char* what, int64_t value, int64_t least) {
   return absl::InvalidArgumentError(absl::StrCat(what, " ", value, " is below ", least));
 }
 
-// REQUIRES: every size ≥ 0.
+// A length of 0 counts as 1: code that multiplies any of the other sizes need not ask whether the
+// product fits. REQUIRES: every size ≥ 0.
 absl::Status FitsInMemory(const char* what, DType dtype, std::initializer_list<int64_t> sizes) {
-  // A zero among the sizes makes the product small, whatever the others would overflow to.
-  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return absl::OkStatus();
   int64_t bytes = SizeOf(dtype);
   for (int64_t size : sizes) {
+    size = std::max<int64_t>(size, 1);
     if (size > (kMaxBytes - 1) / bytes) {
       return absl::InvalidArgumentError(absl::StrCat(what, " would take 2^62 bytes or more"));
     }

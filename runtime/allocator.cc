@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "jit/sizes.h"
 #include "runtime/hooks.h"
 
 namespace jitattn::runtime {
@@ -15,13 +16,15 @@ constinit SetOnce<Allocator> host_allocator;
 
 bool SetAllocator(const Allocator& allocator) { return host_allocator.Set(allocator); }
 
-void* Allocate(size_t bytes, size_t alignment) {
+void* Allocate(int64_t bytes, int64_t alignment) {
   host_allocator.Close();
+  // C11 wants whole multiples of the alignment.
+  bytes = jit::SizeRoundedUp(bytes, alignment);
+  if (bytes == jit::kTooLarge) return nullptr;
   if (const Allocator* host = host_allocator.get()) {
     return host->alloc(bytes, alignment, host->context);
   }
-  // C11 wants whole multiples of the alignment.
-  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  return std::aligned_alloc(alignment, bytes);
 }
 
 void Release(void* memory) {

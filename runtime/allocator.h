@@ -4,6 +4,7 @@
 #define JITATTN_RUNTIME_ALLOCATOR_H_
 
 #include <cstddef>
+#include <cstdint>
 
 namespace jitattn::runtime {
 
@@ -16,9 +17,9 @@ struct Allocator {
 // Once, and before the first Allocate(); else false.
 bool SetAllocator(const Allocator& allocator);
 
-// Null where there is no memory. Contents are arbitrary; large blocks from the system are not
-// touched, so that they cost address space until they are used.
-void* Allocate(size_t bytes, size_t alignment);
+// Null where there is no memory, as there is none for jit::kTooLarge. Contents are arbitrary; large
+// blocks from the system are not touched, so that they cost address space until they are used.
+void* Allocate(int64_t bytes, int64_t alignment);
 void Release(void* memory);  // null is allowed
 
 }  // namespace jitattn::runtime

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "jit/kernel.h"
 #include "jit/problem.h"
+#include "jit/sizes.h"
 #include "jitattn/jitattn.h"
 #include "runtime/scratch.h"
 
@@ -24,10 +25,11 @@ class AttentionRunner {
                   std::shared_ptr<const jit::Kernel> kernel, int threads, double worthwhile_flops);
   absl::Status Init();  // ResourceExhausted: no memory for scratch
 
-  // REQUIRES: CheckArgs(problem, args) is OK.
+  // REQUIRES: CheckArgs(problem, args) is OK, and this thread is under the default floating-point
+  // environment.
   void Run(const jitattn_attention_args& args) const;
 
-  size_t scratch_bytes() const { return scratch_stride_ * threads_; }
+  int64_t scratch_bytes() const { return jit::SizeProduct({scratch_stride_, threads_}); }
 
  private:
   struct Shared;
@@ -43,7 +45,7 @@ class AttentionRunner {
   const int64_t group_;  // query heads that share a kv head
   const int64_t task_rows_;
   const double planned_flops_, worthwhile_flops_;
-  const size_t scratch_stride_;
+  const int64_t scratch_stride_;
   mutable ScratchPool scratch_;
 };
 

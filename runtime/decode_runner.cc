@@ -17,7 +17,7 @@ namespace {
 // Tasks of a head that are done.
 using Done = std::atomic<int32_t>;
 
-int64_t DoneBytes(int64_t heads) { return AlignedScratch(heads * sizeof(Done)); }
+int64_t DoneBytes(int64_t heads) { return AlignedScratch(jit::SizeProduct({heads, sizeof(Done)})); }
 
 }  // namespace
 
@@ -36,11 +36,12 @@ DecodeRunner::DecodeRunner(const jit::AttentionProblem& problem, const jit::Atte
       worthwhile_flops_(worthwhile_flops),
       scratch_stride_(
           AlignedScratch(kernel_->scratch_bytes(problem.kv_len, problem.q_len * group_))),
-      shared_bytes_([&]() -> size_t {
+      shared_bytes_([&]() -> int64_t {
         const int64_t heads = problem.batch * problem.kv_heads, parts = Parts(problem.kv_len);
         if (parts == 1) return 0;
         const int64_t tiles = (problem.q_len * group_ + tile_rows_ - 1) / tile_rows_;
-        return DoneBytes(heads) + heads * parts * tiles * tile_part_bytes_;
+        return jit::SizeSum(
+            {DoneBytes(heads), jit::SizeProduct({heads, parts, tiles, tile_part_bytes_})});
       }()) {}
 
 absl::Status DecodeRunner::Init() {

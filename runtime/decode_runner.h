@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "jit/kernel.h"
 #include "jit/problem.h"
+#include "jit/sizes.h"
 #include "jitattn/jitattn.h"
 #include "runtime/scratch.h"
 
@@ -30,7 +31,9 @@ class DecodeRunner {
   // REQUIRES: CheckArgs(problem, args) is OK.
   void Run(const jitattn_attention_args& args) const;
 
-  size_t scratch_bytes() const { return scratch_stride_ * threads_ + shared_bytes_; }
+  int64_t scratch_bytes() const {
+    return jit::SizeSum({jit::SizeProduct({scratch_stride_, threads_}), shared_bytes_});
+  }
 
  private:
   struct Shared;
@@ -51,8 +54,8 @@ class DecodeRunner {
   const int64_t split_;  // keys of a task; 0: all
   const int64_t tile_rows_, tile_part_bytes_;
   const double planned_flops_, worthwhile_flops_;
-  const size_t scratch_stride_;
-  const size_t shared_bytes_;  // of a run: parts, and how many of each head are done
+  const int64_t scratch_stride_;
+  const int64_t shared_bytes_;  // of a run: parts, and how many of each head are done
   mutable ScratchPool scratch_, shared_;
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "jit/sizes.h"
 #include "runtime/parallel.h"
 
 namespace jitattn::runtime {
@@ -153,11 +154,12 @@ bool HasFewRows(const AttentionProblem& p, const Cpu& cpu) {
   const int64_t rows = Rows(p);
   if (rows <= kFewRows) return true;
   if (p.kv_len < 4 * p.q_len) return false;
-  const int64_t tiles =
-      rows / p.q_len *
-      (RoundUp(p.q_len, jit::Lanes(cpu.isa, p.dtype)) * p.head_dim + p.q_len * p.value_dim);
+  const double padded = static_cast<double>(RoundUp(p.q_len, jit::Lanes(cpu.isa, p.dtype)));
+  const double tiles =
+      static_cast<double>(rows / p.q_len) *
+      (padded * static_cast<double>(p.head_dim) + static_cast<double>(p.q_len * p.value_dim));
   const int64_t columns = RoundUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
-  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < static_cast<double>(tiles);
+  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < tiles;
 }
 
 // The value of a ladder that is nearest from below; the lowest where there is none.
@@ -235,7 +237,7 @@ AttentionConfig Attention(const AttentionProblem& p, const Cpu& cpu, int threads
   // an eighth on average.
   const auto tasks = [&] {
     const int64_t rows = c.q_vecs * lanes;
-    return p.batch * p.heads * RoundUp(p.q_len, rows) / rows;
+    return jit::SizeProduct({p.batch, p.heads, RoundUp(p.q_len, rows) / rows});
   };
   if (c.threads > 1) {
     for (const Tiling& smaller :

@@ -2,6 +2,7 @@
 
 #include "runtime/kernel_calls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/kernel_args.h"
@@ -22,9 +23,11 @@ std::optional<KernelCalls> KernelCalls::Of(std::shared_ptr<const Plan> plan,
   const int64_t group = problem->heads / problem->kv_heads, together = columns ? group : 1;
   KernelCalls made;
   made.kernel_ = &plan->kernel();
-  const size_t scratch_bytes = made.kernel_->scratch_bytes(args.kv_len, args.q_len * together);
+  const int64_t needed = made.kernel_->scratch_bytes(args.kv_len, args.q_len * together);
   // A run of no keys may need none.
-  made.scratch_.reset(std::aligned_alloc(kScratchAlignment, AlignedScratch(scratch_bytes + 1)));
+  const int64_t bytes = AlignedScratch(std::max<int64_t>(needed, 1));
+  if (bytes == jit::kTooLarge) return std::nullopt;
+  made.scratch_.reset(std::aligned_alloc(kScratchAlignment, bytes));
   if (made.scratch_ == nullptr) return std::nullopt;
 
   const auto& spec = std::get<jit::AttentionSpec>(made.kernel_->spec());

@@ -13,8 +13,9 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "jit/cpu.h"
+#include "jit/format.h"
+#include "jit/sizes.h"
 #include "jit/small_file.h"
 #include "runtime/parallel.h"
 #include "search/rng.h"
@@ -206,16 +207,16 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& p
   for (int i = 0; i <= o->inputs_; ++i) {
     o->bytes_[i] *= jit::SizeOf(dtype);
     o->at_[i] = at;
-    at += (o->bytes_[i] + 63) / 64 * 64 + kGapBytes;
+    at = jit::SizeSum({at, jit::SizeRoundedUp(o->bytes_[i], 64), kGapBytes});
   }
   o->set_bytes_ = at;
 
   const int64_t available = AvailableMemoryBytes();
   if (o->set_bytes_ > available / 10 * 9) {
     return absl::ResourceExhaustedError(
-        absl::StrFormat("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
-                        jit::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
-                        static_cast<double>(available) / (1 << 30)));
+        jit::Format("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
+                    jit::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
+                    static_cast<double>(available) / (1 << 30)));
   }
   if (buffers == cache::Buffers::kCold) {
     const int64_t wanted = ColdBytes() / o->set_bytes_ + 2;

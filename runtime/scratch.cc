@@ -10,6 +10,7 @@
 #include "jit/cpu.h"
 #include "runtime/allocator.h"
 #include "runtime/fork.h"
+#include "runtime/thread_state.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -17,7 +18,8 @@ namespace {
 // Where a thread begins to look: the same slot each time, so that its scratch stays in its caches.
 uint32_t ThreadNumber() {
   constinit static std::atomic<uint32_t> threads{0};
-  thread_local const uint32_t number = threads.fetch_add(1, std::memory_order_relaxed);
+  JITATTN_THREAD_LOCAL static uint32_t number = 0;
+  if (number == 0) number = threads.fetch_add(1, std::memory_order_relaxed) + 1;
   return number;
 }
 
@@ -25,10 +27,10 @@ uint32_t ThreadNumber() {
 
 ScratchPool::~ScratchPool() { Release(memory_); }
 
-absl::Status ScratchPool::Init(size_t bytes_per_slot, int slots) {
+absl::Status ScratchPool::Init(int64_t bytes_per_slot, int slots) {
   if (bytes_per_slot == 0) return absl::OkStatus();
   stride_ = AlignedScratch(bytes_per_slot);
-  memory_ = static_cast<char*>(Allocate(stride_ * slots, kScratchAlignment));
+  memory_ = static_cast<char*>(Allocate(jit::SizeProduct({stride_, slots}), kScratchAlignment));
   if (memory_ == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for scratch: ", slots, " slots of ", stride_, " bytes"));

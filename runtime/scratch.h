@@ -9,14 +9,15 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "jit/sizes.h"
 
 namespace jitattn::runtime {
 
 inline constexpr size_t kScratchAlignment = 64;  // a cache line, and a zmm register
 
-// Whole units of the alignment.
-constexpr size_t AlignedScratch(size_t bytes) {
-  return (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+// Whole units of the alignment, or jit::kTooLarge.
+constexpr int64_t AlignedScratch(int64_t bytes) {
+  return jit::SizeRoundedUp(bytes, kScratchAlignment);
 }
 
 class ScratchPool {
@@ -27,7 +28,7 @@ class ScratchPool {
   // `slots` slots of `bytes_per_slot`. Pages are touched first by the thread that uses them: they
   // cost nothing until then, and lie on that thread's NUMA node.
   // ResourceExhausted: no memory.
-  absl::Status Init(size_t bytes_per_slot, int slots);
+  absl::Status Init(int64_t bytes_per_slot, int slots);
 
   // For runs of `threads`. More than one run takes, since several may be under way; as many as can
   // compute at once is enough, since a slot is held only while computing. Eight at least: they cost
@@ -59,7 +60,7 @@ class ScratchPool {
 
   std::unique_ptr<Slot[]> slots_;
   uint32_t slot_count_ = 0;
-  size_t stride_ = 0;
+  int64_t stride_ = 0;
   char* memory_ = nullptr;
 };
 

@@ -136,6 +136,60 @@ TEST(Floors, XbyakIsNotReachedFromAbove) {
   EXPECT_TRUE(reached.contains("jit/kernel.h"));  // the walk walked
 }
 
+// These end the process where an allocation fails within them: Abseil's hash tables are left with a
+// wild pointer, StrFormat appends in a destructor, iterators of std::filesystem are noexcept. The
+// library reports that there is no memory.
+bool EndsWithoutMemory(const std::string& line) {
+  for (const char* name : {"absl/container/flat_hash", "absl/container/node_hash",
+                           "absl::StrFormat(", "absl::StrAppendFormat(", "directory_iterator"}) {
+    if (line.find(name) != line.npos) return true;
+  }
+  return false;
+}
+
+TEST(Floors, TheLibrarySurvivesWithoutMemory) {
+  for (const char* folder : {"jit", "search", "cache", "runtime"}) {
+    for (const fs::path& source : SourcesIn(folder)) {
+      const std::vector<std::string> lines = LinesOf(source);
+      for (size_t i = 0; i < lines.size(); ++i) {
+        EXPECT_FALSE(EndsWithoutMemory(lines[i])) << source << ":" << i + 1 << ": " << lines[i];
+      }
+    }
+  }
+  EXPECT_TRUE(EndsWithoutMemory("  return absl::StrFormat(\"%d\", 1);"));
+  EXPECT_FALSE(EndsWithoutMemory("  return jit::Format(\"%d\", 1);"));
+}
+
+// A static of a function that is made by its first caller is waited for in a forked child, for ever
+// if its maker was another thread. jit/made_once.h has another way.
+bool IsMadeByItsFirstCaller(const std::string& line) {
+  if (line.find("absl::ErrnoToStatus(") != line.npos) return true;  // has such a static within
+  const size_t begin = line.find_first_not_of(' ');
+  if (begin == line.npos || begin == 0) return false;
+  const std::string text = line.substr(begin);
+  const size_t equals = text.find(" = ");  // before a bracket: no default of a function's parameter
+  return text.starts_with("static ") && !text.starts_with("static constexpr") &&
+         equals != text.npos && text.find('(') > equals;
+}
+
+TEST(Floors, NoStaticIsMadeByItsFirstCaller) {
+  for (const char* folder : {"jit", "search", "cache", "runtime"}) {
+    for (const fs::path& source : SourcesIn(folder)) {
+      if (source.filename() == "parallel.cc") continue;
+      const std::vector<std::string> lines = LinesOf(source);
+      for (size_t i = 0; i < lines.size(); ++i) {
+        EXPECT_FALSE(IsMadeByItsFirstCaller(lines[i]))
+            << source << ":" << i + 1 << ": " << lines[i];
+      }
+    }
+  }
+  EXPECT_TRUE(IsMadeByItsFirstCaller("  static const Cpu* const cpu = new Cpu(DetectCpu());"));
+  EXPECT_TRUE(IsMadeByItsFirstCaller("  static const bool allowed = [] {"));
+  EXPECT_FALSE(IsMadeByItsFirstCaller("  constinit static MadeOnce<Cpu> cpu;"));
+  EXPECT_FALSE(IsMadeByItsFirstCaller("  static int VecsNeeded(int lanes) { return lanes + 1; }"));
+  EXPECT_FALSE(IsMadeByItsFirstCaller("  static constexpr int kMax = 0;"));
+}
+
 // The rules themselves can fail.
 TEST(Floors, BreachesAreSeen) {
   const auto floor = [](const std::string& folder) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -45,6 +46,19 @@ TEST(ScratchPool, MoreMemoryThanThereIs) {
   const absl::Status status = pool.Init(size_t{1} << 52, 1024);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("1024 slots"), status.message().npos) << status;
+}
+
+// Sizes whose product is small in 64 bits that wrap.
+TEST(ScratchPool, MoreMemoryThanCanBeCounted) {
+  for (const auto& [bytes, slots] : {std::pair{(int64_t{1} << 61) + 4096, 8},
+                                     {int64_t{1} << 62, 4},
+                                     {jit::kTooLarge, 1},
+                                     {jit::kTooLarge - 1, 8},
+                                     {jit::kTooLarge - 64, 1}}) {
+    ScratchPool pool;
+    EXPECT_EQ(pool.Init(bytes, slots).code(), absl::StatusCode::kResourceExhausted)
+        << bytes << " × " << slots;
+  }
 }
 
 // More threads than slots: each slot has one user at a time, and everyone gets a turn.
