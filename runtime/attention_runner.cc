@@ -6,7 +6,6 @@
 #include <atomic>
 #include <optional>
 
-#include "runtime/fp_environment.h"
 #include "runtime/kernel_args.h"
 #include "runtime/parallel.h"
 
@@ -55,7 +54,6 @@ void AttentionRunner::Run(const jitattn_attention_args& args) const {
 }
 
 void AttentionRunner::RunOnThisThread(const jitattn_attention_args& args) const {
-  DefaultFpEnvironment environment;
   std::optional<ScratchPool::Lease> lease;
   void* scratch = args.scratch != nullptr ? args.scratch : lease.emplace(scratch_).memory();
   for (int64_t batch = 0; batch < args.batch; ++batch) {

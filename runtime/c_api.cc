@@ -1,8 +1,6 @@
 // The C ABI over plans: nothing thrown here gets out, and what went wrong can be asked for.
 
-#include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -10,16 +8,19 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "jit/config.h"
 #include "jit/log.h"
 #include "jitattn/jitattn.h"
 #include "runtime/allocator.h"
 #include "runtime/c_struct.h"
 #include "runtime/check_args.h"
+#include "runtime/entry.h"
 #include "runtime/one_shot.h"
-#include "runtime/parallel.h"
 #include "runtime/plan.h"
+#include "runtime/thread_state.h"
 #include "runtime/tune_on_demand.h"
+#include "runtime/undisturbed.h"
 
 struct jitattn_plan {
   std::shared_ptr<const jitattn::runtime::Plan> plan;
@@ -29,21 +30,15 @@ struct jitattn_plan {
 namespace jitattn::runtime {
 namespace {
 
-// Fixed, so that reporting that there is no memory takes none. Longer messages are cut.
-thread_local char last_error[1024] = "";
-
 jitattn_status Fail(jitattn_status status, std::string_view message) {
-  const size_t length = std::min(message.size(), sizeof last_error - 1);
-  std::memcpy(last_error, message.data(), length);
-  last_error[length] = '\0';
+  KeepError(message);
   return status;
 }
 
 jitattn_status Report(const absl::Status& status) {
+  if (status.ok()) return JITATTN_OK;
   const std::string_view message(status.message().data(), status.message().size());
   switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return JITATTN_OK;
     case absl::StatusCode::kInvalidArgument:
       return Fail(JITATTN_INVALID_ARGUMENT, message);
     case absl::StatusCode::kResourceExhausted:
@@ -58,6 +53,7 @@ jitattn_status Report(const absl::Status& status) {
 // Runs a body that returns absl::Status.
 template <typename Body>
 jitattn_status Guarded(const Body& body) noexcept {
+  const Entry entry;
   try {
     return Report(body());
   } catch (const std::bad_alloc&) {
@@ -69,9 +65,21 @@ jitattn_status Guarded(const Body& body) noexcept {
   }
 }
 
+// Set by the first call that a hook would come too late for.
+constinit std::atomic<bool> in_use{false};
+
+absl::Status CheckHooksOpen(const char* hook) {
+  if (!in_use) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(hook, " comes too late: hooks are set before any plan or one-shot call"));
+}
+
 template <typename CProblem>
 jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c_options,
                         jit::Op op, jitattn_plan** plan) {
+  in_use = true;
+  if (!MayThrow()) return Fail(JITATTN_OUT_OF_MEMORY, "out of memory");
+  const Undisturbed undisturbed;
   return Guarded([&]() -> absl::Status {
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
     *plan = nullptr;
@@ -93,25 +101,37 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
 }
 
 template <typename Args>
-jitattn_status RunPlan(const jitattn_plan* plan, const Args* args) {
+jitattn_status RunPlan(const jitattn_plan* plan, const Args* c_args) {
   return Guarded([&]() -> absl::Status {
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
-    if (absl::Status status = CheckStruct("args", args); !status.ok()) return status;
+    Taken<Args> args;
+    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
     return plan->plan->Run(*args);
   });
 }
 
+bool HasScratch(const jitattn_attention_args& args) { return args.scratch != nullptr; }
+bool HasScratch(const jitattn_sigmoid_mul_args&) { return false; }
+
 // Arguments are held against the problem as stated; the plan's own, its bucket's, is larger.
 template <typename CProblem, typename Args>
-jitattn_status RunOneShot(const CProblem* c_problem, const Args* args) {
+jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
+  if (!in_use.load(std::memory_order_relaxed)) in_use = true;
+  if (!MayThrow()) return Fail(JITATTN_OUT_OF_MEMORY, "out of memory");
   return Guarded([&]() -> absl::Status {
     const auto problem = FromC(c_problem);
     if (!problem.ok()) return problem.status();
-    if (absl::Status status = CheckStruct("args", args); !status.ok()) return status;
-    const absl::StatusOr<const Plan*> plan = OneShotPlan(*problem);
-    if (!plan.ok()) return plan.status();
+    Taken<Args> args;
+    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
+    if (HasScratch(*args)) {
+      return absl::InvalidArgumentError(
+          "scratch is for runs of a plan: a one-shot call's plan needs an amount that cannot be "
+          "asked for");
+    }
+    const absl::StatusOr<OneShot> one_shot = OneShotPlan(*problem, /*hold=*/HasHostPool());
+    if (!one_shot.ok()) return one_shot.status();
     if (absl::Status status = CheckArgs(*problem, *args); !status.ok()) return status;
-    (*plan)->RunUnchecked(*args);
+    one_shot->plan->RunUnchecked(*args);
     return absl::OkStatus();
   });
 }
@@ -125,7 +145,7 @@ extern "C" {
 
 const char* jitattn_version(void) { return JITATTN_VERSION; }
 
-const char* jitattn_last_error(void) { return last_error; }
+const char* jitattn_last_error(void) { return LastError(); }
 
 jitattn_status jitattn_attention(const jitattn_attention_problem* problem,
                                  const jitattn_attention_args* args) {
@@ -147,7 +167,10 @@ jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* probl
   return MakePlan(problem, options, jitattn::jit::Op::kSigmoidMul, plan);
 }
 
-void jitattn_plan_free(jitattn_plan* plan) { delete plan; }
+void jitattn_plan_free(jitattn_plan* plan) {
+  const Uncancelled uncancelled;  // the host's allocator may be anything
+  delete plan;
+}
 
 jitattn_status jitattn_attention_run(const jitattn_plan* plan, const jitattn_attention_args* args) {
   return RunPlan(plan, args);
@@ -165,18 +188,17 @@ size_t jitattn_plan_scratch_bytes(const jitattn_plan* plan) {
 jitattn_status jitattn_plan_get_info(const jitattn_plan* plan, jitattn_plan_info* info) {
   return Guarded([&]() -> absl::Status {
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
-    if (absl::Status status = CheckOutStruct("info", info, sizeof *info); !status.ok())
-      return status;
     const Plan& p = *plan->plan;
-    info->match = static_cast<int32_t>(p.source().match);
-    info->threads = p.threads();
-    info->portable = p.kernel().code().empty();
-    info->kernel = p.kernel().name().c_str();
-    info->config = plan->config.c_str();
-    info->record = p.source().record_path.c_str();
-    info->reason = p.source().reason.c_str();
-    info->emit_seconds = p.emit_seconds();
-    return absl::OkStatus();
+    return Give("info",
+                jitattn_plan_info{.match = static_cast<int32_t>(p.source().match),
+                                  .threads = p.threads(),
+                                  .portable = p.kernel().code().empty(),
+                                  .kernel = p.kernel().name().c_str(),
+                                  .config = plan->config.c_str(),
+                                  .record = p.source().record_path.c_str(),
+                                  .reason = p.source().reason.c_str(),
+                                  .emit_seconds = p.emit_seconds()},
+                info);
   });
 }
 
@@ -186,8 +208,9 @@ jitattn_status jitattn_set_allocator(void* (*alloc)(size_t, size_t, void*),
     if (alloc == nullptr || release == nullptr) {
       return absl::InvalidArgumentError("alloc and release must both be given");
     }
+    if (absl::Status status = CheckHooksOpen("the allocator"); !status.ok()) return status;
     if (!SetAllocator({alloc, release, context})) {
-      return absl::InvalidArgumentError("the allocator is set already, or a plan was made before");
+      return absl::InvalidArgumentError("the allocator is set already");
     }
     return absl::OkStatus();
   });
@@ -195,8 +218,9 @@ jitattn_status jitattn_set_allocator(void* (*alloc)(size_t, size_t, void*),
 
 jitattn_status jitattn_set_log(void (*log)(int32_t, const char*, void*), void* context) {
   return Guarded([&]() -> absl::Status {
-    static std::atomic<bool> is_set{false};
+    constinit static std::atomic<bool> is_set{false};
     if (log == nullptr) return absl::InvalidArgumentError("log is a null pointer");
+    if (absl::Status status = CheckHooksOpen("the log"); !status.ok()) return status;
     if (is_set.exchange(true)) return absl::InvalidArgumentError("the log is set already");
     jitattn::jit::SetLogHook(log, context);
     return absl::OkStatus();
@@ -210,7 +234,8 @@ jitattn_status jitattn_set_parallel_for(void (*parallel_for)(int32_t, void (*)(i
     if (parallel_for == nullptr) {
       return absl::InvalidArgumentError("parallel_for is a null pointer");
     }
-    if (!SetParallelForHook(parallel_for, context)) {
+    if (absl::Status status = CheckHooksOpen("parallel_for"); !status.ok()) return status;
+    if (!SetHostPool(parallel_for, context)) {
       return absl::InvalidArgumentError("parallel_for is set already");
     }
     return absl::OkStatus();

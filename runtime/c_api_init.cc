@@ -4,15 +4,21 @@
 #include <cstring>
 
 #include "jitattn/jitattn.h"
+#include "runtime/c_struct.h"
+#include "runtime/fp_environment.h"
 
 namespace {
 
-// Null is ignored here and reported by the call that would use the struct.
+using jitattn::runtime::DefaultFpEnvironment;
+using jitattn::runtime::kStructSizes;
+
+// Null is ignored here and reported by the call that would use the struct. A function that is not
+// told the size writes what the struct's first version had: its caller may be as old as that.
 template <typename T>
-bool Clear(T* data) {
-  if (data == nullptr) return false;
-  std::memset(data, 0, sizeof *data);
-  data->struct_size = sizeof *data;
+bool Clear(T* data, size_t size = kStructSizes<T>.front()) {
+  if (data == nullptr || size < kStructSizes<T>.front()) return false;
+  std::memset(data, 0, size);
+  std::memcpy(data, &size, sizeof size);  // struct_size
   return true;
 }
 
@@ -50,9 +56,15 @@ void jitattn_sigmoid_mul_problem_init(jitattn_sigmoid_mul_problem* problem, int6
   problem->cols = cols;
 }
 
-void jitattn_attention_args_init(jitattn_attention_args* args,
-                                 const jitattn_attention_problem* problem) {
-  if (!Clear(args) || problem == nullptr) return;
+void(jitattn_attention_args_init)(jitattn_attention_args* args,
+                                  const jitattn_attention_problem* problem) {
+  jitattn_attention_args_init_sized(args, kStructSizes<jitattn_attention_args>.front(), problem);
+}
+
+void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size,
+                                       const jitattn_attention_problem* problem) {
+  if (!Clear(args, size) || problem == nullptr) return;
+  const DefaultFpEnvironment environment;
   const jitattn_attention_problem& p = *problem;
   args->batch = p.batch;
   args->q_len = p.q_len;
@@ -62,7 +74,8 @@ void jitattn_attention_args_init(jitattn_attention_args* args,
   SetContiguous(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
   SetContiguous(args->out_strides, p.heads, p.q_len, p.value_dim);
   args->scale = p.head_dim > 0 ? 1 / std::sqrt(static_cast<double>(p.head_dim)) : 1;
-  args->causal_offset = p.kv_len - p.q_len;
+  args->causal_offset =
+      static_cast<int64_t>(static_cast<uint64_t>(p.kv_len) - static_cast<uint64_t>(p.q_len));
 }
 
 void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,

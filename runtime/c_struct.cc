@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "jit/config.h"
 
 namespace jitattn::runtime {
@@ -31,44 +32,56 @@ absl::StatusOr<jit::Mask> MaskFromC(int32_t mask) {
       absl::StrCat("mask ", mask, ": must be JITATTN_MASK_NONE (0) or JITATTN_MASK_CAUSAL (1)"));
 }
 
-absl::StatusOr<size_t> StructSize(const char* name, const void* data, size_t known) {
+absl::StatusOr<size_t> StructSize(const char* name, const void* data,
+                                  std::span<const size_t> sizes) {
   if (data == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(name, " is a null pointer"));
   }
   size_t size;
   std::memcpy(&size, data, sizeof size);
   // Garbage for a size must not send us reading far away: no version will grow a struct tenfold.
-  if (size < known || size > 10 * known) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ".struct_size is ", size, ", jitattn ",
-                                                   JITATTN_VERSION, " knows ", known,
-                                                   " bytes: was it initialised?"));
+  const bool newer = size > sizes.back() && size <= 10 * sizes.back();
+  if (!newer && std::find(sizes.begin(), sizes.end(), size) == sizes.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ".struct_size is ", size, ", jitattn ", JITATTN_VERSION, " knows ",
+                     absl::StrJoin(sizes, " or "), " bytes: was it initialised?"));
   }
   return size;
 }
 
 }  // namespace
 
-absl::Status CheckStruct(const char* name, const void* data, size_t known) {
-  const absl::StatusOr<size_t> size = StructSize(name, data, known);
+absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,
+                    void* copy) {
+  const absl::StatusOr<size_t> size = StructSize(name, theirs, sizes);
   if (!size.ok()) return size.status();
-  const char* bytes = static_cast<const char*>(data);
-  if (std::any_of(bytes + known, bytes + *size, [](char c) { return c != 0; })) {
+  const size_t known = sizes.back(), common = std::min(*size, known);
+  const char* bytes = static_cast<const char*>(theirs);
+  if (std::any_of(bytes + common, bytes + *size, [](char c) { return c != 0; })) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, " asks for something that jitattn ", JITATTN_VERSION,
                      " does not know: nonzero bytes after the first ", known));
   }
+  std::memset(copy, 0, known);
+  std::memcpy(copy, theirs, common);
+  std::memcpy(copy, &known, sizeof known);  // struct_size
   return absl::OkStatus();
 }
 
-absl::Status CheckOutStruct(const char* name, void* data, size_t known) {
-  const absl::StatusOr<size_t> size = StructSize(name, data, known);
+absl::Status CopyOut(const char* name, const void* filled, std::span<const size_t> sizes,
+                     void* theirs) {
+  const absl::StatusOr<size_t> size = StructSize(name, theirs, sizes);
   if (!size.ok()) return size.status();
-  std::memset(static_cast<char*>(data) + known, 0, *size - known);
+  const size_t common = std::min(*size, sizes.back());
+  std::memcpy(theirs, filled, common);
+  std::memset(static_cast<char*>(theirs) + common, 0, *size - common);
+  std::memcpy(theirs, &*size, sizeof *size);
   return absl::OkStatus();
 }
 
-absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* problem) {
-  if (absl::Status s = CheckStruct("problem", problem); !s.ok()) return s;
+absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* c_problem) {
+  Taken<jitattn_attention_problem> problem;
+  if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
   const auto dtype = DTypeFromC(problem->dtype);
   if (!dtype.ok()) return dtype.status();
   const auto mask = MaskFromC(problem->mask);
@@ -84,17 +97,19 @@ absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* pro
                                .value_dim = problem->value_dim};
 }
 
-absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem) {
-  if (absl::Status s = CheckStruct("problem", problem); !s.ok()) return s;
+absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {
+  Taken<jitattn_sigmoid_mul_problem> problem;
+  if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
   const auto dtype = DTypeFromC(problem->dtype);
   if (!dtype.ok()) return dtype.status();
   return jit::SigmoidMulProblem{.dtype = *dtype, .rows = problem->rows, .cols = problem->cols};
 }
 
-absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options, jit::Op op) {
+absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options, jit::Op op) {
   PlanRequest request;
-  if (options == nullptr) return request;
-  if (absl::Status s = CheckStruct("options", options); !s.ok()) return s;
+  if (c_options == nullptr) return request;
+  Taken<jitattn_plan_options> options;
+  if (absl::Status s = options.Take("options", c_options); !s.ok()) return s;
   if (options->threads < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("threads ", options->threads, ": must be 0 (all cores) or more"));

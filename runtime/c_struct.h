@@ -3,7 +3,9 @@
 #ifndef JITATTN_RUNTIME_C_STRUCT_H_
 #define JITATTN_RUNTIME_C_STRUCT_H_
 
+#include <array>
 #include <cstddef>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,20 +15,36 @@
 
 namespace jitattn::runtime {
 
-// A struct of `known` bytes in this version, of which a caller says that it has `*struct_size`. A
-// newer caller's may be larger: what it adds must be zero, since nothing here can honour it. A
-// smaller one would be of an older version; there is none before this.
-absl::Status CheckStruct(const char* name, const void* data, size_t known);
-
+// The sizes that a struct had from version to version, the first one first, this version's last. A
+// struct that grows gets an entry: where its new fields begin. Zero in a new field must mean what
+// was before there was one.
 template <typename T>
-absl::Status CheckStruct(const char* name, const T* data) {
-  // The usual case without a call.
-  if (data != nullptr && data->struct_size == sizeof(T)) return absl::OkStatus();
-  return CheckStruct(name, data, sizeof(T));
-}
+inline constexpr std::array<size_t, 1> kStructSizes = {sizeof(T)};
+template <>
+inline constexpr std::array<size_t, 2> kStructSizes<jitattn_attention_args> = {
+    offsetof(jitattn_attention_args, scratch_bytes), sizeof(jitattn_attention_args)};
 
-// For a struct that is filled for the caller: a larger one's rest is set to zero.
-absl::Status CheckOutStruct(const char* name, void* data, size_t known);
+// A caller's struct as this version knows it. An older caller's lacks the fields that came later:
+// zeros stand for them. A newer one's may be larger: what it adds must be zero, since nothing here
+// can honour it.
+template <typename T>
+class Taken {
+ public:
+  // InvalidArgument: null, or a size that no version had. `theirs` must outlive this.
+  absl::Status Take(const char* name, const T* theirs);
+  const T* get() const { return taken_; }
+  const T& operator*() const { return *taken_; }
+  const T* operator->() const { return taken_; }
+
+ private:
+  const T* taken_ = nullptr;
+  T copy_;
+};
+
+// Fills a caller's struct with what of `filled` it has room for, and zeros behind that. Its
+// struct_size stays.
+template <typename T>
+absl::Status Give(const char* name, const T& filled, T* theirs);
 
 // InvalidArgument: a bad struct, or an enum without that value. Sizes are not looked at: that is
 // jit::Validate's business.
@@ -40,6 +58,30 @@ struct PlanRequest {
 };
 // Null: the defaults.
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options, jit::Op op);
+
+// ---- Of the templates above
+// ----------------------------------------------------------------------
+
+// For structs whose size is not this version's. `sizes` as kStructSizes.
+absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,
+                    void* copy);
+absl::Status CopyOut(const char* name, const void* filled, std::span<const size_t> sizes,
+                     void* theirs);
+
+template <typename T>
+absl::Status Taken<T>::Take(const char* name, const T* theirs) {
+  if (theirs != nullptr && theirs->struct_size == sizeof(T)) {
+    taken_ = theirs;
+    return absl::OkStatus();
+  }
+  taken_ = &copy_;
+  return CopyIn(name, theirs, kStructSizes<T>, &copy_);
+}
+
+template <typename T>
+absl::Status Give(const char* name, const T& filled, T* theirs) {
+  return CopyOut(name, &filled, kStructSizes<T>, theirs);
+}
 
 }  // namespace jitattn::runtime
 

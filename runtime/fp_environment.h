@@ -21,23 +21,32 @@ class DefaultFpEnvironment {
 #if defined(__x86_64__)
   // Writing MXCSR costs some ten times what reading it does, and most callers have the default
   // modes and the inexact flag set already: then nothing is written.
-  DefaultFpEnvironment() : saved_(_mm_getcsr()) {
+  DefaultFpEnvironment() { Enter(); }
+  ~DefaultFpEnvironment() { Leave(); }
+
+  // The same in between, for a while in which the thread is somebody else's.
+  void Enter() {
+    saved_ = _mm_getcsr();
     if ((saved_ & ~kFlags) != kDefault) _mm_setcsr(kDefault);
   }
-  ~DefaultFpEnvironment() {
+  void Leave() {
     if (_mm_getcsr() != saved_) _mm_setcsr(saved_);
   }
 
  private:
   static constexpr unsigned kFlags = 0x3f;      // bits 0–5: what has happened
   static constexpr unsigned kDefault = 0x1f80;  // every exception masked, nothing else set
-  const unsigned saved_;
+  unsigned saved_;
 #else
-  DefaultFpEnvironment() {
+  DefaultFpEnvironment() { Enter(); }
+  ~DefaultFpEnvironment() { Leave(); }
+
+  // The same in between, for a while in which the thread is somebody else's.
+  void Enter() {
     std::fegetenv(&saved_);
     std::fesetenv(FE_DFL_ENV);
   }
-  ~DefaultFpEnvironment() { std::fesetenv(&saved_); }
+  void Leave() { std::fesetenv(&saved_); }
 
  private:
   std::fenv_t saved_;

@@ -6,107 +6,103 @@
 #include <algorithm>
 #include <cstdint>
 #include <mutex>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "runtime/fork.h"
+#include "runtime/thread_state.h"
+#include "runtime/undisturbed.h"
 
 namespace jitattn::runtime {
 namespace {
 
-class PlanTable {
- public:
-  std::shared_ptr<const Plan> Find(const jit::Problem& bucket) {
-    std::lock_guard lock(mutex_);
-    Entry* entry = FindEntry(bucket);
-    return entry == nullptr ? nullptr : entry->plan;
-  }
-
-  // The plan that another thread put there meanwhile, else `plan`.
-  std::shared_ptr<const Plan> Insert(const jit::Problem& bucket, std::shared_ptr<const Plan> plan) {
-    std::lock_guard lock(mutex_);
-    if (Entry* entry = FindEntry(bucket)) return entry->plan;
-    if (entries_.size() == kMaxOneShotPlans) {
-      entries_.erase(
-          std::min_element(entries_.begin(), entries_.end(),
-                           [](const Entry& a, const Entry& b) { return a.last_use < b.last_use; }));
-    }
-    entries_.push_back({bucket, plan, ++uses_});
-    return plan;
-  }
-
- private:
-  struct Entry {
-    jit::Problem bucket;
-    std::shared_ptr<const Plan> plan;
-    uint64_t last_use;
-  };
-
-  // A walk: even 256 of them take about a microsecond, and threads come here seldom.
-  Entry* FindEntry(const jit::Problem& bucket) {
-    for (Entry& entry : entries_) {
-      if (entry.bucket != bucket) continue;
-      entry.last_use = ++uses_;
-      return &entry;
-    }
-    return nullptr;
-  }
-
-  ForkSafeMutex mutex_;
-  std::vector<Entry> entries_;
-  uint64_t uses_ = 0;
+struct Entry {
+  jit::Problem bucket;
+  std::shared_ptr<const Plan> plan;
+  uint64_t last_use;
 };
 
-// Never destroyed: one-shot calls may come from destructors of static objects.
-PlanTable& Table() {
-  static PlanTable& table = *new PlanTable;
-  return table;
+ForkSafeMutex mutex;
+// Both guarded by `mutex`. The table is made by the first plan and never destroyed: one-shot calls
+// may come from destructors of static objects.
+std::vector<Entry>* table = nullptr;
+uint64_t uses = 0;
+
+// A walk: even 256 of them take about a microsecond, and threads come here seldom.
+Entry* FindEntry(const jit::Problem& bucket) {
+  if (table == nullptr) return nullptr;
+  for (Entry& entry : *table) {
+    if (entry.bucket != bucket) continue;
+    entry.last_use = ++uses;
+    return &entry;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Plan> Find(const jit::Problem& bucket) {
+  std::lock_guard lock(mutex);
+  Entry* entry = FindEntry(bucket);
+  return entry == nullptr ? nullptr : entry->plan;
+}
+
+// The plan that another thread put there meanwhile, else `plan`.
+std::shared_ptr<const Plan> Insert(const jit::Problem& bucket, std::shared_ptr<const Plan> plan) {
+  std::shared_ptr<const Plan> dropped;  // after the lock: its memory may be the host's
+  std::lock_guard lock(mutex);
+  if (Entry* entry = FindEntry(bucket)) return entry->plan;
+  if (table == nullptr) table = new std::vector<Entry>;
+  if (table->size() < kMaxOneShotPlans) {
+    table->push_back({bucket, plan, ++uses});
+  } else {
+    const auto oldest =
+        std::min_element(table->begin(), table->end(),
+                         [](const Entry& a, const Entry& b) { return a.last_use < b.last_use; });
+    dropped = std::exchange(oldest->plan, plan);
+    oldest->bucket = bucket;
+    oldest->last_use = ++uses;
+  }
+  return plan;
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const jit::Problem& problem) {
   if (absl::Status status = jit::Validate(problem); !status.ok()) return status;
-  const jit::Problem bucket = jit::Bucket(problem);
-  if (auto plan = Table().Find(bucket)) return plan;
+  jit::Problem bucket = jit::Bucket(problem);
+  if (!jit::Validate(bucket).ok()) bucket = problem;  // the largest there are
+  if (auto plan = Find(bucket)) return plan;
   // Outside the lock: other threads' calls do not wait for this one's kernel.
+  const Undisturbed undisturbed;
   auto plan = Plan::Create(bucket, PlanOptions{});
   if (!plan.ok()) return plan;
-  return Table().Insert(bucket, *std::move(plan));
+  return Insert(bucket, *std::move(plan));
 }
 
-// What this thread ran lately. Four: a layer of a network alternates between few problems.
 template <typename Problem>
-class RecentPlans {
- public:
-  absl::StatusOr<const Plan*> Get(const Problem& problem) {
-    for (const Entry& entry : entries_) {
-      if (entry.plan != nullptr && entry.problem == problem) return entry.plan.get();
+absl::StatusOr<OneShot> Get(RecentPlans<Problem> ThreadState::*list, const Problem& problem,
+                            bool hold) {
+  ThreadState* const thread = ThisThread();
+  if (thread != nullptr) {
+    for (const auto& [known, plan] : (thread->*list).entries) {
+      if (plan != nullptr && known == problem) return OneShot{plan.get(), hold ? plan : nullptr};
     }
-    auto plan = FindOrMake(problem);
-    if (!plan.ok()) return plan.status();
-    Entry& oldest = entries_[next_++ % 4];
-    oldest = {problem, *std::move(plan)};
-    return oldest.plan.get();
   }
-
- private:
-  struct Entry {
-    Problem problem;
-    std::shared_ptr<const Plan> plan;
-  };
-  Entry entries_[4];
-  uint32_t next_ = 0;
-};
+  auto made = FindOrMake(problem);
+  if (!made.ok()) return made.status();
+  const Plan* const plan = made->get();
+  if (thread == nullptr) return OneShot{plan, *std::move(made)};
+  auto& oldest = (thread->*list).entries[(thread->*list).next++ % 4];
+  oldest.problem = problem;
+  made->swap(oldest.plan);  // what was there goes last: its memory may be the host's
+  return OneShot{plan, hold ? oldest.plan : nullptr};
+}
 
 }  // namespace
 
-absl::StatusOr<const Plan*> OneShotPlan(const jit::AttentionProblem& problem) {
-  thread_local RecentPlans<jit::AttentionProblem> recent;
-  return recent.Get(problem);
+absl::StatusOr<OneShot> OneShotPlan(const jit::AttentionProblem& problem, bool hold) {
+  return Get(&ThreadState::attention, problem, hold);
 }
 
-absl::StatusOr<const Plan*> OneShotPlan(const jit::SigmoidMulProblem& problem) {
-  thread_local RecentPlans<jit::SigmoidMulProblem> recent;
-  return recent.Get(problem);
+absl::StatusOr<OneShot> OneShotPlan(const jit::SigmoidMulProblem& problem, bool hold) {
+  return Get(&ThreadState::sigmoid_mul, problem, hold);
 }
 
 }  // namespace jitattn::runtime

@@ -83,6 +83,10 @@ absl::Status Plan::Run(const jitattn_attention_args& args) const {
   const auto* problem = std::get_if<jit::AttentionProblem>(&impl_->problem);
   if (problem == nullptr) return WrongOperation(impl_->problem);
   if (absl::Status status = CheckArgs(*problem, args); !status.ok()) return status;
+  if (args.scratch != nullptr && args.scratch_bytes != 0 && args.scratch_bytes < scratch_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("scratch_bytes ", args.scratch_bytes, ": this plan needs ", scratch_bytes()));
+  }
   RunUnchecked(args);
   return absl::OkStatus();
 }
@@ -109,6 +113,7 @@ const PlanSource& Plan::source() const { return impl_->choice.source; }
 double Plan::emit_seconds() const { return impl_->choice.compiled.emit_seconds; }
 int Plan::threads() const { return impl_->threads; }
 size_t Plan::scratch_bytes() const {
+  // A plan has allocated as much for itself, so that the sum fits.
   if (impl_->decode != nullptr) return impl_->decode->scratch_bytes();
   return impl_->attention == nullptr ? 0 : impl_->attention->scratch_bytes();
 }

@@ -46,6 +46,8 @@ class Plan {
   ~Plan();
 
   // InvalidArgument where args go beyond the problem, a pointer is null, or out overlaps an input.
+  // REQUIRES of every run: this thread is under the default floating-point environment. The C ABI
+  // sees to it.
   absl::Status Run(const jitattn_attention_args& args) const;
   absl::Status Run(const jitattn_sigmoid_mul_args& args) const;
 

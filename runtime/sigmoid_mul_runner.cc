@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "runtime/fp_environment.h"
 #include "runtime/parallel.h"
 
 namespace jitattn::runtime {
@@ -52,7 +51,6 @@ void SigmoidMulRunner::Run(const jitattn_sigmoid_mul_args& args) const {
   const double elements = static_cast<double>(args.rows) * static_cast<double>(args.cols);
   const int threads = ThreadsFor(elements, planned_elements_, worthwhile_elements_, threads_);
   if (threads == 1) {
-    DefaultFpEnvironment environment;
     kernel_->Run(all);
     return;
   }

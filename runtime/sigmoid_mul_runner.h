@@ -18,7 +18,8 @@ class SigmoidMulRunner {
   SigmoidMulRunner(const jit::SigmoidMulProblem& problem, std::shared_ptr<const jit::Kernel> kernel,
                    int threads, double worthwhile_flops);
 
-  // REQUIRES: CheckArgs(problem, args) is OK.
+  // REQUIRES: CheckArgs(problem, args) is OK, and this thread is under the default floating-point
+  // environment.
   void Run(const jitattn_sigmoid_mul_args& args) const;
 
  private:

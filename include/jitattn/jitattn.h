@@ -95,12 +95,18 @@ typedef struct jitattn_attention_args {
   double scale;
   int64_t causal_offset; /* kv_len - q_len aligns the mask bottom-right, 0 top-left */
   void* scratch;         /* NULL: the plan's own; else jitattn_plan_scratch_bytes() of it */
+  size_t scratch_bytes;  /* of scratch, fewer than the plan needs are refused; 0: not looked at */
 } jitattn_attention_args;
 
 /* The problem's lengths, contiguous strides, scale 1/sqrt(head_dim), causal_offset bottom-right,
- * null pointers. */
+ * null pointers. The function fills the struct of the first version, up to scratch, whatever the
+ * library's version; the macro of its name what this header knows. */
 JITATTN_API void jitattn_attention_args_init(jitattn_attention_args* args,
                                              const jitattn_attention_problem* problem);
+JITATTN_API void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size,
+                                                   const jitattn_attention_problem* problem);
+#define jitattn_attention_args_init(args, problem) \
+  jitattn_attention_args_init_sized((args), sizeof(jitattn_attention_args), (problem))
 
 /* Rows may lie apart: strides between rows in elements. In place (out == x, equal strides) is
  * allowed, any other overlap is not. */
@@ -118,7 +124,8 @@ JITATTN_API void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,
 /* ---- One-shot calls ----------------------------------------------------------------------- */
 
 /* As a plan made with default options and run; the library keeps the plans, found again by problem
- * bucket. The first call for a bucket loads the cached record and emits the kernel. */
+ * bucket. The first call for a bucket loads the cached record and emits the kernel. args->scratch
+ * must be NULL: how much such a plan needs cannot be asked. */
 JITATTN_API jitattn_status jitattn_attention(const jitattn_attention_problem* problem,
                                              const jitattn_attention_args* args);
 JITATTN_API jitattn_status jitattn_sigmoid_mul(const jitattn_sigmoid_mul_problem* problem,
@@ -180,7 +187,7 @@ typedef struct jitattn_plan_info {
 /* info->struct_size must be set. */
 JITATTN_API jitattn_status jitattn_plan_get_info(const jitattn_plan* plan, jitattn_plan_info* info);
 
-/* ---- Hooks: each can be set once, before any other call; later calls are refused ------------ */
+/* ---- Hooks: each can be set once, before any plan or one-shot call; later calls are refused -- */
 
 /* alloc returns memory aligned as asked, or NULL. */
 JITATTN_API jitattn_status jitattn_set_allocator(void* (*alloc)(size_t bytes, size_t alignment,

@@ -1,0 +1,66 @@
+// The ways into the library and, by the host's own pool, out of it again.
+
+#include "runtime/entry.h"
+
+#include <cstdint>
+
+#include "runtime/hooks.h"
+#include "runtime/thread_state.h"
+
+namespace jitattn::runtime {
+namespace {
+
+struct HostPool {
+  ParallelForHook parallel_for = nullptr;
+  void* context = nullptr;
+};
+
+constinit SetOnce<HostPool> host_pool;
+
+// Of this thread, the innermost; only where there is a host's pool.
+JITATTN_THREAD_LOCAL Entry* innermost = nullptr;
+
+}  // namespace
+
+// While one lives, this thread is the host's.
+class HostsTurn {
+ public:
+  HostsTurn() : entry_(innermost) {
+    if (entry_ != nullptr) entry_->environment_.Leave();
+  }
+  ~HostsTurn() {
+    if (entry_ != nullptr) entry_->environment_.Enter();
+  }
+
+ private:
+  Entry* const entry_;
+};
+
+namespace {
+
+void CallHost(int32_t count, void (*body)(int32_t, void*), void* body_context, void*) {
+  const HostPool& host = *host_pool.get();
+  const HostsTurn turn;
+  host.parallel_for(count, body, body_context, host.context);
+}
+
+}  // namespace
+
+bool SetHostPool(ParallelForHook parallel_for, void* context) {
+  return host_pool.Set({parallel_for, context}) && SetParallelForHook(CallHost, nullptr);
+}
+
+bool HasHostPool() { return host_pool.get() != nullptr; }
+
+Entry::Entry() {
+  if (!HasHostPool()) return;
+  uncancelled_.emplace();
+  outer_ = innermost;
+  innermost = this;
+}
+
+Entry::~Entry() {
+  if (uncancelled_.has_value()) innermost = outer_;
+}
+
+}  // namespace jitattn::runtime

@@ -1,0 +1,39 @@
+// The ways into the library and, by the host's own pool, out of it again.
+
+#ifndef JITATTN_RUNTIME_ENTRY_H_
+#define JITATTN_RUNTIME_ENTRY_H_
+
+#include <optional>
+
+#include "runtime/fp_environment.h"
+#include "runtime/parallel.h"
+#include "runtime/undisturbed.h"
+
+namespace jitattn::runtime {
+
+// Replaces the threads of ParallelFor by the host's; false if they are replaced already. The host's
+// function is called under the floating-point environment that the host called us with.
+bool SetHostPool(ParallelForHook parallel_for, void* context);
+
+// Whether runs enter the host's code, which may call us again.
+bool HasHostPool();
+
+// A call of the C ABI, while it lasts: the library computes under the default floating-point
+// environment, and where it may enter the host's code the thread is not cancelled there.
+class Entry {
+ public:
+  Entry();
+  ~Entry();
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+ private:
+  friend class HostsTurn;
+  DefaultFpEnvironment environment_;
+  std::optional<Uncancelled> uncancelled_;
+  Entry* outer_ = nullptr;
+};
+
+}  // namespace jitattn::runtime
+
+#endif  // JITATTN_RUNTIME_ENTRY_H_
