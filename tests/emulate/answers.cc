@@ -6,9 +6,9 @@
 #include <cstring>
 #include <iterator>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/strings/ascii.h"
 #include "tests/emulate/boot.h"
 
 namespace jitattn::emulate {

@@ -34,7 +34,7 @@ struct Form {
   std::string name;
   LaneAxis lanes = LaneAxis::kQueries;
   int pv_form = 0, fuse_exp = 0, pack = 0;
-  bool group = false, parts = false;
+  bool group = false, parts = false, specials = false;
   bool great = false;  // scores up to some 1e30, after which few keys have a weight
 };
 
@@ -55,6 +55,7 @@ std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
     }
   }
   forms.push_back({.name = "queries.group", .group = true});
+  forms.push_back({.name = "queries.specials", .specials = true});
   forms.push_back({.name = "columns.one", .lanes = LaneAxis::kColumns});
   forms.push_back({.name = "columns.group", .lanes = LaneAxis::kColumns, .group = true});
   forms.push_back(
@@ -66,6 +67,11 @@ std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
     forms.back().group = false;
     forms.back().great = true;
   }
+  forms.push_back({.name = "columns.specials",
+                   .lanes = LaneAxis::kColumns,
+                   .group = true,
+                   .parts = true,
+                   .specials = true});
   if (dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512) {
     forms.push_back({.name = "queries.pairs", .pv_form = 2});
     forms.push_back({.name = "columns.pairs", .lanes = LaneAxis::kColumns, .pv_form = 2});
@@ -110,10 +116,26 @@ struct Group {
   int64_t rows() const { return count() * first().q_rows; }
 };
 
+// Scores −∞ in the first keys, one far above all others, and NaN and ∞ in what no row sees.
+template <typename T>
+void MakeSpecial(AttentionCase<T>* in) {
+  constexpr T kInf = std::numeric_limits<T>::infinity();
+  constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+  const int64_t head_dim = in->spec.head_dim, value_dim = in->spec.value_dim;
+  for (int64_t row = 0; row < in->q_rows; ++row) in->q[row * head_dim] = 1;
+  for (int64_t key = 0; key < in->kv_len / 4; ++key) in->k[key * head_dim] = -kInf;
+  in->k[in->kv_len / 2 * head_dim] = 300;
+  for (int64_t key = in->SeenBy(in->q_rows - 1); key < in->kv_len; ++key) {
+    std::fill_n(&in->k[key * head_dim], head_dim, kNan);
+    std::fill_n(&in->v[key * value_dim], value_dim, kInf);
+  }
+}
+
 template <typename T>
 Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64& random) {
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
-  AttentionCase<T> in{.spec = spec, .kv_len = form.parts || InPairs(form) ? 130 : pick(kKeys)};
+  const bool needs_keys = form.parts || form.specials || InPairs(form);
+  AttentionCase<T> in{.spec = spec, .kv_len = needs_keys ? 130 : pick(kKeys)};
   in.q_rows = form.lanes == LaneAxis::kColumns ? pick(kFewQueries) : pick(kQueries);
   in.gap = random() % 2 * 3;
   in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
@@ -136,6 +158,7 @@ Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64&
     AttentionCase<T> other = in;
     other.Fill(random());
     head.q = other.q;
+    if (form.specials) MakeSpecial(&head);
   }
   for (int64_t cut = 0; form.parts && (cut += 1 + random() % 60) < in.kv_len;)
     group.cuts.push_back(cut);

@@ -12,8 +12,8 @@
 
 namespace jitattn::emulate {
 
-// Whether the command is there, with what it draws a screen with.
-bool HasBochs();
+// Why no machine can be booted here; "" where one can. (Bochs without a display starts none.)
+std::string WhyNoBochs();
 
 // All that a machine with this ROM says over its serial line until it turns itself off, or until
 // `limit_s` have passed; `model` is one of `bochs --help cpu`. Unavailable, with Bochs' own words,

@@ -37,9 +37,9 @@ struct Operation {
 static_assert(sizeof(Operation) == 32);
 
 enum class Answer : uint32_t {
-  kCpu = 1,    // a: XCR0, b: bytes that follow, four registers for each of kLeaves
-  kRan = 2,    // a: FNV-1a of the code, b: Spoilt, c: MXCSR afterwards
-  kData = 3,   // a: address, b: bytes that follow
+  kCpu = 1,   // a: XCR0, b: bytes that follow, four registers for each of kLeaves
+  kRan = 2,   // a: FNV-1a of the code, b: Spoilt, c: MXCSR afterwards
+  kData = 3,  // a: address, b: bytes that follow
   kEnd = 4,
   kFault = 5,  // a: vector, above it from bit 32 on the error code; b: rip, c: CR2
 };

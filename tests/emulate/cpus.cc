@@ -47,8 +47,8 @@ std::string CheckCpu(const jit::Cpu& described, const CpuAnswer& answer) {
   };
   for (const auto& [name, has] : features) {
     if (has.first == has.second) continue;
-    return absl::StrCat(std::string(name), has.second ? " is there, not" : " is missing,",
-                        " as described");
+    return absl::StrCat(std::string(name),
+                        has.second ? " is there and not described" : " is described and missing");
   }
   if (answer.xcr0 != Xcr0(described.isa)) {
     return absl::StrCat("XCR0 is 0x", absl::Hex(answer.xcr0), ", not 0x",

@@ -20,9 +20,9 @@ struct Operands {
 // Sigmoid-mul of kElements floats and `more`, for a CPU that may have more than the machine.
 Check RunSigmoidMul(Image& image, uint32_t number, const jit::Cpu& cpu, const Operands& operands,
                     int64_t more, const std::function<std::string(const Fault&)>& judge) {
-  KernelInImage kernel(&image, number,
-                       MustCompile(jit::SigmoidMulSpec{},
-                                   jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 2}, cpu));
+  KernelInImage kernel(
+      &image, number,
+      MustCompile(jit::SigmoidMulSpec{}, jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 2}, cpu));
   kernel.Run(jit::SigmoidMulArgs{.x = reinterpret_cast<const void*>(operands.x.address),
                                  .out = reinterpret_cast<void*>(operands.out.address),
                                  .rows = 1,
@@ -85,10 +85,10 @@ std::vector<Case> FaultCases(const jit::Cpu& cpu) {
   std::vector<Case> cases;
   for (const jit::Isa isa : EmittedIsas(cpu)) {
     const std::string of_isa(jit::Name(isa));
-    cases.push_back(ReadsBehind(absl::StrCat("fault.", of_isa, ".read-behind"),
-                                jit::Capped(cpu, isa)));
-    cases.push_back(WritesToInput(absl::StrCat("fault.", of_isa, ".write-to-input"),
-                                  jit::Capped(cpu, isa)));
+    cases.push_back(
+        ReadsBehind(absl::StrCat("fault.", of_isa, ".read-behind"), jit::Capped(cpu, isa)));
+    cases.push_back(
+        WritesToInput(absl::StrCat("fault.", of_isa, ".write-to-input"), jit::Capped(cpu, isa)));
   }
   if (cpu.isa == jit::Isa::kAvx2) {
     jit::Cpu better = cpu;

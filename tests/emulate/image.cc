@@ -27,6 +27,7 @@ std::span<const uint8_t> BytesOf(const std::vector<Operation>& table) {
 Image::Image(uint64_t xcr0)
     : xcr0_(xcr0), next_page_(kFirstPage), next_variable_(kImageAddress + kMaxRomBytes) {
   page_entries_[kBootAddress] = kBootAddress | kPresent;
+  stack_ = AddVariable(kStackBytes, Flush::kFront).address + kStackBytes - kAboveStack;
 }
 
 uint64_t Image::ram_bytes() const { return next_variable_; }
@@ -100,13 +101,12 @@ uint64_t Image::BuildPageTables() {
 }
 
 std::vector<uint8_t> Image::Rom() {
-  const Memory stack = AddVariable(kStackBytes, Flush::kFront);
   table_.push_back({Op::kEnd});
   const Memory table = AddContents(BytesOf(table_), Flush::kFront);
   const uint64_t root = BuildPageTables();
   const BootHeader header = {.image_bytes = static_cast<uint32_t>(contents_.size()),
                              .page_tables = static_cast<uint32_t>(root),
-                             .stack = stack.address + kStackBytes - kAboveStack,
+                             .stack = stack_,
                              .table = table.address,
                              .xcr0 = xcr0_};
   std::vector<uint8_t> rom = contents_;

@@ -53,6 +53,7 @@ class Image {
   uint64_t BuildPageTables();
 
   uint64_t xcr0_;
+  uint64_t stack_;                             // its top
   uint64_t next_page_;                         // virtual
   uint64_t next_variable_;                     // physical, behind everything that ROM fills
   std::vector<uint8_t> contents_;              // from kImageAddress on

@@ -24,9 +24,7 @@ struct RowShape {
 
   int64_t stride() const { return cols + gap; }
   int64_t stride_bytes() const { return stride() * static_cast<int64_t>(sizeof(T)); }
-  uint64_t bytes() const {
-    return rows == 0 ? 0 : ((rows - 1) * stride() + cols) * sizeof(T);
-  }
+  uint64_t bytes() const { return rows == 0 ? 0 : ((rows - 1) * stride() + cols) * sizeof(T); }
 };
 
 // What has to be readable behind rows. By Intel's manual a masked load touches nothing that its

@@ -13,13 +13,12 @@ namespace jitattn::emulate {
 namespace {
 
 constexpr uint32_t kNoCase = 0xFFFFFFFF;
-constexpr int kLimitSeconds = 120;           // of one machine; a batch takes some
+constexpr int kLimitSeconds = 120;         // of one machine; a batch takes some
 constexpr uint64_t kBatchBytes = 1 << 20;  // a case has less than what remains of the ROM
 
 class Batch {
  public:
-  Batch(const EmulatedCpu& cpu, Tally* tally)
-      : cpu_(cpu), tally_(tally), image_(Xcr0(cpu.isa)) {
+  Batch(const EmulatedCpu& cpu, Tally* tally) : cpu_(cpu), tally_(tally), image_(Xcr0(cpu.isa)) {
     image_.Add({Op::kDescribe, kNoCase});
   }
 
@@ -37,8 +36,7 @@ class Batch {
   // Returns what the CPU calls itself; "" where the machine could not be run.
   std::string Run() {
     const std::vector<uint8_t> rom = image_.Rom();
-    const auto said =
-        RunInBochs(rom, image_.ram_bytes(), std::string(cpu_.bochs), kLimitSeconds);
+    const auto said = RunInBochs(rom, image_.ram_bytes(), std::string(cpu_.bochs), kLimitSeconds);
     const auto answers = said.ok() ? ParseAnswers(*said) : said.status();
     if (!answers.ok() || !answers->cpu) {
       const std::string why =
@@ -46,12 +44,14 @@ class Batch {
       for (const auto& [name, check] : prepared_) Count(name, why);
       return "";
     }
-    Count(absl::StrCat("cpu.", std::string(cpu_.name)), CheckCpu(Described(cpu_), *answers->cpu));
+    if (const std::string wrong = CheckCpu(Described(cpu_), *answers->cpu); !wrong.empty()) {
+      Count(absl::StrCat("cpu.", std::string(cpu_.name)), wrong);
+    }
     for (uint32_t number = 0; number < prepared_.size(); ++number) {
       const auto found = answers->cases.find(number);
-      Count(prepared_[number].first,
-            prepared_[number].second(found == answers->cases.end() ? CaseAnswers{}
-                                                                    : found->second));
+      Count(
+          prepared_[number].first,
+          prepared_[number].second(found == answers->cases.end() ? CaseAnswers{} : found->second));
     }
     return answers->cpu->brand;
   }

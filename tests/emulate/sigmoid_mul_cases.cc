@@ -114,10 +114,10 @@ Check Prepare(Image& image, uint32_t number, Shape what, std::shared_ptr<const j
 }
 
 Case MakeCase(const SigmoidMulConfig& config, jit::DType dtype, Shape shape, const jit::Cpu& cpu) {
-  const std::string name = absl::StrCat(
-      "sigmoid-mul.", std::string(jit::Name(config.isa)), ".", std::string(jit::Name(dtype)),
-      ".table", config.table, config.reciprocal ? ".reciprocal" : "", ".",
-      std::string(kShapeNames[static_cast<int>(shape)]));
+  const std::string name = absl::StrCat("sigmoid-mul.", std::string(jit::Name(config.isa)), ".",
+                                        std::string(jit::Name(dtype)), ".table", config.table,
+                                        config.reciprocal ? ".reciprocal" : "", ".",
+                                        std::string(kShapeNames[static_cast<int>(shape)]));
   return {name, [=](Image& image, uint32_t number) {
             std::mt19937_64 random(SeedOf(name));
             const auto kernel = MustCompile(SigmoidMulSpec{dtype}, config, cpu);

@@ -183,7 +183,8 @@ void SigmoidMulTest::CheckSpecialValues() {
     RunRow(*kernel_, GetParam().spec, x.data(), y.data(), 37);
     for (int i = 0; i < 37; ++i) {
       if (i == place) continue;
-      EXPECT_NEAR(y[i], 0.7310585786300049, testing::SigmoidMulContract<T>::kNear) << value << " spills over";
+      EXPECT_NEAR(y[i], 0.7310585786300049, testing::SigmoidMulContract<T>::kNear)
+          << value << " spills over";
     }
     return y[place];
   };
