@@ -61,7 +61,7 @@ std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
   forms.push_back(
       {.name = "columns.parts", .lanes = LaneAxis::kColumns, .group = true, .parts = true});
   for (const Form& form : std::vector<Form>(forms)) {
-    if (form.group && !form.parts) continue;
+    if ((form.group && !form.parts) || form.specials) continue;
     forms.push_back(form);
     forms.back().name += ".great";
     forms.back().group = false;
