@@ -364,7 +364,7 @@ TEST(CApiDeathTest, TuneOnDemandSavesARecordOnce) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   std::string folder = testing::TempDir() + "/c_api_tune_XXXXXX";
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const ScopedEnv cache("JITATTN_CACHE_DIR", folder);
+  const jitattn::ScopedEnv cache("JITATTN_CACHE_DIR", folder);
   EXPECT_EXIT(_exit(InFreshProcess([] {
                 const jitattn_sigmoid_mul_problem problem =
                     jitattn::Problem<float>({.rows = 1, .cols = 64});
@@ -394,7 +394,7 @@ TEST(CApiDeathTest, TuneOnDemandSavesARecordOnce) {
 
 TEST(CApiDeathTest, PortablePathByEnvironment) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  const ScopedEnv none("JITATTN_MAX_ISA", "none");
+  const jitattn::ScopedEnv none("JITATTN_MAX_ISA", "none");
   EXPECT_EXIT(_exit(InFreshProcess([] {
                 jitattn_plan* plan = MakePlan(2);
                 AttentionData data(kShape);
