@@ -83,6 +83,7 @@ void DecodeRunner::Run(const jitattn_attention_args& args) const {
   const double flops = DenseFlops(problem_, args.batch, args.q_len, args.kv_len);
   const int threads = ThreadsFor(flops, planned_flops_, worthwhile_flops_,
                                  static_cast<int>(std::min<int64_t>(threads_, shared.tasks)));
+  if (threads == 1) return Work(0, &shared);
   ParallelFor(threads, Work, &shared);
 }
 

@@ -28,7 +28,8 @@ class DecodeRunner {
                std::shared_ptr<const jit::Kernel> kernel, int threads, double worthwhile_flops);
   absl::Status Init();  // ResourceExhausted: no memory for scratch
 
-  // REQUIRES: CheckArgs(problem, args) is OK.
+  // REQUIRES: CheckArgs(problem, args) is OK, and this thread is under the default floating-point
+  // environment.
   void Run(const jitattn_attention_args& args) const;
 
   int64_t scratch_bytes() const {

@@ -46,21 +46,23 @@ void CallHost(int32_t count, void (*body)(int32_t, void*), void* body_context, v
 
 }  // namespace
 
+constinit std::atomic<bool> has_host_pool{false};
+
 bool SetHostPool(ParallelForHook parallel_for, void* context) {
-  return host_pool.Set({parallel_for, context}) && SetParallelForHook(CallHost, nullptr);
+  if (!host_pool.Set({parallel_for, context})) return false;
+  has_host_pool = true;
+  return SetParallelForHook(CallHost, nullptr);
 }
 
-bool HasHostPool() { return host_pool.get() != nullptr; }
-
-Entry::Entry() {
-  if (!HasHostPool()) return;
+void Entry::Begin() {
   uncancelled_.emplace();
   outer_ = innermost;
   innermost = this;
 }
 
-Entry::~Entry() {
-  if (uncancelled_.has_value()) innermost = outer_;
+void Entry::End() {
+  innermost = outer_;
+  uncancelled_.reset();
 }
 
 }  // namespace jitattn::runtime

@@ -13,7 +13,6 @@
 namespace jitattn::runtime {
 namespace {
 
-JITATTN_THREAD_LOCAL ThreadState* state = nullptr;
 JITATTN_THREAD_LOCAL bool ended = false;
 JITATTN_THREAD_LOCAL char short_error[128] = "";
 
@@ -21,7 +20,7 @@ JITATTN_THREAD_LOCAL char short_error[128] = "";
 // register one.
 void End(void* of_this_thread) {
   ended = true;
-  state = nullptr;
+  thread_state = nullptr;
   static_cast<ThreadState*>(of_this_thread)->~ThreadState();
   std::free(of_this_thread);
 }
@@ -37,7 +36,11 @@ struct Key {
 };
 const Key key;
 
-ThreadState* MakeState() {
+}  // namespace
+
+JITATTN_THREAD_LOCAL ThreadState* thread_state = nullptr;
+
+ThreadState* MakeThreadState() {
   if (ended || !key.made) return nullptr;
   void* memory = std::malloc(sizeof(ThreadState));  // nothrow new throws, and catches
   if (memory == nullptr || pthread_setspecific(key.key, memory) != 0) {
@@ -46,14 +49,10 @@ ThreadState* MakeState() {
   }
   // While there is memory: see MayThrow. Volatile, since the compiler may leave the call out.
   [[maybe_unused]] void* volatile of_exceptions = abi::__cxa_get_globals();
-  return state = new (memory) ThreadState;
+  return thread_state = new (memory) ThreadState;
 }
 
-}  // namespace
-
-ThreadState* ThisThread() { return state != nullptr ? state : MakeState(); }
-
-bool MayThrow() { return ThisThread() != nullptr || ended || !key.made; }
+bool MayThrowWithoutState() { return ended || !key.made; }
 
 void KeepError(std::string_view message) {
   ThreadState* mine = ThisThread();
@@ -68,7 +67,8 @@ void KeepError(std::string_view message) {
 }
 
 const char* LastError() {
-  return state != nullptr && state->error[0] != '\0' ? state->error : short_error;
+  return thread_state != nullptr && thread_state->error[0] != '\0' ? thread_state->error
+                                                                   : short_error;
 }
 
 }  // namespace jitattn::runtime

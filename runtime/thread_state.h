@@ -39,11 +39,17 @@ struct ThreadState {
 // This thread's, deleted when it ends; the main thread's stays, for destructors of static objects.
 // Null where there is no memory for one, and at the end of a thread, after its deletion: whoever
 // comes that late (destructors of other libraries' thread-specific data) does without.
-ThreadState* ThisThread();
+extern JITATTN_THREAD_LOCAL ThreadState*
+    thread_state;  // for ThisThread, whose usual case is inline
+ThreadState* MakeThreadState();
+inline ThreadState* ThisThread() {
+  return thread_state != nullptr ? thread_state : MakeThreadState();
+}
 
 // False where there was no memory for this thread's state. Nothing may be thrown then: the C++
 // library too may need memory for a thread's first exception, and ends the process without it.
-bool MayThrow();
+bool MayThrowWithoutState();
+inline bool MayThrow() { return ThisThread() != nullptr || MayThrowWithoutState(); }
 
 // Keeps a message for LastError(), without memory of its own: what is too long is cut after a whole
 // character of UTF-8, at 1023 bytes, or 127 where there is no ThreadState.
