@@ -115,9 +115,8 @@ std::vector<std::string> MachineWatch::Flags() const {
   const double disturbed = static_cast<double>(runs.alone - runs_at_start_.alone) +
                            static_cast<double>(runs.held_up - runs_at_start_.held_up);
   if (disturbed > std::max(2.0, 0.02 * all)) {
-    flags.push_back(
-        absl::StrFormat("cores taken by others in %.0f %% of %.0f runs on several threads",
-                        100 * disturbed / all, all));
+    flags.push_back(jit::Format("cores taken by others in %.0f %% of %.0f runs on several threads",
+                                100 * disturbed / all, all));
   }
   // Waking sleeping threads costs tens of microseconds a run, spinning ones well under one.
   if (const char* policy = jit::Env("OMP_WAIT_POLICY")) {

@@ -21,6 +21,7 @@
 #include "runtime/fork.h"
 #include "runtime/fp_environment.h"
 #include "runtime/hooks.h"
+#include "runtime/thread_state.h"
 #include "runtime/thread_pool.h"
 
 namespace jitattn::runtime {
@@ -40,8 +41,7 @@ struct Job {
   std::exception_ptr thrown;  // by the first body that did
 };
 
-// In the static part of a thread's storage: a call must not depend on memory for a lazy one.
-[[gnu::tls_model("initial-exec")]] constinit thread_local bool in_body = false;
+JITATTN_THREAD_LOCAL bool in_body = false;
 
 // Every body has its own guard: a thread of a pool starts with whatever MXCSR its creator had.
 void RunBody(int32_t index, void* data) noexcept {

@@ -175,7 +175,6 @@ bool IsMadeByItsFirstCaller(const std::string& line) {
 TEST(Floors, NoStaticIsMadeByItsFirstCaller) {
   for (const char* folder : {"jit", "search", "cache", "runtime"}) {
     for (const fs::path& source : SourcesIn(folder)) {
-      if (source.filename() == "parallel.cc") continue;
       const std::vector<std::string> lines = LinesOf(source);
       for (size_t i = 0; i < lines.size(); ++i) {
         EXPECT_FALSE(IsMadeByItsFirstCaller(lines[i]))
