@@ -16,7 +16,9 @@
 #include "runtime/c_struct.h"
 #include "runtime/check_args.h"
 #include "runtime/entry.h"
+#include "runtime/given_config.h"
 #include "runtime/one_shot.h"
+#include "runtime/parallel.h"
 #include "runtime/plan.h"
 #include "runtime/thread_state.h"
 #include "runtime/tune_on_demand.h"
@@ -76,7 +78,7 @@ absl::Status CheckHooksOpen(const char* hook) {
 
 template <typename CProblem>
 jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c_options,
-                        jit::Op op, jitattn_plan** plan) {
+                        jitattn_plan** plan) {
   in_use = true;
   if (!MayThrow()) return Fail(JITATTN_OUT_OF_MEMORY, "out of memory");
   const Undisturbed undisturbed;
@@ -85,9 +87,16 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
     *plan = nullptr;
     const auto problem = FromC(c_problem);
     if (!problem.ok()) return problem.status();
-    auto request = FromC(c_options, op);
+    auto request = FromC(c_options);
     if (!request.ok()) return request.status();
     if (absl::Status status = jit::Validate(*problem); !status.ok()) return status;
+    if (!request->config.empty()) {
+      auto config =
+          GivenConfig(request->config, *problem, jit::Capped(jit::HostCpu(), request->options.isa),
+                      ThreadBudget(request->options.threads));
+      if (!config.ok()) return config.status();
+      request->options.config = *std::move(config);
+    }
     if (request->tune) {
       request->options =
           TuneIfUnknown(*problem, std::move(request->options), request->tune_seconds);
@@ -159,12 +168,12 @@ jitattn_status jitattn_sigmoid_mul(const jitattn_sigmoid_mul_problem* problem,
 
 jitattn_status jitattn_attention_plan(const jitattn_attention_problem* problem,
                                       const jitattn_plan_options* options, jitattn_plan** plan) {
-  return MakePlan(problem, options, jitattn::jit::Op::kAttention, plan);
+  return MakePlan(problem, options, plan);
 }
 
 jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* problem,
                                         const jitattn_plan_options* options, jitattn_plan** plan) {
-  return MakePlan(problem, options, jitattn::jit::Op::kSigmoidMul, plan);
+  return MakePlan(problem, options, plan);
 }
 
 void jitattn_plan_free(jitattn_plan* plan) {

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "jit/config.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -105,7 +104,7 @@ absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* 
   return jit::SigmoidMulProblem{.dtype = *dtype, .rows = problem->rows, .cols = problem->cols};
 }
 
-absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options, jit::Op op) {
+absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {
   PlanRequest request;
   if (c_options == nullptr) return request;
   Taken<jitattn_plan_options> options;
@@ -127,14 +126,10 @@ absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options, jit::Op
   request.options.buffers =
       options->buffers == JITATTN_BUFFERS_COLD ? cache::Buffers::kCold : cache::Buffers::kHot;
   request.options.use_cache = options->ignore_cache == 0;
-  if (options->config != nullptr) {
-    auto config = jit::ConfigFromString(op, options->config);
-    if (!config.ok()) return config.status();
-    request.options.config = *std::move(config);
-  }
+  if (options->config != nullptr) request.config = options->config;
   // A configuration that was given leaves nothing to tune, and a cache that is not to be used gives
   // nothing to compare with.
-  request.tune = options->tune != 0 && options->config == nullptr && options->ignore_cache == 0;
+  request.tune = options->tune != 0 && request.config.empty() && options->ignore_cache == 0;
   request.tune_seconds = options->tune_seconds;
   return request;
 }

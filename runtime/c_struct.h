@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -53,14 +54,14 @@ absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* 
 
 struct PlanRequest {
   PlanOptions options;
+  std::string config;  // "" if none is given: GivenConfig makes options.config of it
   bool tune = false;
   double tune_seconds = 0;
 };
 // Null: the defaults.
-absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options, jit::Op op);
+absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options);
 
-// ---- Of the templates above
-// ----------------------------------------------------------------------
+// ---- Of the templates above ----------------------------------------------------------------------
 
 // For structs whose size is not this version's. `sizes` as kStructSizes.
 absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,

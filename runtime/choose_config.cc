@@ -11,6 +11,7 @@
 #include "jit/format.h"
 #include "jit/made_once.h"
 #include "runtime/heuristic.h"
+#include "runtime/stale_code.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -40,8 +41,7 @@ PlanSource SourceOf(cache::Lookup lookup) {
     }
   }
   if (!source.rejected.empty()) {
-    const cache::RejectedRecord& first = source.rejected.front();
-    absl::StrAppend(&source.reason, "; not used: ", first.path, " (", first.why, ")");
+    absl::StrAppend(&source.reason, "; not used: ", source.rejected.front().why);
     if (source.rejected.size() > 1) {
       absl::StrAppend(&source.reason, " and ", source.rejected.size() - 1, " more");
     }
@@ -127,10 +127,11 @@ absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptio
     }
     Choice choice{candidate.config, *std::move(compiled), std::move(candidate.source)};
     choice.source.reason += failures;
-    if (candidate.recorded_hash.value_or(0) != 0 &&
-        candidate.recorded_hash != choice.compiled.kernel->code_hash()) {
+    if (candidate.recorded_hash && IsStaleCode(*candidate.recorded_hash, *choice.compiled.kernel)) {
+      choice.source.stale_code = true;
       absl::StrAppend(&choice.source.stale, choice.source.stale.empty() ? "" : "; ",
-                      "this version emits other code for it than was tuned");
+                      std::string(kStaleCode));
+      if (options.log_stale) LogStaleCode(choice.source.record_path);
     }
     return choice;
   }

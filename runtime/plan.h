@@ -25,6 +25,7 @@ struct PlanOptions {
   std::optional<jit::Config> config;  // given: no record is looked for
   std::string config_origin = "configuration given by the caller";  // what `reason` says of it
   const cache::Layers* layers = nullptr;  // null: the process's, from the environment
+  bool log_stale = true;                  // a record with stale code is told of in the log
 };
 
 // Why a plan has its configuration.
@@ -33,6 +34,7 @@ struct PlanSource {
   std::string record_path;  // "" if none
   std::string reason;       // "record … tuned for …, +12.3 % over the default"
   std::string stale;        // "" if not
+  bool stale_code = false;  // by its code: tuning it again is worth while
   std::vector<cache::RejectedRecord> rejected;
 };
 

@@ -30,7 +30,8 @@ cache::Record MakeRecord(const jit::Problem& problem, const jit::Cpu& cpu,
   record.problem = problem;
   record.config = outcome.winner.config;
   record.kernel = jit::KernelName(spec, record.config);
-  // It was compiled a moment ago; what cannot be compiled now is not called stale later.
+  // It was compiled a moment ago. Where it no longer can be, the hash stays 0, and the cache
+  // refuses the record.
   if (const auto compiled = GetKernel(spec, record.config, cpu); compiled.ok()) {
     record.code_hash = compiled->kernel->code_hash();
   }

@@ -105,6 +105,7 @@ class Tuning {
 
 absl::Status Tuning::Prepare() {
   if (absl::Status status = jit::Validate(problem_); !status.ok()) return status;
+  if (absl::Status status = CheckTunable(cpu_); !status.ok()) return status;
   if (options_.evaluations < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("evaluations ", options_.evaluations, ": at least 1 is needed"));
@@ -398,6 +399,13 @@ void Tuning::Progress(TuneProgress::Phase phase) {
 }
 
 }  // namespace
+
+absl::Status CheckTunable(const jit::Cpu& cpu) {
+  if (cpu.isa == jit::Isa::kPortable || jit::ExecutableMemoryAllowed()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "nothing is tuned: this system gives the process no executable memory, so that every "
+      "configuration would run the portable path");
+}
 
 absl::StatusOr<TuneReport> Tune(const jit::Problem& problem, const jit::Cpu& cpu,
                                 const TuneOptions& options, Measurer& measurer,

@@ -78,9 +78,14 @@ struct TuneReport {
   bool interrupted = false;
 };
 
+// Without executable memory every configuration of emitted code runs the portable path: there is
+// nothing to compare, and a record of it would lie. FailedPrecondition then.
+absl::Status CheckTunable(const jit::Cpu& cpu);
+
 // The default, and the record that is to be replaced, are always finalists (law 4). `layers` may be
 // null: nothing is read or saved.
 //   InvalidArgument  the problem, the strategy or its options
+//   FailedPrecondition  CheckTunable(cpu)
 //   Internal         no candidate at all gave a right result; the message says why the default's is
 //                    none
 //   DeadlineExceeded not even the default could be measured in `seconds`

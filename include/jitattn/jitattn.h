@@ -145,7 +145,8 @@ typedef struct jitattn_plan_options {
   int32_t ignore_cache; /* nonzero: the default configuration, no file is read */
   int32_t tune;         /* nonzero: where no exact record is found, tune now and save the winner */
   double tune_seconds;  /* at most, for `tune`; 0: the tuner's default */
-  const char* config;   /* "q_vecs=4 kv_block=128 ...": this very configuration; NULL: the best known */
+  const char* config;   /* "q_vecs=4 kv_block=128 ...": these fields, the rest as in the default
+                         * configuration for the problem and this CPU; NULL or "": the best known */
 } jitattn_plan_options;
 
 JITATTN_API void jitattn_plan_options_init(jitattn_plan_options* options);
@@ -174,14 +175,14 @@ enum { JITATTN_MATCH_EXACT = 0, JITATTN_MATCH_NEAREST = 1, JITATTN_MATCH_NONE = 
 /* Strings belong to the plan. */
 typedef struct jitattn_plan_info {
   size_t struct_size;
-  int32_t match;        /* of the cached record; NONE: default or given configuration */
-  int32_t threads;      /* the most a run uses */
-  int32_t portable;     /* nonzero: no emitted code, a slower path with the same results */
-  const char* kernel;   /* "attn_f32_d64_causal_avx512_..." */
-  const char* config;   /* "q_vecs=4 kv_block=128 ..." */
-  const char* record;   /* path of the record, "" if none */
-  const char* reason;   /* why this configuration: one line for people */
-  double emit_seconds;  /* emitting and loading the kernel; 0 where it was in memory already */
+  int32_t match;       /* of the cached record; NONE: default or given configuration */
+  int32_t threads;     /* the most a run uses */
+  int32_t portable;    /* nonzero: no emitted code, a slower path with the same results */
+  const char* kernel;  /* "attn_f32_d64_causal_avx512_..." */
+  const char* config;  /* "q_vecs=4 kv_block=128 ..." */
+  const char* record;  /* path of the record, "" if none */
+  const char* reason;  /* why this configuration: one line for people */
+  double emit_seconds; /* emitting and loading the kernel; 0 where it was in memory already */
 } jitattn_plan_info;
 
 /* info->struct_size must be set. */

@@ -149,6 +149,37 @@ TEST(CApi, ErrorsNameTheValueAndTheRule) {
   jitattn_plan_free(nullptr);
 }
 
+// On every CPU: the fields that are not named follow it.
+TEST(CApi, AConfigurationMayBeGivenInPart) {
+  jitattn_attention_problem problem;
+  jitattn_attention_problem_init(&problem, 2, 100, 64);
+  jitattn_plan_options options;
+  jitattn_plan_options_init(&options);
+  options.ignore_cache = 1;
+  const auto config_of = [&](const char* given) -> std::string {
+    options.config = given;
+    jitattn_plan* plan = nullptr;
+    EXPECT_EQ(jitattn_attention_plan(&problem, &options, &plan), JITATTN_OK)
+        << given << ": " << jitattn_last_error();
+    if (plan == nullptr) return "";
+    jitattn_plan_info info{.struct_size = sizeof info};
+    EXPECT_EQ(jitattn_plan_get_info(plan, &info), JITATTN_OK);
+    const std::string config = std::string(" ") + info.config + " ";
+    jitattn_plan_free(plan);
+    return config;
+  };
+  const std::string standing = config_of(nullptr);
+  EXPECT_EQ(config_of(""), standing);
+  EXPECT_EQ(config_of("task_tiles=2").find(" task_tiles=2 ") == std::string::npos, false);
+  EXPECT_EQ(config_of("threads=1 task_tiles=2").find(" threads=1 ") == std::string::npos, false);
+  // Every field alone, with the value that it has anyway.
+  for (size_t at = 1; at < standing.size();) {
+    const size_t end = standing.find(' ', at);
+    EXPECT_EQ(config_of(standing.substr(at, end - at).c_str()), standing);
+    at = end + 1;
+  }
+}
+
 TEST(CApi, TheLastErrorIsTheThreads) {
   ASSERT_NE(jitattn_attention_run(nullptr, nullptr), JITATTN_OK);
   std::thread([] { EXPECT_STREQ(jitattn_last_error(), ""); }).join();

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,8 +13,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jit/compile.h"
+#include "jit/log.h"
 #include "runtime/heuristic.h"
 #include "runtime/plan.h"
+#include "runtime/stale_code.h"
 #include "runtime_testing.h"
 #include "tests/jit/needs.h"
 
@@ -48,7 +51,7 @@ class PlanSourceTest : public testing::Test {
     return config;
   }
 
-  cache::Record RecordOf(const jit::Problem& problem, uint64_t code_hash = 0) {
+  cache::Record RecordOf(const jit::Problem& problem, uint64_t code_hash = 0xfedc) {
     cache::Record record;
     record.key = cache::MakeKey(problem, 1, jit::HostCpu().isa, cache::Buffers::kHot);
     record.problem = problem;
@@ -131,7 +134,24 @@ TEST_F(PlanSourceTest, ADamagedRecordIsAMissWithAReason) {
   EXPECT_EQ(plan->source().match, cache::Match::kNone);
   EXPECT_EQ(plan->config(), DefaultConfig(kProblem, jit::HostCpu(), 1));
   ASSERT_EQ(plan->source().rejected.size(), 1u);
-  EXPECT_THAT(plan->source().reason, AllOf(HasSubstr("default"), HasSubstr(*path)));
+  const std::string& reason = plan->source().reason;
+  EXPECT_THAT(reason, AllOf(HasSubstr("default"), HasSubstr(*path)));
+  EXPECT_EQ(reason.find(*path), reason.rfind(*path)) << "once is enough: " << reason;
+}
+
+TEST_F(PlanSourceTest, ARecordWithoutCodeIsAMissWithAReason) {
+  const auto path = layers_.Put(RecordOf(kProblem));
+  ASSERT_TRUE(path.ok());
+  EXPECT_FALSE(layers_.Put(RecordOf(kProblem, 0)).ok()) << "it would replace a good one";
+  std::ifstream file(*path);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const size_t hash = text.find("0x000000000000fedc");
+  ASSERT_NE(hash, text.npos);
+  std::ofstream(*path) << text.replace(hash, 18, "0x0000000000000000");
+  const auto plan = Make(kProblem);
+  EXPECT_EQ(plan->source().match, cache::Match::kNone);
+  ASSERT_EQ(plan->source().rejected.size(), 1u);
+  EXPECT_THAT(plan->source().rejected[0].why, HasSubstr("code_hash"));
 }
 
 TEST_F(PlanSourceTest, OtherCodeThanWasTunedIsStaleAndUsed) {
@@ -139,9 +159,45 @@ TEST_F(PlanSourceTest, OtherCodeThanWasTunedIsStaleAndUsed) {
   const auto stale = Make(kProblem);
   EXPECT_EQ(stale->source().match, cache::Match::kExact);
   EXPECT_THAT(stale->source().stale, HasSubstr("other code"));
+  EXPECT_TRUE(stale->source().stale_code);
 
   ASSERT_TRUE(layers_.Put(RecordOf(kProblem, stale->kernel().code_hash())).ok());
   EXPECT_THAT(Make(kProblem)->source().stale, IsEmpty());
+  EXPECT_FALSE(Make(kProblem)->source().stale_code);
+}
+
+TEST_F(PlanSourceTest, TheLogTellsOfAStaleRecordOnce) {
+  const auto path = layers_.Put(RecordOf(kProblem, /*code_hash=*/12345));
+  ASSERT_TRUE(path.ok());
+  struct Logged {
+    std::vector<std::string> warnings;
+  } logged;
+  jit::SetLogHook(
+      [](int level, const char* message, void* data) {
+        if (level == static_cast<int>(jit::LogLevel::kWarning)) {
+          static_cast<Logged*>(data)->warnings.push_back(message);
+        }
+      },
+      &logged);
+  Make(kProblem, {.log_stale = false});
+  EXPECT_THAT(logged.warnings, IsEmpty());
+  for (int i = 0; i < 3; ++i) Make(kProblem);
+  jit::SetLogHook(nullptr, nullptr);
+  ASSERT_EQ(logged.warnings.size(), 1u);
+  EXPECT_THAT(logged.warnings[0], AllOf(HasSubstr(*path), HasSubstr("jitattn tune --stale")));
+}
+
+TEST_F(PlanSourceTest, StaleCodeIsSeenByEmitting) {
+  const jit::Cpu& cpu = jit::HostCpu();
+  const auto plan = Make(kProblem, {.use_cache = false, .config = Tuned()});
+  cache::Record record = RecordOf(kProblem, plan->kernel().code_hash());
+  EXPECT_FALSE(HasStaleCode(record, cpu));
+  record.code_hash ^= 1;
+  EXPECT_TRUE(HasStaleCode(record, cpu));
+  // Nothing can be told of what cannot be emitted here.
+  EXPECT_FALSE(HasStaleCode(record, jit::Capped(cpu, jit::Isa::kPortable)));
+  std::get<AttentionConfig>(record.config).isa = jit::Isa::kPortable;
+  EXPECT_FALSE(HasStaleCode(record, cpu));
 }
 
 TEST_F(PlanSourceTest, AGivenConfigurationIsAnOrder) {

@@ -2,6 +2,8 @@
 
 #include "runtime/tuner.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/heuristic.h"
+#include "runtime_testing.h"
 #include "scripted_measurer.h"
 
 namespace jitattn::runtime {
@@ -85,6 +88,27 @@ TEST_F(Tuner, TheDefaultIsLookedAtFirstAndRacesAlways) {
   }
   EXPECT_EQ(report.finalists.front().config, Default());
   EXPECT_EQ(Silu(report.record.config).vecs, 6);
+}
+
+// 0: refused, before anything was measured or saved.
+int TuneWithoutExecutableMemory(const TuneOptions& options, ScriptedMeasurer& measurer,
+                                const cache::Layers& layers) {
+  if (!DenyExecutableMemory()) return 0;  // cannot be tried here
+  const auto report = Tune(kProblem, TestCpu(), options, measurer, &layers, nullptr);
+  if (report.status().code() != absl::StatusCode::kFailedPrecondition) return 1;
+  if (!measurer.evaluated.empty()) return 2;
+  return layers.stores().front().List(true, nullptr).empty() ? 0 : 3;
+}
+
+// Every configuration would run the portable path: nothing could be compared. In a process of its
+// own: the answer of the system is asked for once.
+TEST_F(Tuner, WithoutExecutableMemoryNothingIsTunedOrSaved) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(_exit(TuneWithoutExecutableMemory(options_, measurer_, *layers_)),
+              testing::ExitedWithCode(0), "");
+  jit::Cpu portable = TestCpu();
+  portable.isa = jit::Isa::kPortable;
+  EXPECT_TRUE(CheckTunable(portable).ok());
 }
 
 // Law 2.

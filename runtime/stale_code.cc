@@ -1,0 +1,38 @@
+// Records whose kernel has changed since they were tuned.
+
+#include "runtime/stale_code.h"
+
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "jit/log.h"
+#include "runtime/code_cache.h"
+#include "runtime/fork.h"
+
+namespace jitattn::runtime {
+
+bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now) {
+  // The portable path, taken for want of executable memory, is no other code.
+  return !now.code().empty() && recorded_hash != now.code_hash();
+}
+
+bool HasStaleCode(const cache::Record& record, const jit::Cpu& cpu) {
+  const auto compiled = GetKernel(jit::SpecOf(record.problem), record.config, cpu);
+  return compiled.ok() && IsStaleCode(record.code_hash, *compiled->kernel);
+}
+
+void LogStaleCode(std::string_view record_path) {
+  const std::string path(record_path);
+  {
+    static ForkSafeMutex& mutex = *new ForkSafeMutex;
+    static std::set<std::string>& told = *new std::set<std::string>;
+    const std::lock_guard lock(mutex);
+    if (!told.insert(path).second) return;
+  }
+  jit::Log(jit::LogLevel::kWarning, absl::StrCat("record is stale: ", std::string(kStaleCode), "; ",
+                                                 std::string(kTuneStale), ": ", path));
+}
+
+}  // namespace jitattn::runtime
