@@ -89,7 +89,9 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       row.key = {one.problem, threads, cpu->isa, here.Buffers()};
       row.layout = runtime::Effective(options.layout, one.problem);
       row.asked = config;
-      row.source = SourceText((*plan)->source());
+      const runtime::PlanSource& source = (*plan)->source();
+      const std::string stale = StaleText(source);
+      row.source = stale.empty() ? source.reason : absl::StrCat(source.reason, "; ", stale);
       row.config = (*plan)->config();
       row.kernel = (*plan)->kernel().name();
       row.differs = DiffersFromDefault(row.config, one.problem, *cpu, threads);

@@ -14,11 +14,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cache/layers.h"
+#include "cli/clean.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/record_filter.h"
 #include "cli/text.h"
 #include "jit/cpu.h"
+#include "runtime/stale_code.h"
 
 namespace jitattn::cli {
 namespace {
@@ -29,8 +31,23 @@ struct CacheFlags {
   bool all_cpus = false, stale = false, yes = false, json = false;
 };
 
+// What the cache tells of a record, and what only emitting its kernel does.
+struct Listed : cache::StoredRecord {
+  bool stale_code = false;
+};
+
+Listed Look(cache::StoredRecord stored) {
+  Listed listed{std::move(stored)};
+  listed.stale_code = listed.usable && runtime::HasStaleCode(listed.record, jit::HostCpu());
+  if (listed.stale_code) {
+    absl::StrAppend(&listed.stale, listed.stale.empty() ? "" : "; ",
+                    std::string(runtime::kStaleCode));
+  }
+  return listed;
+}
+
 struct Listing {
-  std::vector<cache::StoredRecord> records;
+  std::vector<Listed> records;
   std::vector<cache::RejectedRecord> rejected;
 };
 
@@ -38,8 +55,9 @@ struct Listing {
 Listing Select(const cache::Store& store, const CacheFlags& flags) {
   Listing listing;
   for (cache::StoredRecord& stored : store.List(flags.all_cpus, &listing.rejected)) {
-    if (!flags.filter.Matches(stored.record) || (flags.stale && stored.stale.empty())) continue;
-    listing.records.push_back(std::move(stored));
+    if (!flags.filter.Matches(stored.record)) continue;
+    Listed listed = Look(std::move(stored));
+    if (!flags.stale || !listed.stale.empty()) listing.records.push_back(std::move(listed));
   }
   if (flags.filter.Any()) listing.rejected.clear();
   return listing;
@@ -51,13 +69,14 @@ Json RejectedJson(const std::vector<cache::RejectedRecord>& rejected) {
   return json;
 }
 
-Json StoredJson(const cache::StoredRecord& stored) {
-  Json json = {{"path", stored.path}, {"stale", OrNull(stored.stale)}};
+Json StoredJson(const Listed& stored) {
+  Json json = {
+      {"path", stored.path}, {"stale", OrNull(stored.stale)}, {"stale_code", stored.stale_code}};
   json["record"] = ToJson(stored.record);
   return json;
 }
 
-std::string State(const cache::StoredRecord& stored) {
+std::string State(const Listed& stored) {
   if (!stored.stale.empty()) return "stale: " + stored.stale;
   return stored.record.result.complete ? "" : "search was cut short";
 }
@@ -66,7 +85,7 @@ int List(const CacheFlags& flags) {
   const cache::Layers layers = cache::Layers::Default(jit::HostCpu());
   Json json = JsonHead("cache list");
   json["folders"] = Json::array();
-  int records = 0;
+  int records = 0, stale = 0;
   for (const cache::Store& store : layers.stores()) {
     const Listing listing = Select(store, flags);
     Json folder = {{"root", store.root()}, {"records", Json::array()}};
@@ -74,10 +93,11 @@ int List(const CacheFlags& flags) {
     folder["rejected"] = RejectedJson(listing.rejected);
     json["folders"].push_back(std::move(folder));
     records += static_cast<int>(listing.records.size());
+    for (const Listed& listed : listing.records) stale += listed.stale_code;
     if (flags.json || (listing.records.empty() && listing.rejected.empty())) continue;
 
     std::vector<std::vector<std::string>> rows = {{"KEY", ">SPEED", ">GAIN", "TUNED", "STATE"}};
-    for (const cache::StoredRecord& stored : listing.records) {
+    for (const Listed& stored : listing.records) {
       const cache::Record& record = stored.record;
       rows.push_back({record.key.ToString(), RateText(record.problem, record.result.median_s),
                       Percent(record.result.gain - 1), record.date, State(stored)});
@@ -85,7 +105,7 @@ int List(const CacheFlags& flags) {
     std::printf("%s\n", Bold(store.root(), stdout).c_str());
     if (rows.size() > 1) std::fputs(Table(rows).c_str(), stdout);
     for (const auto& [path, why] : listing.rejected) {
-      std::printf("unusable: %s: %s\n", path.c_str(), why.c_str());
+      std::printf("unusable: %s\n", Clean(why).c_str());
     }
   }
   if (flags.json) {
@@ -93,11 +113,15 @@ int List(const CacheFlags& flags) {
   } else if (records == 0) {
     std::puts(flags.filter.Any() || flags.stale ? "no record matches"
                                                 : "nothing is tuned yet: jitattn tune --dim 1024");
+  } else if (stale > 0) {
+    std::printf("%d %s stale: %s; jitattn tune --stale\n", stale,
+                stale == 1 ? "record is" : "records are",
+                "this version emits other code than was tuned");
   }
   return kDone;
 }
 
-std::string RecordText(const cache::StoredRecord& stored) {
+std::string RecordText(const Listed& stored) {
   const cache::Record& record = stored.record;
   const cache::Record::Result& result = record.result;
   const cache::Fingerprint& cpu = record.fingerprint;
@@ -134,9 +158,10 @@ int ShowRecord(const CacheFlags& flags) {
   std::vector<std::string> keys;
   for (const cache::Store& store : layers.stores()) {
     std::vector<cache::RejectedRecord> rejected;
-    for (const cache::StoredRecord& stored : store.List(/*all_cpus=*/true, &rejected)) {
-      keys.push_back(stored.record.key.ToString());
-      if (keys.back() != flags.key && stored.path != flags.key) continue;
+    for (cache::StoredRecord& found : store.List(/*all_cpus=*/true, &rejected)) {
+      keys.push_back(found.record.key.ToString());
+      if (keys.back() != flags.key && found.path != flags.key) continue;
+      const Listed stored = Look(std::move(found));
       if (flags.json) {
         Json json = JsonHead("cache show");
         json.update(StoredJson(stored));
@@ -148,7 +173,7 @@ int ShowRecord(const CacheFlags& flags) {
     }
     for (const auto& [path, why] : rejected) {
       if (path != flags.key && !path.ends_with("/" + flags.key + ".toml")) continue;
-      return Fail(absl::FailedPreconditionError(absl::StrCat(path, ": ", why)));
+      return Fail(absl::FailedPreconditionError(why));
     }
   }
   const std::vector<std::string_view> names(keys.begin(), keys.end());
@@ -161,22 +186,30 @@ int ShowRecord(const CacheFlags& flags) {
 
 bool Confirmed(size_t count, const std::string& root) {
   std::printf("remove %d %s under %s? [y/N] ", static_cast<int>(count),
-              count == 1 ? "record" : "records", root.c_str());
+              count == 1 ? "record" : "records", Clean(root).c_str());
   std::fflush(stdout);
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-// Only the user's own folder; the system's belongs to its packages.
+// Only the user's own folder; the system's belongs to its packages. Only records, damaged ones too,
+// and what killed writers left: other files of the folder are somebody else's.
 int Clear(const CacheFlags& flags) {
   const cache::Layers layers = cache::Layers::Default(jit::HostCpu());
   if (layers.stores().empty()) return Fail(absl::NotFoundError("there is no cache folder"));
   const cache::Store& store = layers.stores().front();
   const Listing listing = Select(store, flags);
-  std::vector<std::string> paths;
+  std::vector<std::string> paths, left;
   for (const auto& stored : listing.records) paths.push_back(stored.path);
-  for (const auto& rejected : listing.rejected) paths.push_back(rejected.path);
+  for (const auto& rejected : listing.rejected) {
+    const absl::Status ours = store.CheckRemovable(rejected.path);
+    if (absl::IsFailedPrecondition(ours)) {
+      left.emplace_back(ours.message());
+    } else {
+      paths.push_back(rejected.path);
+    }
+  }
   if (!paths.empty() && !flags.yes) {
     if (!isatty(STDIN_FILENO)) {
       return Fail(absl::InvalidArgumentError(absl::StrFormat(
@@ -192,16 +225,24 @@ int Clear(const CacheFlags& flags) {
   std::vector<std::string> removed;
   for (const std::string& path : paths) {
     const absl::Status status = store.Remove(path);
-    if (status.ok()) removed.push_back(path);
-    if (!status.ok()) exit_code = Fail(status);
+    if (status.ok()) {
+      removed.push_back(path);
+    } else if (absl::IsFailedPrecondition(status)) {
+      left.emplace_back(status.message());
+    } else if (!absl::IsNotFound(status)) {  // somebody else was as quick
+      exit_code = Fail(status);
+    }
   }
+  if (!flags.filter.Any() && !flags.stale) store.RemoveLeftOvers(flags.all_cpus);
   if (flags.json) {
     Json json = JsonHead("cache clear");
     json["root"] = store.root();
     json["removed"] = removed;
+    json["left"] = left;
     PrintJson(json);
   } else {
     std::printf("%d removed\n", static_cast<int>(removed.size()));
+    for (const std::string& line : left) std::printf("left: %s\n", Clean(line).c_str());
   }
   return exit_code;
 }
@@ -217,7 +258,7 @@ int PrintPath(const CacheFlags& flags) {
   if (root.empty()) {
     return Fail(absl::NotFoundError("there is no cache folder: set JITATTN_CACHE_DIR or HOME"));
   }
-  std::printf("%s\n", root.c_str());
+  std::printf("%s\n", root.c_str());  // as it is: for scripts, and from the user's own environment
   return kDone;
 }
 
@@ -240,7 +281,8 @@ Command AddCache(CLI::App* app) {
   for (CLI::App* command : {list, clear}) {
     flags->filter.AddTo(command);
     command->add_flag("--all-cpus", flags->all_cpus, "records of other CPUs too")->group("Machine");
-    command->add_flag("--stale", flags->stale, "only those the machine has changed under")
+    command
+        ->add_flag("--stale", flags->stale, "only those that machine or kernels have changed under")
         ->group("Machine");
   }
   add("path", "The user's folder of records");

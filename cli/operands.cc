@@ -71,11 +71,6 @@ absl::StatusOr<NpyArray> ReadOperand(const std::string& path, ProblemFlags* flag
         absl::StrFormat("%s: its shape is %s; %d to %d dimensions are needed", path,
                         ShapeText(array->shape), min_rank, max_rank));
   }
-  for (const int64_t size : array->shape) {
-    if (size > 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: its shape %s holds no element", path, ShapeText(array->shape)));
-  }
   return array;
 }
 
@@ -114,11 +109,15 @@ absl::Status FillFromShapes(const InputFiles& files, const NpyArray& q, const Np
   const bool batched = flags->batch.value_or(1) > 1;
   const Sizes q_sizes = SizesOf(q.shape, batched), k_sizes = SizesOf(k.shape, batched),
               v_sizes = SizesOf(v.shape, batched);
-  if (!flags->batch) flags->batch = q_sizes.batch;
+  if (!flags->batch) flags->batch = std::max<int64_t>(1, q_sizes.batch);
   if (!flags->seq) flags->seq = q_sizes.length;
   if (!flags->kv_seq) flags->kv_seq = k_sizes.length;
   absl::Status status = Fill(files.q, q_sizes, &flags->heads, &flags->head_dim);
   if (!status.ok()) return status;
+  if (*flags->head_dim == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: its shape %s has heads of size 0", files.q, ShapeText(q.shape)));
+  }
   if (!flags->kv_heads) {
     // Key heads are as wide as query heads, so the columns tell how many there are.
     const int64_t by_columns = std::max<int64_t>(1, k_sizes.columns / *flags->head_dim);
@@ -156,6 +155,7 @@ jitattn_attention_args AttentionOperands::args() const {
   args.k = k.data.data();
   args.v = v.data.data();
   args.out = out.data.data();
+  args.batch = batch;
   auto set = [&](int64_t* to, const NpyArray& array, int64_t heads, int64_t length, int64_t dim) {
     const Strides strides =
         StridesOf(static_cast<int>(array.shape.size()), p.batch, heads, length, dim);
@@ -177,6 +177,8 @@ jitattn_sigmoid_mul_args SigmoidMulOperands::args() const {
   jitattn_sigmoid_mul_args_init(&args, &plain);
   args.x = x.data.data();
   args.out = out.data.data();
+  args.rows = rows;
+  args.cols = cols;
   return args;
 }
 
@@ -221,10 +223,12 @@ absl::StatusOr<AttentionOperands> LoadAttention(const InputFiles& files, Problem
   const auto problem = flags.OneProblem();
   if (!problem.ok()) return problem.status();
   const auto p = std::get<jit::AttentionProblem>(*problem);
+  const bool no_batch = q->shape.size() == 4 && q->shape[0] == 0 && p.batch == 1;
+  const int64_t batch = no_batch ? 0 : p.batch;
   auto expect = [&](const std::string& path, const NpyArray& array, int64_t heads, int64_t length,
                     int64_t dim) {
     return ExpectShape(path, array,
-                       ShapeOf(static_cast<int>(array.shape.size()), p.batch, heads, length, dim));
+                       ShapeOf(static_cast<int>(array.shape.size()), batch, heads, length, dim));
   };
   for (const absl::Status& status : {expect(files.q, *q, p.heads, p.q_len, p.head_dim),
                                      expect(files.k, *k, p.kv_heads, p.kv_len, p.head_dim),
@@ -232,9 +236,9 @@ absl::StatusOr<AttentionOperands> LoadAttention(const InputFiles& files, Problem
     if (!status.ok()) return status;
   }
   const int rank = static_cast<int>(q->shape.size());
-  auto out = Zeros(p.dtype, ShapeOf(rank, p.batch, p.heads, p.q_len, p.value_dim));
+  auto out = Zeros(p.dtype, ShapeOf(rank, batch, p.heads, p.q_len, p.value_dim));
   if (!out.ok()) return out.status();
-  return AttentionOperands{p, *std::move(q), *std::move(k), *std::move(v), *std::move(out)};
+  return AttentionOperands{p, *std::move(q), *std::move(k), *std::move(v), *std::move(out), batch};
 }
 
 absl::StatusOr<SigmoidMulOperands> LoadSigmoidMul(const InputFiles& files, ProblemFlags flags) {
@@ -242,19 +246,23 @@ absl::StatusOr<SigmoidMulOperands> LoadSigmoidMul(const InputFiles& files, Probl
   if (!x.ok()) return x.status();
   // Elements are all alike: leading axes are rows.
   const int64_t cols = x->shape.back();
-  const int64_t rows = x->data.bytes() / jit::SizeOf(x->dtype) / cols;
+  const int64_t rows = x->data.bytes() / jit::SizeOf(x->dtype) / std::max<int64_t>(1, cols);
+  // A plan is for one element at least, a run may have none.
+  const int64_t plan_rows = std::max<int64_t>(1, rows), plan_cols = std::max<int64_t>(1, cols);
   flags.op = "sigmoid-mul";
   if (flags.dims.empty()) {
-    if (!flags.rows) flags.rows = rows;
-    if (!flags.cols) flags.cols = cols;
+    if (!flags.rows) flags.rows = plan_rows;
+    if (!flags.cols) flags.cols = plan_cols;
   }
   const auto problem = flags.OneProblem();
   if (!problem.ok()) return problem.status();
   const auto p = std::get<jit::SigmoidMulProblem>(*problem);
-  if (p.rows != rows || p.cols != cols) return ExpectShape(files.x, *x, {p.rows, p.cols});
+  if (p.rows != plan_rows || p.cols != plan_cols) {
+    return ExpectShape(files.x, *x, {p.rows, p.cols});
+  }
   auto out = Zeros(p.dtype, x->shape);
   if (!out.ok()) return out.status();
-  return SigmoidMulOperands{p, *std::move(x), *std::move(out)};
+  return SigmoidMulOperands{p, *std::move(x), *std::move(out), rows, cols};
 }
 
 }  // namespace jitattn::cli

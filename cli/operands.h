@@ -38,15 +38,19 @@ struct InputFiles {
   std::string x;        // sigmoid-mul
 };
 
+// `problem` is what a plan is made for; of the sizes that a run may leave empty and a plan may not,
+// a file without elements has 0, and the problem 1.
 struct AttentionOperands {
   jit::AttentionProblem problem;
   NpyArray q, k, v, out;
+  int64_t batch = problem.batch;        // of the run
   jitattn_attention_args args() const;  // pointers into the arrays; default scale and offset
 };
 
 struct SigmoidMulOperands {
   jit::SigmoidMulProblem problem;
   NpyArray x, out;
+  int64_t rows = problem.rows, cols = problem.cols;  // of the run
   jitattn_sigmoid_mul_args args() const;
 };
 

@@ -3,39 +3,36 @@
 #include "cli/plan_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "jit/config.h"
-#include "runtime/heuristic.h"
+#include "runtime/given_config.h"
+#include "runtime/stale_code.h"
 
 namespace jitattn::cli {
-
-namespace {
-
-// The pairs of `text`, and those of `base` whose fields it does not name.
-std::string Completed(const std::string& text, const jit::Config& base) {
-  std::string completed = text;
-  for (const std::string& pair :
-       std::vector<std::string>(absl::StrSplit(jit::ToString(base), ' '))) {
-    const std::string name = pair.substr(0, pair.find('=') + 1);
-    if (!absl::StrContains(absl::StrCat(" ", text), absl::StrCat(" ", name))) {
-      absl::StrAppend(&completed, " ", pair);
-    }
-  }
-  return completed;
-}
-
-}  // namespace
 
 void PlanFlags::AddTo(CLI::App* command) {
   command
       ->add_option("--config", config,
                    "tuned: as the cache has it; default: as without a cache; or FIELD=VALUE pairs "
-                   "in quotes, the rest as in the default (tuned)")
+                   "in quotes, the rest as in the default; of both operations of a --dim the one "
+                   "that has these fields is meant (tuned)")
       ->type_name("CONFIG")
       ->group("Machine");
+}
+
+std::vector<jit::Problem> PlanFlags::Meant(const ProblemFlags& flags,
+                                           std::vector<jit::Problem> problems) const {
+  if (!flags.op.empty() || config == "tuned" || config == "default") return problems;
+  const auto meant = [&](const jit::Problem& problem) {
+    return runtime::NamesFieldsOf(jit::OpOf(problem), config);
+  };
+  // Where no operation has them, the first says which it has.
+  if (std::any_of(problems.begin(), problems.end(), meant)) {
+    std::erase_if(problems, [&](const jit::Problem& problem) { return !meant(problem); });
+  }
+  return problems;
 }
 
 absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
@@ -45,10 +42,10 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
   runtime::PlanOptions options = {.threads = machine.Threads(),
                                   .isa = cpu->isa,
                                   .buffers = machine.Buffers(),
-                                  .use_cache = config == "tuned"};
+                                  .use_cache = config == "tuned",
+                                  .log_stale = false};  // StaleText tells it
   if (config != "tuned" && config != "default") {
-    const jit::Config base = runtime::DefaultConfig(problem, *cpu, options.threads);
-    auto given = jit::ConfigFromString(jit::OpOf(problem), Completed(config, base));
+    auto given = runtime::GivenConfig(config, problem, *cpu, options.threads);
     if (!given.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--config: ", std::string(given.status().message())));
@@ -59,12 +56,11 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
   return runtime::Plan::Create(problem, options);
 }
 
-std::string SourceText(const runtime::PlanSource& source) {
-  std::string text = source.reason;
-  if (!source.stale.empty()) {
-    absl::StrAppend(&text, "; stale (", source.stale, "): tuning again is worth while");
-  }
-  return text;
+std::string StaleText(const runtime::PlanSource& source) {
+  if (source.stale.empty()) return "";
+  return absl::StrCat(
+      "record is stale: ", source.stale, "; ",
+      source.stale_code ? std::string(runtime::kTuneStale) : "tuning again is worth while");
 }
 
 void AddSource(const runtime::Plan& plan, Json* json) {
@@ -73,6 +69,7 @@ void AddSource(const runtime::Plan& plan, Json* json) {
   (*json)["record"] = OrNull(source.record_path);
   (*json)["reason"] = source.reason;
   (*json)["stale"] = OrNull(source.stale);
+  (*json)["stale_code"] = source.stale_code;
   (*json)["rejected"] = Json::array();
   for (const cache::RejectedRecord& rejected : source.rejected) {
     (*json)["rejected"].push_back({{"path", rejected.path}, {"why", rejected.why}});

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/json.h"
@@ -21,12 +22,16 @@ struct PlanFlags {
   std::string config = "tuned";  // tuned, default, or "field=value …"
 
   void AddTo(CLI::App* command);
+  // Without --op: those of the problems whose operation knows every field that --config names.
+  std::vector<jit::Problem> Meant(const ProblemFlags& flags,
+                                  std::vector<jit::Problem> problems) const;
   absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const jit::Problem& problem,
                                                             const MachineFlags& machine) const;
 };
 
-// Why the plan has its configuration: lines for people, and the keys of JSON.
-std::string SourceText(const runtime::PlanSource& source);
+// "record is stale: …", with the way out; "" where it is not.
+std::string StaleText(const runtime::PlanSource& source);
+// Why the plan has its configuration, as the keys of JSON.
 void AddSource(const runtime::Plan& plan, Json* json);
 
 }  // namespace jitattn::cli

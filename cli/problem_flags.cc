@@ -70,8 +70,14 @@ void ProblemFlags::AddTo(CLI::App* command) {
   size("--dim", &dims,
        "N x N matrices: one head of size N, length N; several values, several problems")
       ->delimiter(',');
-  size("--seq", &seq, "queries, and keys where --kv-seq is not given");
-  size("--kv-seq", &kv_seq, "keys and values");
+  auto length = [&](const char* name, auto* value, const char* help) {
+    command->add_option(name, *value, help)
+        ->check(CLI::Validator(WholeNumber(least_length, kMaxSize), ""))
+        ->type_name("N")
+        ->group(kGroup);
+  };
+  length("--seq", &seq, "queries, and keys where --kv-seq is not given");
+  length("--kv-seq", &kv_seq, "keys and values");
   size("--heads", &heads, "heads that the columns of --dim are split into (1)");
   size("--kv-heads", &kv_heads, "heads of keys and values; must divide --heads (as --heads)");
   size("--head-dim", &head_dim, "columns of a head of queries and keys");

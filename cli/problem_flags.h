@@ -36,6 +36,7 @@ struct ProblemFlags {
   std::optional<int64_t> rows, cols;                                                // sigmoid-mul
   std::string dtype;                                                                // empty: f32
   bool causal = false;
+  int64_t least_length = 1;  // that --seq and --kv-seq take; set before AddTo
 
   void AddTo(CLI::App* command);
 
@@ -60,8 +61,8 @@ struct ProblemFlags {
 
 struct MachineFlags {
   std::optional<int> threads;
-  std::string isa;  // empty: the best this process may use
-  std::string buffers = "hot";
+  std::string isa;      // empty: the best this process may use
+  std::string buffers;  // empty: hot
 
   void AddTo(CLI::App* command);
 

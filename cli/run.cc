@@ -101,7 +101,7 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
   const runtime::PlanSource& source = result.plan->source();
   std::vector<std::pair<std::string, std::string>> fields = {
       {"record", source.record_path.empty() ? "none" : source.record_path},
-      {"why", SourceText(source)},
+      {"why", source.reason},
       {"config", jit::ToString(result.plan->config())},
       {"kernel", result.plan->kernel().name()},
       {"ready",
@@ -111,6 +111,9 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
                                 RateText(problem, result.seconds.median),
                                 Seconds(result.seconds.median), Seconds(result.seconds.min),
                                 result.seconds.samples, result.plan->threads())}};
+  if (const std::string stale = StaleText(source); !stale.empty()) {
+    fields.emplace_back("stale", stale);
+  }
   if (result.verdict) {
     const runtime::Verdict& verdict = *result.verdict;
     fields.emplace_back(
@@ -215,8 +218,9 @@ int RunRun(RunFlags flags) {
     return printer.Finish(
         printer.Print(RunLoaded(flags, LoadSigmoidMul(flags.files, flags.problem))));
   }
-  const auto problems = flags.problem.Problems();
+  auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
+  problems = flags.plan.Meant(flags.problem, *std::move(problems));
   if (!flags.out.empty() && problems->size() > 1) {
     return Fail(absl::InvalidArgumentError(
         absl::StrFormat("--out takes the result of one problem, %d are asked for; --op chooses",
@@ -234,6 +238,7 @@ int RunRun(RunFlags flags) {
 Command AddRun(CLI::App* app) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* run = app->add_subcommand("run", "Run with what is tuned, on random or .npy matrices");
+  flags->problem.least_length = 0;  // as in the library
   flags->problem.AddTo(run);
   run->add_option("--causal-offset", flags->causal_offset,
                   "query i sees keys up to i + N (keys - queries); implies --causal")

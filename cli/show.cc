@@ -93,7 +93,10 @@ void PrintText(const runtime::Plan& plan, const Listing& listing) {
   std::vector<std::pair<std::string, std::string>> fields = {
       {"kernel", kernel.name()},
       {"config", jit::ToString(plan.config())},
-      {"why", SourceText(plan.source())}};
+      {"why", plan.source().reason}};
+  if (const std::string stale = StaleText(plan.source()); !stale.empty()) {
+    fields.emplace_back("stale", stale);
+  }
   if (kernel.code().empty()) {
     fields.emplace_back("code", "none is emitted: the portable path is compiled C++");
     std::fputs(Fields(fields).c_str(), stdout);
@@ -159,8 +162,9 @@ absl::Status WriteRaw(const std::string& path, std::span<const uint8_t> code) {
 }
 
 int RunShow(const ShowFlags& flags) {
-  const auto problems = flags.problem.Problems();
+  auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
+  problems = flags.plan.Meant(flags.problem, *std::move(problems));
   if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
   if (!flags.raw.empty() && problems->size() > 1) {
     return Fail(absl::InvalidArgumentError(absl::StrFormat(

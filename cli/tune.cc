@@ -5,12 +5,14 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cache/layers.h"
 #include "cli/bench_presets.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -23,6 +25,7 @@
 #include "cli/tune_recording.h"
 #include "cli/tune_study.h"
 #include "cli/tune_variants.h"
+#include "runtime/stale_code.h"
 #include "runtime/tuner.h"
 #include "search/strategy.h"
 
@@ -32,7 +35,7 @@ namespace {
 // A recording of a whole space ends when it is whole: these only stop what would never end.
 constexpr int kMaxEvaluations = 1000000;
 constexpr double kRecordSeconds = 3600;
-// Study D: what gains less is dropped.
+// A variant that gains less is dropped.
 constexpr double kMinGain = 0.05;
 
 absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& flags) {
@@ -73,8 +76,8 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
   return jobs;
 }
 
-// Whether a case is there for a cliff only, as an odd size or as the neighbour of one: what cliffs
-// are about is sizes that nobody tuned.
+// True for cases that exist only for the cliff metric: an odd size, or the neighbour of one. They
+// stay untuned, since that is the state the metric measures.
 bool IsOfCliff(const BenchCase& one, const std::vector<BenchCase>& cases) {
   return !one.beside.empty() ||
          (one.line < 0 && std::any_of(cases.begin(), cases.end(), [&](const BenchCase& odd) {
@@ -110,6 +113,48 @@ absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const ji
   return jobs;
 }
 
+// The first record of each key, as a plan would find it, if this version emits other code for it.
+std::vector<cache::Record> StaleRecords(const jit::Cpu& cpu) {
+  const cache::Layers layers = cache::Layers::Default(cpu);
+  std::set<std::string> keys;
+  std::vector<cache::Record> records;
+  for (const cache::Store& store : layers.stores()) {
+    for (cache::StoredRecord& stored : store.List(/*all_cpus=*/false, nullptr)) {
+      const cache::Key& key = stored.record.key;
+      if (key.isa > cpu.isa || !keys.insert(key.ToString()).second) continue;
+      if (runtime::HasStaleCode(stored.record, cpu)) records.push_back(std::move(stored.record));
+    }
+  }
+  return records;
+}
+
+absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneFlags& flags, const jit::Cpu& cpu,
+                                               const runtime::TuneOptions& options) {
+  std::vector<TuneJob> jobs;
+  for (const cache::Record& record : StaleRecords(cpu)) {
+    runtime::TuneOptions here = options;
+    here.threads = record.key.threads;
+    here.isa = record.key.isa;
+    here.buffers = record.key.buffers;
+    here.layout = record.result.layout == Name(runtime::Layout::kColumns)
+                      ? runtime::Layout::kColumns
+                      : runtime::Layout::kHeads;
+    auto job = Jobs(flags, {record.problem}, here);
+    if (!job.ok()) return job.status();
+    jobs.push_back(std::move(job->front()));
+  }
+  return jobs;
+}
+
+// What would make a tuning worthless, asked before it takes its time.
+absl::Status CheckUseful(const jit::Cpu& cpu) {
+  if (absl::Status status = runtime::CheckTunable(cpu); !status.ok()) return status;
+  const absl::Status writable = cache::Layers::Default(cpu).CheckWritable();
+  if (writable.ok()) return writable;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "nothing is tuned, since no record could be saved: ", std::string(writable.message())));
+}
+
 bool IsAttention(const jit::Problem& problem) { return jit::OpOf(problem) == jit::Op::kAttention; }
 
 int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems,
@@ -135,7 +180,7 @@ int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems
 }
 
 absl::StatusOr<std::vector<jit::Problem>> Problems(const TuneFlags& flags) {
-  if (!flags.preset.empty()) return std::vector<jit::Problem>();
+  if (!flags.preset.empty() || flags.stale) return std::vector<jit::Problem>();
   auto problems = flags.problem.Problems();
   if (problems.ok() && !flags.layout.empty() &&
       std::none_of(problems->begin(), problems->end(), IsAttention)) {
@@ -177,15 +222,18 @@ int RunTune(TuneFlags flags) {
   if (!cpu.ok()) return Fail(cpu.status());
   auto options = Options(flags, *cpu);
   if (!options.ok()) return Fail(options.status());
+  if (absl::Status status = CheckUseful(*cpu); !status.ok()) return Fail(status);
   const Interrupt interrupt;
   options->stop = &interrupt.stop();
 
   const bool study = flags.space == "study-a";
   absl::StatusOr<std::vector<TuneJob>> jobs;
   if (!study) {
-    jobs =
-        flags.preset.empty() ? Jobs(flags, *problems, *options) : PresetJobs(flags, *cpu, *options);
+    jobs = flags.stale             ? StaleJobs(flags, *cpu, *options)
+           : !flags.preset.empty() ? PresetJobs(flags, *cpu, *options)
+                                   : Jobs(flags, *problems, *options);
     if (!jobs.ok()) return Fail(jobs.status());
+    if (jobs->empty() && !flags.json) std::puts("no record is stale: nothing to tune again");
   }
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
   for (const char* key : {"study", "variants", "problems"}) output.document[key] = Json::array();

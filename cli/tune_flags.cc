@@ -78,6 +78,11 @@ void TuneFlags::AddProblems(CLI::App* command) {
       ->type_name("NAME")
       ->group("Problem");
   command
+      ->add_flag("--stale", stale,
+                 "the problems of saved records whose kernels have changed since, each with its "
+                 "threads, instruction set and buffers")
+      ->group("Problem");
+  command
       ->add_option("--layout", layout,
                    "heads: one after the other; columns: side by side in the columns, as run has "
                    "them (columns with --dim, else heads)")
@@ -187,7 +192,22 @@ absl::Status TuneFlags::CheckPreset() const {
       absl::StrCat(given, " says nothing to --preset ", preset, ", which has its own problems"));
 }
 
-// Study A's space is of attention in both types; the flags may say nothing else.
+// A record has all that its key names, and its layout; --isa only bounds which are meant.
+absl::Status TuneFlags::CheckStale() const {
+  std::string given(problem.AnyFlag());
+  if (!preset.empty()) given = "--preset";
+  if (machine.threads) given = "--threads";
+  if (!machine.buffers.empty()) given = "--buffers";
+  if (!layout.empty()) given = "--layout";
+  if (!record.empty()) given = "--record";
+  if (!variants.empty()) given = "--variants";
+  if (space == "study-a") given = "--space study-a";
+  if (given.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(given, " says nothing to --stale, where the records say it"));
+}
+
+// The space of 32 points is of attention in both types; the flags may say nothing else.
 absl::Status TuneFlags::CheckStudy() const {
   if (!problem.dtype.empty()) {
     return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
@@ -218,6 +238,7 @@ absl::Status TuneFlags::CheckVariants() const {
 }
 
 absl::Status TuneFlags::Settle() {
+  if (absl::Status status = stale ? CheckStale() : absl::OkStatus(); !status.ok()) return status;
   if (space == "study-a") {
     if (absl::Status status = CheckStudy(); !status.ok()) return status;
     problem.op = "attention";

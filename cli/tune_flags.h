@@ -24,6 +24,7 @@ inline constexpr int kMaxRecordSamples = 1000000;
 struct TuneFlags {
   ProblemFlags problem;
   std::string preset;
+  bool stale = false;  // the problems of records whose code is stale instead
   MachineFlags machine;
   GoalFlags goals;
   std::string layout;                 // empty: as --dim or not says
@@ -51,6 +52,7 @@ struct TuneFlags {
   void AddGoals(CLI::App* command);
   void AddOutput(CLI::App* command);
   absl::Status CheckPreset() const;
+  absl::Status CheckStale() const;
   absl::Status CheckStudy() const;
   absl::Status CheckVariants() const;
 };

@@ -92,6 +92,19 @@ TEST_F(DevTest, AFailedInstallFetchesTheListsAndThenSaysWhatToDo) {
                     HasSubstr("apt-get install -y --no-install-recommends libabsl-dev\n")));
 }
 
+TEST_F(DevTest, InstallEndsWithTheLineThatFindsThePackage) {
+  Script("cmake",
+         "touch build/build.ninja\n"
+         "case $1 in --install)\n"
+         "  printf '/opt/x/bin/jitattn\\n/opt/x/lib64/pkgconfig/jitattn.pc' > "
+         "build/install_manifest.txt;;\n"
+         "esac");
+  const ProcessResult result = Dev({"install", "/opt/x"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("export PKG_CONFIG_PATH=/opt/x/lib64/pkgconfig "
+                                    "LD_LIBRARY_PATH=/opt/x/lib64\n"));
+}
+
 TEST_F(DevTest, HelpNeedsNothing) {
   const ProcessResult result = Dev({});
   EXPECT_EQ(result.exit_code, 0);

@@ -92,7 +92,7 @@ TEST(HostileFiles, DeepNesting) {
 
 TEST(HostileFiles, ManyColumnsAndValues) {
   const TempDir folder;
-  constexpr int kMany = 60000;
+  constexpr int kMany = 20000;
   std::string header = "strategy,evaluation,phase,status", row = "random,1,search,ok";
   std::string t4 = R"({"results":[)";
   for (int i = 0; i < kMany; ++i) {
@@ -200,22 +200,19 @@ TEST(HostileFiles, RecordsAndNamesInTheCacheAreCleaned) {
 
 TEST(HostileFiles, WhatUnpacksToTooMuchIsRefused) {
   if (absl::IsUnimplemented(Gunzip("").status())) GTEST_SKIP() << "built without zlib";
-  // One member of 64 KB of zeros, by zlib's level 9, as often as wanted.
   const TempDir folder;
   WriteFile(folder / "zeros", std::string(1 << 20, '0'));
   Process packing({"gzip", "-9", folder / "zeros"}, {});
   if (packing.Finish().exit_code != 0) GTEST_SKIP() << "no gzip";
   const std::string member = ReadFile(folder / "zeros.gz");
+  EXPECT_EQ(Gunzip(member, 1 << 20).value().size(), size_t{1} << 20);
+  EXPECT_FALSE(Gunzip(member, (1 << 20) - 1).ok());
+  EXPECT_EQ(Gunzip(member + member + member, 2 << 20).status().code(), absl::StatusCode::kDataLoss);
   std::string bomb;
   for (int i = 0; i < 600; ++i) bomb += member;  // 600 MiB in less than 1
   EXPECT_LT(bomb.size(), size_t{1} << 20);
-  const auto refused = Gunzip(bomb);
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("512 MiB"));
-  EXPECT_EQ(Gunzip(member, 1 << 20).value().size(), size_t{1} << 20);
-  EXPECT_FALSE(Gunzip(member, (1 << 20) - 1).ok());
   WriteFile(folder / "bomb.gz", bomb);
-  ExpectRefusedByAll(folder, folder / "bomb.gz", "unpacks to more than");
+  ExpectRefused(folder, {"plot", folder / "bomb.gz", "--list"}, "unpacks to more than 512 MiB");
 }
 
 }  // namespace

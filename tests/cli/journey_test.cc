@@ -281,6 +281,67 @@ TEST(JourneyTest, ShowPrintsSectionsRegistersAndTotals) {
   EXPECT_THAT(portable.out, HasSubstr("the portable path is compiled C++"));
 }
 
+// Of the two operations of a --dim, the one that knows the fields.
+TEST(JourneyTest, AConfigurationChoosesItsOperation) {
+  const TempDir cache;
+  const auto ops = [&](const std::string& config) {
+    std::vector<std::string> ops;
+    const Json json = RunJson(cache, {"run", "--dim", "64", "--config", config});
+    for (const Json& run : json["runs"]) ops.push_back(run["problem"]["op"]);
+    return ops;
+  };
+  EXPECT_THAT(ops("kv_block=64"), testing::ElementsAre("attention"));
+  EXPECT_THAT(ops("vecs=2"), testing::ElementsAre("sigmoid-mul"));
+  EXPECT_THAT(ops("threads=1"), testing::ElementsAre("attention", "sigmoid-mul"));
+  EXPECT_EQ(RunJitattn(cache, {"run", "--dim", "64", "--config", "magic=1"}).exit_code, 2);
+  // What is named is meant.
+  EXPECT_EQ(RunJitattn(cache, {"run", "--dim", "64", "--op", "attention", "--config", "vecs=2"})
+                .exit_code,
+            2);
+}
+
+// Lengths of 0 and empty files, as the library takes them: no work, or rows of zeros.
+TEST(JourneyTest, EmptyLengthsAndFiles) {
+  const TempDir folder;
+  const Json none = RunJson(folder, {"run", "--op", "attention", "--seq", "3", "--kv-seq", "0",
+                                     "--head-dim", "8", "--check"});
+  EXPECT_EQ(none["runs"][0]["check"]["correct"], true);
+  EXPECT_EQ(RunJitattn(folder, {"tune", "--seq", "0", "--head-dim", "8"}).exit_code, 2);
+
+  const std::vector<float> numbers(64, 1.0f);
+  const auto write = [&](const char* name, std::vector<int64_t> shape) {
+    EXPECT_TRUE(WriteNpy(folder / name, jit::DType::kF32, shape, numbers.data()).ok());
+    return folder / name;
+  };
+  const auto attention = [&](const std::string& q, const std::string& kv) {
+    const Json run = RunJson(
+        folder, {"run", "--q", q, "--k", kv, "--v", kv, "--out", folder / "out.npy", "--check"});
+    EXPECT_EQ(run["runs"][0]["check"]["correct"], true);
+    const auto out = ReadNpy(folder / "out.npy");
+    return out.ok() ? out->shape : std::vector<int64_t>{-1};
+  };
+  const std::string rows = write("rows.npy", {4, 8}), no_rows = write("no_rows.npy", {0, 8});
+  EXPECT_EQ(attention(rows, no_rows), (std::vector<int64_t>{4, 8}));
+  const auto zeros = ReadNpy(folder / "out.npy");
+  ASSERT_TRUE(zeros.ok());
+  for (int i = 0; i < 32; ++i) EXPECT_EQ(static_cast<const float*>(zeros->data.data())[i], 0);
+  EXPECT_EQ(attention(no_rows, rows), (std::vector<int64_t>{0, 8}));
+  const std::string no_batch = write("no_batch.npy", {0, 2, 3, 4});
+  EXPECT_EQ(attention(no_batch, no_batch), (std::vector<int64_t>{0, 2, 3, 4}));
+  // Heads of no columns are no heads.
+  const std::string no_columns = write("no_columns.npy", {4, 0});
+  EXPECT_EQ(RunJitattn(folder, {"run", "--q", no_columns, "--k", no_columns, "--v", no_columns})
+                .exit_code,
+            2);
+  for (const std::string& x : {no_rows, no_columns, write("none.npy", {0})}) {
+    const Json run = RunJson(folder, {"run", "--x", x, "--out", folder / "y.npy", "--check"});
+    EXPECT_EQ(run["runs"][0]["check"]["correct"], true) << x;
+    const auto in = ReadNpy(x), out = ReadNpy(folder / "y.npy");
+    ASSERT_TRUE(in.ok() && out.ok());
+    EXPECT_EQ(out->shape, in->shape);
+  }
+}
+
 TEST(JourneyTest, RunWithAGivenConfiguration) {
   const TempDir cache;
   const Json given = RunJson(cache, {"run", "--dim", "64", "--op", "sigmoid-mul", "--config",
