@@ -60,6 +60,34 @@ if(NOT pkg_config)
   message(STATUS "no pkg-config: that half is not tested")
   return()
 endif()
+
+# README's program, and its very lines: but for the prefix, this build's compiler, and the name that
+# this system has for lib.
+file(READ ${SOURCE}/README.md readme)
+if(NOT readme MATCHES "```c\n(#include <jitattn/jitattn.h>\n)([^`]*)```")
+  message(FATAL_ERROR "README has no program in C")
+endif()
+set(include "${CMAKE_MATCH_1}")
+file(WRITE ${WORK}/app.c "#include <stdio.h>\n#include <stdlib.h>\n${include}
+int main(void) {
+  float* q = calloc(4 * 16 * 1024 * 64, sizeof *q);
+  float *k = q + 16 * 1024 * 64, *v = k + 16 * 1024 * 64, *out = v + 16 * 1024 * 64;
+  v[0] = 1;
+${CMAKE_MATCH_2}
+  printf(\"out %g\\n\", out[0]);
+  free(q);
+  return 0;
+}
+")
+if(NOT readme MATCHES "\n(export PKG_CONFIG_PATH=/opt/jitattn/lib/pkgconfig [^\n]*)\ncc (app\\.c [^\n]*)\n")
+  message(FATAL_ERROR "README has no line that compiles it")
+endif()
+string(REPLACE "/opt/jitattn/lib" "${prefix}/${LIBDIR}" export "${CMAKE_MATCH_1}")
+run(sh -c "cd ${WORK} && ${export} && ${CC} ${CFLAGS} ${CMAKE_MATCH_2} && ./a.out")
+if(NOT out STREQUAL "out 1\n")  # query 0 sees key 0 only
+  message(FATAL_ERROR "README's program printed: ${out}")
+endif()
+
 set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
 run(${pkg_config} --cflags --libs jitattn)
 separate_arguments(flags UNIX_COMMAND "${out}")
