@@ -282,7 +282,7 @@ int RunBeside(const BesideFlags& flags, const BenchFlags& bench, const BesideOut
     rows.insert(rows.end(), more->begin(), more->end());
   }
   Print(flags, output, rows, watch.Flags(), interrupt.stop());
-  return interrupt.stop() ? kInterrupted : kDone;
+  return interrupt.stop() ? interrupt.exit_code() : kDone;
 }
 
 }  // namespace jitattn::cli
