@@ -23,6 +23,13 @@
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
 
+#if defined(__SANITIZE_THREAD__)
+// Debian's Abseil is not instrumented, so that the guard of a table it makes once goes unseen.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
+  return "called_from_lib:libabsl_strerror.so\n";
+}
+#endif
+
 namespace jitattn::runtime {
 namespace {
 
