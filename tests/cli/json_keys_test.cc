@@ -112,6 +112,12 @@ class JsonKeysTest : public testing::Test {
   }
   // A record of each operation.
   void TuneBoth() { Do({"tune", "--dim", "32", "--evaluations", "2", "--time", "50"}); }
+  // A file in the place of a record, that no reader can use.
+  void DamageOneRecord() {
+    const std::vector<std::string> files = FilesUnder(cache_.path());
+    ASSERT_FALSE(files.empty());
+    WriteFile(files.front(), "this is no record");
+  }
   void Record() {
     Do({"tune", "--op", "sigmoid-mul", "--dim", "32", "--evaluations", "9", "--time", "50",
         "--record", recording_});
@@ -174,10 +180,7 @@ TEST_F(JsonKeysTest, PlotAndReport) {
 TEST_F(JsonKeysTest, CacheList) {
   TuneBoth();
   Collect({"cache", "list"});
-  // A file in the place of a record, that no reader can use.
-  const std::vector<std::string> files = FilesUnder(cache_.path());
-  ASSERT_FALSE(files.empty());
-  WriteFile(files.front(), "this is no record");
+  DamageOneRecord();
   Collect({"cache", "list"});
   Compare("jitattn cache list");
 }
@@ -203,6 +206,7 @@ TEST_F(JsonKeysTest, CachePathAndClear) {
 
 TEST_F(JsonKeysTest, RunAndShow) {
   TuneBoth();
+  DamageOneRecord();
   Collect({"run", "--dim", "32", "--repeat", "1"});
   Collect({"run", "--dim", "32", "--repeat", "1", "--check"});
   Compare("jitattn run");

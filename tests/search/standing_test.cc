@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <vector>
@@ -15,7 +16,16 @@
 namespace jitattn::search {
 namespace {
 
-TEST(StandingTest, IsThatOfTheSpacesForJudging) {
+// A test a strategy: the slowest takes as long as all others.
+class StandingOf : public testing::TestWithParam<std::string> {};
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const StrategyInfo& info : Strategies()) names.emplace_back(info.name);
+  return names;
+}
+
+TEST_P(StandingOf, IsThatOfTheSpacesForJudging) {
   std::deque<Recording> recordings;
   std::vector<ReplaySpace> spaces;
   for (const std::string& name : ListedSpaces("For judging")) {
@@ -24,7 +34,7 @@ TEST(StandingTest, IsThatOfTheSpacesForJudging) {
   }
   // As search/standing.cc says that its figures were made, with fewer repeats.
   TournamentOptions options;
-  for (const StrategyInfo& info : Strategies()) options.strategies.emplace_back(info.name);
+  options.strategies = {GetParam()};
   options.budgets = {100};
   options.replay = {.repeats = 50, .seed = 1};
   options.threads = 2;
@@ -38,6 +48,15 @@ TEST(StandingTest, IsThatOfTheSpacesForJudging) {
       EXPECT_EQ(IsBelowRandom(entrant.name), entrant.score < 0);
     }
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StandingOf, testing::ValuesIn(Names()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(StandingTest, OfRandomAndOfUnknownOnes) {
   EXPECT_FALSE(IsBelowRandom("random"));
   EXPECT_FALSE(IsBelowRandom(DefaultStrategy()));
   EXPECT_FALSE(Standing("magic").has_value());

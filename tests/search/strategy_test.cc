@@ -243,26 +243,37 @@ TEST(StrategyTest, RandomScoresZero) {
   EXPECT_NEAR(MeanScore("random", 50, 40), 0, 0.12);
 }
 
-TEST(StrategyTest, BeatRandomByAMargin) {
-  struct Floor {
-    std::string_view strategy;
-    double at_18, at_100;
-    int repeats;
-  };
-  // About two thirds of what they score there; differential evolution and CMA-ES have hardly begun
-  // at 18 evaluations.
-  const Floor floors[] = {
-      {"bayes", 0.25, 0.75, 4},        {"thompson", 0.15, 0.5, 6},
-      {"local-search", 0.25, 0.6, 20}, {"annealing", 0.25, 0.6, 20},
-      {"genetic", 0.1, 0.5, 20},       {"differential-evolution", -0.05, 0.35, 20},
-      {"cma-es", -0.05, 0.45, 20},     {"bandit", 0.15, 0.5, 10},
-      {"hyperband", 0.0, 0.5, 20}};
-  for (const Floor& floor : floors) {
-    SCOPED_TRACE(floor.strategy);
-    EXPECT_GT(MeanScore(floor.strategy, 18, floor.repeats), floor.at_18);
-    EXPECT_GT(MeanScore(floor.strategy, 100, floor.repeats), floor.at_100);
-  }
+// About two thirds of what they score there; differential evolution and CMA-ES have hardly begun at
+// 18 evaluations.
+struct Floor {
+  std::string_view strategy;
+  double at_18, at_100;
+  int repeats;
+
+  friend void PrintTo(const Floor& floor, std::ostream* os) { *os << floor.strategy; }
+};
+
+class StrategyFloorTest : public testing::TestWithParam<Floor> {};
+
+TEST_P(StrategyFloorTest, BeatsRandomByAMargin) {
+  const Floor& floor = GetParam();
+  EXPECT_GT(MeanScore(floor.strategy, 18, floor.repeats), floor.at_18);
+  EXPECT_GT(MeanScore(floor.strategy, 100, floor.repeats), floor.at_100);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StrategyFloorTest,
+    testing::Values(Floor{"bayes", 0.25, 0.75, 4}, Floor{"thompson", 0.15, 0.5, 6},
+                    Floor{"local-search", 0.25, 0.6, 20}, Floor{"annealing", 0.25, 0.6, 20},
+                    Floor{"genetic", 0.1, 0.5, 20},
+                    Floor{"differential-evolution", -0.05, 0.35, 20},
+                    Floor{"cma-es", -0.05, 0.45, 20}, Floor{"bandit", 0.15, 0.5, 10},
+                    Floor{"hyperband", 0.0, 0.5, 20}),
+    [](const auto& info) {
+      std::string name(info.param.strategy);
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 // Bracket by bracket: every point asked for at resource 1 before it is asked for at 3, at 3 before
 // 9, and fewer points at each.
