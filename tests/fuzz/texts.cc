@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cache/toml.h"
+#include "cli/clean.h"
 #include "cli/gzip.h"
 #include "cli/plot/csv_reader.h"
 #include "cli/plot/words.h"
