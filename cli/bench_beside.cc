@@ -156,8 +156,8 @@ class ProblemBeside {
 };
 
 // Names of columns and keys.
-constexpr const char* kKeys[] = {"problem",  "method", "threads",      "calls",
-                                 "median_s", "p99_s",  "median_ratio", "p99_ratio"};
+constexpr const char* kKeys[] = {"problem", "method",       "threads",   "calls",  "median_s",
+                                 "p99_s",   "median_ratio", "p99_ratio", "failure"};
 
 std::string RatioText(std::optional<double> ratio) {
   return ratio ? absl::StrFormat("%.2f", *ratio) : "–";

@@ -231,15 +231,22 @@ class Tile {
     const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
     int all = keys;  // keys that every lane sees; they come first
     while (all > 0 && FirstLane(key + all - 1) > 0) --all;
-    Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, all,
-                scratch_.outputs);
+    if (all == keys) {
+      return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
+                         scratch_.outputs);
+    }
     // Of the others the lanes that do not see them are left out, not multiplied by 0: 0·NaN is NaN.
-    for (int j = all; j < keys; ++j) {
-      for (int d = 0; d < spec_.value_dim; ++d) {
-        const T value = LoadScalar<S>(v + j * args_.v_stride + d * sizeof(S));
+    // They belong to the block's sum all the same: a row's bits do not depend on its lane.
+    for (int d = 0; d < spec_.value_dim; ++d) {
+      T sums[kLanes] = {};
+      const char* column = v + d * sizeof(S);
+      Multiply<S>(column, 1, sizeof(S), args_.v_stride, scratch_.scores, all, sums);
+      for (int j = all; j < keys; ++j) {
+        const T value = LoadScalar<S>(column + j * args_.v_stride);
         for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
-          scratch_.outputs[d * kLanes + lane] += value * scratch_.scores[j * kLanes + lane];
+          sums[lane] += value * scratch_.scores[j * kLanes + lane];
       }
+      for (int lane = 0; lane < kLanes; ++lane) scratch_.outputs[d * kLanes + lane] += sums[lane];
     }
   }
 

@@ -72,12 +72,14 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
     if (options.use_cache) {
       lookup = LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
     }
-    if (lookup.match != cache::Match::kNone) {
-      const jit::Config config = lookup.found->record.config;
-      Candidate& recorded = add(config, SourceOf(std::move(lookup)));
-      recorded.source.reason = absl::StrCat(why, "; ", recorded.source.reason);
-    }
-    add(DefaultConfig(problem, cpu, threads), {.reason = why});
+    const bool found = lookup.match != cache::Match::kNone;
+    const jit::Config fallback = DefaultConfig(problem, cpu, threads);
+    const jit::Config config = found ? lookup.found->record.config : fallback;
+    PlanSource source = SourceOf(std::move(lookup));
+    const bool tells_more = found || !source.rejected.empty();
+    source.reason = tells_more ? absl::StrCat(why, "; ", source.reason) : why;
+    add(config, std::move(source));
+    if (found) add(fallback, {.reason = why});
     return candidates;
   } else if (options.use_cache) {
     cache::Lookup lookup =

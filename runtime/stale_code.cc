@@ -12,6 +12,13 @@
 #include "runtime/fork.h"
 
 namespace jitattn::runtime {
+namespace {
+
+ForkSafeMutex mutex;
+// Paths of records, guarded by `mutex`; never destroyed: plans may be made while the process exits.
+std::set<std::string>* told = nullptr;
+
+}  // namespace
 
 bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now) {
   // The portable path, taken for want of executable memory, is no other code.
@@ -26,10 +33,9 @@ bool HasStaleCode(const cache::Record& record, const jit::Cpu& cpu) {
 void LogStaleCode(std::string_view record_path) {
   const std::string path(record_path);
   {
-    static ForkSafeMutex& mutex = *new ForkSafeMutex;
-    static std::set<std::string>& told = *new std::set<std::string>;
     const std::lock_guard lock(mutex);
-    if (!told.insert(path).second) return;
+    if (told == nullptr) told = new std::set<std::string>;
+    if (!told->insert(path).second) return;
   }
   jit::Log(jit::LogLevel::kWarning, absl::StrCat("record is stale: ", std::string(kStaleCode), "; ",
                                                  std::string(kTuneStale), ": ", path));

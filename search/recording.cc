@@ -29,12 +29,20 @@ constexpr double kMilli = 1e-3;
 // Kernel Tuner's early caches gave a failed point this time.
 constexpr double kOldFailure = 1e20;
 
+// Not StrFormat, which ends the process where there is no memory for its string.
+std::string SeventeenDigits(double number) {
+  char text[32];
+  absl::SNPrintF(text, sizeof text, "%.17g", number);
+  return text;
+}
+
 // Equal for equal values only: numbers by value, 1 and 1.0 alike.
 std::string Identity(const Json& value) {
   if (value.is_number_float()) {
     const auto number = value.get<double>();
     const bool whole = number == std::floor(number) && std::abs(number) < 9.0e18;
-    return whole ? absl::StrCat(static_cast<int64_t>(number)) : absl::StrFormat("%.17g", number);
+    if (whole) return absl::StrCat(static_cast<int64_t>(number));
+    return SeventeenDigits(number);
   }
   return value.dump();
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "cli/npy.h"
+#include "jit/cpu.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
@@ -80,10 +82,12 @@ TEST(JourneyTest, TuneRunListClear) {
 // What `bench --preset` measures is tuned by one command, and found by it.
 TEST(JourneyTest, APresetIsTunedAndThenFound) {
   const TempDir cache;
-  const Json tuned = RunJson(cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa",
-                                     "avx2", "--threads", "1"});
-  const Json bench = RunJson(cache, {"bench", "--preset", "square", "--isa", "avx2", "--threads",
-                                     "1", "--repeat", "1", "--time", "0.01"});
+  // An --isa above what this process may use is refused.
+  const std::string isa(jit::Name(std::min(jit::HostCpu().isa, jit::Isa::kAvx2)));
+  const Json tuned = RunJson(
+      cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa", isa, "--threads", "1"});
+  const Json bench = RunJson(cache, {"bench", "--preset", "square", "--isa", isa, "--threads", "1",
+                                     "--repeat", "1", "--time", "0.01"});
   ASSERT_GT(tuned["problems"].size(), 5u);
   EXPECT_EQ(tuned["problems"].size(), bench["rows"].size());
   for (const Json& row : bench["rows"]) {
