@@ -105,6 +105,19 @@ TEST_F(DevTest, InstallEndsWithTheLineThatFindsThePackage) {
                                     "LD_LIBRARY_PATH=/opt/x/lib64\n"));
 }
 
+TEST_F(DevTest, EmulateInstallsTheEmulatorsAndHandsTheRestOn) {
+  Script("dpkg-query",
+         "for p; do case $p in -*|*Package*) ;; bochs|qemu-user) "
+         "if [ -e installed ]; then echo \"installed $p\"; fi;; "
+         "*) echo \"installed $p\";; esac; done");
+  WriteFile(folder_ / "build/emulate", "#!/bin/sh\necho \"emulate $@\"\n");
+  fs::permissions(folder_ / "build/emulate", fs::perms::owner_all);
+  const ProcessResult result = Dev({"emulate", "skylake-x", "causal"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "emulate skylake-x causal\n");
+  EXPECT_THAT(result.err, HasSubstr("installing: bochs qemu-user\n"));
+}
+
 TEST_F(DevTest, HelpNeedsNothing) {
   const ProcessResult result = Dev({});
   EXPECT_EQ(result.exit_code, 0);

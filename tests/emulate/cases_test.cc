@@ -10,6 +10,9 @@
 #include "tests/emulate/cpus.h"
 
 namespace jitattn::emulate {
+
+void PrintTo(const EmulatedCpu& cpu, std::ostream* os) { *os << cpu.name; }
+
 namespace {
 
 using ::testing::HasSubstr;
