@@ -27,7 +27,7 @@ using Json = nlohmann::json;
 // Rounds end it, not the time.
 std::vector<std::string> Compare(std::vector<std::string> more) {
   std::vector<std::string> arguments = {"compare", "--rounds",  "3", "--time",
-                                        "1",       "--threads", "2"};
+                                        "600",     "--threads", "2"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
