@@ -18,10 +18,14 @@ constexpr int64_t kHeldUp = 100 * kMicrosecond;
 constexpr int64_t kFirstTimes = 3;
 constexpr int64_t kLongest = 1000 * kMillisecond;
 
-// After so many times the last penalty without a hold-up the neighbour is taken to be gone.
+// After so many times the last penalty without a hold-up half of it is forgotten. Not all at once:
+// what looks calm may be the pause between two bursts of calls.
 constexpr int64_t kCalmTimes = 4;
 
-constexpr int32_t kFruitlessRuns = 8;
+// Runs in a row that nobody came to. A helper that wakes takes as long as several short runs, so
+// one costly waking is no sign yet; a second one is.
+constexpr int32_t kFruitlessRuns = 8, kCostlyRun = kFruitlessRuns / 2;
+constexpr int64_t kCostlyWaking = 20 * kMicrosecond;
 constexpr int64_t kFirstFruitless = kMillisecond, kLongestFruitless = 50 * kMillisecond;
 
 }  // namespace
@@ -42,7 +46,8 @@ bool BackOff::Learn(const RunTimes& times) {
     return true;
   }
   if (!times.helped) {
-    if (fruitless_.fetch_add(1, std::memory_order_relaxed) + 1 >= kFruitlessRuns) {
+    const int32_t weight = times.waking > kCostlyWaking ? kCostlyRun : 1;
+    if (fruitless_.fetch_add(weight, std::memory_order_relaxed) + weight >= kFruitlessRuns) {
       StayAlone(times.end, kFirstFruitless, kLongestFruitless);
     }
     return false;
@@ -53,7 +58,8 @@ bool BackOff::Learn(const RunTimes& times) {
   const int64_t penalty = penalty_.load(std::memory_order_relaxed);
   const int64_t resumed = alone_until_.load(std::memory_order_relaxed);
   if (penalty != 0 && times.end - resumed > kCalmTimes * penalty) {
-    penalty_.store(0, std::memory_order_relaxed);
+    penalty_.store(penalty / 2, std::memory_order_relaxed);
+    alone_until_.store(times.end, std::memory_order_relaxed);
   }
   return false;
 }

@@ -10,10 +10,11 @@ namespace jitattn::runtime {
 
 // What one run with helpers told, in nanoseconds of a monotonic clock.
 struct RunTimes {
-  int64_t begin;     // help was asked for
-  int64_t computed;  // the caller had nothing left to do
-  int64_t end;       // the last helper had ended
-  bool helped;       // a helper took part
+  int64_t begin;       // help was asked for
+  int64_t computed;    // the caller had nothing left to do
+  int64_t end;         // the last helper had ended
+  bool helped;         // a helper took part
+  int64_t waking = 0;  // from `begin` on, spent on waking helpers that slept
 };
 
 // A helper that loses its core within a body holds the caller up for what the scheduler calls a
@@ -22,7 +23,8 @@ struct RunTimes {
 // it took, doubling from one to the next, and are tried with helpers again after that.
 //
 // Waking helpers that never come in time, since runs are short and rare or the cores are taken,
-// costs the caller a system call each: that is given up for a while too.
+// costs the caller a system call each, which beside a busy neighbour or in a virtual machine takes
+// some 50 µs: that is given up for a while too, the sooner the more it costs.
 //
 // Any number of threads may use one at once. What they tell may be lost in a race: it is advice.
 class BackOff {

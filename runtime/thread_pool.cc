@@ -120,13 +120,15 @@ ForkSafeMutex making_helpers;
 // ---- A helper
 // -------------------------------------------------------------------------------------
 
-// Wakes sleeping helpers where fewer than `wanted` are awake and free. Two at most, of which each
-// wakes two: one caller would take microseconds for each of a hundred.
-void WakeSome(int wanted) {
+// Wakes sleeping helpers where fewer than `wanted` are awake and free; whether it did. Two at most,
+// of which each wakes two: one caller would take microseconds for each of a hundred.
+bool WakeSome(int wanted) {
   const int asleep = sleeping.load(std::memory_order_seq_cst);
-  if (asleep == 0) return;
+  if (asleep == 0) return false;
   const int missing = wanted - spinning.load(std::memory_order_relaxed);
-  if (missing > 0) FutexWake(epoch, std::min({missing, asleep, 2}));
+  if (missing <= 0) return false;
+  FutexWake(epoch, std::min({missing, asleep, 2}));
+  return true;
 }
 
 // Runs every body of `run` that it can claim, its own one first: from run to run the same thread
@@ -247,7 +249,8 @@ Run* TakeRun() {
   return nullptr;
 }
 
-void Begin(Run& run, int count, Body body, void* context) {
+// Whether helpers had to be woken.
+bool Begin(Run& run, int count, Body body, void* context) {
   const uint64_t ticket = run.last_ticket += 2;
   run.count.store(count, std::memory_order_relaxed);
   run.body.store(body, std::memory_order_relaxed);
@@ -256,7 +259,7 @@ void Begin(Run& run, int count, Body body, void* context) {
   for (int i = 1; i < count; ++i) run.claims[i].store(ticket, std::memory_order_release);
   run.ticket.store(ticket, std::memory_order_release);
   epoch.fetch_add(1, std::memory_order_seq_cst);
-  WakeSome(count - 1);
+  return WakeSome(count - 1);
 }
 
 void WaitForHelpers(Run& run, uint32_t bodies, int64_t own_ns) {
@@ -291,7 +294,8 @@ void RunOnPool(int count, Body body, void* context) {
     counters.alone.fetch_add(1, std::memory_order_relaxed);
     return RunAlone(count, body, context);
   }
-  Begin(*run, count, body, context);
+  const bool woke = Begin(*run, count, body, context);
+  const int64_t waking = woke ? NowNs() - begin : 0;
   body(0, context);
   int own = 1;
   const uint64_t ticket = run->last_ticket;
@@ -300,7 +304,8 @@ void RunOnPool(int count, Body body, void* context) {
     body(i, context);
     ++own;
   }
-  RunTimes times{.begin = begin, .computed = NowNs(), .end = 0, .helped = own < count};
+  RunTimes times{
+      .begin = begin, .computed = NowNs(), .end = 0, .helped = own < count, .waking = waking};
   times.end = times.computed;
   if (times.helped) {
     WaitForHelpers(*run, static_cast<uint32_t>(count - own), times.computed - begin);

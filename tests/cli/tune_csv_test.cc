@@ -240,9 +240,15 @@ TEST(TuneCsvTest, OtherFilesAreLeftAlone) {
 
 TEST(TuneCsvTest, AFullDiskIsAnErrorAtTheEnd) {
   const TempDir folder;
-  // Room for a record, which is asked for first, but not for the table.
+  const std::string csv = folder / "t.csv";
+  ASSERT_EQ(RunJitattn(folder, Tune(csv)).exit_code, 0);
+  // A table so long that a record, which is asked for first, has room where no other row does.
+  const std::string table = ReadFile(csv), rows = table.substr(table.find('\n') + 1);
+  std::string longer = table;
+  while (longer.size() < 8192) longer += rows;
+  WriteFile(csv, longer);
   const ProcessResult result =
-      RunJitattn(folder, Tune(folder / "t.csv"), {.file_limit_bytes = 4200});
+      RunJitattn(folder, Tune(csv), {.file_limit_bytes = static_cast<int64_t>(longer.size()) + 20});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("t.csv: cannot write: "));
   EXPECT_THAT(result.out, HasSubstr("GB/s")) << "the tuning itself went on";

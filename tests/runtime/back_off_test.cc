@@ -78,6 +78,43 @@ TEST(BackOff, StopsWakingHelpersThatNeverCome) {
   EXPECT_LE(wanted, 400);  // of 2000
 }
 
+// A single costly waking is how every burst of calls begins; a second one in a row costs more than
+// helpers can give back.
+TEST(BackOff, StopsSoonWhereWakingIsCostly) {
+  BackOff back_off;
+  int64_t now = 0;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    RunTimes costly = RunOf(now, 0, /*helped=*/false);
+    costly.waking = 50 * kUs;
+    back_off.Learn(costly);
+    now += 40 * kUs;
+    EXPECT_TRUE(back_off.WantsHelp(now)) << attempt;
+    costly.begin = now, costly.computed = costly.end = now + 40 * kUs;
+    back_off.Learn(costly);
+    now += 40 * kUs;
+    EXPECT_FALSE(back_off.WantsHelp(now)) << attempt;
+    now += AloneFrom(back_off, now);
+  }
+}
+
+// Bursts with pauses between them: a helper that comes once does not make every run of the next
+// burst wake one.
+TEST(BackOff, APauseIsNoCalm) {
+  BackOff back_off;
+  int64_t now = 0;
+  int woken = 0;
+  for (int burst = 0; burst < 40; ++burst, now += 300 * kMs) {
+    for (int run = 0; run < 1000; ++run, now += 10 * kUs) {
+      if (!back_off.WantsHelp(now)) continue;
+      RunTimes times = RunOf(now, 0, /*helped=*/run == 0);
+      times.waking = run == 0 ? 0 : 50 * kUs;
+      woken += times.waking > 0;
+      back_off.Learn(times);
+    }
+  }
+  EXPECT_LE(woken, 40 * 1000 / 100);
+}
+
 TEST(BackOff, OneHelperThatComesIsEnough) {
   BackOff back_off;
   for (int i = 0; i < 100; ++i) {
