@@ -248,7 +248,7 @@ TEST(TuneCsvTest, AFullDiskIsAnErrorAtTheEnd) {
   while (longer.size() < 8192) longer += rows;
   WriteFile(csv, longer);
   const ProcessResult result =
-      RunJitattn(folder, Tune(csv), {.file_limit_bytes = static_cast<int64_t>(longer.size()) + 20});
+      RunJitattn(folder, Tune(csv), {.file_limit_bytes = longer.size() + 20});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("t.csv: cannot write: "));
   EXPECT_THAT(result.out, HasSubstr("GB/s")) << "the tuning itself went on";
