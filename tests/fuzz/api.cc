@@ -93,10 +93,25 @@ bool Accepted(jitattn_status status) {
   return status == JITATTN_OK;
 }
 
-jitattn_plan_options Options(Input& in) {
-  jitattn_plan_options options;
+// A struct whose stated size may be that of a newer version: what lies behind it is the caller's too,
+// as far as the library looks.
+template <typename T>
+struct Grown {
+  T fields = {};
+  char added[9 * sizeof(T)] = {};
+
+  explicit Grown(Input& in) {
+    fields.struct_size = in.StructSize(sizeof(T));
+    if (in.Byte() >= 250) added[static_cast<size_t>(in.Byte()) % sizeof added] = 1;
+  }
+};
+
+Grown<jitattn_plan_options> Options(Input& in) {
+  Grown<jitattn_plan_options> grown(in);
+  jitattn_plan_options& options = grown.fields;
+  const size_t size = options.struct_size;
   jitattn_plan_options_init(&options);
-  options.struct_size = in.StructSize(options.struct_size);
+  options.struct_size = size;
   options.ignore_cache = 1;
   options.threads = in.Byte() < 250 ? 1 : in.Enum();
   options.buffers = in.Byte() < 250 ? 0 : in.Enum();
@@ -104,11 +119,12 @@ jitattn_plan_options Options(Input& in) {
     const int64_t seconds = in.Word();
     std::memcpy(&options.tune_seconds, &seconds, sizeof seconds);
   }
-  return options;
+  return grown;
 }
 
 void Attention(Input& in) {
-  jitattn_attention_problem p = {.struct_size = in.StructSize(sizeof p)};
+  Grown<jitattn_attention_problem> grown_problem(in);
+  jitattn_attention_problem& p = grown_problem.fields;
   p.dtype = in.Enum();
   p.mask = in.Enum() % 2;
   for (int64_t* size : {&p.batch, &p.kv_heads, &p.q_len, &p.kv_len, &p.head_dim, &p.value_dim}) {
@@ -118,9 +134,11 @@ void Attention(Input& in) {
   if (__builtin_mul_overflow(p.heads, int64_t{in.Byte() % 3 + 1}, &p.heads)) p.heads = in.Size();
   MaybeStrange(in, &p.heads);
 
-  jitattn_attention_args a = {};
+  Grown<jitattn_attention_args> grown_args(in);
+  jitattn_attention_args& a = grown_args.fields;
+  const size_t args_size = a.struct_size;
   jitattn_attention_args_init(&a, &p);
-  a.struct_size = in.StructSize(sizeof a);
+  a.struct_size = args_size;
   for (int64_t* length : {&a.batch, &a.q_len, &a.kv_len}) MaybeStrange(in, length);
   for (auto* strides : {&a.q_strides, &a.k_strides, &a.v_strides, &a.out_strides}) {
     for (int64_t& stride : *strides) MaybeStrange(in, &stride);
@@ -143,7 +161,8 @@ void Attention(Input& in) {
   a.k = Place(in, operands.k, extent(a.k_strides[0], a.batch));
   a.v = Place(in, operands.v, extent(a.v_strides[0], a.batch));
   a.out = Place(in, operands.out, extent(a.out_strides[0], a.batch));
-  const jitattn_plan_options options = Options(in);
+  const Grown<jitattn_plan_options> grown_options = Options(in);
+  const jitattn_plan_options& options = grown_options.fields;
   const bool own_scratch = in.Byte() % 2 != 0;
 
   jitattn_plan* plan = nullptr;
@@ -168,13 +187,16 @@ void Attention(Input& in) {
 }
 
 void SigmoidMul(Input& in) {
-  jitattn_sigmoid_mul_problem p = {.struct_size = in.StructSize(sizeof p)};
+  Grown<jitattn_sigmoid_mul_problem> grown_problem(in);
+  jitattn_sigmoid_mul_problem& p = grown_problem.fields;
   p.dtype = in.Enum();
   p.rows = in.Size();
   p.cols = in.Size();
-  jitattn_sigmoid_mul_args a = {};
+  Grown<jitattn_sigmoid_mul_args> grown_args(in);
+  jitattn_sigmoid_mul_args& a = grown_args.fields;
+  const size_t args_size = a.struct_size;
   jitattn_sigmoid_mul_args_init(&a, &p);
-  a.struct_size = in.StructSize(sizeof a);
+  a.struct_size = args_size;
   for (int64_t* value : {&a.rows, &a.cols, &a.x_stride, &a.out_stride}) MaybeStrange(in, value);
   const int bytes = ElementBytes(p.dtype);
   Operands& operands = TheOperands();
@@ -186,7 +208,8 @@ void SigmoidMul(Input& in) {
   a.x = Place(in, operands.q, all);
   a.out = in.Byte() < 20 ? const_cast<void*>(a.x) : Place(in, operands.out, all);
   const faults::Arena& out = a.out == a.x ? operands.q : operands.out;
-  const jitattn_plan_options options = Options(in);
+  const Grown<jitattn_plan_options> grown_options = Options(in);
+  const jitattn_plan_options& options = grown_options.fields;
 
   jitattn_plan* plan = nullptr;
   if (!Accepted(jitattn_sigmoid_mul_plan(&p, &options, &plan))) return;
