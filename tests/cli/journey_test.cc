@@ -116,6 +116,10 @@ TEST(JourneyTest, DamagedRecordsAreSkippedWithTheReason) {
 }
 
 TEST(JourneyTest, FullDiskHarmsNoRecord) {
+#if defined(__clang__)
+  // LLVM's OpenMP ends a process that may write no file, by a signal, before main() begins.
+  GTEST_SKIP() << "needs libgomp";
+#endif
   const TempDir cache;
   ASSERT_EQ(RunJitattn(cache, Tune({"--op", "attention"})).exit_code, 0);
   const std::vector<std::string> files = FilesUnder(cache.path());
