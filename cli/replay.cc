@@ -61,7 +61,7 @@ search::TournamentOptions Options(const ReplayFlags& flags, std::vector<std::str
   options.threads = flags.threads > 0
                         ? flags.threads
                         : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  options.curves = !flags.curves.empty();
+  options.curves = flags.json || !flags.curves.empty();
   if (!flags.quiet && IsTerminal(stderr)) options.progress = ShowProgress;
   return options;
 }

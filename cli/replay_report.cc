@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -133,6 +132,24 @@ Json FilesJson(const Replayed& replayed) {
   return files;
 }
 
+Json CurvesJson(const Entrant& entrant) {
+  Json curves = Json::array();
+  for (const std::vector<Entrant::Held>& curve : entrant.curves) {
+    Json mean = Json::array(), p10 = Json::array(), p50 = Json::array(), p90 = Json::array();
+    for (const Entrant::Held& held : curve) {
+      mean.push_back(Number(held.mean));
+      p10.push_back(Number(held.p10));
+      p50.push_back(Number(held.p50));
+      p90.push_back(Number(held.p90));
+    }
+    curves.push_back({{"mean", std::move(mean)},
+                      {"p10", std::move(p10)},
+                      {"p50", std::move(p50)},
+                      {"p90", std::move(p90)}});
+  }
+  return curves;
+}
+
 Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
   Json budgets = Json::array();
   for (size_t b = 0; b < replayed.budgets.size(); ++b) {
@@ -154,10 +171,10 @@ Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
                        {"against_all", ToJson(at.against_all)},
                        {"files", std::move(files)}});
   }
-  return {{"name", entrant.name},         {"auto", entrant.name == search::DefaultStrategy()},
-          {"outsider", entrant.outsider}, {"score", Number(entrant.score)},
-          {"scores", entrant.scores},     {"below_random", IsBelowRandom(replayed, entrant)},
-          {"budgets", std::move(budgets)}};
+  return {{"name", entrant.name},          {"auto", entrant.name == search::DefaultStrategy()},
+          {"outsider", entrant.outsider},  {"score", Number(entrant.score)},
+          {"scores", entrant.scores},      {"below_random", IsBelowRandom(replayed, entrant)},
+          {"budgets", std::move(budgets)}, {"curves", CurvesJson(entrant)}};
 }
 
 }  // namespace
@@ -211,8 +228,8 @@ std::string ReplayCsv(const Replayed& replayed) {
     for (const Entrant& entrant : replayed.tournament.entrants) {
       for (size_t b = 0; b < replayed.budgets.size(); ++b) {
         const search::BudgetResult& result = entrant.budgets[b].spaces[s];
-        absl::StrAppendFormat(&csv, "%s,%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n", CsvField(replayed.paths[s]),
-                              CsvField(entrant.name),
+        absl::StrAppendFormat(&csv, "%s,%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n",
+                              CsvField(replayed.paths[s]), CsvField(entrant.name),
                               entrant.outsider ? "" : absl::StrFormat("%.6g", entrant.scores[s]),
                               replayed.budgets[b], result.mean, result.tenth_percentile,
                               result.within_5_percent, result.score);
@@ -229,15 +246,9 @@ std::string ReplayCurvesCsv(const Replayed& replayed) {
     for (const Entrant& entrant : replayed.tournament.entrants) {
       if (entrant.outsider) continue;
       int evaluations = 0;
-      for (const std::vector<double>& fractions : entrant.curves[s]) {
-        const double mean = std::accumulate(fractions.begin(), fractions.end(), 0.0) /
-                            static_cast<double>(fractions.size());
-        absl::StrAppendFormat(&csv, "%s,%s,%d,%.6g", CsvField(replayed.paths[s]), entrant.name,
-                              ++evaluations, mean);
-        for (const size_t tenths : {1, 5, 9}) {
-          absl::StrAppendFormat(&csv, ",%.6g", fractions[(fractions.size() - 1) * tenths / 10]);
-        }
-        absl::StrAppend(&csv, "\n");
+      for (const Entrant::Held& held : entrant.curves[s]) {
+        absl::StrAppendFormat(&csv, "%s,%s,%d,%.6g,%.6g,%.6g,%.6g\n", CsvField(replayed.paths[s]),
+                              entrant.name, ++evaluations, held.mean, held.p10, held.p50, held.p90);
       }
     }
   }

@@ -22,7 +22,7 @@ constexpr std::string_view kRandomName = "random";
 struct Cell {
   BudgetResult result;
   std::optional<double> score;  // where the score's draws are this budget
-  std::vector<std::vector<double>> curve;
+  std::vector<Entrant::Held> curve;
 };
 
 // The budgets of a space: those asked for, then that of its score if it is another.
@@ -33,15 +33,21 @@ std::vector<int> BudgetsOf(const ReplaySpace& space, const TournamentOptions& op
   return budgets;
 }
 
-std::vector<std::vector<double>> CurveOf(const ReplaySpace& space, std::span<const ReplayRun> runs,
-                                         int budget) {
-  std::vector<std::vector<double>> curve;
+std::vector<Entrant::Held> CurveOf(const ReplaySpace& space, std::span<const ReplayRun> runs,
+                                   int budget) {
+  std::vector<Entrant::Held> curve;
+  std::vector<double> fractions(runs.size());
   for (int evaluations = 1; evaluations <= budget; ++evaluations) {
-    std::vector<double>& fractions = curve.emplace_back();
-    for (const ReplayRun& run : runs) {
-      fractions.push_back(space.optimum() / HeldAfter(space, run, evaluations));
+    for (size_t i = 0; i < runs.size(); ++i) {
+      fractions[i] = space.optimum() / HeldAfter(space, runs[i], evaluations);
     }
     std::sort(fractions.begin(), fractions.end());
+    const size_t last = fractions.size() - 1;
+    curve.push_back({.mean = std::accumulate(fractions.begin(), fractions.end(), 0.0) /
+                             static_cast<double>(fractions.size()),
+                     .p10 = fractions[last / 10],
+                     .p50 = fractions[last * 5 / 10],
+                     .p90 = fractions[last * 9 / 10]});
   }
   return curve;
 }

@@ -39,9 +39,12 @@ struct Entrant {
   };
   std::vector<AtBudget> budgets;  // as asked for
 
-  // Where asked for: by space, for each number of evaluations up to the largest budget, the
-  // fractions of the optimum that the runs held then, ascending.
-  std::vector<std::vector<std::vector<double>>> curves;
+  // Optimum ÷ best so far, over the runs.
+  struct Held {
+    double mean = 0, p10 = 0, p50 = 0, p90 = 0;
+  };
+  // Where asked for: by space, after each number of evaluations from 1 to the largest budget.
+  std::vector<std::vector<Held>> curves;
 };
 
 struct Comparison {

@@ -246,7 +246,7 @@ TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
   const std::string curves = folder / "curves.csv";
   const ProcessResult result =
       RunJitattn(folder, {"replay", folder / "bowl.json", "--strategies", "genetic", "--budgets",
-                          "5,12", "--repeats", "10", "--curves", curves});
+                          "5,12", "--repeats", "10", "--curves", curves, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::istringstream lines(ReadFile(curves));
   std::string line;
@@ -268,6 +268,13 @@ TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
     EXPECT_THAT(mean, SizeIs(12)) << strategy;
     EXPECT_TRUE(std::is_sorted(mean.begin(), mean.end())) << strategy;
     EXPECT_LE(mean.back(), 1);
+  }
+  const auto json = nlohmann::json::parse(result.out);
+  for (const auto& strategy : json["strategies"]) {
+    const auto& curve = strategy["curves"].at(0);
+    const std::vector<double>& mean = means.at(strategy["name"]);
+    for (const char* key : {"mean", "p10", "p50", "p90"}) EXPECT_EQ(curve[key].size(), mean.size());
+    for (size_t i = 0; i < mean.size(); ++i) EXPECT_NEAR(double{curve["mean"][i]}, mean[i], 1e-5);
   }
 }
 
