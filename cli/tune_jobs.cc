@@ -67,15 +67,16 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
   const bool record = !job.record.empty();
   PeakWatch watch(record ? recorder : **measurer, **probe);
   Progress bar(job.problem, output.quiet);
-  if (output.csv != nullptr) {
-    options.on_evaluation = [&](const runtime::TuneEvaluation& evaluation) {
-      output.csv->Add({.key = {job.problem, options.threads, options.isa, options.buffers},
-                       .strategy = StrategyName(options),
-                       .seed = options.seed,
-                       .peak = (*probe)->best()},
-                      evaluation);
-    };
-  }
+  Json log = Json::array();
+  options.on_evaluation = [&](const runtime::TuneEvaluation& look) {
+    if (output.json) log.push_back(LookJson(job.problem, look, (*probe)->best()));
+    if (output.csv == nullptr) return;
+    output.csv->Add({.key = {job.problem, options.threads, options.isa, options.buffers},
+                     .strategy = StrategyName(options),
+                     .seed = options.seed,
+                     .peak = (*probe)->best()},
+                    look);
+  };
   auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
                               [&](const runtime::TuneProgress& now) { bar.Update(now); });
   std::optional<Recorded> recorded;
@@ -90,7 +91,11 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cac
   }
   if (!report.ok()) return report.status();
   watch.LookAgainIfBelow(FastestRate(report->record));
-  return Tuned{*std::move(report), (*probe)->best(), (*probe)->describe(), recorded};
+  return Tuned{.report = *std::move(report),
+               .peak = (*probe)->best(),
+               .peak_describe = (*probe)->describe(),
+               .recorded = recorded,
+               .log = std::move(log)};
 }
 
 void Print(const std::string& text) {

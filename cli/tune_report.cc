@@ -103,6 +103,27 @@ Json EvaluationJson(const runtime::Evaluation& e) {
           {"first_call_seconds", Number(e.first_call_s)}};
 }
 
+Json LookJson(const jit::Problem& problem, const runtime::TuneEvaluation& look, double peak) {
+  const runtime::Evaluation& e = look.evaluation;
+  // A rate is that of the fastest run, as everywhere: noise only adds time.
+  auto rate = [&](double amount) {
+    return e.samples.empty() ? Json(nullptr) : Number(amount / e.seconds.min);
+  };
+  auto if_known = [](double value) { return value > 0 ? Number(value) : Json(nullptr); };
+  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
+  const double work = attention ? jit::Flops(problem) : jit::Bytes(problem);
+  return {{"number", look.number},
+          {"phase", look.is_final ? "final" : "search"},
+          {"origin", runtime::Name(look.origin)},
+          {"evaluation", EvaluationJson(e)},
+          {"gflops", rate(jit::Flops(problem) * 1e-9)},
+          {"gbytes_per_s", rate(jit::Bytes(problem) * 1e-9)},
+          {"peak_fraction", peak > 0 ? rate(work / peak) : Json(nullptr)},
+          {"elapsed_seconds", Number(look.elapsed_s)},
+          {"best_seconds", if_known(look.best_s)},
+          {"default_seconds", if_known(look.default_s)}};
+}
+
 double FastestRate(const cache::Record& record) {
   return Rate(record.problem, record.result.min_s) * 1e9;
 }
@@ -170,6 +191,7 @@ Json ReportJson(const Tuned& tuned) {
       {"winner", report.winner},
       {"finalists", EvaluationsJson(report.finalists)},
       {"front", EvaluationsJson(report.front)},
+      {"log", tuned.log},
       {"interrupted", report.interrupted},
       {"path", OrNull(report.path)},
       {"not_saved", OrNull(report.not_saved)},

@@ -23,6 +23,7 @@ struct Tuned {
   double peak = 0;  // of this machine in the same run: flop/s or bytes/s
   std::string peak_describe;
   std::optional<Recorded> recorded;
+  Json log = Json::array();  // every look at a candidate, as LookJson has it
 };
 
 // flop/s or bytes/s of the fastest run, which is what a peak is compared to: it is the best that
@@ -38,6 +39,8 @@ std::string RecordedText(const Recorded& recorded);
 Json ReportJson(const Tuned& tuned);
 // What a race or a search knows of one candidate, for "finalists" and "front".
 Json EvaluationJson(const runtime::Evaluation& evaluation);
+// A look at a candidate, for "log". `peak`: flop/s or bytes/s, as far as it is known; 0: not.
+Json LookJson(const jit::Problem& problem, const runtime::TuneEvaluation& look, double peak);
 
 }  // namespace jitattn::cli
 

@@ -117,6 +117,28 @@ TEST(TuneCsvTest, ARowForEachEvaluationAndFinalist) {
     const size_t number = std::stoul(row.at("evaluation"));
     EXPECT_EQ(row.at("config"), search.at(number - 1).at("config"));
   }
+
+  // The log of the report has the same rows.
+  const auto& log = json["problems"][0]["log"];
+  ASSERT_EQ(log.size(), rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto &look = log[i], &evaluation = look["evaluation"];
+    EXPECT_EQ(look["number"].dump(), rows[i].at("evaluation"));
+    EXPECT_EQ(look["phase"], rows[i].at("phase"));
+    EXPECT_EQ(look["origin"], rows[i].at("origin"));
+    EXPECT_EQ(evaluation["status"], rows[i].at("status"));
+    EXPECT_EQ(evaluation["config"]["vecs"].dump(), rows[i].at("vecs"));
+    for (const auto& [value, column] : {std::pair(evaluation["seconds_min"], "min_s"),
+                                        {look["gflops"], "gflops"},
+                                        {look["gbytes_per_s"], "gbytes_per_s"},
+                                        {look["peak_fraction"], "peak_fraction"},
+                                        {look["elapsed_seconds"], "elapsed_s"},
+                                        {look["best_seconds"], "best_s"},
+                                        {look["default_seconds"], "default_s"}}) {
+      const double expected = std::stod(rows[i].at(column));
+      EXPECT_NEAR(double{value}, expected, 1e-7 * expected) << column;
+    }
+  }
 }
 
 // docs/compare.md names the columns; `a` … `b` stands for those from a to b.
