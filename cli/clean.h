@@ -1,4 +1,4 @@
-// Text from outside on its way to a terminal, a picture or a page.
+// Text from outside on its way to a terminal.
 
 #ifndef JITATTN_CLI_CLEAN_H_
 #define JITATTN_CLI_CLEAN_H_

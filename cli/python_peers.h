@@ -18,8 +18,6 @@
 
 namespace jitattn::cli {
 
-extern const char kPythonPeers[];  // python_peers.py
-
 class PythonPeers {
  public:
   // Starts `python` (a path, or a name that PATH has) and asks which of `methods` it can import.

@@ -83,10 +83,6 @@ absl::Status CheckTextFile(std::string_view flag, const std::string& path) {
 absl::Status WriteTextFile(const std::string& path, std::string_view content) {
   struct stat old;
   const unsigned mode = stat(path.c_str(), &old) == 0 ? old.st_mode & 0777u : 0666u;
-  return WriteTextFile(path, content, mode);
-}
-
-absl::Status WriteTextFile(const std::string& path, std::string_view content, unsigned mode) {
   return cache::WriteAtomically(FolderOf(path), fs::path(path).filename(), content, mode);
 }
 

@@ -29,8 +29,6 @@ absl::Status CheckTextFile(std::string_view flag, const std::string& path);
 // file has the permissions that the umask leaves; one that replaces another, no more than that one
 // had.
 absl::Status WriteTextFile(const std::string& path, std::string_view content);
-// The same with the permissions `mode`, less the umask, whatever another had.
-absl::Status WriteTextFile(const std::string& path, std::string_view content, unsigned mode);
 
 }  // namespace jitattn::cli
 

@@ -118,6 +118,23 @@ TEST_F(DevTest, EmulateInstallsTheEmulatorsAndHandsTheRestOn) {
   EXPECT_THAT(result.err, HasSubstr("installing: bochs qemu-user\n"));
 }
 
+// Whoever tunes does not draw.
+TEST_F(DevTest, PicturesAndTestsInstallMatplotlibAndTuningDoesNot) {
+  Script("dpkg-query",
+         "if [ -e installed ]; then hide=nothing; else hide=python3-matplotlib; fi\n"
+         "for p; do case $p in -*|*Package*) ;; $hide) ;; *) echo \"installed $p\";; esac; done");
+  for (const char* verb : {"tune", "run", "bench"}) {
+    EXPECT_THAT(Dev({verb}).err, Not(HasSubstr("installing"))) << verb;
+  }
+  for (const char* verb : {"plot", "report", "build", "test", "asan"}) {
+    fs::remove(folder_ / "installed");
+    for (const std::string& file : FilesUnder(folder_ / "build")) {
+      if (file.find("/.packages-") != file.npos) fs::remove(file);
+    }
+    EXPECT_THAT(Dev({verb}).err, HasSubstr("installing: python3-matplotlib\n")) << verb;
+  }
+}
+
 TEST_F(DevTest, HelpNeedsNothing) {
   const ProcessResult result = Dev({});
   EXPECT_EQ(result.exit_code, 0);

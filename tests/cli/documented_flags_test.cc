@@ -19,7 +19,7 @@ namespace {
 // code that it stands in.
 TEST(DocumentedFlagsTest, EveryCommandLineUsesFlagsThatThereAre) {
   static const std::regex kCommand(
-      R"((?:jitattn|\./dev) (tune|run|cache|cpu|show|bench|roofline|replay|compare|audit)\b([^`\n|]*))");
+      R"((?:jitattn|\./dev) (tune|run|cache|cpu|show|bench|roofline|replay|compare|audit|plot|report)\b([^`\n|]*))");
   static const std::regex kFlag(R"(--[a-z][a-z-]*)");
   const TempDir folder;
   std::map<std::string, std::string> help;

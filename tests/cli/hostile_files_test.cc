@@ -15,6 +15,7 @@
 #include "cli/json.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
+#include "tests/cli/plot_testing.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
@@ -56,25 +57,18 @@ void ExpectRefused(const TempDir& folder, const std::vector<std::string>& argume
   EXPECT_THAT(result.out, IsEmpty());
 }
 
-// Every command that reads a recording or a table.
-void ExpectRefusedByAll(const TempDir& folder, const std::string& path,
-                        const std::string& message = "") {
-  ExpectRefused(folder, {"plot", path, "--list"}, message);
-  ExpectRefused(folder, {"report", path, "-o", folder / "page.html"}, message);
-  ExpectRefused(folder, {"replay", path, "--strategies", "random"}, message);
+// Every command that reads a recording.
+void ExpectRefusedByAll(const TempDir& folder, const std::string& path) {
+  ExpectRefused(folder, {"replay", path, "--strategies", "random"});
+  if (!HasMatplotlib()) return;
+  ExpectRefused(folder, {"plot", path, "--list"});
+  ExpectRefused(folder, {"report", path, "-o", folder / "page.html"});
 }
 
 TEST(HostileFiles, NumbersBeyondTheRange) {
   const TempDir folder;
   WriteFile(folder / "n.json", R"({"jitattn":"x","command":"bench","a":1e999})");
   ExpectRefusedByAll(folder, folder / "n.json");
-  WriteFile(folder / "threads.json",
-            R"({"jitattn":"x","command":"bench","rows":[{"name":"a","threads":1.4e94}]})");
-  ExpectRefused(folder, {"plot", folder / "threads.json", "--list"}, "threads");
-  WriteFile(folder / "t.csv", "strategy,evaluation,phase,status\nrandom,1.4e94,search,ok\n");
-  ExpectRefused(folder, {"plot", folder / "t.csv", "--list"}, "evaluation");
-  WriteFile(folder / "s.csv", "strategy,budget,regret_p50,fraction_mean\nrandom,-1e300,1,1\n");
-  ExpectRefused(folder, {"plot", folder / "s.csv", "--list"}, "budget");
 }
 
 TEST(HostileFiles, DeepNesting) {
@@ -82,7 +76,7 @@ TEST(HostileFiles, DeepNesting) {
   const std::string deep = std::string(80000, '[') + std::string(80000, ']');
   WriteFile(folder / "d.json", R"({"results":[{"configuration":{"a":)" + deep +
                                    R"(},"invalidity":"correct","times":{"runtimes":[1]}}]})");
-  ExpectRefusedByAll(folder, folder / "d.json", "nested");
+  ExpectRefusedByAll(folder, folder / "d.json");
   WriteFile(folder / "v.json", R"({"rows":)" + deep + "}");
   const ProcessResult bench = RunJitattn(
       folder, {"bench", "--op", "sigmoid-mul", "--dim", "32", "--vs", folder / "v.json"});
@@ -90,24 +84,18 @@ TEST(HostileFiles, DeepNesting) {
   EXPECT_THAT(bench.err, HasSubstr("v.json"));
 }
 
-TEST(HostileFiles, ManyColumnsAndValues) {
+TEST(HostileFiles, ManyValues) {
   const TempDir folder;
   constexpr int kMany = 20000;
-  std::string header = "strategy,evaluation,phase,status", row = "random,1,search,ok";
   std::string t4 = R"({"results":[)";
   for (int i = 0; i < kMany; ++i) {
     const std::string number = std::to_string(i);
-    header += ",c" + number;
-    row += ",1";
     t4 += std::string(i == 0 ? "" : ",") + R"({"configuration":{"a":)" + number + R"(,"b":")" +
           number + R"("},"invalidity":"correct","times":{"runtimes":[1]}})";
   }
-  WriteFile(folder / "wide.csv", header + "\n" + row + "\n");
   WriteFile(folder / "long.json", t4 + "]}");
-  // Whatever is made of them: it ends.
-  for (const char* name : {"wide.csv", "long.json"}) {
-    EXPECT_EQ(RunJitattn(folder, {"plot", folder / name, "--list"}).signal, 0) << name;
-  }
+  // Whatever is made of that: the command ends.
+  EXPECT_EQ(RunJitattn(folder, {"plot", folder / "long.json", "--list"}).signal, 0);
 }
 
 TEST(HostileFiles, WhatIsNoRegularFileIsNotWaitedFor) {
@@ -141,13 +129,10 @@ TEST(HostileFiles, EscapeSequencesStayInTheirFiles) {
   header.resize(80, ' ');
   WriteFile(folder / "e.npy", std::string("\x93NUMPY\x01\x00\x50\x00", 10) + header);
   ExpectRefused(folder, {"run", "--x", folder / "e.npy"}, "its elements are");
-  WriteFile(folder / "cell.csv",
-            "strategy,evaluation,phase,status\nrandom," + kEscape + kCsi + ",search,ok\n");
-  ExpectRefused(folder, {"plot", folder / "cell.csv", "--list"}, "is no number");
   WriteFile(folder / "key.json", R"({"tune_params_keys":["a"],"tune_params":{"a":[1]},"cache":{")" +
                                      std::string("\\u001b]0;owned\\u0007") +
                                      R"(":{"a":1,"time":-1}}})");
-  ExpectRefusedByAll(folder, folder / "key.json", "has the time");
+  ExpectRefusedByAll(folder, folder / "key.json");
   WriteFile(folder / ("name" + kEscape), "");
   ExpectRefused(folder, {"replay", folder / ("name" + kEscape)});
 }
@@ -163,6 +148,17 @@ TEST(HostileFiles, WhatPrintsCleans) {
   // Escaped, and the same when read: all but the byte that is no UTF-8.
   const std::string good = "\x1b\x7f\xc2\x80\xc2\x9f\xc2\xa0µ";
   EXPECT_EQ(Json::parse(JsonText(Json(good))), good);
+}
+
+TEST(HostileFiles, CleanIsValidUtf8OnOneLine) {
+  EXPECT_EQ(Clean("a\nb\tc\x01"), "a b c ");
+  EXPECT_EQ(Clean("a\xff"
+                  "b"),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(Clean("\xc0\x80"), "\xef\xbf\xbd\xef\xbf\xbd");  // overlong
+  EXPECT_EQ(Clean("\xe2\x82"), "\xef\xbf\xbd\xef\xbf\xbd");  // cut off
+  EXPECT_EQ(Clean(std::string("a\0b", 3)), "a b");
 }
 
 TEST(HostileFiles, RecordsAndNamesInTheCacheAreCleaned) {
@@ -212,7 +208,7 @@ TEST(HostileFiles, WhatUnpacksToTooMuchIsRefused) {
   for (int i = 0; i < 600; ++i) bomb += member;  // 600 MiB in less than 1
   EXPECT_LT(bomb.size(), size_t{1} << 20);
   WriteFile(folder / "bomb.gz", bomb);
-  ExpectRefused(folder, {"plot", folder / "bomb.gz", "--list"}, "unpacks to more than 512 MiB");
+  ExpectRefused(folder, {"replay", folder / "bomb.gz"}, "unpacks to more than 512 MiB");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "jit/cpu.h"
+#include "tests/cli/plot_testing.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
@@ -167,9 +168,7 @@ TEST_F(JsonKeysTest, Replay) {
 }
 
 TEST_F(JsonKeysTest, PlotAndReport) {
-  if (Process({"gnuplot", "--version"}, {}).Finish().exit_code != 0) {
-    GTEST_SKIP() << "needs gnuplot";
-  }
+  if (!HasMatplotlib()) GTEST_SKIP() << "needs matplotlib";
   Record();
   Collect({"plot", recording_, "--list"});
   Collect({"plot", recording_, "--kind", "samples", "-o", files_ / "pictures"});

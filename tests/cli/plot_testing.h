@@ -1,19 +1,18 @@
-// What tests of plots look at.
+// Whether pictures can be drawn here.
 
 #ifndef JITATTN_TESTS_CLI_PLOT_TESTING_H_
 #define JITATTN_TESTS_CLI_PLOT_TESTING_H_
 
-#include <string>
-#include <vector>
-
-#include "cli/plot/axes.h"
+#include "tests/cli/process.h"
 
 namespace jitattn::cli {
 
-inline std::vector<std::string> Labels(const Axis& axis) {
-  std::vector<std::string> labels;
-  for (const Tick& tick : axis.ticks) labels.push_back(tick.label);
-  return labels;
+// In one of the Pythons that the command asks.
+inline bool HasMatplotlib() {
+  for (const char* python : {"python3", "/usr/bin/python3"}) {
+    if (Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0) return true;
+  }
+  return false;
 }
 
 }  // namespace jitattn::cli

@@ -41,23 +41,6 @@ TEST_F(TextFile, ANewOneFollowsTheUmask) {
   EXPECT_EQ(*ReadTextFile(path), "a,b\n");
 }
 
-// With the mode that is asked for, from the first moment on: nothing is changed by name afterwards.
-TEST_F(TextFile, AModeMayBeAskedFor) {
-  const std::string path = folder_ + "/page.html", other = folder_ + "/other";
-  ASSERT_TRUE(WriteTextFile(path, "a").ok());
-  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
-  ASSERT_TRUE(WriteTextFile(path, "b", 0666).ok());
-  EXPECT_EQ(ModeOf(path), 0640u);
-  // A link is replaced, and what it leads to keeps its mode.
-  ASSERT_TRUE(WriteTextFile(other, "precious").ok());
-  ASSERT_EQ(chmod(other.c_str(), 0600), 0);
-  std::filesystem::remove(path);
-  std::filesystem::create_symlink(other, path);
-  ASSERT_TRUE(WriteTextFile(path, "c", 0666).ok());
-  EXPECT_EQ(ModeOf(other), 0600u);
-  EXPECT_EQ(*ReadTextFile(other), "precious");
-}
-
 TEST_F(TextFile, WhatWasPrivateStaysPrivate) {
   const std::string path = folder_ + "/table.csv";
   ASSERT_TRUE(WriteTextFile(path, "a").ok());

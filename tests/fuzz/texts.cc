@@ -1,13 +1,11 @@
-// Small texts from anywhere: TOML, configurations, CSV, gzip, words in pictures. The first byte
-// says which.
+// Small texts from anywhere: TOML, configurations, gzip, words for a terminal. The first byte says
+// which.
 
 #include <string>
 
 #include "cache/toml.h"
 #include "cli/clean.h"
 #include "cli/gzip.h"
-#include "cli/plot/csv_reader.h"
-#include "cli/plot/words.h"
 #include "fuzz.h"
 #include "jit/config.h"
 
@@ -33,26 +31,11 @@ void Config(jit::Op op, std::string_view text) {
   Require(again.ok() && *again == *config, "a configuration's text gives it back");
 }
 
-void Csv(std::string_view text) {
-  const auto table = cli::ReadCsv(text);
-  if (!table.ok()) return;
-  for (const auto& row : table->rows) {
-    Require(row.fields.size() == table->columns.size(), "a field for every column");
-  }
-}
-
 void Words(std::string_view text) {
   const std::string clean = cli::Clean(text);
   Require(cli::Clean(clean) == clean, "clean words stay as they are");
   for (const char c : clean) {
     Require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f, "no control character is left");
-  }
-  cli::Fit(clean, 100, 12);
-  cli::Wrap(clean, 100, 12);
-  cli::FileStem(text);
-  for (const char c : cli::Slug(text)) {
-    Require((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-',
-            "letters, digits and '-' only");
   }
 }
 
@@ -81,8 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 4:
     case 5:
-      fuzz::Csv(text);
-      break;
     case 6:
       fuzz::Words(text);
       break;
