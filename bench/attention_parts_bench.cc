@@ -4,39 +4,39 @@
 #include <cmath>
 
 #include "bench/emitted_loop.h"
-#include "jit/attention_layout.h"
-#include "jit/emit_pack.h"
-#include "jit/emit_softmax.h"
+#include "jit/attention/emit_pack.h"
+#include "jit/attention/emit_softmax.h"
+#include "jit/attention/tiles_layout.h"
 
 namespace jitattn::bench {
 namespace {
 
-using jit::AttentionFrame;
+using jit::TilesFrame;
 
 // The run-time values that the parts find on the stack: one whole tile, `keys` keys.
-void FillFrame(jit::Assembler& a, const jit::AttentionContext& ctx, const Xbyak::Reg64& queries,
+void FillFrame(jit::Assembler& a, const jit::TilesContext& ctx, const Xbyak::Reg64& queries,
                int keys, const Xbyak::Reg64& temp) {
-  auto set = [&](int64_t AttentionFrame::*field, int64_t value) {
+  auto set = [&](int64_t TilesFrame::*field, int64_t value) {
     a.mov(temp, value);
     a.mov(ctx.at(field), temp);
   };
-  set(&AttentionFrame::rows, ctx.layout.tile_rows);
-  set(&AttentionFrame::vecs, ctx.config.q_vecs);
-  set(&AttentionFrame::keys, keys);
-  set(&AttentionFrame::first_key, 0);
-  set(&AttentionFrame::scale, 0);
-  a.mov(ctx.at(&AttentionFrame::q), queries);
+  set(&TilesFrame::rows, ctx.layout.tile_rows);
+  set(&TilesFrame::vecs, ctx.config.q_vecs);
+  set(&TilesFrame::keys, keys);
+  set(&TilesFrame::first_key, 0);
+  set(&TilesFrame::scale, 0);
+  a.mov(ctx.at(&TilesFrame::q), queries);
 }
 
-void PackQueries(benchmark::State& state, jit::Isa isa) {
+void PackQueries(benchmark::State& state, Isa isa) {
   if (!HasIsa(state, isa)) return;
   const int dim = static_cast<int>(state.range(0));
   const jit::AttentionSpec spec{.head_dim = dim, .value_dim = dim};
-  const jit::AttentionConfig config{.isa = isa};
-  const jit::AttentionLayout layout(spec, config);
-  EmittedLoop loop(isa, spec.dtype, sizeof(AttentionFrame),
+  const jit::TilesConfig config{.isa = isa};
+  const jit::TilesLayout layout(spec, config);
+  EmittedLoop loop(isa, spec.dtype, sizeof(TilesFrame),
                    [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
-                     const jit::AttentionContext ctx{a, spec, config, layout, a.rsp};
+                     const jit::TilesContext ctx{a, spec, config, layout, a.rsp};
                      {
                        const jit::Gprs queries = a.pool().LeaseGprs("queries"),
                                        temp = a.pool().LeaseGprs("temp");
@@ -52,15 +52,15 @@ void PackQueries(benchmark::State& state, jit::Isa isa) {
   loop.Run(state, args, static_cast<double>(dim) * config.q_vecs, "cycles/vector");
 }
 
-void Softmax(benchmark::State& state, jit::Isa isa) {
+void Softmax(benchmark::State& state, Isa isa) {
   if (!HasIsa(state, isa)) return;
   const int keys = static_cast<int>(state.range(0));
   const jit::AttentionSpec spec;
-  const jit::AttentionConfig config{.isa = isa, .kv_block = keys};
-  const jit::AttentionLayout layout(spec, config);
-  EmittedLoop loop(isa, spec.dtype, sizeof(AttentionFrame),
+  const jit::TilesConfig config{.isa = isa, .kv_block = keys};
+  const jit::TilesLayout layout(spec, config);
+  EmittedLoop loop(isa, spec.dtype, sizeof(TilesFrame),
                    [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
-                     const jit::AttentionContext ctx{a, spec, config, layout, a.rsp};
+                     const jit::TilesContext ctx{a, spec, config, layout, a.rsp};
                      jit::EmitSoftmax softmax(ctx);
                      const jit::Gprs scores = a.pool().LeaseGprs("scores");
                      {
@@ -93,10 +93,10 @@ void Softmax(benchmark::State& state, jit::Isa isa) {
            "cycles/vector");
 }
 
-BENCHMARK_CAPTURE(PackQueries, avx512, jit::Isa::kAvx512)->ArgName("head_dim")->Arg(64)->Arg(128);
-BENCHMARK_CAPTURE(PackQueries, avx2, jit::Isa::kAvx2)->ArgName("head_dim")->Arg(64)->Arg(128);
-BENCHMARK_CAPTURE(Softmax, avx512, jit::Isa::kAvx512)->ArgName("keys")->Arg(64)->Arg(256);
-BENCHMARK_CAPTURE(Softmax, avx2, jit::Isa::kAvx2)->ArgName("keys")->Arg(64)->Arg(256);
+BENCHMARK_CAPTURE(PackQueries, avx512, Isa::kAvx512)->ArgName("head_dim")->Arg(64)->Arg(128);
+BENCHMARK_CAPTURE(PackQueries, avx2, Isa::kAvx2)->ArgName("head_dim")->Arg(64)->Arg(128);
+BENCHMARK_CAPTURE(Softmax, avx512, Isa::kAvx512)->ArgName("keys")->Arg(64)->Arg(256);
+BENCHMARK_CAPTURE(Softmax, avx2, Isa::kAvx2)->ArgName("keys")->Arg(64)->Arg(256);
 
 }  // namespace
 }  // namespace jitattn::bench

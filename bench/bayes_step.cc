@@ -11,10 +11,11 @@
 #include <chrono>
 #include <memory>
 
+#include "base/rng.h"
 #include "benchmark/benchmark.h"
-#include "runtime/estimate.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
 #include "runtime/tuning_space.h"
-#include "search/rng.h"
 #include "search/strategy.h"
 
 namespace {
@@ -23,12 +24,12 @@ using jitattn::runtime::TuningSpace;
 using Clock = std::chrono::steady_clock;
 
 // Its space is cut to kMaxPoints.
-const jitattn::jit::Problem kProblem = jitattn::jit::AttentionProblem{
+const jitattn::ops::Problem kProblem = jitattn::ops::AttentionProblem{
     .q_len = 1024, .kv_len = 1024, .head_dim = 128, .value_dim = 128};
 
 void BM_BayesStep(benchmark::State& state) {
   const auto evaluations = static_cast<int>(state.range(0));
-  const jitattn::jit::Cpu& cpu = jitattn::jit::HostCpu();
+  const jitattn::Cpu& cpu = jitattn::HostCpu();
   const auto space = TuningSpace::Create(kProblem, cpu, /*threads=*/2);
   if (!space.ok()) return state.SkipWithError("no space");
   double slowest = 0, all = 0;
@@ -37,11 +38,10 @@ void BM_BayesStep(benchmark::State& state) {
     auto strategy = jitattn::search::MakeStrategy(
         "bayes", {.space = &space->space(), .budget = evaluations, .seed = 1});
     if (!strategy.ok()) return state.SkipWithError("no strategy");
-    jitattn::search::Rng noise(1);
+    jitattn::Rng noise(1);
     auto began = Clock::now();
     while (const auto ask = (*strategy)->Next()) {
-      const double cycles =
-          jitattn::runtime::EstimateCycles(kProblem, space->ConfigAt(ask->rank), cpu);
+      const double cycles = jitattn::ops::EstimateCycles(kProblem, space->ConfigAt(ask->rank), cpu);
       (*strategy)->Tell({.rank = ask->rank, .cost = cycles * (1 + 0.02 * noise.Uniform())});
       const auto now = Clock::now();
       const double ms = std::chrono::duration<double, std::milli>(now - began).count();

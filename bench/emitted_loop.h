@@ -15,8 +15,9 @@
 #include <optional>
 #include <string>
 
+#include "base/cpu.h"
 #include "jit/assembler.h"
-#include "jit/cpu.h"
+#include "jit/attention/args.h"
 #include "jit/executable_memory.h"
 #include "runtime/peak.h"
 
@@ -50,9 +51,9 @@ class EmittedLoop {
   // setup(a, data) is emitted once, body(a, data) in the loop, subroutines(a) behind the end.
   // `data` is a register that holds LoopArgs::data; both must leave it as it is.
   template <typename Emit>
-  EmittedLoop(jit::Isa isa, jit::DType dtype, int frame_bytes, Emit emit) {
+  EmittedLoop(Isa isa, DType dtype, int frame_bytes, Emit emit) {
     try {
-      jit::Assembler a(isa, jit::HostCpu());
+      jit::Assembler a(isa, HostCpu());
       a.Prolog(dtype, frame_bytes);
       const jit::Gprs data = a.pool().LeaseGprs("data"), left = a.pool().LeaseGprs("repeats left");
       a.mov(data, a.ptr[a.args() + static_cast<int>(offsetof(LoopArgs, data))]);
@@ -100,8 +101,8 @@ class EmittedLoop {
 };
 
 // Those that this CPU has.
-inline bool HasIsa(benchmark::State& state, jit::Isa isa) {
-  if (isa <= jit::HostCpu().isa) return true;
+inline bool HasIsa(benchmark::State& state, Isa isa) {
+  if (isa <= HostCpu().isa) return true;
   state.SkipWithError("this CPU has no such instructions");
   return false;
 }

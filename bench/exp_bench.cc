@@ -2,17 +2,17 @@
 // degrees of the polynomial.
 
 #include "bench/emitted_loop.h"
-#include "jit/emit_exp.h"
+#include "jit/parts/emit_exp.h"
 
 namespace jitattn::bench {
 namespace {
 
-void Exp2(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
+void Exp2(benchmark::State& state, Isa isa, DType dtype) {
   if (!HasIsa(state, isa)) return;
   const int in_flight = static_cast<int>(state.range(0));
   const int constants = static_cast<int>(state.range(1));
   const int degree = static_cast<int>(state.range(2));
-  EmittedLoop loop(isa, jit::ComputeType(dtype), 0,
+  EmittedLoop loop(isa, ComputeType(dtype), 0,
                    [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
                      const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
                      jit::EmitExp exp(a, in_flight, constants, dtype, degree);
@@ -26,11 +26,11 @@ void Exp2(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
                        }
                      });
                    });
-  const Data data(2 * in_flight * jit::VecBytes(isa));
+  const Data data(2 * in_flight * VecBytes(isa));
   loop.Run(state, {.data = data.get()}, in_flight, "cycles/vector");
 }
 
-template <jit::Isa isa, jit::DType dtype>
+template <Isa isa, DType dtype>
 void Shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"in_flight", "constants", "degree"});
   for (const int degree : jit::EmitExp::Degrees(isa, dtype)) {
@@ -41,11 +41,11 @@ void Shapes(benchmark::internal::Benchmark* b) {
 }
 #define JITATTN_EXP2(name, isa, dtype) \
   BENCHMARK_CAPTURE(Exp2, name, isa, dtype)->Apply(Shapes<isa, dtype>)
-JITATTN_EXP2(f32_avx512, jit::Isa::kAvx512, jit::DType::kF32);
-JITATTN_EXP2(f32_avx2, jit::Isa::kAvx2, jit::DType::kF32);
-JITATTN_EXP2(f64_avx512, jit::Isa::kAvx512, jit::DType::kF64);
-JITATTN_EXP2(f64_avx2, jit::Isa::kAvx2, jit::DType::kF64);
-JITATTN_EXP2(bf16_avx512, jit::Isa::kAvx512, jit::DType::kBF16);
+JITATTN_EXP2(f32_avx512, Isa::kAvx512, DType::kF32);
+JITATTN_EXP2(f32_avx2, Isa::kAvx2, DType::kF32);
+JITATTN_EXP2(f64_avx512, Isa::kAvx512, DType::kF64);
+JITATTN_EXP2(f64_avx2, Isa::kAvx2, DType::kF64);
+JITATTN_EXP2(bf16_avx512, Isa::kAvx512, DType::kBF16);
 #undef JITATTN_EXP2
 
 }  // namespace

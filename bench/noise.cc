@@ -8,12 +8,14 @@
 #include <cstdlib>
 #include <vector>
 
-#include "runtime/heuristic.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
 #include "runtime/machine_flags.h"
 #include "runtime/measure.h"
 
 namespace {
 
+namespace ops = jitattn::ops;
 using jitattn::runtime::LowQuantile;
 using jitattn::runtime::Quantile;
 
@@ -33,19 +35,18 @@ class Width {
 };
 
 int Run(int64_t dim, int threads) {
-  const jitattn::jit::Problem problem = jitattn::jit::AttentionProblem{
-      .q_len = dim, .kv_len = dim, .head_dim = dim, .value_dim = dim};
+  const ops::Problem problem =
+      ops::AttentionProblem{.q_len = dim, .kv_len = dim, .head_dim = dim, .value_dim = dim};
   auto measurer = jitattn::runtime::MakeMeasurer(problem, {.threads = threads});
   if (!measurer.ok()) {
     std::fprintf(stderr, "%s\n", measurer.status().ToString().c_str());
     return 1;
   }
   const jitattn::runtime::MachineWatch watch;
-  const jitattn::jit::Config config =
-      jitattn::runtime::DefaultConfig(problem, jitattn::jit::HostCpu(), threads);
-  const jitattn::jit::Config twice[] = {config, config};
+  const ops::Config config = ops::DefaultConfig(problem, jitattn::HostCpu(), threads);
+  const ops::Config twice[] = {config, config};
   std::printf("%s, %d threads, against itself: width of the ratio over %d repeats, %%\n",
-              jitattn::jit::Describe(problem).c_str(), threads, kRepeats);
+              ops::Describe(problem).c_str(), threads, kRepeats);
   std::printf("rounds  minimum  low quantile  median  outside the 95 %% interval\n");
   for (const int rounds : {9, 15, 31}) {
     Width minimum, low, median;

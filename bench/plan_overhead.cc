@@ -10,29 +10,34 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
-#include "jitattn/jitattn.hpp"
+#include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
 #include "runtime/kernel_calls.h"
+#include "runtime/plan.h"
 
 namespace {
 
 constexpr int kDim = 16;
-constexpr int64_t kOneRow = 1, kTile = 64;  // columns in the lanes; queries
+constexpr int64_t kOneRow = 1, kTile = 64;  // "rows"; "tiles"
 
 // Of `rows` queries against one key.
 struct Operands {
-  explicit Operands(int64_t rows)
-      : q(rows * kDim, 1),
-        kv(kDim, 1),
-        out(q),
-        problem(jitattn::Problem<float>({.q_len = rows, .kv_len = 1, .head_dim = kDim})),
-        args(jitattn::Args<float>(problem, q.data(), kv.data(), kv.data(), out.data())) {}
+  explicit Operands(int64_t rows) : q(rows * kDim, 1), kv(kDim, 1), out(q) {
+    jitattn_attention_problem_init(&problem, 1, rows, kDim);
+    problem.kv_len = 1;
+    jitattn_attention_args_init(&args, &problem);
+    args.q = q.data();
+    args.k = args.v = kv.data();
+    args.out = out.data();
+  }
   std::vector<float> q, kv, out;
   jitattn_attention_problem problem;
   jitattn_attention_args args;
 };
 
-jitattn::PlanOptions OneThread() {
-  jitattn::PlanOptions options;
+jitattn_plan_options OneThread() {
+  jitattn_plan_options options;
+  jitattn_plan_options_init(&options);
   options.threads = 1;
   options.ignore_cache = 1;
   return options;
@@ -42,11 +47,11 @@ double Minimum(const std::vector<double>& v) { return *std::min_element(v.begin(
 
 void BM_Kernel(benchmark::State& state) {
   Operands o(state.range(0));
-  const jitattn::jit::AttentionProblem problem{
+  const jitattn::ops::AttentionProblem problem{
       .q_len = o.args.q_len, .kv_len = 1, .head_dim = kDim, .value_dim = kDim};
   const auto plan = jitattn::runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
   if (!plan.ok()) return state.SkipWithError("no plan");
-  const auto calls = jitattn::runtime::KernelCalls::Of(*plan, o.args);
+  const auto calls = jitattn::runtime::KernelCalls::Of(*plan, &o.args);
   state.SetLabel((*plan)->kernel().name());
   for (auto _ : state) calls->Run();
 }
@@ -55,7 +60,7 @@ BENCHMARK(BM_Kernel)->Arg(kOneRow)->Arg(kTile)->ComputeStatistics("min", Minimum
 void BM_Plan(benchmark::State& state) {
   Operands o(state.range(0));
   jitattn_plan* plan = nullptr;
-  const jitattn::PlanOptions options = OneThread();
+  const jitattn_plan_options options = OneThread();
   if (jitattn_attention_plan(&o.problem, &options, &plan) != JITATTN_OK) {
     return state.SkipWithError(jitattn_last_error());
   }

@@ -1,18 +1,19 @@
 // x · sigmoid(x) by EmitSigmoid in L1: cycles a vector, by its ways of doing it.
 
 #include "bench/emitted_loop.h"
-#include "jit/emit_sigmoid.h"
+#include "jit/sigmoid_mul/config.h"
+#include "jit/sigmoid_mul/emit_sigmoid.h"
 
 namespace jitattn::bench {
 namespace {
 
-void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
+void SigmoidMul(benchmark::State& state, Isa isa, DType dtype) {
   const int in_flight = static_cast<int>(state.range(0));
-  const int table = static_cast<int>(state.range(1));
+  const auto table = static_cast<jit::PowerTable>(state.range(1));
   const bool reciprocal = state.range(2) != 0;
   if (!HasIsa(state, isa)) return;
   if (!jit::EmitSigmoid::HasTable(table, isa)) return state.SkipWithError("no table");
-  if (reciprocal && isa != jit::Isa::kAvx512) return state.SkipWithError("no reciprocal");
+  if (reciprocal && isa != Isa::kAvx512) return state.SkipWithError("no reciprocal");
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
     // What is left of the registers holds constants, as in the kernel.
@@ -31,17 +32,17 @@ void SigmoidMul(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
       }
     });
   });
-  const Data data(2 * in_flight * jit::VecBytes(isa));
+  const Data data(2 * in_flight * VecBytes(isa));
   loop.Run(state, {.data = data.get()}, in_flight, "cycles/vector");
 }
 
 void Shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"in_flight", "table", "reciprocal"})->ArgsProduct({{1, 2, 4, 6}, {0, 1, 2}, {0, 1}});
 }
-BENCHMARK_CAPTURE(SigmoidMul, f32_avx512, jit::Isa::kAvx512, jit::DType::kF32)->Apply(Shapes);
-BENCHMARK_CAPTURE(SigmoidMul, f32_avx2, jit::Isa::kAvx2, jit::DType::kF32)->Apply(Shapes);
-BENCHMARK_CAPTURE(SigmoidMul, f64_avx512, jit::Isa::kAvx512, jit::DType::kF64)->Apply(Shapes);
-BENCHMARK_CAPTURE(SigmoidMul, f64_avx2, jit::Isa::kAvx2, jit::DType::kF64)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f32_avx512, Isa::kAvx512, DType::kF32)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f32_avx2, Isa::kAvx2, DType::kF32)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f64_avx512, Isa::kAvx512, DType::kF64)->Apply(Shapes);
+BENCHMARK_CAPTURE(SigmoidMul, f64_avx2, Isa::kAvx2, DType::kF64)->Apply(Shapes);
 
 }  // namespace
 }  // namespace jitattn::bench

@@ -2,19 +2,19 @@
 // limit where a vector is issued once a cycle, 0.5 where there are two units of this width.
 
 #include "bench/emitted_loop.h"
-#include "jit/emit_tile_gemm.h"
+#include "jit/parts/emit_tile_gemm.h"
 
 namespace jitattn::bench {
 namespace {
 
 constexpr int kSteps = 8;  // of the inner dimension, a repeat
 
-void TileGemm(benchmark::State& state, jit::Isa isa, jit::DType dtype) {
+void TileGemm(benchmark::State& state, Isa isa, DType dtype) {
   if (!HasIsa(state, isa)) return;
   const int rows = static_cast<int>(state.range(0)), vecs = static_cast<int>(state.range(1));
   const bool embed = state.range(2) != 0;
-  if (embed && isa != jit::Isa::kAvx512) return state.SkipWithError("no embedded broadcast");
-  const int vec_bytes = jit::VecBytes(isa), elem_bytes = jit::SizeOf(dtype);
+  if (embed && isa != Isa::kAvx512) return state.SkipWithError("no embedded broadcast");
+  const int vec_bytes = VecBytes(isa), elem_bytes = SizeOf(dtype);
   const int right_bytes = kSteps * vecs * vec_bytes;
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     jit::EmitTileGemm gemm(a, "accumulators", rows, vecs, embed);
@@ -47,9 +47,9 @@ void Narrow(benchmark::internal::Benchmark* b) {
     b->Args({rows, vecs, 0});
   }
 }
-BENCHMARK_CAPTURE(TileGemm, f32_avx512, jit::Isa::kAvx512, jit::DType::kF32)->Apply(Wide);
-BENCHMARK_CAPTURE(TileGemm, f32_avx2, jit::Isa::kAvx2, jit::DType::kF32)->Apply(Narrow);
-BENCHMARK_CAPTURE(TileGemm, f64_avx512, jit::Isa::kAvx512, jit::DType::kF64)->Apply(Wide);
+BENCHMARK_CAPTURE(TileGemm, f32_avx512, Isa::kAvx512, DType::kF32)->Apply(Wide);
+BENCHMARK_CAPTURE(TileGemm, f32_avx2, Isa::kAvx2, DType::kF32)->Apply(Narrow);
+BENCHMARK_CAPTURE(TileGemm, f64_avx512, Isa::kAvx512, DType::kF64)->Apply(Wide);
 
 }  // namespace
 }  // namespace jitattn::bench

@@ -10,15 +10,15 @@ namespace jitattn::cache {
 namespace {
 
 // A CPU that has everything: what it refuses is refused anywhere.
-jit::Cpu AnyCpu(jit::Cpu cpu) {
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;
+Cpu AnyCpu(Cpu cpu) {
+  cpu.isa = cpu.detected_isa = Isa::kAvx512;
   cpu.f16c = cpu.avx512_bf16 = cpu.avx512_vnni = cpu.avx512_fp16 = true;
   return cpu;
 }
 
 }  // namespace
 
-absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const jit::Cpu& cpu,
+absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const Cpu& cpu,
                                 const Fingerprint& host) {
   // In this order, so that a record of another CPU says that, and not that some rule of this one is
   // broken; and so that it can still be listed.
@@ -29,8 +29,7 @@ absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, 
   if (!comparison.usable) {
     admission.use = absl::FailedPreconditionError(
         absl::StrCat(path, ": tuned on another cpu: ", comparison.why_not));
-  } else if (absl::Status s = jit::Validate(record->config, jit::SpecOf(record->problem), cpu);
-             !s.ok()) {
+  } else if (absl::Status s = ops::Validate(record->config, record->problem, cpu); !s.ok()) {
     admission.use = absl::Status(s.code(), absl::StrCat(path, ": ", s.message()));
   }
   admission.stored = {*std::move(record), path, std::move(comparison.stale)};

@@ -15,12 +15,12 @@ namespace jitattn::cache {
 struct Admission {
   StoredRecord stored;
   // OK, or why this record, though sound, is not for this CPU: another vendor, family or model
-  // (FailedPrecondition), or a configuration that jit::Validate refuses here (InvalidArgument).
+  // (FailedPrecondition), or a configuration that ops::Validate refuses here (InvalidArgument).
   absl::Status use;
 };
 
 // Fails where the record is unsound on any CPU. Messages begin with `path`.
-absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const jit::Cpu& cpu,
+absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const Cpu& cpu,
                                 const Fingerprint& host);
 
 }  // namespace jitattn::cache

@@ -23,7 +23,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/env.h"
+#include "base/env.h"
 
 namespace jitattn::cache {
 namespace {
@@ -62,7 +62,7 @@ absl::Status Errno(std::string_view path, std::string_view what) {
 // 0600, read.
 std::optional<uid_t> SudoCaller() {
   if (geteuid() != 0) return std::nullopt;
-  const char* text = jit::Env("SUDO_UID");
+  const char* text = Env("SUDO_UID");
   if (text == nullptr) return std::nullopt;
   const std::string_view digits = text;
   uid_t uid = 0;

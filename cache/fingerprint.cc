@@ -82,12 +82,12 @@ std::string Differences(std::span<const Named> fields, const Fingerprint& record
 
 }  // namespace
 
-Fingerprint HostFingerprint(const jit::Cpu& cpu) {
+Fingerprint HostFingerprint(const Cpu& cpu) {
   // What the CPU has, not what JITATTN_MAX_ISA leaves of it: a cap is part of the key, and must not
   // make the same machine look like another.
   std::string features = "none";
-  if (cpu.detected_isa >= jit::Isa::kAvx2) features = "avx2";
-  if (cpu.detected_isa >= jit::Isa::kAvx512) features += " avx512";
+  if (cpu.detected_isa >= Isa::kAvx2) features = "avx2";
+  if (cpu.detected_isa >= Isa::kAvx512) features += " avx512";
   return {
       .vendor = VendorWord(cpu.vendor),
       .family = absl::StrCat(cpu.family),

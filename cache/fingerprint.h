@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "jit/cpu.h"
+#include "base/cpu.h"
 
 namespace jitattn::cache {
 
@@ -26,7 +26,7 @@ struct Fingerprint {
 };
 
 // Microcode and kernel are read from /proc and uname; what cannot be read is "".
-Fingerprint HostFingerprint(const jit::Cpu& cpu);
+Fingerprint HostFingerprint(const Cpu& cpu);
 
 // The folder of this CPU's records: "amd-25-17-avx512". Only [a-z0-9-].
 std::string FolderName(const Fingerprint& fingerprint);

@@ -23,13 +23,13 @@ std::string_view Name(Match match) {
   return "none";
 }
 
-Layers Layers::Default(const jit::Cpu& cpu) {
+Layers Layers::Default(const Cpu& cpu) {
   // DefaultRoot() may be empty. It stays first all the same: what finds no folder of the user's is
   // not to be written to the system's.
   return Layers(cpu, {DefaultRoot(), "/etc/jitattn", "/usr/share/jitattn"});
 }
 
-Layers::Layers(jit::Cpu cpu, std::vector<std::string> roots)
+Layers::Layers(Cpu cpu, std::vector<std::string> roots)
     : cpu_(std::move(cpu)), host_(HostFingerprint(cpu_)) {
   for (std::string& root : roots) stores_.emplace_back(std::move(root), cpu_, host_);
 }

@@ -26,8 +26,8 @@ struct Lookup {
 class Layers {
  public:
   // The user's root first, then /etc/jitattn and /usr/share/jitattn.
-  static Layers Default(const jit::Cpu& cpu);
-  Layers(jit::Cpu cpu, std::vector<std::string> roots);
+  static Layers Default(const Cpu& cpu);
+  Layers(Cpu cpu, std::vector<std::string> roots);
 
   // An application's own record (TOML text), before every folder. InvalidArgument if it is bad on
   // any CPU; one for another CPU is taken, and named by Find among the rejected.
@@ -49,7 +49,7 @@ class Layers {
   std::optional<StoredRecord> FindNearest(const Key& key,
                                           std::vector<RejectedRecord>* rejected) const;
 
-  jit::Cpu cpu_;
+  Cpu cpu_;
   Fingerprint host_;
   std::vector<StoredRecord> embedded_;
   std::vector<std::pair<StoredRecord, std::string>> unusable_;  // embedded, for another CPU; why

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
-#include <variant>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cache/record_reader.h"
 #include "cache/record_writer.h"
 #include "cache/toml.h"
+#include "ops/operation.h"
 
 namespace jitattn::cache {
 namespace {
@@ -21,7 +21,6 @@ constexpr double kShortest = 1e-12, kLongest = 1e9;
 constexpr double kSmallestGain = 1e-9, kLargestGain = 1e9;
 constexpr double kLargestError = 1.7e308;
 constexpr int kMaxThreads = 1 << 16;
-constexpr int64_t kMaxSize = int64_t{1} << 62;  // jit::Validate knows better
 constexpr int kMaxCount = 1 << 30;
 
 std::optional<Buffers> BuffersFromName(std::string_view name) {
@@ -31,69 +30,32 @@ std::optional<Buffers> BuffersFromName(std::string_view name) {
   return std::nullopt;
 }
 
-// The alternative T of a variant, made if another is held.
-template <typename T, typename Variant>
-T& As(Variant& variant) {
-  if (!std::holds_alternative<T>(variant)) variant = T{};
-  return std::get<T>(variant);
-}
-
 // The Describe functions list the fields of a file in its order. File is a RecordReader, which sets
 // what it is given, or a RecordWriter, which prints it: what is written cannot differ from what is
 // read, and a new field is one line.
 //
 // When reading, `op` decides which fields follow, so it is the first of them.
 template <typename File>
-void DescribeProblem(File& file, jit::Problem& problem) {
-  jit::Op op = jit::OpOf(problem);
-  file.Word("op", op, jit::OpFromName);
-  if (op == jit::Op::kSigmoidMul) {
-    auto& p = As<jit::SigmoidMulProblem>(problem);
-    file.Word("dtype", p.dtype, jit::DTypeFromName);
-    file.Integer("rows", p.rows, 1, kMaxSize);
-    file.Integer("cols", p.cols, 1, kMaxSize);
-    return;
+void DescribeProblem(File& file, ops::Problem& problem) {
+  if (!file.Operation("op", problem)) return;
+  const ops::Operation& operation = problem.operation();
+  DType dtype = problem.dtype();
+  file.Word("dtype", dtype, DTypeFromName);
+  problem.set_dtype(dtype);
+  for (const ops::Option& option : operation.options) file.Choice(option, problem);
+  for (const ops::Dim& dim : operation.dims) {
+    int64_t size = dim.get(problem);
+    file.Integer(dim.name, size, dim.least, dim.most);
+    dim.set(problem, size);
   }
-  auto& p = As<jit::AttentionProblem>(problem);
-  file.Word("dtype", p.dtype, jit::DTypeFromName);
-  file.Word("mask", p.mask, jit::MaskFromName);
-  file.Integer("batch", p.batch, 1, kMaxSize);
-  file.Integer("heads", p.heads, 1, kMaxSize);
-  file.Integer("kv_heads", p.kv_heads, 1, kMaxSize);
-  file.Integer("q_len", p.q_len, 0, kMaxSize);
-  file.Integer("kv_len", p.kv_len, 0, kMaxSize);
-  file.Integer("head_dim", p.head_dim, 1, jit::kMaxHeadDim);
-  file.Integer("value_dim", p.value_dim, 1, jit::kMaxHeadDim);
 }
 
-// Tunables that files of older formats lack, whose kernels had what is now the struct's default.
-struct NewerTunable {
-  std::string_view name;
-  int since;  // minor format
-};
-constexpr NewerTunable kNewerTunables[] = {
-    {"lanes", 1},    {"kv_split", 1},   {"page_ahead", 2}, {"pack", 3},
-    {"qk_ahead", 3}, {"exp_degree", 3}, {"pv_ahead", 3},
-};
-
-int Since(std::string_view tunable) {
-  const auto it = std::find_if(std::begin(kNewerTunables), std::end(kNewerTunables),
-                               [&](const NewerTunable& newer) { return newer.name == tunable; });
-  return it == std::end(kNewerTunables) ? 0 : it->since;
-}
-
-// One key for each line of jit's table. A new tunable is one line above, with the new number of the
-// format (docs/cache-format.md): without the line older records are refused.
+// The algorithm, and one key for each line of its table. A new tunable says in its line since which
+// minor format records have it (docs/cache-format.md); without that older records are refused.
 template <typename File>
-void DescribeConfig(File& file, jit::Op op, jit::Config& config) {
-  if (op == jit::Op::kSigmoidMul) {
-    As<jit::SigmoidMulConfig>(config);
-  } else {
-    As<jit::AttentionConfig>(config);
-  }
-  for (const jit::Field& field : jit::Fields(op)) {
-    file.Since(Since(field.name)).Tunable(field, config);
-  }
+void DescribeConfig(File& file, const ops::Problem& problem, ops::Config& config) {
+  if (!file.Algorithm("algorithm", problem.operation(), config)) return;
+  for (const ops::Field& field : config.algorithm().fields) file.Tunable(field, config);
 }
 
 // Strings, numbers too, so that each can be "*".
@@ -146,17 +108,17 @@ void Describe(File& file, Record& record, std::string& key_text) {
 
   file.Section("problem");
   DescribeProblem(file, record.problem);
-  const jit::Op op = jit::OpOf(record.problem);
+  if (!file.Good()) return;  // what follows depends on the operation
 
   file.Section("conditions");
   file.Integer("threads", record.key.threads, 1, kMaxThreads);
-  file.Word("isa", record.key.isa, jit::IsaFromName);
+  file.Word("isa", record.key.isa, IsaFromName);
   file.Word("buffers", record.key.buffers, BuffersFromName);
 
   file.Section("config");
-  DescribeConfig(file, op, record.config);
+  DescribeConfig(file, record.problem, record.config);
   file.Section("default_config");
-  DescribeConfig(file, op, record.result.default_config);
+  DescribeConfig(file, record.problem, record.result.default_config);
 
   file.Section("result");
   DescribeResult(file, record.result);
@@ -201,12 +163,8 @@ absl::StatusOr<Format> FormatOf(TomlTable& table, std::string_view source) {
   return *format;
 }
 
-jit::Isa ConfigIsa(const jit::Config& config) {
-  return std::visit([](const auto& c) { return c.isa; }, config);
-}
-
 // What no single field can say.
-absl::Status CheckTogether(const Record& record, const std::string& key_text, const jit::Cpu& cpu) {
+absl::Status CheckTogether(const Record& record, const std::string& key_text, const Cpu& cpu) {
   // The one thing that is told twice. A length edited by hand, or damaged, shows here.
   if (key_text != record.key.ToString()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -214,30 +172,27 @@ absl::Status CheckTogether(const Record& record, const std::string& key_text, co
   }
   // What exceeds the budget or the cap answers a question that was not asked: the record would make
   // `--threads 1` run on more.
-  const jit::Op op = jit::OpOf(record.config);
-  if (const jit::Field* threads = jit::FindField(op, "threads");
-      threads->get(record.config) > record.key.threads) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("config.threads is ", threads->get(record.config),
-                     ", above conditions.threads ", record.key.threads));
+  if (record.config.threads() > record.key.threads) {
+    return absl::InvalidArgumentError(absl::StrCat("config.threads is ", record.config.threads(),
+                                                   ", above conditions.threads ",
+                                                   record.key.threads));
   }
-  if (const jit::Field* isa = jit::FindField(op, "isa");
-      isa->get(record.config) > static_cast<int>(record.key.isa)) {
+  if (record.config.isa() > record.key.isa) {
     return absl::InvalidArgumentError(
         absl::StrCat("config.isa is above conditions.isa ", std::string(Name(record.key.isa))));
   }
   // What ran without code of its own was no measurement of this configuration.
-  if (record.code_hash == 0 && ConfigIsa(record.config) != jit::Isa::kPortable) {
+  if (record.code_hash == 0 && record.config.isa() != Isa::kPortable) {
     return absl::InvalidArgumentError(absl::StrCat(
         "code_hash is 0: no code was emitted when it was tuned, of a configuration for ",
-        std::string(Name(ConfigIsa(record.config)))));
+        std::string(Name(record.config.isa()))));
   }
   if (record.result.gain_low > record.result.gain_high) {
     return absl::InvalidArgumentError(absl::StrCat("result.gain_low ", record.result.gain_low,
                                                    " is above gain_high ",
                                                    record.result.gain_high));
   }
-  return jit::Validate(record.config, jit::SpecOf(record.problem), cpu);
+  return ops::Validate(record.config, record.problem, cpu);
 }
 
 absl::Status At(std::string_view source, const absl::Status& status) {
@@ -250,23 +205,18 @@ std::string_view Name(Buffers buffers) { return buffers == Buffers::kHot ? "hot"
 
 std::string Key::ToString() const {
   std::string sizes;
-  if (const auto* p = std::get_if<jit::AttentionProblem>(&bucket)) {
-    sizes = absl::StrCat("b", p->batch, "h", p->heads, "g", p->kv_heads, ".q", p->q_len, "k",
-                         p->kv_len);
-  } else {
-    const auto& s = std::get<jit::SigmoidMulProblem>(bucket);
-    sizes = absl::StrCat("r", s.rows, "c", s.cols);
+  for (const ops::Dim& dim : bucket.operation().dims) {
+    if (!dim.tag.empty()) absl::StrAppend(&sizes, std::string(dim.tag), dim.get(bucket));
   }
-  return absl::StrCat(jit::Name(jit::SpecOf(bucket)), ".", sizes, ".t", threads, ".",
-                      std::string(jit::Name(isa)), ".", std::string(Name(buffers)));
+  return absl::StrCat(bucket.operation().code_name(bucket), ".", sizes, ".t", threads, ".",
+                      std::string(Name(isa)), ".", std::string(Name(buffers)));
 }
 
-Key MakeKey(const jit::Problem& problem, int threads, jit::Isa isa, Buffers buffers) {
-  return {.bucket = jit::Bucket(problem), .threads = threads, .isa = isa, .buffers = buffers};
+Key MakeKey(const ops::Problem& problem, int threads, Isa isa, Buffers buffers) {
+  return {.bucket = ops::Bucket(problem), .threads = threads, .isa = isa, .buffers = buffers};
 }
 
-absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source,
-                                   const jit::Cpu& cpu) {
+absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source, const Cpu& cpu) {
   if (toml.size() > kMaxRecordBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         std::string(source), ": ", toml.size(), " bytes, a record has at most ", kMaxRecordBytes));
@@ -283,7 +233,7 @@ absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view sourc
   Describe(reader, record, key_text);
   if (!reader.status().ok()) return reader.status();
   // Before the bucket is made, whose arithmetic expects sane sizes.
-  if (absl::Status s = jit::Validate(record.problem); !s.ok()) return At(source, s);
+  if (absl::Status s = ops::Validate(record.problem); !s.ok()) return At(source, s);
   record.key = MakeKey(record.problem, record.key.threads, record.key.isa, record.key.buffers);
   if (absl::Status s = CheckTogether(record, key_text, cpu); !s.ok()) return At(source, s);
 

@@ -12,8 +12,8 @@
 
 #include "absl/status/statusor.h"
 #include "cache/fingerprint.h"
-#include "jit/config.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 
 namespace jitattn::cache {
 
@@ -22,22 +22,22 @@ std::string_view Name(Buffers buffers);
 
 // What a record is found by.
 struct Key {
-  jit::Problem bucket;               // jit::Bucket(problem)
-  int threads = 1;                   // the budget: a config may use fewer
-  jit::Isa isa = jit::Isa::kAvx512;  // the cap under which it was tuned
+  ops::Problem bucket;     // ops::Bucket(problem)
+  int threads = 1;         // the budget: a config may use fewer
+  Isa isa = Isa::kAvx512;  // the cap under which it was tuned
   Buffers buffers = Buffers::kHot;
 
   // "attn_f32_d64_causal.b1h16g16.q1024k1024.t2.avx512.hot": a file name, and what people type.
   std::string ToString() const;
 };
-Key MakeKey(const jit::Problem& problem, int threads, jit::Isa isa, Buffers buffers);
+Key MakeKey(const ops::Problem& problem, int threads, Isa isa, Buffers buffers);
 
 struct Record {
-  static constexpr int kFormatMajor = 1, kFormatMinor = 3;
+  static constexpr int kFormatMajor = 1, kFormatMinor = 4;
 
   Key key;
-  jit::Problem problem;    // the exact one that was tuned
-  jit::Config config;      // the winner
+  ops::Problem problem;    // the exact one that was tuned
+  ops::Config config;      // the winner
   std::string kernel;      // its name
   uint64_t code_hash = 0;  // of the winner's code when it was tuned
   Fingerprint fingerprint;
@@ -46,7 +46,7 @@ struct Record {
   struct Result {
     double median_s = 0, mad_s = 0, min_s = 0;
     int samples = 0;
-    jit::Config default_config;
+    ops::Config default_config;
     double default_median_s = 0;
     double gain = 0, gain_low = 0, gain_high = 0;  // default ÷ winner, paired, and its interval
     double max_error = 0;                          // against the reference, absolute
@@ -71,8 +71,7 @@ struct Record {
 // Data from outside: sizes, types, ranges and NaN are checked, and Validate(config, spec, cpu) is
 // asked. The message says what is wrong and where: "kernels.toml:12: …". FailedPrecondition for a
 // newer major format; InvalidArgument for everything else.
-absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source,
-                                   const jit::Cpu& cpu);
+absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source, const Cpu& cpu);
 std::string SerializeRecord(const Record& record);
 
 inline constexpr int64_t kMaxRecordBytes = 64 << 10;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_join.h"
+
 namespace jitattn::cache {
 namespace {
 
@@ -143,30 +145,99 @@ void RecordReader::Seed(std::string_view name, uint64_t& value) {
   }
 }
 
-void RecordReader::Tunable(const jit::Field& field, jit::Config& config) {
-  if (field.labels.empty()) {
-    // Which values are valid is jit::Validate's to say; the bounds keep its arithmetic, and ours,
+bool RecordReader::Operation(std::string_view name, ops::Problem& problem) {
+  const auto word = TakeText(name, "a word");
+  if (!word) return false;
+  const ops::Operation* const operation = ops::FindOperation(*word);
+  if (operation == nullptr) {
+    Fail(name, absl::StrCat(TomlString(*word), ", an operation unknown here"));
+    return false;
+  }
+  problem = operation->blank();
+  return true;
+}
+
+void RecordReader::Choice(const ops::Option& option, ops::Problem& problem) {
+  const auto word = TakeText(option.name, "a word");
+  if (!word) return;
+  const auto found = std::find(option.words.begin(), option.words.end(), *word);
+  if (found == option.words.end()) {
+    Fail(option.name, absl::StrCat(TomlString(*word), ", which is no ", std::string(option.name)));
+    return;
+  }
+  option.set(problem, static_cast<int>(found - option.words.begin()));
+}
+
+bool RecordReader::Algorithm(std::string_view name, const ops::Operation& operation,
+                             ops::Config& config) {
+  if (!Good()) return false;
+  const ops::Algorithm* algorithm = nullptr;
+  if (names_algorithms()) {
+    const auto word = TakeText(name, "a word");
+    if (!word) return false;
+    algorithm = ops::FindAlgorithm(operation, *word);
+    if (algorithm == nullptr) {
+      Fail(name,
+           absl::StrCat(TomlString(*word), ", no algorithm of ", std::string(operation.name)));
+      return false;
+    }
+  } else if (operation.algorithm_of_old != nullptr) {
+    algorithm = operation.algorithm_of_old([&](std::string_view key) -> std::string {
+      const TomlEntry* const entry = FindEntry(Current(), key);
+      const auto* text = entry != nullptr ? std::get_if<std::string>(&entry->value.data) : nullptr;
+      return text != nullptr ? *text : "";
+    });
+  }
+  if (algorithm == nullptr) {
+    Fail(name, absl::StrCat("missing, and no older record of ", std::string(operation.name),
+                            " has these words"));
+    return false;
+  }
+  config = algorithm->blank();
+  return true;
+}
+
+void RecordReader::Tunable(const ops::Field& field, ops::Config& config) {
+  const bool is_old = !names_algorithms();
+  const std::string_view name = is_old && !field.old_name.empty() ? field.old_name : field.name;
+  Since(field.since);
+  const TomlEntry* const entry = Good() ? FindEntry(Current(), name) : nullptr;
+  const bool is_word = entry != nullptr && std::holds_alternative<std::string>(entry->value.data);
+  // Words are for the first values of a ladder; beyond them, and in old records, stand numbers.
+  const int64_t words = is_old ? 0 : static_cast<int64_t>(field.labels.size());
+  if (field.labels.empty() || !is_word) {
+    // Which values are valid is ops::Validate's to say; the bounds keep its arithmetic, and ours,
     // far from overflow.
-    if (const auto value = TakeInteger(field.name, 0, 1 << 20)) {
-      field.set(config, static_cast<int>(*value));
+    const bool may_be_number = is_old || words < static_cast<int64_t>(field.values.size());
+    if (!may_be_number) {
+      (void)TakeText(name, "a word");  // says that it is none, or missing
+      return;
+    }
+    if (const auto value = TakeInteger(name, std::min<int64_t>(words, 1 << 20), 1 << 20)) {
+      const int read = static_cast<int>(*value);
+      field.set(config, is_old && field.old_value != nullptr ? field.old_value(read) : read);
     }
     return;
   }
-  const auto label = TakeText(field.name, "a word");
+  const auto label = TakeText(name, "a word");
   if (!label) return;
   const auto found = std::find(field.labels.begin(), field.labels.end(), *label);
   if (found != field.labels.end()) {
     field.set(config, static_cast<int>(found - field.labels.begin()));
     return;
   }
-  std::string words;
-  for (std::string_view word : field.labels) {
-    absl::StrAppend(&words, words.empty() ? "" : ", ", std::string(word));
-  }
-  Fail(field.name, absl::StrCat(TomlString(*label), ", must be one of ", words));
+  Fail(name, absl::StrCat(TomlString(*label), ", must be one of ",
+                          absl::StrJoin(field.labels, ", ",
+                                        [](std::string* out, auto word) { out->append(word); })));
 }
 
 TomlTable RecordReader::TakeRest() {
+  if (!names_algorithms()) {
+    // One list of keys served all algorithms: what is left is of another.
+    for (const char* section : {"config", "default_config"}) {
+      std::erase_if(table_, [&](const TomlEntry& entry) { return entry.key == section; });
+    }
+  }
   // Known sections have been emptied, but for unknown fields.
   std::erase_if(table_, [](const TomlEntry& entry) {
     const auto* section = std::get_if<TomlTable>(&entry.value.data);

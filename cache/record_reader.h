@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cache/toml.h"
-#include "jit/config.h"
+#include "ops/operation.h"
 
 namespace jitattn::cache {
 
@@ -57,18 +57,26 @@ class RecordReader {
       Fail(name, absl::StrCat(TomlString(*word), ", which is no ", std::string(name)));
     }
   }
-  void Tunable(const jit::Field& field, jit::Config& config);
+  // The operation of that name, with a problem for the reader to fill; whether there is one.
+  bool Operation(std::string_view name, ops::Problem& problem);
+  void Choice(const ops::Option& option, ops::Problem& problem);
+  // The operation's algorithm of that name, with a configuration to fill; whether there is one.
+  // Before format 1.4 other keys of the section tell which it is.
+  bool Algorithm(std::string_view name, const ops::Operation& operation, ops::Config& config);
+  void Tunable(const ops::Field& field, ops::Config& config);
 
   // InvalidArgument for `name` of the current section, at its line: "source:12: result.n is
   // `what`".
   void Fail(std::string_view name, std::string_view what);
   const absl::Status& status() const { return status_; }
+  bool Good() const { return status_.ok(); }
 
   // What nobody asked for.
   TomlTable TakeRest();
 
  private:
-  bool Good() const { return status_.ok(); }
+  // Formats 1.0 to 1.3 did not name algorithms, and had numbers where there are words now.
+  bool names_algorithms() const { return minor_ >= 4; }
   TomlTable& Current();
   // The field's value, taken out of the table; none where it is missing or something went wrong
   // before. `kind` says in the error what it should have been.

@@ -44,7 +44,7 @@ void RecordWriter::Texts(std::string_view name, const std::vector<std::string>& 
   Line(name, absl::StrCat("[", items, "]"));
 }
 
-void RecordWriter::Tunable(const jit::Field& field, const jit::Config& config) {
+void RecordWriter::Tunable(const ops::Field& field, const ops::Config& config) {
   const int value = field.get(config);
   const bool labelled = 0 <= value && value < static_cast<int>(field.labels.size());
   Line(field.name, labelled ? TomlString(field.labels[value]) : absl::StrCat(value));

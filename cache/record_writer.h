@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/toml.h"
-#include "jit/config.h"
+#include "ops/operation.h"
 
 namespace jitattn::cache {
 
@@ -42,7 +42,20 @@ class RecordWriter {
   void Word(std::string_view name, E value, FromName) {
     Line(name, TomlString(Name(value)));
   }
-  void Tunable(const jit::Field& field, const jit::Config& config);
+  bool Operation(std::string_view name, const ops::Problem& problem) {
+    Line(name, TomlString(problem.operation().name));
+    return true;
+  }
+  void Choice(const ops::Option& option, const ops::Problem& problem) {
+    Line(option.name, TomlString(option.words[option.get(problem)]));
+  }
+  bool Algorithm(std::string_view name, const ops::Operation&, const ops::Config& config) {
+    Line(name, TomlString(config.algorithm().name));
+    return true;
+  }
+  void Tunable(const ops::Field& field, const ops::Config& config);
+
+  bool Good() const { return true; }
 
   // What was written, the unknown entries of the last section and unknown sections included.
   std::string TakeText();

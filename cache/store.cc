@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/env.h"
 #include "cache/admission.h"
 #include "cache/files.h"
 #include "cache/nearest.h"
-#include "jit/env.h"
 
 namespace jitattn::cache {
 namespace {
@@ -39,8 +39,8 @@ bool MayBeNear(const std::string& file_name, const std::string& wanted) {
          file_name.ends_with(std::string_view(wanted).substr(conditions));
 }
 
-// Whether Key::ToString() could have made it, by its parts:
-// "attn_f32_d64.b1h1g1.q32k32.t2.avx2.hot".
+// "attn_f32_d64.b1h1g1.q32k32.t2.avx2.hot": what is burnt into code, sizes, threads, instruction
+// set, buffers. Of any operation, one that is unknown here included.
 bool IsRecordName(std::string_view file_name) {
   if (!file_name.ends_with(kExtension)) return false;
   file_name.remove_suffix(kExtension.size());
@@ -51,16 +51,17 @@ bool IsRecordName(std::string_view file_name) {
     if (dot == file_name.npos) break;
     file_name.remove_prefix(dot + 1);
   }
-  const auto is = [&](size_t part, std::string_view start) {
-    const std::string_view text = parts[part];
-    return text.starts_with(start) &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == text.npos;
-  };
-  const bool attention = parts.size() == 6 && is(0, "attn_") && is(1, "b") && is(2, "q");
-  const bool silu = parts.size() == 5 && is(0, "silu_") && is(1, "r");
-  if (!attention && !silu) return false;
+  if (parts.size() < 5) return false;
+  const bool words = std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+    return !part.empty() && part[0] >= 'a' && part[0] <= 'z' &&
+           part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == part.npos;
+  });
   const size_t last = parts.size() - 1;
-  return is(last - 2, "t") && jit::IsaFromName(parts[last - 1]).has_value() &&
+  const std::string_view threads = parts[last - 2];
+  const bool counts = threads.size() > 1 && threads[0] == 't' &&
+                      threads.find_first_not_of("0123456789", 1) == threads.npos;
+  return words && counts && parts[0].find('_') != parts[0].npos &&
+         IsaFromName(parts[last - 1]).has_value() &&
          (parts[last] == Name(Buffers::kHot) || parts[last] == Name(Buffers::kCold));
 }
 
@@ -72,26 +73,26 @@ void Reject(std::vector<RejectedRecord>* rejected, const std::string& path,
 }  // namespace
 
 std::string DefaultRoot() {
-  if (const char* root = jit::Env("JITATTN_CACHE_DIR")) {
+  if (const char* root = Env("JITATTN_CACHE_DIR")) {
     // The program may change its working directory later, and must not take its cache along.
     std::error_code error;
     const std::filesystem::path absolute = std::filesystem::absolute(root, error);
     return error ? "" : absolute.string();
   }
   // A relative path in XDG_CACHE_HOME is to be ignored, says the XDG base directory specification.
-  if (const char* caches = jit::Env("XDG_CACHE_HOME"); caches != nullptr && *caches == '/') {
+  if (const char* caches = Env("XDG_CACHE_HOME"); caches != nullptr && *caches == '/') {
     return absl::StrCat(caches, "/jitattn");
   }
   // A home that does not exist ("/nonexistent", of a system's user) is not made.
   std::error_code error;
-  const char* home = jit::Env("HOME");
+  const char* home = Env("HOME");
   if (home != nullptr && *home == '/' && std::filesystem::is_directory(home, error)) {
     return absl::StrCat(home, "/.cache/jitattn");
   }
   return "";
 }
 
-Store::Store(std::string root, jit::Cpu cpu, Fingerprint host)
+Store::Store(std::string root, Cpu cpu, Fingerprint host)
     : root_(std::filesystem::path(std::move(root)).lexically_normal().string()),
       cpu_(std::move(cpu)),
       host_(std::move(host)) {

@@ -34,7 +34,7 @@ class Store {
  public:
   // `root` need not exist; it is made (0700) by the first Put. Empty: a store that has nothing and
   // takes nothing.
-  Store(std::string root, jit::Cpu cpu, Fingerprint host);
+  Store(std::string root, Cpu cpu, Fingerprint host);
 
   const std::string& root() const { return root_; }
   // Where Get looks and Put writes; whether or not there is such a file.
@@ -75,7 +75,7 @@ class Store {
                                     bool any_cpu) const;
 
   std::string root_;
-  jit::Cpu cpu_;
+  Cpu cpu_;
   Fingerprint host_;
 };
 

@@ -41,20 +41,20 @@ struct AuditFlags {
   bool quiet = false, json = false;
 };
 
-absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const jit::Cpu& cpu) {
+absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const Cpu& cpu) {
   const ProblemFlags& p = flags.problem;
   const int threads = flags.machine.Threads();
   if (p.AnyFlag().empty()) return AuditCases(cpu, threads);
   const auto problems = p.Problems();
   if (!problems.ok()) return problems.status();
   std::vector<AuditCase> cases;
-  for (const jit::Problem& problem : *problems) cases.push_back({problem, cpu.isa, threads});
+  for (const ops::Problem& problem : *problems) cases.push_back({problem, cpu.isa, threads});
   return cases;
 }
 
 class Auditor {
  public:
-  Auditor(const AuditFlags& flags, const jit::Cpu& cpu) : flags_(flags), cpu_(cpu) {}
+  Auditor(const AuditFlags& flags, const Cpu& cpu) : flags_(flags), cpu_(cpu) {}
 
   // An even share of what is left for each problem.
   Audited Run(const std::vector<AuditCase>& cases) {
@@ -68,8 +68,8 @@ class Auditor {
     for (size_t i = 0; i < cases.size() && !interrupt.stop(); ++i) {
       const double share = (flags_.seconds - elapsed()) / static_cast<double>(cases.size() - i);
       const std::string name =
-          absl::StrCat(jit::Describe(cases[i].problem), ", ", std::string(jit::Name(cases[i].isa)),
-                       ", ", cases[i].threads, " threads");
+          absl::StrCat(ops::Describe(cases[i].problem), ", ", std::string(Name(cases[i].isa)), ", ",
+                       cases[i].threads, " threads");
       absl::Status status = absl::DeadlineExceededError("no time was left for it");
       if (share >= kLeastSeconds) {
         status = One(cases[i], share, interrupt, absl::StrCat(i + 1, "/", cases.size(), " ", name),
@@ -130,7 +130,7 @@ class Auditor {
   }
 
   const AuditFlags& flags_;
-  const jit::Cpu& cpu_;
+  const Cpu& cpu_;
   bool drawn_ = false;
 };
 

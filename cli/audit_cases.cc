@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <string_view>
 
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
+
 namespace jitattn::cli {
 
-std::vector<AuditCase> AuditCases(const jit::Cpu& cpu, int threads) {
-  using jit::AttentionProblem, jit::SigmoidMulProblem, jit::Mask, jit::Isa;
+std::vector<AuditCase> AuditCases(const Cpu& cpu, int threads) {
+  using jit::Mask, ops::AttentionProblem, ops::SigmoidMulProblem;
   std::vector<AuditCase> cases;
-  auto add = [&](std::string_view dtype, jit::Problem problem, Isa isa, int count) {
-    const auto type = jit::DTypeFromName(dtype);
+  auto add = [&](std::string_view dtype, ops::Problem problem, Isa isa, int count) {
+    const auto type = DTypeFromName(dtype);
     if (!type || isa > cpu.isa || count > threads) return;  // types that this build has
-    std::visit([&](auto& p) { p.dtype = *type; }, problem);
+    problem.set_dtype(*type);
     cases.push_back({problem, isa, count});
   };
   auto square = [](int64_t n) {

@@ -5,21 +5,21 @@
 
 #include <vector>
 
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/problem.h"
 
 namespace jitattn::cli {
 
 struct AuditCase {
-  jit::Problem problem;
-  jit::Isa isa = jit::Isa::kAvx512;
+  ops::Problem problem;
+  Isa isa = Isa::kAvx512;
   int threads = 1;
 };
 
 // Both operations; every type, mask and instruction set that there is; sizes of a fraction of a
 // millisecond to a few, so that a space of 2000 points can be looked at whole within a minute. As
 // far as `cpu` and `threads` go.
-std::vector<AuditCase> AuditCases(const jit::Cpu& cpu, int threads);
+std::vector<AuditCase> AuditCases(const Cpu& cpu, int threads);
 
 }  // namespace jitattn::cli
 

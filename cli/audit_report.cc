@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/csv.h"
 #include "cli/text.h"
-#include "jit/config.h"
+#include "ops/config.h"
 
 namespace jitattn::cli {
 namespace {
@@ -17,9 +17,9 @@ namespace {
 using runtime::Ratio;
 using Row = std::vector<std::string>;
 
-std::string_view Name(runtime::Standing standing) {
+std::string_view Name(runtime::Ruling ruling) {
   static constexpr std::string_view kNames[] = {"holds", "unclear", "FAILS"};
-  return kNames[static_cast<int>(standing)];
+  return kNames[static_cast<int>(ruling)];
 }
 
 // "+1.2 % (+0.8 … +1.7)" of a ratio.
@@ -29,7 +29,7 @@ std::string LossText(const Ratio& ratio) {
 }
 
 Row CaseCells(const AuditCase& one) {
-  return {jit::Describe(one.problem), std::string(jit::Name(one.isa)), absl::StrCat(one.threads)};
+  return {ops::Describe(one.problem), std::string(Name(one.isa)), absl::StrCat(one.threads)};
 }
 
 std::string LossesText(const Audited& audited) {
@@ -60,7 +60,7 @@ std::string RepeatsText(const Audited& audited) {
       for (std::string cell :
            {w == 0 ? absl::StrCat(r.runs) : "", w == 0 ? Seconds(r.tuning_s) : "",
             absl::StrCat(r.counts[w]), LossText(r.to_fastest[w]), LossText(r.to_default[w]),
-            standing ? "the default" : jit::ToString(r.winners[w])}) {
+            standing ? "the default" : ops::ToString(r.winners[w])}) {
         row.push_back(std::move(cell));
       }
       rows.push_back(std::move(row));
@@ -76,7 +76,7 @@ Json RatioJson(const Ratio& ratio) {
 }
 
 Json CaseJson(const AuditCase& one) {
-  return {{"problem", ToJson(one.problem)}, {"isa", jit::Name(one.isa)}, {"threads", one.threads}};
+  return {{"problem", ToJson(one.problem)}, {"isa", Name(one.isa)}, {"threads", one.threads}};
 }
 
 Json LossJson(const AuditCase& one, const runtime::Loss& loss) {
@@ -118,9 +118,9 @@ void AddRatio(const Ratio& ratio, Row* row) {
 }
 
 Row CaseCsv(const AuditCase& one) {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, one.problem);
-  return {std::string(jit::Name(jit::OpOf(one.problem))), std::string(jit::Name(dtype)),
-          jit::Describe(one.problem), std::string(jit::Name(one.isa)), absl::StrCat(one.threads)};
+  const DType dtype = one.problem.dtype();
+  return {std::string(one.problem.operation().name), std::string(Name(dtype)),
+          ops::Describe(one.problem), std::string(Name(one.isa)), absl::StrCat(one.threads)};
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ std::vector<runtime::Claim> Audited::Claims() const {
 bool Audited::Fails() const {
   const std::vector<runtime::Claim> claims = Claims();
   return std::any_of(claims.begin(), claims.end(), [](const runtime::Claim& claim) {
-    return claim.standing == runtime::Standing::kFails;
+    return claim.ruling == runtime::Ruling::kFails;
   });
 }
 
@@ -145,7 +145,7 @@ std::string AuditText(const Audited& audited) {
   for (const std::string& line : audited.skipped) absl::StrAppend(&text, "skipped: ", line, "\n");
   std::vector<std::pair<std::string, std::string>> fields;
   for (const runtime::Claim& claim : audited.Claims()) {
-    fields.emplace_back(Name(claim.standing), absl::StrCat(claim.text, ": ", claim.figure));
+    fields.emplace_back(Name(claim.ruling), absl::StrCat(claim.text, ": ", claim.figure));
   }
   if (!audited.machine_flags.empty()) {
     fields.emplace_back("beware", absl::StrJoin(audited.machine_flags, ", "));
@@ -166,7 +166,7 @@ Json AuditJson(const Audited& audited) {
   json["claims"] = Json::array();
   for (const runtime::Claim& claim : audited.Claims()) {
     json["claims"].push_back(
-        {{"claim", claim.text}, {"figure", claim.figure}, {"standing", Name(claim.standing)}});
+        {{"claim", claim.text}, {"figure", claim.figure}, {"standing", Name(claim.ruling)}});
   }
   json["skipped"] = audited.skipped;
   json["machine_flags"] = audited.machine_flags;
@@ -194,7 +194,7 @@ std::string AuditCsv(const Audited& audited) {
         row.push_back(absl::StrCat(r.counts[w]));
         AddRatio(r.to_fastest[w], &row);
         AddRatio(r.to_default[w], &row);
-        row.push_back(jit::ToString(r.winners[w]));
+        row.push_back(ops::ToString(r.winners[w]));
         rows.push_back(std::move(row));
       }
     }
@@ -216,8 +216,8 @@ std::string AuditCsv(const Audited& audited) {
             double(loss.evaluations), loss.tuning_s}) {
         row.push_back(CsvNumber(value));
       }
-      for (const jit::Config& config : {loss.best, loss.default_config, loss.winner}) {
-        row.push_back(jit::ToString(config));
+      for (const ops::Config& config : {loss.best, loss.default_config, loss.winner}) {
+        row.push_back(ops::ToString(config));
       }
       rows.push_back(std::move(row));
     }

@@ -31,8 +31,8 @@ struct Flags {
 };
 
 // One line, drawn over: tables need the last row before the first can be aligned.
-void ShowProgress(size_t done, size_t all, const jit::Problem& problem) {
-  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, jit::Describe(problem).c_str());
+void ShowProgress(size_t done, size_t all, const ops::Problem& problem) {
+  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
   std::fflush(stderr);
 }
 
@@ -67,7 +67,7 @@ absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchC
   return measured;
 }
 
-void PrintText(const jit::Cpu& cpu, const std::vector<BenchLine>& lines, const Measured& measured,
+void PrintText(const Cpu& cpu, const std::vector<BenchLine>& lines, const Measured& measured,
                const std::vector<std::string>& configs) {
   std::printf("%s\n%s", Bold(cpu.brand, stdout).c_str(), RowsText(measured.rows).c_str());
   if (!lines.empty()) std::printf("\n%s", LinesText(lines, measured.rows, configs).c_str());
@@ -78,7 +78,7 @@ void PrintText(const jit::Cpu& cpu, const std::vector<BenchLine>& lines, const M
 
 int Print(const Flags& flags, const BenchPreset& preset, const Floors& floors,
           const std::optional<EarlierRun>& earlier, const Measured& measured) {
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   const std::vector<std::string> configs = flags.bench.Configs();
   std::vector<ComparedRow> compared;
   if (earlier) compared = CompareRuns(*earlier, measured.rows);
@@ -119,7 +119,7 @@ int RunBench(const Flags& flags) {
     if (!read.ok()) return Fail(read.status());
     earlier = *std::move(read);
   }
-  const auto floors = Floors::Parse(kFloorsJson, cache::HostFingerprint(jit::HostCpu()));
+  const auto floors = Floors::Parse(kFloorsJson, cache::HostFingerprint(HostCpu()));
   if (!floors.ok()) return Fail(floors.status());
   const auto measured = MeasureAll(flags, preset->cases, *floors);
   if (!measured.ok()) return Fail(measured.status());

@@ -18,6 +18,8 @@
 #include "cli/interrupt.h"
 #include "cli/plan_flags.h"
 #include "cli/text.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/baselines/every_call.h"
 #include "runtime/baselines/neighbours.h"
 #include "runtime/machine_flags.h"
@@ -29,17 +31,17 @@ constexpr int kMaxNeighbours = 256;
 
 // Calls short enough that two threads save less than a scheduler's slice costs. 12 heads are a
 // small transformer's.
-std::vector<jit::Problem> UsualProblems() {
-  std::vector<jit::Problem> problems;
+std::vector<ops::Problem> UsualProblems() {
+  std::vector<ops::Problem> problems;
   for (const int64_t length : {32, 64, 256}) {
-    problems.push_back(jit::AttentionProblem{.heads = 12,
+    problems.push_back(ops::AttentionProblem{.heads = 12,
                                              .kv_heads = 12,
                                              .q_len = length,
                                              .kv_len = length,
                                              .head_dim = 64,
                                              .value_dim = 64});
   }
-  problems.push_back(jit::SigmoidMulProblem{.rows = 256, .cols = 256});
+  problems.push_back(ops::SigmoidMulProblem{.rows = 256, .cols = 256});
   return problems;
 }
 
@@ -52,7 +54,7 @@ struct Entrants {
 
 class ProblemBeside {
  public:
-  ProblemBeside(const jit::Problem& problem, const BesideFlags& flags, const BenchFlags& bench,
+  ProblemBeside(const ops::Problem& problem, const BesideFlags& flags, const BenchFlags& bench,
                 PythonSide& python)
       : problem_(problem), flags_(flags), bench_(bench), python_(python) {
     options_.methods = flags.methods;
@@ -146,7 +148,7 @@ class ProblemBeside {
     }
   }
 
-  const jit::Problem& problem_;
+  const ops::Problem& problem_;
   const BesideFlags& flags_;
   const BenchFlags& bench_;
   PythonSide& python_;
@@ -168,7 +170,7 @@ std::string Text(std::span<const BesideRow> rows) {
       {"PROBLEM", "METHOD", ">THREADS", ">CALLS", ">MEDIAN", ">P99", ">MEDIAN/1", ">P99/1", ""}};
   for (const BesideRow& row : rows) {
     const bool timed = row.calls > 0;
-    lines.push_back({jit::Describe(row.problem), row.method, absl::StrCat(row.threads),
+    lines.push_back({ops::Describe(row.problem), row.method, absl::StrCat(row.threads),
                      absl::StrCat(row.calls), timed ? Seconds(row.median_s) : "–",
                      timed ? Seconds(row.p99_s) : "–", RatioText(row.median_ratio),
                      RatioText(row.p99_ratio), row.failure});
@@ -184,7 +186,7 @@ std::string Csv(std::span<const BesideRow> rows) {
     };
     const std::string median = row.calls > 0 ? CsvNumber(row.median_s) : "";
     const std::string p99 = row.calls > 0 ? CsvNumber(row.p99_s) : "";
-    const std::vector<std::string> fields = {jit::Describe(row.problem),
+    const std::vector<std::string> fields = {ops::Describe(row.problem),
                                              row.method,
                                              absl::StrCat(row.threads),
                                              absl::StrCat(row.calls),
@@ -204,7 +206,7 @@ void Print(const BesideFlags& flags, const BesideOutput& output, std::span<const
     std::fputs(Csv(rows).c_str(), stdout);
     return;
   }
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   if (output.json) {
     Json json = JsonHead("bench");
     json["machine"] = MachineOf(cpu, beware);
@@ -248,7 +250,7 @@ void BesideFlags::AddTo(CLI::App* command) {
 Json ToJson(const BesideRow& row) {
   const auto number = [](std::optional<double> value) { return value ? Number(*value) : Json(); };
   Json json = {{"problem", ToJson(row.problem)},
-               {"describe", jit::Describe(row.problem)},
+               {"describe", ops::Describe(row.problem)},
                {"method", row.method},
                {"threads", row.threads},
                {"calls", row.calls},
@@ -261,7 +263,7 @@ Json ToJson(const BesideRow& row) {
 }
 
 int RunBeside(const BesideFlags& flags, const BenchFlags& bench, const BesideOutput& output) {
-  std::vector<jit::Problem> problems;
+  std::vector<ops::Problem> problems;
   if (bench.AsksForProblems()) {
     const auto preset = bench.Cases();
     if (!preset.ok()) return Fail(preset.status());
@@ -275,7 +277,7 @@ int RunBeside(const BesideFlags& flags, const BenchFlags& bench, const BesideOut
   runtime::Neighbours neighbours;
   if (absl::Status status = neighbours.Start(*flags.neighbours); !status.ok()) return Fail(status);
   std::vector<BesideRow> rows;
-  for (const jit::Problem& problem : problems) {
+  for (const ops::Problem& problem : problems) {
     if (interrupt.stop()) break;
     auto more = ProblemBeside(problem, flags, bench, python).Run(interrupt.stop());
     if (!more.ok()) return Fail(more.status());

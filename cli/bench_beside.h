@@ -22,7 +22,7 @@ struct BesideFlags {
 
 // Times of every single call of one method with one number of threads.
 struct BesideRow {
-  jit::Problem problem;
+  ops::Problem problem;
   std::string method;
   int threads = 1;
   size_t calls = 0;

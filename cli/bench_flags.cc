@@ -16,17 +16,6 @@ namespace {
 constexpr size_t kMaxProblems = 10000;
 constexpr int kMaxThreads = 4096;
 
-struct SizeFlag {
-  const char* name;
-  std::optional<int64_t> ProblemFlags::*size;
-};
-constexpr SizeFlag kSizes[] = {
-    {"--seq", &ProblemFlags::seq},           {"--kv-seq", &ProblemFlags::kv_seq},
-    {"--heads", &ProblemFlags::heads},       {"--kv-heads", &ProblemFlags::kv_heads},
-    {"--head-dim", &ProblemFlags::head_dim}, {"--value-dim", &ProblemFlags::value_dim},
-    {"--batch", &ProblemFlags::batch},       {"--rows", &ProblemFlags::rows},
-    {"--cols", &ProblemFlags::cols}};
-
 // Puts a list in the place of a flag that takes one value; its words stay.
 template <typename T>
 CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values) {
@@ -52,14 +41,15 @@ void Multiply(const std::vector<T>& values, std::vector<ProblemFlags>* all, Set 
 
 void BenchFlags::AddTo(CLI::App* command) {
   problem.AddTo(command);
-  for (const SizeFlag& flag : kSizes) {
-    AsList(command, flag.name, &sizes[flag.name])
+  for (const SizeFlag& flag : SizeFlags()) {
+    const std::string name(flag.name);
+    AsList(command, name.c_str(), &sizes[name])
         ->check(CLI::Validator(WholeNumber(1, INT64_MAX), ""));
   }
   AsList(command, "--dtype", &dtypes)
       ->check(CLI::Validator(
           [](const std::string& name) {
-            return jit::DTypeFromName(name) ? "" : absl::StrCat("unknown type '", name, "'");
+            return DTypeFromName(name) ? "" : absl::StrCat("unknown type '", name, "'");
           },
           ""));
   command
@@ -113,13 +103,12 @@ std::vector<std::string> BenchFlags::Configs() const {
   return configs.empty() ? std::vector<std::string>{"tuned"} : configs;
 }
 
-runtime::Layout BenchFlags::Layout() const {
-  return layout == Name(runtime::Layout::kColumns) ? runtime::Layout::kColumns
-                                                   : runtime::Layout::kHeads;
+ops::Layout BenchFlags::Layout() const {
+  return layout == Name(ops::Layout::kColumns) ? ops::Layout::kColumns : ops::Layout::kHeads;
 }
 
 std::string BenchFlags::GivenProblemFlag() const {
-  std::string given = std::string(problem.AttentionFlag());
+  std::string given = std::string(problem.SizeOrOption());
   for (const auto& [name, values] : sizes) {
     if (!values.empty()) given = name;
   }
@@ -131,12 +120,12 @@ std::string BenchFlags::GivenProblemFlag() const {
 
 bool BenchFlags::AsksForProblems() const { return !preset.empty() || !GivenProblemFlag().empty(); }
 
-absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
+absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const Cpu& cpu) const {
   std::string given = GivenProblemFlag();
-  if (Layout() != runtime::Layout::kHeads) given = "--layout";
+  if (Layout() != ops::Layout::kHeads) given = "--layout";
   if (!given.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(given, " says nothing to --preset ", preset, ", which has its own problems"));
+        absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
   }
   BenchPreset cases = MakePreset(preset, cpu, machine.Threads());
   if (!threads.empty()) {
@@ -148,14 +137,14 @@ absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const jit::Cpu& cpu) const {
 }
 
 absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
-  const absl::StatusOr<jit::Cpu> cpu = machine.Cpu();
+  const absl::StatusOr<Cpu> cpu = machine.Cpu();
   if (!cpu.ok()) return cpu.status();
   if (!preset.empty()) return PresetCases(*cpu);
 
   std::vector<ProblemFlags> all = {problem};
-  for (const SizeFlag& flag : kSizes) {
-    Multiply(sizes.at(flag.name), &all,
-             [&](ProblemFlags& flags, int64_t value) { flags.*flag.size = value; });
+  for (const auto& [name, values] : sizes) {
+    Multiply(values, &all,
+             [&name = name](ProblemFlags& flags, int64_t value) { flags.sizes[name] = value; });
     if (all.size() > kMaxProblems) {
       return absl::InvalidArgumentError(
           absl::StrCat("the lists of sizes make more than ", kMaxProblems, " problems"));
@@ -166,7 +155,7 @@ absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
   for (const ProblemFlags& flags : all) {
     const auto problems = flags.Problems();
     if (!problems.ok()) return problems.status();
-    for (const jit::Problem& one : *problems) {
+    for (const ops::Problem& one : *problems) {
       // A --dim's sigmoid-mul comes again with every size of attention.
       const bool known = std::any_of(result.cases.begin(), result.cases.end(),
                                      [&](const BenchCase& old) { return old.problem == one; });

@@ -37,13 +37,13 @@ struct BenchFlags {
   // that they break.
   absl::StatusOr<BenchPreset> Cases() const;
   std::vector<std::string> Configs() const;
-  runtime::Layout Layout() const;
+  ops::Layout Layout() const;
   // Whether a flag or a preset names a problem.
   bool AsksForProblems() const;
 
  private:
   std::string GivenProblemFlag() const;  // one of them; empty if none was given
-  absl::StatusOr<BenchPreset> PresetCases(const jit::Cpu& cpu) const;
+  absl::StatusOr<BenchPreset> PresetCases(const Cpu& cpu) const;
 };
 
 }  // namespace jitattn::cli

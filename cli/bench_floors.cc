@@ -61,18 +61,16 @@ std::string WrongWith(const Json& rule) {
 }  // namespace
 
 Json FactsOf(const cache::Key& key) {
-  const jit::Problem& problem = key.bucket;
+  const ops::Problem& problem = key.bucket;
   Json facts = ToJson(problem);
-  facts["isa"] = jit::Name(key.isa);
+  facts["isa"] = Name(key.isa);
   facts["threads"] = key.threads;
   facts["buffers"] = cache::Name(key.buffers);
-  facts["flops"] = jit::Flops(problem);
-  facts["bytes"] = jit::Bytes(problem);
-  if (const auto* a = std::get_if<jit::AttentionProblem>(&problem)) {
-    facts["group"] = a->heads / a->kv_heads;
-    if (a->q_len == a->kv_len) {
-      facts["length"] = a->q_len;
-      if (a->batch * a->heads == 1 && a->q_len == a->head_dim) facts["square"] = a->q_len;
+  facts["flops"] = ops::Flops(problem);
+  facts["bytes"] = ops::Bytes(problem);
+  if (problem.operation().facts != nullptr) {
+    for (const auto& [name, value] : problem.operation().facts(problem)) {
+      facts[std::string(name)] = value;
     }
   }
   return facts;

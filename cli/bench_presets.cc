@@ -6,20 +6,22 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::cli {
 namespace {
 
-using jit::AttentionProblem;
 using jit::Mask;
-using jit::SigmoidMulProblem;
+using ops::AttentionProblem;
+using ops::SigmoidMulProblem;
 using Sizes = std::vector<int64_t>;
 
 constexpr std::string_view kTypes[] = {"f32", "f64", "bf16", "f16"};
 
 class Builder {
  public:
-  Builder(const jit::Cpu& cpu, int threads) : cpu_(cpu), threads_(threads) {}
+  Builder(const Cpu& cpu, int threads) : cpu_(cpu), threads_(threads) {}
 
   void Line(std::string title, Metric metric, int cells) {
     preset_.lines.push_back({std::move(title), metric, cells});
@@ -29,16 +31,16 @@ class Builder {
   // What follows is in no line.
   void Rest() { line_ = -1, cell_ = 0; }
 
-  void Isa(jit::Isa isa) { isa_ = isa; }
+  void Isa(jitattn::Isa isa) { isa_ = isa; }
   void Threads(std::vector<int> threads) { counts_ = std::move(threads); }
   int most_threads() const { return threads_; }
 
   // Beside the lines, a problem that is there already is not added again.
-  void Add(std::string_view dtype, jit::Problem problem) {
-    const auto type = jit::DTypeFromName(dtype);
+  void Add(std::string_view dtype, ops::Problem problem) {
+    const auto type = DTypeFromName(dtype);
     if (!type) return;
-    std::visit([&](auto& p) { p.dtype = *type; }, problem);
-    if (isa_ == jit::Isa::kAvx2 && cpu_.isa < jit::Isa::kAvx2) return;
+    problem.set_dtype(*type);
+    if (isa_ == Isa::kAvx2 && cpu_.isa < Isa::kAvx2) return;
     if (*std::max_element(counts_.begin(), counts_.end()) > threads_) return;
     const bool alone = line_ >= 0 && preset_.lines[line_].metric == Metric::kOverhead;
     const BenchCase added{problem, std::min(isa_, cpu_.isa), counts_, {}, line_, cell_, alone};
@@ -56,21 +58,21 @@ class Builder {
   void Attention(std::string_view dtype, Mask mask, const Sizes& dims, const Sizes& lengths);
   void Square(const Sizes& sizes);
 
-  const jit::Cpu& cpu() const { return cpu_; }
+  const Cpu& cpu() const { return cpu_; }
   BenchPreset Take() { return std::move(preset_); }
 
  private:
-  const jit::Cpu& cpu_;
+  const Cpu& cpu_;
   const int threads_;
   BenchPreset preset_;
   int line_ = -1, cell_ = 0;
-  jit::Isa isa_ = jit::Isa::kAvx512;
+  jitattn::Isa isa_ = Isa::kAvx512;
   std::vector<int> counts_ = {1};
 };
 
 void Builder::Odd(std::string_view dtype, const AttentionProblem& problem,
                   const std::vector<AttentionProblem>& beside) {
-  const auto type = jit::DTypeFromName(dtype);
+  const auto type = DTypeFromName(dtype);
   const size_t before = preset_.cases.size();
   const int line = line_;
   line_ = -1;
@@ -129,11 +131,11 @@ void TransformerLines(Builder& b) {
   b.Cell(0), b.Attention("f32", Mask::kCausal, {64, 128}, {128});
   b.Cell(1), b.Attention("f32", Mask::kCausal, {64, 128}, {512});
   b.Cell(2), b.Attention("f32", Mask::kCausal, {64, 128}, {2048});
-  b.Isa(jit::Isa::kAvx2);
+  b.Isa(Isa::kAvx2);
   b.Line("f32 on AVX2, D 64 / 128, S ≥ 512", Metric::kFraction, 2);
   b.Cell(0), b.Attention("f32", Mask::kNone, {64}, {512, 1024});
   b.Cell(1), b.Attention("f32", Mask::kNone, {128}, {512, 1024});
-  b.Isa(jit::Isa::kAvx512);
+  b.Isa(Isa::kAvx512);
   b.Line("bf16, D 64 / 128, S ≥ 1024, of the bf16 peak", Metric::kFraction, 2);
   b.Cell(0), b.Attention("bf16", Mask::kNone, {64}, {1024, 2048});
   b.Cell(1), b.Attention("bf16", Mask::kNone, {128}, {1024, 2048});
@@ -246,18 +248,18 @@ void OddSizes(Builder& b, std::string_view dtype, const Sizes& lengths, const Si
   add(2, dims, [&](int64_t n) { return heads(128, 128, n); });
 }
 
-void CliffLines(Builder& b, std::string_view dtype, jit::Isa isa, const Sizes& lengths,
+void CliffLines(Builder& b, std::string_view dtype, Isa isa, const Sizes& lengths,
                 const Sizes& dims) {
   std::string title(dtype);
-  title += isa == jit::Isa::kAvx2 ? " on AVX2" : "";
+  title += isa == Isa::kAvx2 ? " on AVX2" : "";
   b.Isa(isa);
   b.Line(title + ", odd lengths / keys / head sizes, time of neighbours", Metric::kCliff, 3);
   OddSizes(b, dtype, lengths, dims);
-  b.Isa(jit::Isa::kAvx512);
+  b.Isa(Isa::kAvx512);
 }
 
 void FewCliffLines(Builder& b) {
-  for (const jit::Isa isa : {jit::Isa::kAvx512, jit::Isa::kAvx2}) {
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
     CliffLines(b, "f32", isa, {17, 33, 100, 257}, {17, 40, 100, 257});
   }
 }
@@ -267,7 +269,7 @@ void AllCliffLines(Builder& b) {
   const Sizes dims = {17,  24,  33,  40,  50,  65,  72,   100, 127,
                       129, 200, 257, 300, 513, 777, 1000, 1023};
   for (const std::string_view dtype : kTypes) {
-    for (const jit::Isa isa : {jit::Isa::kAvx512, jit::Isa::kAvx2}) {
+    for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
       CliffLines(b, dtype, isa, lengths, dims);
     }
   }
@@ -341,7 +343,7 @@ std::vector<std::string_view> PresetNames() {
   return names;
 }
 
-BenchPreset MakePreset(std::string_view name, const jit::Cpu& cpu, int threads) {
+BenchPreset MakePreset(std::string_view name, const Cpu& cpu, int threads) {
   Builder builder(cpu, threads);
   const auto* preset = std::find_if(std::begin(kPresets), std::end(kPresets),
                                     [&](const Preset& p) { return p.name == name; });

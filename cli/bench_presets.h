@@ -7,18 +7,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cli/bench_row.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 
 namespace jitattn::cli {
 
 // One problem; those with several thread counts are measured in turn on the same operands.
 struct BenchCase {
-  jit::Problem problem;
-  jit::Isa isa = jit::Isa::kAvx512;
+  ops::Problem problem;
+  Isa isa = Isa::kAvx512;
   std::vector<int> threads = {1};
-  std::vector<jit::Problem> beside;  // of an odd size: its neighbours, cases of their own
+  std::vector<ops::Problem> beside;  // of an odd size: its neighbours, cases of their own
   int line = -1, cell = 0;           // place in the preset's table; -1: none
   bool kernel_alone = false;         // the kernel calls are timed by themselves too
 };
@@ -41,7 +41,7 @@ std::vector<std::string_view> PresetNames();
 
 // Problems of types that this build does not know, instruction sets that `cpu` has not and more
 // threads than `threads` are left out; their lines stay, empty. REQUIRES: a name from above.
-BenchPreset MakePreset(std::string_view name, const jit::Cpu& cpu, int threads);
+BenchPreset MakePreset(std::string_view name, const Cpu& cpu, int threads);
 
 }  // namespace jitattn::cli
 

@@ -38,9 +38,7 @@ std::string Heading(std::span<const std::string> asked, size_t index) {
 
 // Where a cell's worst figure was measured, which is what a cliff is about.
 std::string Place(const BenchCell& cell) {
-  const auto* p = std::get_if<jit::AttentionProblem>(&cell.at->problem());
-  return absl::StrFormat(" (%s %d×%d, D %d)", jit::Name(p->dtype), p->q_len, p->kv_len,
-                         p->head_dim);
+  return absl::StrFormat(" (%s)", ops::Describe(cell.at->problem()));
 }
 
 std::string FloorText(const BenchRow& row) {
@@ -76,8 +74,7 @@ std::string RowsText(std::span<const BenchRow> rows) {
                                                   ">MEDIAN", ">SPREAD", ">SPEED", "", ">CYC/VEC",
                                                   ">PEAK", ">FRACTION", ">FLOOR"}};
   for (const BenchRow& row : rows) {
-    std::vector<std::string> cells = {jit::Describe(row.problem()),
-                                      std::string(jit::Name(row.key.isa)),
+    std::vector<std::string> cells = {ops::Describe(row.problem()), std::string(Name(row.key.isa)),
                                       absl::StrCat(row.key.threads), ConfigText(row)};
     if (row.result.wrong.empty()) {
       const auto cycles = row.Figure(Metric::kCycles);
@@ -149,7 +146,7 @@ Json ToJson(const BenchRow& row) {
   const runtime::BenchResult& result = row.result;
   Json json = {{"name", row.name()}};
   json.update(ToJson(row.problem()));
-  json["isa"] = jit::Name(row.key.isa);
+  json["isa"] = Name(row.key.isa);
   json["threads"] = row.key.threads;
   json["buffers"] = cache::Name(row.key.buffers);
   json["layout"] = Name(row.layout);
@@ -206,10 +203,10 @@ Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
   return json;
 }
 
-Json MachineOf(const jit::Cpu& cpu, std::span<const std::string> beware) {
+Json MachineOf(const Cpu& cpu, std::span<const std::string> beware) {
   return {{"brand", cpu.brand},
           {"fingerprint", cache::FolderName(cache::HostFingerprint(cpu))},
-          {"isa", jit::Name(cpu.isa)},
+          {"isa", Name(cpu.isa)},
           {"physical_cores", cpu.physical_cores},
           {"logical_cpus", cpu.logical_cpus},
           {"l1d_bytes", cpu.l1d_bytes},
@@ -223,7 +220,7 @@ std::string RowsCsv(std::span<const BenchRow> rows) {
   std::vector<Json> values;
   for (const BenchRow& row : rows) {
     values.push_back(ToJson(row));
-    values.back()["config"] = jit::ToString(row.config);
+    values.back()["config"] = ops::ToString(row.config);
     values.back().erase("times");  // a list in a column of its own is what JSON is for
     for (const auto& [key, value] : values.back().items()) {
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);

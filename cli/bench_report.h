@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cli/bench_presets.h"
 #include "cli/bench_row.h"
 #include "cli/json.h"
-#include "jit/cpu.h"
 
 namespace jitattn::cli {
 
@@ -37,7 +37,7 @@ Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
                std::span<const std::string> asked);
 
 // {"cpu": …, "fingerprint": …, …}: what the numbers were measured on.
-Json MachineOf(const jit::Cpu& cpu, std::span<const std::string> beware);
+Json MachineOf(const Cpu& cpu, std::span<const std::string> beware);
 
 // The rows' JSON with a column for every key; what is no number or word itself is written as text.
 std::string RowsCsv(std::span<const BenchRow> rows);

@@ -23,18 +23,18 @@ std::string_view Name(Metric metric) {
 }
 
 std::string BenchRow::name() const {
-  return layout == runtime::Layout::kHeads ? key.ToString() : key.ToString() + ".columns";
+  return layout == ops::Layout::kHeads ? key.ToString() : key.ToString() + ".columns";
 }
 
 bool BenchRow::memory_bound() const {
   const runtime::Limit* binding = result.limits.binding();
-  if (binding == nullptr) return jit::OpOf(problem()) == jit::Op::kSigmoidMul;
+  if (binding == nullptr) return problem().operation().rate == ops::Rate::kBytes;
   return result.limits.traffic && binding == &*result.limits.traffic;
 }
 
-double BenchRow::gflops() const { return jit::Flops(problem()) / result.seconds.min * 1e-9; }
+double BenchRow::gflops() const { return ops::Flops(problem()) / result.seconds.min * 1e-9; }
 
-double BenchRow::gbytes_per_s() const { return jit::Bytes(problem()) / result.seconds.min * 1e-9; }
+double BenchRow::gbytes_per_s() const { return ops::Bytes(problem()) / result.seconds.min * 1e-9; }
 
 double BenchRow::peak() const {
   const runtime::Limit* binding = result.limits.binding();
@@ -62,17 +62,6 @@ std::optional<double> BenchRow::Figure(Metric metric) const {
 std::optional<double> BenchRow::overhead() const {
   if (result.kernel_seconds <= 0 || result.seconds.min <= 0) return std::nullopt;
   return 1 - result.kernel_seconds / result.seconds.min;
-}
-
-double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionConfig& config) {
-  const int64_t bytes = config.isa == jit::Isa::kPortable ? 0 : jit::VecBytes(config.isa);
-  const int64_t lanes = std::max<int64_t>(1, bytes / jit::SizeOf(problem.dtype));
-  const auto whole = [&](int64_t size) { return (size + lanes - 1) / lanes * lanes; };
-  const double products =
-      static_cast<double>(whole(problem.q_len) * problem.head_dim +
-                          (config.pv_form == 0 ? problem.q_len * whole(problem.value_dim)
-                                               : whole(problem.q_len) * problem.value_dim));
-  return 2.0 * static_cast<double>(problem.batch * problem.heads * problem.kv_len) * products;
 }
 
 bool Reaches(Metric metric, double value, double bound) {

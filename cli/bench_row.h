@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/bench.h"
 
 namespace jitattn::cli {
@@ -28,23 +28,23 @@ struct Floor {
 
 struct BenchRow {
   cache::Key key;  // the exact problem, not its bucket
-  runtime::Layout layout = runtime::Layout::kHeads;
+  ops::Layout layout = ops::Layout::kHeads;
   std::string asked;   // "tuned", "default", or the pairs that were given
   std::string source;  // why it has its configuration
-  jit::Config config;
+  ops::Config config;
   std::string kernel;
   runtime::BenchResult result;
   std::optional<double> speedup;  // over the same with one thread, measured in turn with it
   // Of an odd size: the same problem with the multiples of 16 below and above it, and this one's
   // time for an operation over the mean of theirs, each in times of the peak of its own rounds.
-  std::vector<jit::Problem> beside;
+  std::vector<ops::Problem> beside;
   std::optional<double> cliff;
   std::optional<Floor> floor;
   std::string
       differs;  // the fields in which `config` is not the default's: "kv_block=64 threads=1"
   int line = -1, cell = 0;  // place in the preset's table; -1: none
 
-  const jit::Problem& problem() const { return key.bucket; }
+  const ops::Problem& problem() const { return key.bucket; }
   std::string name() const;  // the same in every run
   bool memory_bound() const;
   double gflops() const;
@@ -54,10 +54,6 @@ struct BenchRow {
   double peak() const;                         // of what binds, in GFLOP/s or GB/s; 0: unknown
   std::optional<double> Figure(Metric) const;  // nothing where it was not measured
 };
-
-// Operations that the lanes do: those of the formula, where the axis that lies in the lanes fills
-// whole vectors, queries for Q·Kᵀ, queries or value columns for P·V. Without a mask.
-double PaddedFlops(const jit::AttentionProblem& problem, const jit::AttentionConfig& config);
 
 // Is `value` at least as good as `bound`?
 bool Reaches(Metric metric, double value, double bound);

@@ -7,22 +7,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/plan_flags.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
 
 namespace jitattn::cli {
 namespace {
 
 // "" where nothing differs.
-std::string DiffersFromDefault(const jit::Config& config, const jit::Problem& problem,
-                               const jit::Cpu& cpu, int threads) {
-  const jit::Config usual = runtime::DefaultConfig(problem, cpu, threads);
-  std::string text;
-  for (const jit::Field& field : jit::Fields(jit::OpOf(config))) {
-    if (field.get(config) == field.get(usual)) continue;
+std::string DiffersFromDefault(const ops::Config& config, const ops::Problem& problem,
+                               const Cpu& cpu, int threads) {
+  const ops::Config usual = ops::DefaultConfig(problem, cpu, threads);
+  const bool other = &config.algorithm() != &usual.algorithm();
+  std::string text = other ? absl::StrCat("algorithm=", std::string(config.algorithm().name)) : "";
+  for (const ops::Field& field : config.algorithm().fields) {
     const int value = field.get(config);
-    const bool labelled = static_cast<size_t>(value) < field.labels.size();
+    if (!other && value == field.get(usual)) continue;
     absl::StrAppend(&text, text.empty() ? "" : " ", std::string(field.name), "=",
-                    labelled ? std::string(field.labels[value]) : absl::StrCat(value));
+                    ops::ValueText(field, value));
   }
   return text;
 }
@@ -45,16 +45,15 @@ void FillCliffs(std::vector<BenchRow>* rows) {
   // Seconds a padded operation, times the peak: the share of the peak that is lost counts, not the
   // clock of the moment.
   const auto cost = [](const BenchRow& row) {
-    const auto* config = std::get_if<jit::AttentionConfig>(&row.config);
-    const auto* problem = std::get_if<jit::AttentionProblem>(&row.problem());
-    if (config == nullptr || problem == nullptr || !row.result.wrong.empty()) return 0.0;
+    const auto padded = row.config.algorithm().padded_flops;
+    if (padded == nullptr || !row.result.wrong.empty()) return 0.0;
     const double peak = row.result.limits.fma ? row.result.limits.fma->peak : 1;
-    return row.result.seconds.min * peak / PaddedFlops(*problem, *config);
+    return row.result.seconds.min * peak / padded(row.problem(), row.config);
   };
   for (BenchRow& row : *rows) {
     double sum = 0;
     size_t found = 0;
-    for (const jit::Problem& problem : row.beside) {
+    for (const ops::Problem& problem : row.beside) {
       const auto other = std::find_if(rows->begin(), rows->end(), [&](const BenchRow& r) {
         return r.problem() == problem && r.key.isa == row.key.isa &&
                r.key.threads == row.key.threads && r.asked == row.asked && cost(r) > 0;
@@ -75,7 +74,7 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
                                                   const runtime::BenchOptions& options,
                                                   const Floors& floors) {
   MachineFlags here = machine;
-  here.isa = std::string(jit::Name(one.isa));
+  here.isa = std::string(Name(one.isa));
   const auto cpu = here.Cpu();
   if (!cpu.ok()) return cpu.status();
   std::vector<BenchRow> rows;
@@ -87,7 +86,7 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       if (!plan.ok()) return plan.status();
       BenchRow& row = rows.emplace_back();
       row.key = {one.problem, threads, cpu->isa, here.Buffers()};
-      row.layout = runtime::Effective(options.layout, one.problem);
+      row.layout = ops::Effective(options.layout, one.problem);
       row.asked = config;
       const runtime::PlanSource& source = (*plan)->source();
       const std::string stale = StaleText(source);
@@ -96,7 +95,7 @@ absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
       row.kernel = (*plan)->kernel().name();
       row.differs = DiffersFromDefault(row.config, one.problem, *cpu, threads);
       row.beside = one.beside;
-      if (row.layout == runtime::Layout::kHeads) row.floor = floors.Find(row.key);
+      if (row.layout == ops::Layout::kHeads) row.floor = floors.Find(row.key);
       row.line = one.line;
       row.cell = one.cell;
       entrants.push_back({*std::move(plan), cpu->isa, threads});

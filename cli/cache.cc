@@ -13,13 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/cpu.h"
 #include "cache/layers.h"
 #include "cli/clean.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/record_filter.h"
 #include "cli/text.h"
-#include "jit/cpu.h"
 #include "runtime/stale_code.h"
 
 namespace jitattn::cli {
@@ -38,7 +38,7 @@ struct Listed : cache::StoredRecord {
 
 Listed Look(cache::StoredRecord stored) {
   Listed listed{std::move(stored)};
-  listed.stale_code = listed.usable && runtime::HasStaleCode(listed.record, jit::HostCpu());
+  listed.stale_code = listed.usable && runtime::HasStaleCode(listed.record, HostCpu());
   if (listed.stale_code) {
     absl::StrAppend(&listed.stale, listed.stale.empty() ? "" : "; ",
                     std::string(runtime::kStaleCode));
@@ -82,7 +82,7 @@ std::string State(const Listed& stored) {
 }
 
 int List(const CacheFlags& flags) {
-  const cache::Layers layers = cache::Layers::Default(jit::HostCpu());
+  const cache::Layers layers = cache::Layers::Default(HostCpu());
   Json json = JsonHead("cache list");
   json["folders"] = Json::array();
   int records = 0, stale = 0;
@@ -126,11 +126,11 @@ std::string RecordText(const Listed& stored) {
   const cache::Record::Result& result = record.result;
   const cache::Fingerprint& cpu = record.fingerprint;
   return Fields(
-      {{"problem", jit::Describe(record.problem)},
+      {{"problem", ops::Describe(record.problem)},
        {"for", absl::StrFormat("%d threads at most, %s, %s buffers", record.key.threads,
-                               jit::Name(record.key.isa), cache::Name(record.key.buffers))},
-       {"config", jit::ToString(record.config)},
-       {"default", jit::ToString(result.default_config)},
+                               Name(record.key.isa), cache::Name(record.key.buffers))},
+       {"config", ops::ToString(record.config)},
+       {"default", ops::ToString(result.default_config)},
        {"kernel", absl::StrFormat("%s, code hash %016x", record.kernel, record.code_hash)},
        {"speed",
         absl::StrFormat("%s: median %s, spread %s, fastest %s of %d runs",
@@ -154,7 +154,7 @@ std::string RecordText(const Listed& stored) {
 }
 
 int ShowRecord(const CacheFlags& flags) {
-  const cache::Layers layers = cache::Layers::Default(jit::HostCpu());
+  const cache::Layers layers = cache::Layers::Default(HostCpu());
   std::vector<std::string> keys;
   for (const cache::Store& store : layers.stores()) {
     std::vector<cache::RejectedRecord> rejected;
@@ -196,7 +196,7 @@ bool Confirmed(size_t count, const std::string& root) {
 // Only the user's own folder; the system's belongs to its packages. Only records, damaged ones too,
 // and what killed writers left: other files of the folder are somebody else's.
 int Clear(const CacheFlags& flags) {
-  const cache::Layers layers = cache::Layers::Default(jit::HostCpu());
+  const cache::Layers layers = cache::Layers::Default(HostCpu());
   if (layers.stores().empty()) return Fail(absl::NotFoundError("there is no cache folder"));
   const cache::Store& store = layers.stores().front();
   const Listing listing = Select(store, flags);

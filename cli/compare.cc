@@ -56,8 +56,8 @@ absl::Status SettleMethods(CompareFlags* flags) {
   return absl::OkStatus();
 }
 
-void ShowProgress(size_t done, size_t all, const jit::Problem& problem) {
-  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, jit::Describe(problem).c_str());
+void ShowProgress(size_t done, size_t all, const ops::Problem& problem) {
+  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
   std::fflush(stderr);
 }
 
@@ -104,13 +104,14 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
 
 // As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and
 // sizes that are there for a cliff are compared with their neighbours only.
-absl::StatusOr<std::vector<jit::Problem>> Problems(const CompareFlags& flags, const jit::Cpu& cpu) {
+absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags, const Cpu& cpu) {
   if (flags.preset.empty()) return flags.problem.Problems();
   if (const std::string_view given = flags.problem.AnyFlag(); !given.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(std::string(given), " says nothing to --preset ",
-                                                   flags.preset, ", which has its own problems"));
+    return absl::InvalidArgumentError(absl::StrCat(std::string(given),
+                                                   " has no effect on --preset ", flags.preset,
+                                                   ", which has its own problems"));
   }
-  std::vector<jit::Problem> problems;
+  std::vector<ops::Problem> problems;
   for (const BenchCase& one :
        MakePreset(flags.preset, cpu, flags.options.machine.Threads()).cases) {
     const bool known = std::find(problems.begin(), problems.end(), one.problem) != problems.end();
@@ -130,7 +131,7 @@ absl::StatusOr<PythonSide> PythonOf(const CompareFlags& flags) {
 }
 
 // Until it is interrupted. What is known of a problem is told at once.
-absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<jit::Problem>& problems,
+absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<ops::Problem>& problems,
                                                    const CompareFlags& flags, PythonSide& python,
                                                    const Interrupt& interrupt) {
   const bool progress = !flags.quiet && IsTerminal(stderr);
@@ -142,7 +143,7 @@ absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<jit::Proble
     if (!measured.ok()) return measured.status();
     rows.insert(rows.end(), measured->begin(), measured->end());
     if (!flags.json) {
-      std::printf("\n%s\n%s", Bold(jit::Describe(problems[i]), stdout).c_str(),
+      std::printf("\n%s\n%s", Bold(ops::Describe(problems[i]), stdout).c_str(),
                   CompareText(*measured).c_str());
       std::fflush(stdout);
     }

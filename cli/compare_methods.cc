@@ -104,7 +104,7 @@ absl::StatusOr<std::unique_ptr<runtime::Contender>> ContenderMaker::Make(
     return nullptr;
   }
   if (!baseline.ok()) return baseline.status();
-  return runtime::MakeBaselineContender(operands_, problem_, *std::move(baseline));
+  return runtime::MakeBaselineContender(operands_, *std::move(baseline));
 }
 
 std::vector<std::string_view> MethodNames() {
@@ -163,7 +163,7 @@ PythonSide StartPython(const std::string& program, const std::vector<std::string
 
 bool CompareRow::unstable() const { return timed() && standing.seconds.cv > kUnstable; }
 
-absl::StatusOr<std::vector<CompareRow>> CompareMethods(const jit::Problem& problem,
+absl::StatusOr<std::vector<CompareRow>> CompareMethods(const ops::Problem& problem,
                                                        const CompareOptions& options,
                                                        PythonSide& python) {
   const auto cpu = options.machine.Cpu();

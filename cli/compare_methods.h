@@ -25,7 +25,7 @@ struct LinkedMethod {
   std::string name, version;
   // Unimplemented, with the reason, where it cannot do the problem. The operands outlive it.
   std::function<absl::StatusOr<std::unique_ptr<runtime::Contender>>(
-      const jit::Problem& problem, const runtime::Operands& operands)>
+      const ops::Problem& problem, const runtime::Operands& operands)>
       make;
 };
 // To be filled before the command line is read.
@@ -58,7 +58,7 @@ struct CompareRow {
   std::optional<double> speedup, speedup_median;
   bool baseline_unstable = false;
 
-  const jit::Problem& problem() const { return key.bucket; }
+  const ops::Problem& problem() const { return key.bucket; }
   bool timed() const { return standing.seconds.samples > 0; }
   bool unstable() const;
 };
@@ -78,7 +78,7 @@ struct CompareOptions {
 // Makes contenders of one problem. The arguments of the constructor outlive it and what it makes.
 class ContenderMaker {
  public:
-  ContenderMaker(const jit::Problem& problem, const CompareOptions& options, PythonSide& python,
+  ContenderMaker(const ops::Problem& problem, const CompareOptions& options, PythonSide& python,
                  const runtime::Operands& operands)
       : problem_(problem), options_(options), python_(python), operands_(operands) {}
 
@@ -96,16 +96,16 @@ class ContenderMaker {
   absl::StatusOr<std::unique_ptr<runtime::Contender>> MakeLinked(const LinkedMethod& method,
                                                                  runtime::Standing* standing);
 
-  const jit::Problem& problem_;
+  const ops::Problem& problem_;
   const CompareOptions& options_;
   PythonSide& python_;
   const runtime::Operands& operands_;
-  std::optional<jit::Config> tuned_;  // once it takes part
+  std::optional<ops::Config> tuned_;  // once it takes part
   bool python_has_problem_ = false;
 };
 
 // A row a method, all measured in turn on the same operands.
-absl::StatusOr<std::vector<CompareRow>> CompareMethods(const jit::Problem& problem,
+absl::StatusOr<std::vector<CompareRow>> CompareMethods(const ops::Problem& problem,
                                                        const CompareOptions& options,
                                                        PythonSide& python);
 

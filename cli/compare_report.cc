@@ -23,23 +23,17 @@ std::string NoteOf(const CompareRow& row) {
   return row.standing.failure.empty() ? row.standing.note : row.standing.failure;
 }
 
-std::string_view DTypeName(const jit::Problem& problem) {
-  return jit::Name(std::visit([](const auto& p) { return p.dtype; }, problem));
-}
+std::string_view DTypeName(const ops::Problem& problem) { return Name(problem.dtype()); }
 
-int64_t LengthOf(const jit::Problem& problem) {
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    return attention->q_len;
-  }
-  const auto& sigmoid_mul = std::get<jit::SigmoidMulProblem>(problem);
-  return sigmoid_mul.rows * sigmoid_mul.cols;
+int64_t LengthOf(const ops::Problem& problem) {
+  return static_cast<int64_t>(problem.operation().extents(problem)[0]);
 }
 
 double Gflops(const CompareRow& row) {
-  return jit::Flops(row.problem()) / row.standing.seconds.min * 1e-9;
+  return ops::Flops(row.problem()) / row.standing.seconds.min * 1e-9;
 }
 double Gbytes(const CompareRow& row) {
-  return jit::Bytes(row.problem()) / row.standing.seconds.min * 1e-9;
+  return ops::Bytes(row.problem()) / row.standing.seconds.min * 1e-9;
 }
 
 std::vector<std::span<const CompareRow>> ByProblem(std::span<const CompareRow> rows) {
@@ -112,7 +106,7 @@ std::string SummaryText(std::span<const CompareRow> rows) {
   for (const auto& group : groups) {
     const CompareRow* ours = FindMethod(group, "jitattn");
     if (ours == nullptr) continue;
-    std::vector<std::string> cells = {jit::Describe(ours->problem()),
+    std::vector<std::string> cells = {ops::Describe(ours->problem()),
                                       Seconds(ours->standing.seconds.min)};
     for (const std::string& method : methods) {
       const CompareRow* theirs = FindMethod(group, method);
@@ -137,7 +131,7 @@ std::string CompareCsv(std::span<const CompareRow> rows) {
     const runtime::Statistics& s = row.standing.seconds;
     const bool timed = row.timed(), spread = s.samples > 1;
     auto number = [](bool known, double value) { return known ? CsvNumber(value) : ""; };
-    csv += CsvLine({std::string(jit::Name(jit::OpOf(row.problem()))),
+    csv += CsvLine({std::string(row.problem().operation().name),
                     std::string(DTypeName(row.problem())),
                     absl::StrCat(LengthOf(row.problem())),
                     row.key.ToString(),

@@ -42,10 +42,10 @@ absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
   const auto cpu = machine.Cpu();
   if (!cpu.ok()) return cpu.status();
   std::deque<NamedSpace> spaces;
-  std::vector<jit::Op> ops;
-  for (const jit::Problem& problem : *problems) ops.push_back(jit::OpOf(problem));
-  for (const jit::Problem& problem : *problems) {
-    const auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
+  std::vector<const ops::Operation*> operations;
+  for (const ops::Problem& problem : *problems) operations.push_back(&problem.operation());
+  for (const ops::Problem& problem : *problems) {
+    const auto limits = LimitsOf(flags.space, flags.fields, problem.operation(), operations);
     if (!limits.ok()) return limits.status();
     LiveOptions live = {.threads = machine.Threads(),
                         .buffers = machine.Buffers(),

@@ -10,13 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/rng.h"
 #include "cli/csv.h"
 #include "cli/text.h"
 #include "cli/tune_recording.h"
 #include "runtime/measure.h"
 #include "runtime/statistics.h"
 #include "runtime/tuning_space.h"
-#include "search/rng.h"
 #include "search/significance.h"
 
 namespace jitattn::cli {
@@ -79,7 +79,7 @@ std::string RegretText(double regret) { return absl::StrFormat("%.1f %%", regret
 
 }  // namespace
 
-absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<NamedSpace> MeasureSpace(const ops::Problem& problem, const Cpu& cpu,
                                         runtime::SpaceLimits limits, const LiveOptions& options) {
   runtime::KeepResultsInCaches(problem, cpu, options.buffers, &limits);
   const auto space = runtime::TuningSpace::Create(problem, cpu, options.threads, limits);
@@ -94,28 +94,28 @@ absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::
   const bool progress = !options.quiet && IsTerminal(stderr);
   std::vector<int> order(size);
   std::iota(order.begin(), order.end(), 0);
-  search::Rng(options.seed).Shuffle(order);
+  Rng(options.seed).Shuffle(order);
   const double deadline = recorder.Now() + options.seconds;
   for (int i = 0; i < size && recorder.Now() < deadline; ++i) {
     if (options.stop != nullptr && options.stop->load()) {
       return absl::CancelledError(
-          absl::StrFormat("%s: stopped at %d of %d points", jit::Describe(problem), i, size));
+          absl::StrFormat("%s: stopped at %d of %d points", ops::Describe(problem), i, size));
     }
     if (progress) {
       std::fprintf(stderr, "\r\033[K[%d/%d] points of %s", i + 1, size,
-                   jit::Describe(problem).c_str());
+                   ops::Describe(problem).c_str());
     }
     recorder.Evaluate(space->ConfigAt(order[i]), {.deadline_s = deadline});
   }
   if (progress) std::fputs("\r\033[K", stderr);
   if (recorder.evaluations().empty()) {
     return absl::DeadlineExceededError(absl::StrFormat("%g s are too few to measure a point of %s",
-                                                       options.seconds, jit::Describe(problem)));
+                                                       options.seconds, ops::Describe(problem)));
   }
   auto recording = MakeRecording(problem, cpu, recorder.evaluations(), /*guesses=*/{});
   if (!recording.ok()) return recording.status();
   const int measured = static_cast<int>(recorder.evaluations().size());
-  return NamedSpace{jit::Describe(problem), *std::move(recording), size - measured};
+  return NamedSpace{ops::Describe(problem), *std::move(recording), size - measured};
 }
 
 absl::StatusOr<StrategyTable> CompareStrategies(const std::deque<NamedSpace>& spaces,

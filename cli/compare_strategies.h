@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cli/json.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/space_limits.h"
 #include "search/recording.h"
 #include "search/tournament.h"
@@ -36,7 +36,7 @@ struct LiveOptions {
   bool quiet = false;
   const std::atomic<bool>* stop = nullptr;
 };
-absl::StatusOr<NamedSpace> MeasureSpace(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<NamedSpace> MeasureSpace(const ops::Problem& problem, const Cpu& cpu,
                                         runtime::SpaceLimits limits, const LiveOptions& options);
 
 // A strategy at a budget on a space.

@@ -1,6 +1,6 @@
 // jitattn cpu: what was detected, and on request what the machine can do at most.
 
-#include "jit/cpu.h"
+#include "base/cpu.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -16,7 +16,8 @@
 #include "cli/json.h"
 #include "cli/text.h"
 #include "cli/topology.h"
-#include "runtime/parallel.h"
+#include "jit/executable_memory.h"
+#include "parallel/parallel.h"
 #include "runtime/peak.h"
 
 namespace jitattn::cli {
@@ -35,7 +36,7 @@ struct Peak {
 // Best of this many looks of each probe, in turn, so that a slow moment hits them all alike.
 constexpr int kLooks = 10;
 
-absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
+absl::StatusOr<std::vector<Peak>> MeasurePeaks(const Cpu& cpu) {
   struct Probe {
     std::string unit, where;
     std::unique_ptr<runtime::PeakProbe> probe;
@@ -48,7 +49,7 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
     if (probe.ok()) probes.push_back({unit, std::move(where), *std::move(probe)});
   };
   std::vector<int> thread_counts = {1};
-  const int all = runtime::ThreadBudget(0);
+  const int all = ThreadBudget(0);
   if (all > 1) thread_counts.push_back(all);
   // Half of a cache, so that it fits beside what else lives there; four times the last one for
   // memory.
@@ -57,8 +58,8 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
                                                     {"L3", cpu.l3_bytes / 2},
                                                     {"memory", cpu.l3_bytes * 4}};
   for (const int threads : thread_counts) {
-    for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16}) {
-      if (dtype == jit::DType::kBF16 && !cpu.avx512_bf16) continue;  // f32's once more
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16}) {
+      if (dtype == DType::kBF16 && !cpu.avx512_bf16) continue;  // f32's once more
       add("GFLOP/s", "", runtime::MakeFmaProbe(dtype, cpu.isa, threads, cpu));
     }
     for (const auto& [name, bytes] : places) {
@@ -81,11 +82,11 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const jit::Cpu& cpu) {
   return peaks;
 }
 
-std::string IsaText(const jit::Cpu& cpu) {
-  std::string text(jit::Name(cpu.isa));
+std::string IsaText(const Cpu& cpu) {
+  std::string text(Name(cpu.isa));
   if (cpu.isa != cpu.detected_isa) {
     absl::StrAppendFormat(&text, " (the CPU has %s; JITATTN_MAX_ISA caps it)",
-                          jit::Name(cpu.detected_isa));
+                          Name(cpu.detected_isa));
   }
   if (!jit::ExecutableMemoryAllowed()) {
     absl::StrAppend(&text, "; the system gives no executable memory: the portable path runs");
@@ -103,7 +104,7 @@ std::string CachesText(const Topology& topology) {
   return text;
 }
 
-void PrintText(const jit::Cpu& cpu, const cache::Fingerprint& print,
+void PrintText(const Cpu& cpu, const cache::Fingerprint& print,
                const absl::StatusOr<Topology>& topology, const std::vector<Peak>& peaks) {
   std::vector<std::pair<std::string, std::string>> fields = {
       {"instructions", IsaText(cpu)},
@@ -158,12 +159,12 @@ Json MachineJson(const Topology& topology) {
   return json;
 }
 
-void PrintAsJson(const jit::Cpu& cpu, const cache::Fingerprint& print,
+void PrintAsJson(const Cpu& cpu, const cache::Fingerprint& print,
                  const absl::StatusOr<Topology>& topology, const std::vector<Peak>& peaks) {
   Json json = JsonHead("cpu");
   json["brand"] = cpu.brand;
-  json["isa"] = jit::Name(cpu.isa);
-  json["detected_isa"] = jit::Name(cpu.detected_isa);
+  json["isa"] = Name(cpu.isa);
+  json["detected_isa"] = Name(cpu.detected_isa);
   json["executable_memory"] = jit::ExecutableMemoryAllowed();
   json["hybrid"] = cpu.hybrid;
   json["fma_units"] = cpu.fma_units;
@@ -193,7 +194,7 @@ void PrintAsJson(const jit::Cpu& cpu, const cache::Fingerprint& print,
 }
 
 int RunCpu(const CpuFlags& flags) {
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   std::vector<Peak> peaks;
   if (flags.measure) {
     auto measured = MeasurePeaks(cpu);

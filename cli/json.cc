@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "jitattn/jitattn.h"
+#include "ops/operation.h"
 
 namespace jitattn::cli {
 
@@ -18,30 +19,21 @@ Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 
 Json OrNull(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json ToJson(const jit::Problem& problem) {
-  Json json = {{"op", jit::Name(jit::OpOf(problem))}, {"describe", jit::Describe(problem)}};
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    json["dtype"] = jit::Name(attention->dtype);
-    json["mask"] = jit::Name(attention->mask);
-    json["batch"] = attention->batch;
-    json["heads"] = attention->heads;
-    json["kv_heads"] = attention->kv_heads;
-    json["q_len"] = attention->q_len;
-    json["kv_len"] = attention->kv_len;
-    json["head_dim"] = attention->head_dim;
-    json["value_dim"] = attention->value_dim;
-  } else {
-    const auto& sigmoid_mul = std::get<jit::SigmoidMulProblem>(problem);
-    json["dtype"] = jit::Name(sigmoid_mul.dtype);
-    json["rows"] = sigmoid_mul.rows;
-    json["cols"] = sigmoid_mul.cols;
+Json ToJson(const ops::Problem& problem) {
+  const ops::Operation& operation = problem.operation();
+  Json json = {{"op", operation.name},
+               {"describe", ops::Describe(problem)},
+               {"dtype", Name(problem.dtype())}};
+  for (const ops::Option& option : operation.options) {
+    json[std::string(option.name)] = option.words[option.get(problem)];
   }
+  for (const ops::Dim& dim : operation.dims) json[std::string(dim.name)] = dim.get(problem);
   return json;
 }
 
-Json ToJson(const jit::Config& config) {
-  Json json = Json::object();
-  for (const jit::Field& field : jit::Fields(jit::OpOf(config))) {
+Json ToJson(const ops::Config& config) {
+  Json json = {{"algorithm", config.algorithm().name}};
+  for (const ops::Field& field : config.algorithm().fields) {
     const int value = field.get(config);
     const bool labelled = value >= 0 && value < static_cast<int>(field.labels.size());
     json[std::string(field.name)] = labelled ? Json(field.labels[value]) : Json(value);
@@ -54,7 +46,7 @@ Json ToJson(const cache::Record& record) {
   return {{"key", record.key.ToString()},
           {"problem", ToJson(record.problem)},
           {"threads", record.key.threads},
-          {"isa", jit::Name(record.key.isa)},
+          {"isa", Name(record.key.isa)},
           {"buffers", cache::Name(record.key.buffers)},
           {"kernel", record.kernel},
           {"code_hash", absl::StrFormat("%016x", record.code_hash)},

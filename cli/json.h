@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/statistics.h"
 
 namespace jitattn::cli {
@@ -20,8 +20,8 @@ using Json = nlohmann::ordered_json;  // keys in the order in which they are wri
 // {"jitattn": "0.1.0", "command": "tune"}: how every output begins.
 Json JsonHead(std::string_view command);
 
-Json ToJson(const jit::Problem& problem);
-Json ToJson(const jit::Config& config);  // field → number or label
+Json ToJson(const ops::Problem& problem);
+Json ToJson(const ops::Config& config);  // field → number or label
 Json ToJson(const cache::Record& record);
 Json ToJson(const runtime::Statistics& seconds);
 

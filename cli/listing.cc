@@ -55,13 +55,10 @@ class Decoder {
   ZydisFormatter formatter_;
 };
 
-// Where the instruction points to inside the code: as a jump, or as data relative to rip.
-std::optional<uint32_t> Target(const Decoder& decoder, uint32_t offset, bool jump) {
+// Where a jump or a call goes.
+std::optional<uint32_t> JumpTarget(const Decoder& decoder, uint32_t offset) {
   for (const ZydisDecodedOperand& operand : decoder.visible()) {
-    const bool relative = operand.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operand.imm.is_relative;
-    const bool data =
-        operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_RIP;
-    if (jump ? !relative : !data) continue;
+    if (operand.type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !operand.imm.is_relative) continue;
     ZyanU64 target = 0;
     ZydisCalcAbsoluteAddress(&decoder.instruction, &operand, offset, &target);
     return static_cast<uint32_t>(target);
@@ -108,9 +105,7 @@ absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel) {
   const std::span<const uint8_t> code = kernel.code();
   Decoder decoder;
   Listing listing;
-  // Constants stand behind the code, so the lowest address that code reads relative to rip is
-  // where it ends.
-  listing.constants_begin = static_cast<uint32_t>(code.size());
+  listing.constants_begin = kernel.constants_begin();
   std::set<uint32_t> jump_targets;
   for (uint32_t offset = 0; offset < listing.constants_begin;) {
     if (!decoder.Decode(code, offset)) {
@@ -121,10 +116,7 @@ absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel) {
                         .text = decoder.Text(offset),
                         .section = PathAt(kernel.sections(), offset)};
     Count(decoder, &line);
-    if (const auto data = Target(decoder, offset, /*jump=*/false); data && *data > offset) {
-      listing.constants_begin = std::min(listing.constants_begin, *data);
-    }
-    if (const auto target = Target(decoder, offset, /*jump=*/true)) jump_targets.insert(*target);
+    if (const auto target = JumpTarget(decoder, offset)) jump_targets.insert(*target);
     const bool padding = decoder.instruction.mnemonic == ZYDIS_MNEMONIC_INT3;
     if (!padding) {
       AddTo(&listing.totals, line, decoder.instruction.length);

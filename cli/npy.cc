@@ -114,24 +114,24 @@ class Dictionary {
   std::string_view rest_;
 };
 
-std::string_view DescrOf(jit::DType dtype) {
+std::string_view DescrOf(DType dtype) {
   switch (dtype) {
-    case jit::DType::kF64:
+    case DType::kF64:
       return "<f8";
-    case jit::DType::kBF16:
+    case DType::kBF16:
       return "<u2";
-    case jit::DType::kF16:
+    case DType::kF16:
       return "<f2";
     default:
       return "<f4";
   }
 }
 
-absl::StatusOr<jit::DType> DTypeOf(std::string_view descr) {
-  if (descr == "<f4") return jit::DType::kF32;
-  if (descr == "<f8") return jit::DType::kF64;
-  if (descr == "<f2") return jit::DType::kF16;
-  if (descr == "<u2") return jit::DType::kBF16;
+absl::StatusOr<DType> DTypeOf(std::string_view descr) {
+  if (descr == "<f4") return DType::kF32;
+  if (descr == "<f8") return DType::kF64;
+  if (descr == "<f2") return DType::kF16;
+  if (descr == "<u2") return DType::kBF16;
   if (descr == ">f4" || descr == ">f8" || descr == ">f2" || descr == ">u2") {
     return Bad("its numbers are big-endian; save as '<f4'");
   }
@@ -204,7 +204,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
   Dictionary dictionary(bytes.substr(prefix, length));
   if (absl::Status status = dictionary.Parse(); !status.ok()) return status;
   NpyHeader header;
-  absl::StatusOr<jit::DType> dtype = DTypeOf(*dictionary.descr);
+  absl::StatusOr<DType> dtype = DTypeOf(*dictionary.descr);
   if (!dtype.ok()) return dtype.status();
   header.dtype = *dtype;
   header.shape = *dictionary.shape;
@@ -212,7 +212,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
     return Bad("it is in Fortran order; numpy.ascontiguousarray gives the order needed here");
   }
   header.data_offset = static_cast<int64_t>(prefix + length);
-  header.data_bytes = jit::SizeOf(header.dtype);
+  header.data_bytes = SizeOf(header.dtype);
   for (const int64_t size : header.shape) {
     if (__builtin_mul_overflow(header.data_bytes, size, &header.data_bytes) ||
         header.data_bytes >= int64_t{1} << 62) {
@@ -249,9 +249,9 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   return NpyArray{header->dtype, header->shape, std::move(*data)};
 }
 
-absl::Status WriteNpy(const std::string& path, jit::DType dtype, const std::vector<int64_t>& shape,
+absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape,
                       const void* data) {
-  int64_t bytes = jit::SizeOf(dtype);
+  int64_t bytes = SizeOf(dtype);
   for (const int64_t size : shape) bytes *= size;
   // A tuple of one needs its comma; blanks and a newline bring the elements to a multiple of 64.
   std::string header =

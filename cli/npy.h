@@ -12,19 +12,19 @@
 
 #include "absl/status/statusor.h"
 #include "cli/buffer.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 
 namespace jitattn::cli {
 
 struct NpyHeader {
-  jit::DType dtype = jit::DType::kF32;
+  DType dtype = DType::kF32;
   std::vector<int64_t> shape;
   int64_t data_offset = 0;  // where the elements begin in the file
   int64_t data_bytes = 0;   // how many bytes they take; below 2^62
 };
 
 struct NpyArray {
-  jit::DType dtype = jit::DType::kF32;
+  DType dtype = DType::kF32;
   std::vector<int64_t> shape;
   Buffer data;
 };
@@ -39,7 +39,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes);
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path);
 
 // A regular file is replaced only once the new one is complete.
-absl::Status WriteNpy(const std::string& path, jit::DType dtype, const std::vector<int64_t>& shape,
+absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape,
                       const void* data);
 
 }  // namespace jitattn::cli

@@ -20,20 +20,20 @@ void Look(runtime::PeakProbe& probe) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
-                                                             const jit::Cpu& cpu, int threads,
+absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem& problem,
+                                                             const Cpu& cpu, int threads,
                                                              cache::Buffers buffers) {
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    return runtime::MakeFmaProbe(attention->dtype, cpu.isa, threads, cpu);
+  if (problem.operation().rate == ops::Rate::kFlops) {
+    return runtime::MakeFmaProbe(problem.dtype(), cpu.isa, threads, cpu);
   }
   // Of the bytes half are read and half written: the probe copies the read half. Cold operands come
   // from memory, whatever their size.
-  auto bytes = static_cast<int64_t>(jit::Bytes(problem) / 2);
+  auto bytes = static_cast<int64_t>(ops::Bytes(problem) / 2);
   if (buffers == cache::Buffers::kCold) bytes = std::max(bytes, 2 * cpu.l3_bytes);
   return runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, bytes, cpu.isa, threads, cpu);
 }
 
-runtime::Evaluation PeakWatch::Evaluate(const jit::Config& config, const Limits& limits) {
+runtime::Evaluation PeakWatch::Evaluate(const ops::Config& config, const Limits& limits) {
   if (evaluations_++ % kEvaluationsPerLook == 0) Look(probe_);
   return inner_.Evaluate(config, limits);
 }
@@ -44,7 +44,7 @@ void PeakWatch::LookAgainIfBelow(double rate) {
 }
 
 absl::StatusOr<std::vector<std::vector<double>>> PeakWatch::Race(
-    std::span<const jit::Config> configs, int rounds, double deadline_s) {
+    std::span<const ops::Config> configs, int rounds, double deadline_s) {
   auto seconds = inner_.Race(configs, rounds, deadline_s);
   Look(probe_);
   return seconds;

@@ -8,17 +8,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/peak.h"
 
 namespace jitattn::cli {
 
 // What bounds the problem: FMA of its type for attention, copy bandwidth for sigmoid-mul.
-absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const jit::Problem& problem,
-                                                             const jit::Cpu& cpu, int threads,
+absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem& problem,
+                                                             const Cpu& cpu, int threads,
                                                              cache::Buffers buffers);
 
 class PeakWatch final : public runtime::Measurer {
@@ -26,8 +26,8 @@ class PeakWatch final : public runtime::Measurer {
   // Both must outlive this.
   PeakWatch(runtime::Measurer& inner, runtime::PeakProbe& probe) : inner_(inner), probe_(probe) {}
 
-  runtime::Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
-  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+  runtime::Evaluation Evaluate(const ops::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const ops::Config> configs,
                                                         int rounds, double deadline_s) override;
   double Now() override { return inner_.Now(); }
   void Wait(double seconds) override { inner_.Wait(seconds); }

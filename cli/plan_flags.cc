@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "jit/config.h"
+#include "ops/config.h"
 #include "runtime/given_config.h"
 #include "runtime/stale_code.h"
 
@@ -22,21 +22,23 @@ void PlanFlags::AddTo(CLI::App* command) {
       ->group("Machine");
 }
 
-std::vector<jit::Problem> PlanFlags::Meant(const ProblemFlags& flags,
-                                           std::vector<jit::Problem> problems) const {
+std::vector<ops::Problem> PlanFlags::Meant(const ProblemFlags& flags,
+                                           std::vector<ops::Problem> problems) const {
   if (!flags.op.empty() || config == "tuned" || config == "default") return problems;
-  const auto meant = [&](const jit::Problem& problem) {
-    return runtime::NamesFieldsOf(jit::OpOf(problem), config);
+  const auto meant = [&](const ops::Problem& problem) {
+    return runtime::NamesFieldsOf(problem.operation(), config);
   };
   // Where no operation has them, the first says which it has.
   if (std::any_of(problems.begin(), problems.end(), meant)) {
-    std::erase_if(problems, [&](const jit::Problem& problem) { return !meant(problem); });
+    std::erase_if(problems, [&](const ops::Problem& problem) { return !meant(problem); });
+  } else if (!problems.empty()) {
+    problems.resize(1, problems.front());
   }
   return problems;
 }
 
 absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
-    const jit::Problem& problem, const MachineFlags& machine) const {
+    const ops::Problem& problem, const MachineFlags& machine) const {
   const auto cpu = machine.Cpu();
   if (!cpu.ok()) return cpu.status();
   runtime::PlanOptions options = {.threads = machine.Threads(),

@@ -23,9 +23,9 @@ struct PlanFlags {
 
   void AddTo(CLI::App* command);
   // Without --op: those of the problems whose operation knows every field that --config names.
-  std::vector<jit::Problem> Meant(const ProblemFlags& flags,
-                                  std::vector<jit::Problem> problems) const;
-  absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const jit::Problem& problem,
+  std::vector<ops::Problem> Meant(const ProblemFlags& flags,
+                                  std::vector<ops::Problem> problems) const;
+  absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const ops::Problem& problem,
                                                             const MachineFlags& machine) const;
 };
 

@@ -14,9 +14,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/env.h"
 #include "cli/command.h"
 #include "cli/python_scripts.h"
-#include "jit/env.h"
 #include "jitattn/jitattn.h"
 
 extern char** environ;
@@ -63,7 +63,7 @@ int Run(std::string_view command, const PlotFlags& flags) {
   arguments.insert(arguments.end(), flags.files.begin(), flags.files.end());
   // The first Python on PATH may hide the system's, which has Debian's package.
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
-  if (const char* chosen = jit::Env("JITATTN_PYTHON")) pythons = {chosen};
+  if (const char* chosen = Env("JITATTN_PYTHON")) pythons = {chosen};
   for (const std::string& python : pythons) {
     if (const std::optional<int> code = RunPlots(python, arguments)) return *code;
   }

@@ -8,10 +8,11 @@
 #include <limits>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/text.h"
-#include "runtime/parallel.h"
+#include "parallel/parallel.h"
 
 namespace jitattn::cli {
 namespace {
@@ -55,65 +56,102 @@ Check OneOf(std::string what, std::vector<std::string_view> words) {
   };
 }
 
+std::vector<SizeFlag> SizeFlags() {
+  std::vector<SizeFlag> flags;
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Dim& dim : operation->dims) {
+      const bool known = std::any_of(flags.begin(), flags.end(),
+                                     [&](const SizeFlag& flag) { return flag.name == dim.flag; });
+      if (!known) flags.push_back({dim.flag, dim.help, dim.least});
+    }
+  }
+  return flags;
+}
+
 void ProblemFlags::AddTo(CLI::App* command) {
   constexpr const char* kGroup = "Problem";
-  auto size = [&](const char* name, auto* value, const char* help) {
-    return command->add_option(name, *value, help)
-        ->check(CLI::Validator(WholeNumber(1, kMaxSize), ""))
-        ->type_name("N")
-        ->group(kGroup);
-  };
-  command->add_option("--op", op, "attention or sigmoid-mul; both of a --dim if not given")
-      ->check(CLI::Validator(OneOf("operation", {"attention", "sigmoid-mul"}), ""))
+  std::vector<std::string_view> names;
+  for (const ops::Operation* operation : ops::Operations()) names.push_back(operation->name);
+  const auto append = [](std::string* out, std::string_view name) { out->append(name); };
+  command
+      ->add_option("--op", op,
+                   absl::StrCat(absl::StrJoin(names, " or ", append),
+                                "; all that a --dim describes if not given"))
+      ->check(CLI::Validator(OneOf("operation", names), ""))
       ->type_name("OP")
       ->group(kGroup);
-  size("--dim", &dims,
-       "N x N matrices: one head of size N, length N; several values, several problems")
+  command
+      ->add_option("--dim", dims,
+                   "N x N matrices: one head of size N, length N; several values, several problems")
+      ->check(CLI::Validator(WholeNumber(1, kMaxSize), ""))
+      ->type_name("N")
+      ->group(kGroup)
       ->delimiter(',');
-  auto length = [&](const char* name, auto* value, const char* help) {
-    command->add_option(name, *value, help)
-        ->check(CLI::Validator(WholeNumber(least_length, kMaxSize), ""))
+  for (const SizeFlag& flag : SizeFlags()) {
+    const std::string name(flag.name);
+    command
+        ->add_option_function<int64_t>(
+            name, [this, name](const int64_t& size) { sizes[name] = size; }, std::string(flag.help))
+        ->check(CLI::Validator(WholeNumber(takes_empty ? flag.least : 1, kMaxSize), ""))
         ->type_name("N")
         ->group(kGroup);
-  };
-  length("--seq", &seq, "queries, and keys where --kv-seq is not given");
-  length("--kv-seq", &kv_seq, "keys and values");
-  size("--heads", &heads, "heads that the columns of --dim are split into (1)");
-  size("--kv-heads", &kv_heads, "heads of keys and values; must divide --heads (as --heads)");
-  size("--head-dim", &head_dim, "columns of a head of queries and keys");
-  size("--value-dim", &value_dim, "columns of a head of values (as --head-dim)");
-  size("--batch", &batch, "independent problems in one call (1)");
-  size("--rows", &rows, "rows of sigmoid-mul");
-  size("--cols", &cols, "columns of sigmoid-mul");
+  }
   command->add_option("--dtype", dtype, "f32, f64, bf16 or f16 (f32)")
       ->check(CLI::Validator(
           OneOf("type", {"f32", "f64", "bf16", "f16", "float32", "float64", "bfloat16", "float16"}),
           ""))
       ->type_name("TYPE")
       ->group(kGroup);
-  command->add_flag("--causal", causal, "a query sees no later key; the last query sees them all")
-      ->group(kGroup);
+  std::set<std::string_view> options;
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Option& option : operation->options) {
+      if (!options.insert(option.flag).second) continue;
+      const std::string name(option.flag);
+      command
+          ->add_flag_callback(
+              name, [this, name] { chosen.insert(name); }, std::string(option.help))
+          ->group(kGroup);
+    }
+  }
 }
 
-jit::DType ProblemFlags::dtype_or_default() const {
-  return dtype.empty() ? jit::DType::kF32 : *jit::DTypeFromName(dtype);
+DType ProblemFlags::dtype_or_default() const {
+  return dtype.empty() ? DType::kF32 : *DTypeFromName(dtype);
 }
 
-std::string_view ProblemFlags::AttentionFlag() const {
-  if (seq) return "--seq";
-  if (kv_seq) return "--kv-seq";
-  if (heads) return "--heads";
-  if (kv_heads) return "--kv-heads";
-  if (head_dim) return "--head-dim";
-  if (value_dim) return "--value-dim";
-  if (batch) return "--batch";
-  if (causal) return "--causal";
+std::optional<int64_t> ProblemFlags::size(std::string_view flag) const {
+  const auto found = sizes.find(flag);
+  return found == sizes.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string_view ProblemFlags::SizeOrOption() const {
+  if (!sizes.empty()) return sizes.begin()->first;
+  return chosen.empty() ? std::string_view() : *chosen.begin();
+}
+
+std::string_view ProblemFlags::FlagOf(const ops::Operation& operation) const {
+  for (const ops::Dim& dim : operation.dims) {
+    if (sizes.contains(dim.flag)) return dim.flag;
+  }
+  for (const ops::Option& option : operation.options) {
+    if (chosen.contains(option.flag)) return option.flag;
+  }
   return "";
 }
 
-std::string_view ProblemFlags::SigmoidMulFlag() const {
-  if (rows) return "--rows";
-  if (cols) return "--cols";
+std::string_view ProblemFlags::FlagNotOf(const ops::Operation& operation) const {
+  for (const auto& [flag, size] : sizes) {
+    const auto& all = operation.dims;
+    const bool has =
+        std::any_of(all.begin(), all.end(), [&](const ops::Dim& dim) { return dim.flag == flag; });
+    if (!has) return flag;
+  }
+  for (const std::string& flag : chosen) {
+    const auto& all = operation.options;
+    const bool has = std::any_of(all.begin(), all.end(),
+                                 [&](const ops::Option& option) { return option.flag == flag; });
+    if (!has) return flag;
+  }
   return "";
 }
 
@@ -121,90 +159,60 @@ std::string_view ProblemFlags::AnyFlag() const {
   if (!dims.empty()) return "--dim";
   if (!op.empty()) return "--op";
   if (!dtype.empty()) return "--dtype";
-  return AttentionFlag().empty() ? SigmoidMulFlag() : AttentionFlag();
+  return SizeOrOption();
 }
 
-absl::StatusOr<jit::Problem> ProblemFlags::Attention(std::optional<int64_t> dim) const {
-  if (!dim && (!seq || !head_dim)) {
-    return absl::InvalidArgumentError("attention needs --dim, or --seq and --head-dim");
+absl::StatusOr<ops::Problem> ProblemFlags::ProblemOf(const ops::Operation& operation,
+                                                     std::optional<int64_t> dim) const {
+  ops::Problem stated = operation.blank();
+  stated.set_dtype(dtype_or_default());
+  std::vector<char> given;
+  for (const ops::Dim& size : operation.dims) {
+    const auto found = sizes.find(size.flag);
+    given.push_back(found != sizes.end());
+    if (found != sizes.end()) size.set(stated, found->second);
   }
-  jit::AttentionProblem problem;
-  problem.dtype = dtype_or_default();
-  problem.mask = causal ? jit::Mask::kCausal : jit::Mask::kNone;
-  problem.batch = batch.value_or(1);
-  problem.heads = heads.value_or(1);
-  problem.kv_heads = kv_heads.value_or(problem.heads);
-  problem.q_len = seq ? *seq : *dim;
-  problem.kv_len = kv_seq.value_or(problem.q_len);
-  if (!head_dim && *dim % problem.heads != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--heads %d does not divide --dim %d: %d columns would be left over",
-                        problem.heads, *dim, *dim % problem.heads));
+  for (const ops::Option& option : operation.options) {
+    if (chosen.contains(option.flag)) option.set(stated, 1);
   }
-  problem.head_dim = head_dim ? *head_dim : *dim / problem.heads;
-  problem.value_dim = value_dim.value_or(problem.head_dim);
-  if (absl::Status status = jit::Validate(jit::Problem(problem)); !status.ok()) {
-    return WithRule(status, dim);
-  }
+  const auto problem = operation.from_flags(stated, given, dim);
+  if (!problem.ok()) return problem;
+  if (absl::Status status = ops::Validate(*problem); !status.ok()) return WithRule(status, dim);
   return problem;
 }
 
-absl::StatusOr<jit::Problem> ProblemFlags::SigmoidMul(std::optional<int64_t> dim) const {
-  if (!dim && (!rows || !cols)) {
-    return absl::InvalidArgumentError("sigmoid-mul needs --dim, or --rows and --cols");
-  }
-  jit::SigmoidMulProblem problem;
-  problem.dtype = dtype_or_default();
-  problem.rows = rows ? *rows : *dim;
-  problem.cols = cols ? *cols : *dim;
-  if (absl::Status status = jit::Validate(jit::Problem(problem)); !status.ok()) {
-    return WithRule(status, dim);
-  }
-  return problem;
-}
-
-absl::StatusOr<std::vector<jit::Problem>> ProblemFlags::Problems() const {
-  const std::string_view attention_flag = AttentionFlag(), sigmoid_flag = SigmoidMulFlag();
-  if (op == "sigmoid-mul" && !attention_flag.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s says nothing to --op sigmoid-mul", attention_flag));
-  }
-  if (op == "attention" && !sigmoid_flag.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s says nothing to --op attention", sigmoid_flag));
-  }
-  if (dims.empty() && op.empty() && attention_flag.empty() && sigmoid_flag.empty()) {
+absl::StatusOr<std::vector<ops::Problem>> ProblemFlags::Problems() const {
+  if (dims.empty() && op.empty() && SizeOrOption().empty()) {
     return absl::InvalidArgumentError(
         "no problem is given: --dim N, or --seq and --head-dim, or --rows and --cols");
   }
-  // Without --dim the flags themselves say which operation is meant.
-  const bool attention =
-      op == "attention" || (op.empty() && (!dims.empty() || !attention_flag.empty()));
-  const bool sigmoid_mul =
-      op == "sigmoid-mul" || (op.empty() && (!dims.empty() || !sigmoid_flag.empty()));
-  std::vector<std::optional<int64_t>> sizes(dims.begin(), dims.end());
-  if (sizes.empty()) sizes.push_back(std::nullopt);
-
-  std::vector<jit::Problem> problems;
-  auto add = [&](const absl::StatusOr<jit::Problem>& problem) {
-    if (!problem.ok()) return problem.status();
-    const bool known = std::find(problems.begin(), problems.end(), *problem) != problems.end();
-    if (!known) problems.push_back(*problem);
-    return absl::OkStatus();
-  };
-  for (const std::optional<int64_t> dim : sizes) {
-    if (attention) {
-      if (absl::Status status = add(Attention(dim)); !status.ok()) return status;
+  std::vector<const ops::Operation*> meant;
+  for (const ops::Operation* operation : ops::Operations()) {
+    // Without --dim the flags themselves say which operation is meant.
+    const bool is_meant =
+        op.empty() ? !dims.empty() || !FlagOf(*operation).empty() : op == operation->name;
+    if (!is_meant) continue;
+    if (const std::string_view flag = FlagNotOf(*operation); !op.empty() && !flag.empty()) {
+      return absl::InvalidArgumentError(absl::StrFormat("%s has no effect on --op %s", flag, op));
     }
-    if (sigmoid_mul) {
-      if (absl::Status status = add(SigmoidMul(dim)); !status.ok()) return status;
+    meant.push_back(operation);
+  }
+  std::vector<std::optional<int64_t>> all(dims.begin(), dims.end());
+  if (all.empty()) all.push_back(std::nullopt);
+  std::vector<ops::Problem> problems;
+  for (const std::optional<int64_t> dim : all) {
+    for (const ops::Operation* operation : meant) {
+      const auto problem = ProblemOf(*operation, dim);
+      if (!problem.ok()) return problem.status();
+      const bool known = std::find(problems.begin(), problems.end(), *problem) != problems.end();
+      if (!known) problems.push_back(*problem);
     }
   }
   return problems;
 }
 
-absl::StatusOr<jit::Problem> ProblemFlags::OneProblem() const {
-  absl::StatusOr<std::vector<jit::Problem>> problems = Problems();
+absl::StatusOr<ops::Problem> ProblemFlags::OneProblem() const {
+  absl::StatusOr<std::vector<ops::Problem>> problems = Problems();
   if (!problems.ok()) return problems.status();
   if (problems->size() == 1) return problems->front();
   return absl::InvalidArgumentError(absl::StrFormat(
@@ -227,21 +235,21 @@ void MachineFlags::AddTo(CLI::App* command) {
       ->group(kGroup);
 }
 
-absl::StatusOr<jit::Cpu> MachineFlags::Cpu() const {
-  const jit::Cpu& host = jit::HostCpu();
+absl::StatusOr<jitattn::Cpu> MachineFlags::Cpu() const {
+  const jitattn::Cpu& host = HostCpu();
   if (isa.empty()) return host;
-  const jit::Isa cap = *jit::IsaFromName(isa);
+  const Isa cap = *IsaFromName(isa);
   if (cap > host.isa) {
     const bool capped = cap <= host.detected_isa;
     return absl::InvalidArgumentError(absl::StrFormat(
         "--isa %s: this %s %s", isa,
         capped ? "process is held by JITATTN_MAX_ISA to" : "machine has no more than",
-        jit::Name(host.isa)));
+        Name(host.isa)));
   }
-  return jit::Capped(host, cap);
+  return Capped(host, cap);
 }
 
-int MachineFlags::Threads() const { return runtime::ThreadBudget(threads.value_or(0)); }
+int MachineFlags::Threads() const { return ThreadBudget(threads.value_or(0)); }
 
 cache::Buffers MachineFlags::Buffers() const {
   return buffers == "cold" ? cache::Buffers::kCold : cache::Buffers::kHot;

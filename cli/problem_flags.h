@@ -6,14 +6,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/operation.h"
 
 namespace CLI {
 class App;
@@ -27,36 +30,46 @@ Check WholeNumber(int64_t least, int64_t most);
 Check PositiveNumber();
 Check OneOf(std::string what, std::vector<std::string_view> words);
 
-// --dim N stands for Q, K, V of N × N (one head, length N, head size N) and a sigmoid-mul over
-// N × N; --heads H splits the N columns in H heads; every other flag overrides its one size.
+// The flags of all operations' sizes and options, each name once.
+struct SizeFlag {
+  std::string_view name, help;  // "--seq"
+  int64_t least;
+};
+std::vector<SizeFlag> SizeFlags();
+
+// --dim N stands for one problem of each operation: Q, K, V of N × N (one head, length N, head size
+// N), a sigmoid-mul over N × N; --heads H splits the N columns in H heads; every other flag
+// overrides its one size.
 struct ProblemFlags {
   std::string op;  // empty: whatever the sizes describe
   std::vector<int64_t> dims;
-  std::optional<int64_t> seq, kv_seq, heads, kv_heads, head_dim, value_dim, batch;  // attention
-  std::optional<int64_t> rows, cols;                                                // sigmoid-mul
-  std::string dtype;                                                                // empty: f32
-  bool causal = false;
-  int64_t least_length = 1;  // that --seq and --kv-seq take; set before AddTo
+  std::map<std::string, int64_t, std::less<>> sizes;  // by flag: {"--seq", 128}
+  std::set<std::string, std::less<>> chosen;          // options: "--causal"
+  std::string dtype;                                  // empty: f32
+  bool takes_empty = false;  // whether sizes may be 0 where a run may be empty; set before AddTo
 
   void AddTo(CLI::App* command);
 
-  // One or two problems for each --dim, attention first; a repeated --dim counts once.
+  // One problem of each operation that is meant for each --dim; a repeated --dim counts once.
   // InvalidArgument with the flags and the rule that they break.
-  absl::StatusOr<std::vector<jit::Problem>> Problems() const;
+  absl::StatusOr<std::vector<ops::Problem>> Problems() const;
 
   // The same where one problem is meant.
-  absl::StatusOr<jit::Problem> OneProblem() const;
+  absl::StatusOr<ops::Problem> OneProblem() const;
 
-  jit::DType dtype_or_default() const;
-  // The flag of attention, or of sigmoid-mul, that was given; empty if none was.
-  std::string_view AttentionFlag() const;
-  std::string_view SigmoidMulFlag() const;
+  DType dtype_or_default() const;
+  std::optional<int64_t> size(std::string_view flag) const;
+  // A size or an option that was given; empty if none was. With an operation: one that it has, or
+  // one that it has not.
+  std::string_view SizeOrOption() const;
+  std::string_view FlagOf(const ops::Operation& operation) const;
+  std::string_view FlagNotOf(const ops::Operation& operation) const;
   // Any of those above that was given; empty if none was.
   std::string_view AnyFlag() const;
 
  private:
-  absl::StatusOr<jit::Problem> Attention(std::optional<int64_t> dim) const;
-  absl::StatusOr<jit::Problem> SigmoidMul(std::optional<int64_t> dim) const;
+  absl::StatusOr<ops::Problem> ProblemOf(const ops::Operation& operation,
+                                         std::optional<int64_t> dim) const;
 };
 
 struct MachineFlags {
@@ -67,7 +80,7 @@ struct MachineFlags {
   void AddTo(CLI::App* command);
 
   // The CPU as --isa lets it be seen. InvalidArgument where it has no such instructions.
-  absl::StatusOr<jit::Cpu> Cpu() const;
+  absl::StatusOr<jitattn::Cpu> Cpu() const;
   int Threads() const;  // the budget: --threads, else one for each physical core
   cache::Buffers Buffers() const;
 };

@@ -25,7 +25,7 @@ int Columns(std::FILE* stream) {
   return known ? size.ws_col : 80;
 }
 
-std::string BestText(const jit::Problem& problem, const runtime::TuneProgress& progress) {
+std::string BestText(const ops::Problem& problem, const runtime::TuneProgress& progress) {
   if (progress.best_s <= 0) return "";
   std::string text = absl::StrCat("best ", RateText(problem, progress.best_s));
   if (progress.default_s > 0) {
@@ -66,7 +66,7 @@ std::string Cut(const std::string& text, int columns) {
 
 }  // namespace
 
-std::string ProgressLine(const jit::Problem& problem, const runtime::TuneProgress& progress,
+std::string ProgressLine(const ops::Problem& problem, const runtime::TuneProgress& progress,
                          int columns) {
   std::string line =
       absl::StrFormat("%s %d/%d  ", Bar(progress, 20), progress.evaluations, progress.budget);
@@ -82,7 +82,7 @@ std::string ProgressLine(const jit::Problem& problem, const runtime::TuneProgres
   return Cut(line, columns);
 }
 
-Progress::Progress(const jit::Problem& problem, bool quiet, std::FILE* stream)
+Progress::Progress(const ops::Problem& problem, bool quiet, std::FILE* stream)
     : problem_(problem), quiet_(quiet), stream_(stream), terminal_(IsTerminal(stream)) {}
 
 Progress::~Progress() {

@@ -7,19 +7,19 @@
 #include <cstdio>
 #include <string>
 
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/tuner.h"
 
 namespace jitattn::cli {
 
 // "[########--------] 40/100  best 108.3 GFLOP/s, +6.1 % over the default  12 s left", cut to
 // `columns`.
-std::string ProgressLine(const jit::Problem& problem, const runtime::TuneProgress& progress,
+std::string ProgressLine(const ops::Problem& problem, const runtime::TuneProgress& progress,
                          int columns);
 
 class Progress {
  public:
-  Progress(const jit::Problem& problem, bool quiet, std::FILE* stream = stderr);
+  Progress(const ops::Problem& problem, bool quiet, std::FILE* stream = stderr);
   ~Progress();  // wipes the bar
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -27,7 +27,7 @@ class Progress {
   void Update(const runtime::TuneProgress& progress);
 
  private:
-  const jit::Problem problem_;
+  const ops::Problem problem_;
   const bool quiet_;
   std::FILE* const stream_;
   const bool terminal_;

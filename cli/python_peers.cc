@@ -70,15 +70,14 @@ class Peer final : public runtime::Contender {
   const runtime::Operands& operands_;
 };
 
-std::vector<std::vector<int64_t>> ShapesOf(const jit::Problem& problem) {
-  if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-    return {{p->batch, p->heads, p->q_len, p->head_dim},
-            {p->batch, p->kv_heads, p->kv_len, p->head_dim},
-            {p->batch, p->kv_heads, p->kv_len, p->value_dim},
-            {p->batch, p->heads, p->q_len, p->value_dim}};
+// [batch, heads, rows, columns], inputs first.
+std::vector<std::vector<int64_t>> ShapesOf(const ops::Problem& problem) {
+  const ops::Arrays arrays = problem.operation().arrays(problem);
+  std::vector<std::vector<int64_t>> shapes;
+  for (int i = 0; i < arrays.count; ++i) {
+    shapes.push_back({arrays[i].batch, arrays[i].heads, arrays[i].rows, arrays[i].cols});
   }
-  const auto& p = std::get<jit::SigmoidMulProblem>(problem);
-  return {{p.rows, p.cols}, {p.rows, p.cols}};
+  return shapes;
 }
 
 }  // namespace
@@ -197,9 +196,8 @@ absl::StatusOr<Json> PythonPeers::Ask(const Json& question, double limit_s) {
   return answer;
 }
 
-absl::Status PythonPeers::SetProblem(const jit::Problem& problem,
+absl::Status PythonPeers::SetProblem(const ops::Problem& problem,
                                      const runtime::Operands& operands) {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
   offsets_.clear();
   int64_t bytes = 0;
   for (int i = 0; i < operands.operands(); ++i) {
@@ -223,24 +221,12 @@ absl::Status PythonPeers::SetProblem(const jit::Problem& problem,
       at += count;
     }
   }
-  Json question = {{"do", "problem"},
-                   {"op", jit::Name(jit::OpOf(problem))},
-                   {"dtype", jit::Name(dtype)},
-                   {"shapes", ShapesOf(problem)},
-                   {"offsets", offsets_},
-                   {"bytes", bytes},
-                   {"sets", operands.sets()},
-                   {"causal", false},
-                   {"offset", 0},
-                   {"scale", 1.0},
-                   {"group", 1}};
-  if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-    const jitattn_attention_args args = operands.AttentionArgs(0);
-    question["causal"] = p->mask == jit::Mask::kCausal;
-    question["offset"] = args.causal_offset;
-    question["scale"] = args.scale;
-    question["group"] = p->heads / p->kv_heads;
-  }
+  const Json question = {{"do", "problem"},
+                         {"problem", ToJson(problem)},
+                         {"shapes", ShapesOf(problem)},
+                         {"offsets", offsets_},
+                         {"bytes", bytes},
+                         {"sets", operands.sets()}};
   return Ask(question, kPatienceSeconds).status();
 }
 

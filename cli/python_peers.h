@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/json.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/baselines/contest.h"
 #include "runtime/operands.h"
 
@@ -38,7 +38,7 @@ class PythonPeers {
   bool alive() const { return alive_; }
 
   // Gives it copies of the operands.
-  absl::Status SetProblem(const jit::Problem& problem, const runtime::Operands& operands);
+  absl::Status SetProblem(const ops::Problem& problem, const runtime::Operands& operands);
   // A method on that problem, compiled where it has to be. Both must outlive it.
   absl::StatusOr<std::unique_ptr<runtime::Contender>> Prepare(const std::string& method,
                                                               const runtime::Operands& operands);

@@ -39,14 +39,22 @@ class Problem:
     NumPy does not know, is there as uint16."""
 
     def __init__(self, file, message):
-        self.dtype = message["dtype"]
-        self.causal, self.group = message["causal"], message["group"]
-        self.offset, self.scale = message["offset"], message["scale"]
-        self.is_attention = message["op"] == "attention"
+        problem = message["problem"]
+        self.op, self.dtype = problem["op"], problem["dtype"]
+        if self.op not in ("attention", "sigmoid-mul"):
+            raise NotImplementedError(f"attention and sigmoid-mul only, not {self.op}")
+        self.is_attention = self.op == "attention"
+        self.causal, self.group, self.offset, self.scale = False, 1, 0, 1.0
+        if self.is_attention:  # the usual scale, a causal mask aligned bottom right
+            self.causal = problem["mask"] == "causal"
+            self.group = problem["heads"] // problem["kv_heads"]
+            self.offset = problem["kv_len"] - problem["q_len"]
+            self.scale = problem["head_dim"] ** -0.5
         dtype = {"f32": np.float32, "f64": np.float64, "f16": np.float16,
                  "bf16": np.uint16}[self.dtype]
         self.memory = mmap.mmap(file, message["bytes"])
-        arrays = [np.frombuffer(self.memory, dtype, int(np.prod(shape)), at).reshape(shape)
+        arrays = [np.frombuffer(self.memory, dtype, int(np.prod(shape)), at)
+                  .reshape(shape if self.is_attention else shape[2:])
                   for shape, at in zip(message["shapes"], message["offsets"])]
         self.shared_output = arrays[-1]
         self.inputs = [[a.copy() for a in arrays[:-1]] for _ in range(message["sets"])]

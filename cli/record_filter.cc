@@ -8,27 +8,21 @@
 namespace jitattn::cli {
 namespace {
 
-bool Agrees(const std::optional<int64_t>& wanted, int64_t size) {
-  return !wanted || *wanted == size;
-}
-
-bool InDims(const ProblemFlags& flags, int64_t rows, int64_t more_rows, int64_t cols) {
-  if (flags.dims.empty()) return true;
-  return rows == cols && more_rows == cols &&
-         std::find(flags.dims.begin(), flags.dims.end(), cols) != flags.dims.end();
-}
-
-bool Agree(const ProblemFlags& flags, const jit::AttentionProblem& p) {
-  return flags.SigmoidMulFlag().empty() && InDims(flags, p.q_len, p.kv_len, p.heads * p.head_dim) &&
-         Agrees(flags.seq, p.q_len) && Agrees(flags.kv_seq, p.kv_len) &&
-         Agrees(flags.heads, p.heads) && Agrees(flags.kv_heads, p.kv_heads) &&
-         Agrees(flags.head_dim, p.head_dim) && Agrees(flags.value_dim, p.value_dim) &&
-         Agrees(flags.batch, p.batch) && (!flags.causal || p.mask == jit::Mask::kCausal);
-}
-
-bool Agree(const ProblemFlags& flags, const jit::SigmoidMulProblem& p) {
-  return flags.AttentionFlag().empty() && InDims(flags, p.rows, p.rows, p.cols) &&
-         Agrees(flags.rows, p.rows) && Agrees(flags.cols, p.cols);
+bool Agree(const ProblemFlags& flags, const ops::Problem& problem) {
+  const ops::Operation& operation = problem.operation();
+  if (!flags.FlagNotOf(operation).empty()) return false;
+  const auto& dims = operation.dims;
+  const auto& options = operation.options;
+  return (flags.dims.empty() ||
+          std::any_of(flags.dims.begin(), flags.dims.end(),
+                      [&](int64_t dim) { return operation.is_of_dim(problem, dim); })) &&
+         std::all_of(dims.begin(), dims.end(),
+                     [&](const ops::Dim& dim) {
+                       return flags.size(dim.flag).value_or(dim.get(problem)) == dim.get(problem);
+                     }) &&
+         std::all_of(options.begin(), options.end(), [&](const ops::Option& option) {
+           return !flags.chosen.contains(option.flag) || option.get(problem) == 1;
+         });
 }
 
 }  // namespace
@@ -54,12 +48,10 @@ bool RecordFilter::Any() const {
 }
 
 bool RecordFilter::Matches(const cache::Record& record) const {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, record.problem);
-  return (problem.op.empty() || problem.op == jit::Name(jit::OpOf(record.problem))) &&
-         (problem.dtype.empty() || problem.dtype_or_default() == dtype) &&
-         std::visit([&](const auto& p) { return Agree(problem, p); }, record.problem) &&
-         (!threads || *threads == record.key.threads) &&
-         (isa.empty() || isa == jit::Name(record.key.isa)) &&
+  return (problem.op.empty() || problem.op == record.problem.operation().name) &&
+         (problem.dtype.empty() || problem.dtype_or_default() == record.problem.dtype()) &&
+         Agree(problem, record.problem) && (!threads || *threads == record.key.threads) &&
+         (isa.empty() || isa == Name(record.key.isa)) &&
          (buffers.empty() || buffers == cache::Name(record.key.buffers));
 }
 

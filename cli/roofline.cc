@@ -38,28 +38,28 @@ constexpr char kMarks[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 constexpr int kChartWidth = 68, kChartHeight = 18;
 
 // Whose roof a row stands under.
-using RoofKey = std::tuple<jit::Op, jit::DType, jit::Isa, int>;
+using RoofKey = std::tuple<std::string_view, DType, Isa, int>;
 RoofKey KeyOf(const BenchRow& row) {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, row.problem());
-  return {jit::OpOf(row.problem()), dtype, row.key.isa, row.key.threads};
+  const DType dtype = row.problem().dtype();
+  return {row.problem().operation().name, dtype, row.key.isa, row.key.threads};
 }
 
 std::string RoofTitle(const RoofKey& key) {
   const auto& [op, dtype, isa, threads] = key;
-  return absl::StrFormat("%s %s, %s, %d %s", jit::Name(op), jit::Name(dtype), jit::Name(isa),
-                         threads, threads == 1 ? "thread" : "threads");
+  return absl::StrFormat("%s %s, %s, %d %s", op, Name(dtype), Name(isa), threads,
+                         threads == 1 ? "thread" : "threads");
 }
 
 struct Placed {
   BenchRow row;
   runtime::Demand demand;
-  runtime::Standing standing;
-  double fraction() const { return standing.seconds / row.result.seconds.min; }
+  runtime::Binding binding;
+  double fraction() const { return binding.seconds / row.result.seconds.min; }
 };
 
-std::string BoundText(const runtime::Standing& standing) {
-  const std::string level(runtime::Name(standing.level));
-  switch (standing.bound) {
+std::string BoundText(const runtime::Binding& binding) {
+  const std::string level(runtime::Name(binding.level));
+  switch (binding.bound) {
     case Bound::kFma:
       return "FMA";
     case Bound::kOperands:
@@ -90,10 +90,10 @@ std::string RowsText(const std::vector<Placed>& rows) {
     const Placed& placed = rows[i];
     const BenchRow& row = placed.row;
     table.push_back({i + 1 < sizeof kMarks ? std::string(1, kMarks[i]) : "",
-                     jit::Describe(row.problem()), row.asked,
+                     ops::Describe(row.problem()), row.asked,
                      absl::StrFormat("%.2f", placed.demand.intensity()),
-                     absl::StrFormat("%.1f", row.gflops()), BoundText(placed.standing),
-                     Seconds(placed.standing.seconds), Seconds(row.result.seconds.min),
+                     absl::StrFormat("%.1f", row.gflops()), BoundText(placed.binding),
+                     Seconds(placed.binding.seconds), Seconds(row.result.seconds.min),
                      absl::StrFormat("%.3f", placed.fraction())});
   }
   return Table(table);
@@ -111,9 +111,9 @@ void PrintText(const RoofKey& key, const runtime::Roof& roof, const std::vector<
 
 Json RoofJson(const RoofKey& key, const runtime::Roof& roof, const std::vector<Placed>& rows) {
   const auto& [op, dtype, isa, threads] = key;
-  Json json = {{"op", jit::Name(op)},
-               {"dtype", jit::Name(dtype)},
-               {"isa", jit::Name(isa)},
+  Json json = {{"op", op},
+               {"dtype", Name(dtype)},
+               {"isa", Name(isa)},
                {"threads", threads},
                {"fma_gflops", Number(roof.fma * 1e-9)},
                {"levels", Json::array()},
@@ -127,8 +127,8 @@ Json RoofJson(const RoofKey& key, const runtime::Roof& roof, const std::vector<P
     Json row = ToJson(placed.row);
     row["intensity"] = Number(placed.demand.intensity());
     row["again_bytes"] = Number(placed.demand.again_bytes);
-    row["bound_by"] = BoundText(placed.standing);
-    row["seconds_at_best"] = Number(placed.standing.seconds);
+    row["bound_by"] = BoundText(placed.binding);
+    row["seconds_at_best"] = Number(placed.binding.seconds);
     row["roof_fraction"] = Number(placed.fraction());
     json["rows"].push_back(std::move(row));
   }
@@ -160,7 +160,7 @@ int RunRoofline(const Flags& flags) {
   if (!preset.ok()) return Fail(preset.status());
   const auto cpu = flags.bench.machine.Cpu();
   if (!cpu.ok()) return Fail(cpu.status());
-  if (cpu->isa == jit::Isa::kPortable) {
+  if (cpu->isa == Isa::kPortable) {
     return Fail(
         absl::FailedPreconditionError("roofline: the portable path has no vectors to probe"));
   }
@@ -174,12 +174,13 @@ int RunRoofline(const Flags& flags) {
   json["roofs"] = Json::array();
   for (auto& [key, placed] : groups) {
     const auto& [op, dtype, isa, threads] = key;
-    const auto roof = runtime::MeasureRoof(op, dtype, isa, threads, *cpu, kLooks);
+    const auto roof = runtime::MeasureRoof(placed.front().row.problem().operation().rate, dtype,
+                                           isa, threads, *cpu, kLooks);
     if (!roof.ok()) return Fail(roof.status());
     for (Placed& one : placed) {
       one.demand =
           runtime::DemandOf(one.row.problem(), one.row.config, one.row.key.buffers, threads, *cpu);
-      one.standing = runtime::StandingOf(one.demand, *roof);
+      one.binding = runtime::BindingOf(one.demand, *roof);
     }
     if (!flags.json) PrintText(key, *roof, placed);
     json["roofs"].push_back(RoofJson(key, *roof, placed));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,8 @@
 #include "cli/plan_flags.h"
 #include "cli/problem_flags.h"
 #include "cli/text.h"
+#include "ops/operation.h"
 #include "runtime/measure.h"
-#include "runtime/reference.h"
 
 namespace jitattn::cli {
 namespace {
@@ -27,7 +28,7 @@ struct RunFlags {
   ProblemFlags problem;
   MachineFlags machine;
   PlanFlags plan;
-  InputFiles files;
+  std::map<std::string, std::string> files;  // by flag: {"--q", "q.npy"}
   std::optional<int64_t> causal_offset;
   std::string out;
   uint64_t seed = 1;
@@ -40,7 +41,7 @@ struct RunResult {
   double ready_s = 0;           // from asking for the plan to having it
   double first_s = 0;           // the first call, with caches and memory still cold
   runtime::Statistics seconds;  // of the calls after it
-  std::optional<runtime::Verdict> verdict;
+  std::optional<ops::Verdict> verdict;
   int64_t rows_checked = 0;
 };
 
@@ -53,9 +54,7 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// The same for both operations, which differ in the types of their operands.
-template <typename Operands>
-absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Operands& operands) {
+absl::StatusOr<RunResult> RunOn(const RunFlags& flags, RunOperands& operands) {
   RunResult result;
   const double asked = Now();
   auto plan = flags.plan.Plan(operands.problem, flags.machine);
@@ -63,14 +62,13 @@ absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Operands& operands)
   result.plan = *plan;
   result.ready_s = Now() - asked;
 
-  auto args = operands.args();
-  if constexpr (std::is_same_v<Operands, AttentionOperands>) {
-    if (flags.causal_offset) args.causal_offset = *flags.causal_offset;
-  }
+  const ops::Operation& operation = operands.problem.operation();
   absl::Status status;
+  if (flags.causal_offset) status = SetCausalOffset(*flags.causal_offset, &operands);
+  if (!status.ok()) return status;
   auto timed_call = [&] {
     const double begin = Now();
-    status = result.plan->Run(args);
+    status = result.plan->Run(operation, operands.args.get());
     return Now() - begin;
   };
   result.first_s = timed_call();
@@ -84,12 +82,13 @@ absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Operands& operands)
   if (!status.ok()) return status;
   result.seconds = runtime::Summarise(samples);
   if (flags.check) {
-    const runtime::Reference reference(operands.problem, args);
-    result.verdict = reference.Check(args.out);
-    result.rows_checked = reference.rows_checked();
+    const auto checker =
+        operation.make_checker(operands.problem, operands.args.get(), ops::kDefaultMaxOps);
+    result.verdict = checker->Check(operands.out().data.data());
+    result.rows_checked = checker->rows();
   }
   if (!flags.out.empty()) {
-    const NpyArray& out = operands.out;
+    const NpyArray& out = operands.out();
     status = WriteNpy(flags.out, out.dtype, out.shape, out.data.data());
     if (!status.ok()) return status;
   }
@@ -97,12 +96,12 @@ absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Operands& operands)
 }
 
 std::string ResultText(const RunFlags& flags, const RunResult& result) {
-  const jit::Problem& problem = result.plan->problem();
+  const ops::Problem& problem = result.plan->problem();
   const runtime::PlanSource& source = result.plan->source();
   std::vector<std::pair<std::string, std::string>> fields = {
       {"record", source.record_path.empty() ? "none" : source.record_path},
       {"why", source.reason},
-      {"config", jit::ToString(result.plan->config())},
+      {"config", ops::ToString(result.plan->config())},
       {"kernel", result.plan->kernel().name()},
       {"ready",
        absl::StrFormat("%s, of which %s to emit the kernel; first call %s", Seconds(result.ready_s),
@@ -115,7 +114,7 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
     fields.emplace_back("stale", stale);
   }
   if (result.verdict) {
-    const runtime::Verdict& verdict = *result.verdict;
+    const ops::Verdict& verdict = *result.verdict;
     fields.emplace_back(
         "check", absl::StrFormat("%s: max error %.2g against %s in %d rows%s",
                                  verdict.correct ? "correct" : "WRONG", verdict.max_error,
@@ -129,7 +128,7 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
 }
 
 Json ResultJson(const RunFlags& flags, const RunResult& result) {
-  const jit::Problem& problem = result.plan->problem();
+  const ops::Problem& problem = result.plan->problem();
   Json json = {{"problem", ToJson(problem)}};
   AddSource(*result.plan, &json);
   json["threads"] = result.plan->threads();
@@ -139,8 +138,8 @@ Json ResultJson(const RunFlags& flags, const RunResult& result) {
   json["seconds_median"] = Number(result.seconds.median);
   json["seconds_min"] = Number(result.seconds.min);
   json["repeats"] = result.seconds.samples;
-  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
-  json[attention ? "gflops" : "gbytes_per_s"] = Number(Rate(problem, result.seconds.median));
+  const bool by_flops = problem.operation().rate == ops::Rate::kFlops;
+  json[by_flops ? "gflops" : "gbytes_per_s"] = Number(Rate(problem, result.seconds.median));
   json["check"] = nullptr;
   if (result.verdict) {
     json["check"] = {{"correct", result.verdict->correct},
@@ -153,18 +152,7 @@ Json ResultJson(const RunFlags& flags, const RunResult& result) {
   return json;
 }
 
-absl::StatusOr<RunResult> RunProblem(const RunFlags& flags, const jit::Problem& problem) {
-  return std::visit(
-      [&](const auto& p) -> absl::StatusOr<RunResult> {
-        const auto operands = RandomOperands(p, flags.seed);
-        if (!operands.ok()) return operands.status();
-        return RunOn(flags, *operands);
-      },
-      problem);
-}
-
-template <typename Operands>
-absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, const absl::StatusOr<Operands>& loaded) {
+absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, absl::StatusOr<RunOperands> loaded) {
   if (!loaded.ok()) return loaded.status();
   return RunOn(flags, *loaded);
 }
@@ -182,7 +170,7 @@ class Printer {
     if (flags_.json) {
       json_["runs"].push_back(ResultJson(flags_, *result));
     } else {
-      const std::string title = jit::Describe(result->plan->problem());
+      const std::string title = ops::Describe(result->plan->problem());
       std::printf("%s\n%s", Bold(title, stdout).c_str(), ResultText(flags_, *result).c_str());
       std::fflush(stdout);
     }
@@ -200,23 +188,24 @@ class Printer {
 };
 
 int RunRun(RunFlags flags) {
-  const bool attention_files = !(flags.files.q + flags.files.k + flags.files.v).empty();
-  const bool sigmoid_files = !flags.files.x.empty();
-  if (attention_files && sigmoid_files) {
+  std::vector<const FileOperands*> given;
+  for (const FileOperands* files : AllFileOperands()) {
+    const bool any = std::any_of(files->files.begin(), files->files.end(), [&](const auto& file) {
+      return flags.files.contains(std::string(file.flag));
+    });
+    if (any) given.push_back(files);
+  }
+  if (given.size() > 1) {
     return Fail(
         absl::InvalidArgumentError("--x belongs to sigmoid-mul, --q, --k, --v to attention"));
   }
   // An offset is an offset of the causal mask.
-  if (flags.causal_offset) flags.problem.causal = true;
+  if (flags.causal_offset) flags.problem.chosen.insert("--causal");
   if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
   Printer printer(flags);
-  if (attention_files) {
+  if (!given.empty()) {
     return printer.Finish(
-        printer.Print(RunLoaded(flags, LoadAttention(flags.files, flags.problem))));
-  }
-  if (sigmoid_files) {
-    return printer.Finish(
-        printer.Print(RunLoaded(flags, LoadSigmoidMul(flags.files, flags.problem))));
+        printer.Print(RunLoaded(flags, given.front()->load(flags.files, flags.problem))));
   }
   auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
@@ -227,8 +216,9 @@ int RunRun(RunFlags flags) {
                         problems->size())));
   }
   int exit_code = kDone;
-  for (const jit::Problem& problem : *problems) {
-    exit_code = std::max(exit_code, printer.Print(RunProblem(flags, problem)));
+  for (const ops::Problem& problem : *problems) {
+    exit_code =
+        std::max(exit_code, printer.Print(RunLoaded(flags, RandomOperands(problem, flags.seed))));
   }
   return printer.Finish(exit_code);
 }
@@ -238,20 +228,26 @@ int RunRun(RunFlags flags) {
 Command AddRun(CLI::App* app) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* run = app->add_subcommand("run", "Run with what is tuned, on random or .npy matrices");
-  flags->problem.least_length = 0;  // as in the library
+  flags->problem.takes_empty = true;  // as in the library
   flags->problem.AddTo(run);
   run->add_option("--causal-offset", flags->causal_offset,
                   "query i sees keys up to i + N (keys - queries); implies --causal")
       ->type_name("N")
       ->group("Problem");
-  auto file = [&](const char* name, std::string* path, const char* help) {
-    run->add_option(name, *path, help)->type_name("FILE")->group("Data");
-  };
-  file("--q", &flags->files.q, "queries (.npy): length x columns, or heads x length x size");
-  file("--k", &flags->files.k, "keys, in the same way");
-  file("--v", &flags->files.v, "values, in the same way");
-  file("--x", &flags->files.x, "the matrix of sigmoid-mul (.npy)");
-  file("--out", &flags->out, "where the result is written (.npy)");
+  for (const FileOperands* operands : AllFileOperands()) {
+    for (const FileOperands::File& file : operands->files) {
+      const std::string name(file.flag);
+      run->add_option_function<std::string>(
+             name,
+             [flags = flags.get(), name](const std::string& path) { flags->files[name] = path; },
+             std::string(file.help))
+          ->type_name("FILE")
+          ->group("Data");
+    }
+  }
+  run->add_option("--out", flags->out, "where the result is written (.npy)")
+      ->type_name("FILE")
+      ->group("Data");
   run->add_option("--seed", flags->seed, "of random matrices (1)")
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")

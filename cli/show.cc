@@ -80,19 +80,12 @@ std::string CodeText(const jit::Kernel& kernel, const Listing& listing) {
   return text;
 }
 
-int64_t ScratchBytes(const runtime::Plan& plan) {
-  const auto* attention = std::get_if<jit::AttentionProblem>(&plan.problem());
-  if (attention == nullptr) return plan.kernel().scratch_bytes(0, 0);
-  return plan.kernel().scratch_bytes(attention->kv_len,
-                                     attention->q_len * (attention->heads / attention->kv_heads));
-}
-
 void PrintText(const runtime::Plan& plan, const Listing& listing) {
   const jit::Kernel& kernel = plan.kernel();
-  std::printf("%s\n", Bold(jit::Describe(plan.problem()), stdout).c_str());
+  std::printf("%s\n", Bold(ops::Describe(plan.problem()), stdout).c_str());
   std::vector<std::pair<std::string, std::string>> fields = {
       {"kernel", kernel.name()},
-      {"config", jit::ToString(plan.config())},
+      {"config", ops::ToString(plan.config())},
       {"why", plan.source().reason}};
   if (const std::string stale = StaleText(plan.source()); !stale.empty()) {
     fields.emplace_back("stale", stale);
@@ -105,7 +98,7 @@ void PrintText(const runtime::Plan& plan, const Listing& listing) {
   fields.emplace_back(
       "code", absl::StrFormat("%d bytes, of which %d constants; hash %016x", kernel.code().size(),
                               kernel.code().size() - listing.constants_begin, kernel.code_hash()));
-  fields.emplace_back("scratch", absl::StrCat(Bytes(ScratchBytes(plan)), " a thread"));
+  fields.emplace_back("scratch", absl::StrCat(Bytes(plan.thread_scratch_bytes()), " a thread"));
   std::printf("%s\n%s\n", Fields(fields).c_str(), Bold("registers", stdout).c_str());
   std::vector<std::pair<std::string, std::string>> registers;
   for (const auto& use : kernel.registers()) registers.emplace_back(use.registers, use.purpose);
@@ -119,7 +112,7 @@ Json PlanJson(const runtime::Plan& plan, const Listing& listing) {
   AddSource(plan, &json);
   json["code_bytes"] = kernel.code().size();
   json["code_hash"] = absl::StrFormat("%016x", kernel.code_hash());
-  json["scratch_bytes"] = ScratchBytes(plan);
+  json["scratch_bytes"] = plan.thread_scratch_bytes();
   json["registers"] = Json::array();
   for (const jit::RegisterUse& use : kernel.registers()) {
     json["registers"].push_back({{"registers", use.registers}, {"purpose", use.purpose}});
@@ -172,7 +165,7 @@ int RunShow(const ShowFlags& flags) {
   }
   Json json = JsonHead("show");
   json["kernels"] = Json::array();
-  for (const jit::Problem& problem : *problems) {
+  for (const ops::Problem& problem : *problems) {
     const auto plan = flags.plan.Plan(problem, flags.machine);
     if (!plan.ok()) return Fail(plan.status());
     const auto listing = Disassemble((*plan)->kernel());

@@ -9,19 +9,19 @@
 namespace jitattn::cli {
 
 absl::StatusOr<runtime::SpaceLimits> LimitsOf(const std::string& space,
-                                              const std::vector<std::string>& fields, jit::Op op,
-                                              std::span<const jit::Op> ops) {
+                                              const std::vector<std::string>& fields,
+                                              const ops::Operation& operation,
+                                              std::span<const ops::Operation* const> operations) {
   runtime::SpaceLimits limits;
   for (const std::string& text : fields) {
-    auto limit = runtime::ParseFieldLimit(text, ops);
-    if (!limit.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--fields ", std::string(limit.status().message())));
+    if (absl::Status s = runtime::AddLimit(text, operations, &limits); !s.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--fields ", std::string(s.message())));
     }
-    limits.fields.push_back(*std::move(limit));
   }
   if (space == "small") {
-    for (auto& limit : runtime::SmallSpace(op).fields) limits.fields.push_back(std::move(limit));
+    runtime::SpaceLimits small = runtime::SmallSpace(operation);
+    limits.default_algorithm_only = limits.algorithms.empty();
+    for (auto& limit : small.fields) limits.fields.push_back(std::move(limit));
   }
   return limits;
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/space_limits.h"
 
 namespace jitattn::cli {
@@ -16,8 +16,9 @@ namespace jitattn::cli {
 // `fields` as --fields has them come before what `space`, "small" or another, says. InvalidArgument
 // begins with "--fields"; a field must be one of `ops`.
 absl::StatusOr<runtime::SpaceLimits> LimitsOf(const std::string& space,
-                                              const std::vector<std::string>& fields, jit::Op op,
-                                              std::span<const jit::Op> ops);
+                                              const std::vector<std::string>& fields,
+                                              const ops::Operation& operation,
+                                              std::span<const ops::Operation* const> operations);
 
 }  // namespace jitattn::cli
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/clean.h"
+#include "ops/operation.h"
 
 namespace jitattn::cli {
 namespace {
@@ -64,20 +65,22 @@ std::string Bytes(double bytes) {
 
 std::string Percent(double fraction) { return absl::StrFormat("%+.1f %%", fraction * 100); }
 
-std::string_view RateUnit(jit::Op op) { return op == jit::Op::kAttention ? "GFLOP/s" : "GB/s"; }
-
-double Rate(const jit::Problem& problem, double seconds) {
-  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
-  return (attention ? jit::Flops(problem) : jit::Bytes(problem)) / seconds * 1e-9;
+std::string_view RateUnit(const ops::Problem& problem) {
+  return problem.operation().rate == ops::Rate::kFlops ? "GFLOP/s" : "GB/s";
 }
 
-std::string RateText(const jit::Problem& problem, double seconds) {
-  return absl::StrFormat("%.1f %s", Rate(problem, seconds), RateUnit(jit::OpOf(problem)));
+double Rate(const ops::Problem& problem, double seconds) {
+  const bool by_flops = problem.operation().rate == ops::Rate::kFlops;
+  return (by_flops ? ops::Flops(problem) : ops::Bytes(problem)) / seconds * 1e-9;
 }
 
-std::string_view ReferenceName(const jit::Problem& problem) {
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
-  return dtype == jit::DType::kF64 ? "long double" : "float64";
+std::string RateText(const ops::Problem& problem, double seconds) {
+  return absl::StrFormat("%.1f %s", Rate(problem, seconds), RateUnit(problem));
+}
+
+std::string_view ReferenceName(const ops::Problem& problem) {
+  const DType dtype = problem.dtype();
+  return dtype == DType::kF64 ? "long double" : "float64";
 }
 
 int Width(std::string_view text) {
@@ -147,7 +150,7 @@ std::string_view Closest(std::string_view word, std::span<const std::string_view
 std::string Unknown(std::string_view what, std::string_view word,
                     std::span<const std::string_view> candidates) {
   auto append = [](std::string* out, std::string_view item) { out->append(item); };
-  std::string text = absl::StrFormat("unknown %s '%s'; there are %s", what, word,
+  std::string text = absl::StrFormat("unknown %s '%s'; expected one of %s", what, word,
                                      absl::StrJoin(candidates, ", ", append));
   const std::string_view meant = Closest(word, candidates);
   if (!meant.empty()) absl::StrAppendFormat(&text, "; did you mean %s?", meant);

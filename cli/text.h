@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "jit/problem.h"
+#include "ops/problem.h"
 
 namespace jitattn::cli {
 
@@ -19,12 +19,12 @@ std::string Bytes(double bytes);       // "32 KiB"
 std::string Percent(double fraction);  // "+6.1 %", signed
 
 // How fast a problem runs: GFLOP/s for attention, GB/s for sigmoid-mul, whose bound is traffic.
-std::string_view RateUnit(jit::Op op);
-double Rate(const jit::Problem& problem, double seconds);           // in that unit
-std::string RateText(const jit::Problem& problem, double seconds);  // "108.3 GFLOP/s"
+std::string_view RateUnit(const ops::Problem& problem);             // "GFLOP/s" or "GB/s"
+double Rate(const ops::Problem& problem, double seconds);           // in that unit
+std::string RateText(const ops::Problem& problem, double seconds);  // "108.3 GFLOP/s"
 
 // What the problem's results are held against: "float64", for f64 problems "long double".
-std::string_view ReferenceName(const jit::Problem& problem);
+std::string_view ReferenceName(const ops::Problem& problem);
 
 // Columns on a terminal: continuation bytes of UTF-8 take none.
 int Width(std::string_view text);

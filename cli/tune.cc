@@ -55,14 +55,14 @@ absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& fl
 
 // A job a problem, with what differs between them.
 absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneFlags& flags,
-                                          const std::vector<jit::Problem>& problems,
+                                          const std::vector<ops::Problem>& problems,
                                           const runtime::TuneOptions& options) {
-  std::vector<jit::Op> ops;
-  for (const jit::Problem& problem : problems) ops.push_back(jit::OpOf(problem));
+  std::vector<const ops::Operation*> operations;
+  for (const ops::Problem& problem : problems) operations.push_back(&problem.operation());
   std::vector<TuneJob> jobs;
-  for (const jit::Problem& problem : problems) {
+  for (const ops::Problem& problem : problems) {
     TuneJob job = {problem, options};
-    auto limits = LimitsOf(flags.space, flags.fields, jit::OpOf(problem), ops);
+    auto limits = LimitsOf(flags.space, flags.fields, problem.operation(), operations);
     if (!limits.ok()) return limits.status();
     job.options.limits = *std::move(limits);
     if (!flags.record.empty()) {
@@ -86,7 +86,7 @@ bool IsOfCliff(const BenchCase& one, const std::vector<BenchCase>& cases) {
 }
 
 // A preset has its own problems, each with its threads and instruction set.
-absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const jit::Cpu& cpu,
+absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const Cpu& cpu,
                                                 const runtime::TuneOptions& options) {
   std::vector<TuneJob> jobs;
   const std::vector<BenchCase> cases = MakePreset(flags.preset, cpu, options.threads).cases;
@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<TuneJob>> PresetJobs(const TuneFlags& flags, const ji
 }
 
 // The first record of each key, as a plan would find it, if this version emits other code for it.
-std::vector<cache::Record> StaleRecords(const jit::Cpu& cpu) {
+std::vector<cache::Record> StaleRecords(const Cpu& cpu) {
   const cache::Layers layers = cache::Layers::Default(cpu);
   std::set<std::string> keys;
   std::vector<cache::Record> records;
@@ -128,7 +128,7 @@ std::vector<cache::Record> StaleRecords(const jit::Cpu& cpu) {
   return records;
 }
 
-absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneFlags& flags, const jit::Cpu& cpu,
+absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneFlags& flags, const Cpu& cpu,
                                                const runtime::TuneOptions& options) {
   std::vector<TuneJob> jobs;
   for (const cache::Record& record : StaleRecords(cpu)) {
@@ -136,9 +136,8 @@ absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneFlags& flags, const jit
     here.threads = record.key.threads;
     here.isa = record.key.isa;
     here.buffers = record.key.buffers;
-    here.layout = record.result.layout == Name(runtime::Layout::kColumns)
-                      ? runtime::Layout::kColumns
-                      : runtime::Layout::kHeads;
+    here.layout = record.result.layout == Name(ops::Layout::kColumns) ? ops::Layout::kColumns
+                                                                      : ops::Layout::kHeads;
     auto job = Jobs(flags, {record.problem}, here);
     if (!job.ok()) return job.status();
     jobs.push_back(std::move(job->front()));
@@ -147,7 +146,7 @@ absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneFlags& flags, const jit
 }
 
 // What would make a tuning worthless, asked before it takes its time.
-absl::Status CheckUseful(const jit::Cpu& cpu) {
+absl::Status CheckUseful(const Cpu& cpu) {
   if (absl::Status status = runtime::CheckTunable(cpu); !status.ok()) return status;
   const absl::Status writable = cache::Layers::Default(cpu).CheckWritable();
   if (writable.ok()) return writable;
@@ -155,14 +154,17 @@ absl::Status CheckUseful(const jit::Cpu& cpu) {
       "nothing is tuned, since no record could be saved: ", std::string(writable.message())));
 }
 
-bool IsAttention(const jit::Problem& problem) { return jit::OpOf(problem) == jit::Op::kAttention; }
+// Whether the layout of its operands makes a difference, or might with other sizes.
+bool HasLayouts(const ops::Problem& problem) {
+  return std::ranges::any_of(problem.operation().dims,
+                             [](const ops::Dim& dim) { return dim.name == "heads"; });
+}
 
-int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems,
-               const jit::Cpu& cpu, const runtime::TuneOptions& options, TuneOutput output,
-               const Interrupt& interrupt) {
+int RunStudies(const TuneFlags& flags, const std::vector<ops::Problem>& problems, const Cpu& cpu,
+               const runtime::TuneOptions& options, TuneOutput output, const Interrupt& interrupt) {
   std::vector<TuneJob> jobs;
-  for (const jit::Problem& problem : problems) {
-    StudyJob job = {.problem = std::get<jit::AttentionProblem>(problem), .tune = options};
+  for (const ops::Problem& problem : problems) {
+    StudyJob job = {.problem = problem, .tune = options};
     job.study.strategy = options.strategy;
     job.study.strategy_options = options.strategy_options;
     job.study.evaluations = options.evaluations;
@@ -170,7 +172,7 @@ int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems
     job.study.seed = options.seed;
     job.study.stop = options.stop;
     if (!flags.json && !flags.quiet) {
-      std::printf("%s\n", Bold(jit::Describe(problem), stdout).c_str());
+      std::printf("%s\n", Bold(ops::Describe(problem), stdout).c_str());
     }
     auto found = RunStudyJob(job, cpu, &output);
     if (!found.ok()) return Fail(found.status());
@@ -179,17 +181,17 @@ int RunStudies(const TuneFlags& flags, const std::vector<jit::Problem>& problems
   return TuneAll(jobs, cpu, std::move(output), interrupt);
 }
 
-absl::StatusOr<std::vector<jit::Problem>> Problems(const TuneFlags& flags) {
-  if (!flags.preset.empty() || flags.stale) return std::vector<jit::Problem>();
+absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
+  if (!flags.preset.empty() || flags.stale) return std::vector<ops::Problem>();
   auto problems = flags.problem.Problems();
   if (problems.ok() && !flags.layout.empty() &&
-      std::none_of(problems->begin(), problems->end(), IsAttention)) {
-    return absl::InvalidArgumentError("--layout says nothing to sigmoid-mul");
+      std::none_of(problems->begin(), problems->end(), HasLayouts)) {
+    return absl::InvalidArgumentError("--layout has no effect on an operation without heads");
   }
   return problems;
 }
 
-absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const jit::Cpu& cpu) {
+absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const Cpu& cpu) {
   auto strategy_options = ParseStrategyOptions(flags);
   if (!strategy_options.ok()) return strategy_options.status();
   runtime::TuneOptions options;
@@ -209,8 +211,8 @@ absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const jit::
   options.buffers = flags.machine.Buffers();
   // --dim N --heads H are H heads side by side in N columns.
   const bool columns = flags.layout.empty() ? !flags.problem.dims.empty()
-                                            : flags.layout == Name(runtime::Layout::kColumns);
-  options.layout = columns ? runtime::Layout::kColumns : runtime::Layout::kHeads;
+                                            : flags.layout == Name(ops::Layout::kColumns);
+  options.layout = columns ? ops::Layout::kColumns : ops::Layout::kHeads;
   return options;
 }
 

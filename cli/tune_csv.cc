@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "jit/config.h"
+#include "ops/config.h"
 #include "search/strategy.h"
 
 namespace jitattn::cli {
@@ -36,47 +36,32 @@ std::string_view StatusName(runtime::Evaluation::Outcome outcome) {
   return "";
 }
 
-// "The block" of the study: what each operation has of the kind.
-int BlockOf(const jit::Config& config) {
-  if (const auto* attention = std::get_if<jit::AttentionConfig>(&config)) {
-    return attention->kv_block;
-  }
-  const auto& sigmoid_mul = std::get<jit::SigmoidMulConfig>(config);
-  return sigmoid_mul.vecs * sigmoid_mul.unroll;
-}
-
-int64_t LengthOf(const jit::Problem& problem) {
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    return attention->q_len;
-  }
-  const auto& sigmoid_mul = std::get<jit::SigmoidMulProblem>(problem);
-  return sigmoid_mul.rows * sigmoid_mul.cols;
-}
-
-// The fields of both operations, each name once; those that are columns anyway are left out.
-void AddFields(const jit::Config& config, Columns* columns) {
+// The fields of every algorithm, each name once; those that are columns anyway are left out.
+void AddFields(const ops::Config& config, Columns* columns) {
   std::vector<std::string_view> names;
-  for (const jit::Op op : {jit::Op::kAttention, jit::Op::kSigmoidMul}) {
-    for (const jit::Field& field : jit::Fields(op)) {
-      const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
-      if (!known && field.name != "isa" && field.name != "threads") names.push_back(field.name);
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      for (const ops::Field& field : algorithm->fields) {
+        const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
+        if (!known && field.name != "isa" && field.name != "threads") names.push_back(field.name);
+      }
     }
   }
   for (const std::string_view name : names) {
-    const jit::Field* field = jit::FindField(jit::OpOf(config), name);
-    columns->emplace_back(name, field == nullptr ? "" : absl::StrCat(field->get(config)));
+    const ops::Field* field = ops::FindField(config.algorithm(), name);
+    columns->emplace_back(name, field == nullptr ? "" : ops::ValueText(*field, field->get(config)));
   }
 }
 
 void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, Columns* columns) {
   const runtime::Evaluation& evaluation = e.evaluation;
   const runtime::Statistics& s = evaluation.seconds;
-  const jit::Problem& problem = search.key.bucket;
+  const ops::Problem& problem = search.key.bucket;
   const bool timed = s.samples > 0, spread = s.samples > 1;
   // A rate is that of the fastest run, as everywhere: noise only adds time.
   auto rate = [&](double amount) { return timed ? CsvNumber(amount / s.min * 1e-9) : ""; };
-  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
-  const double work = attention ? jit::Flops(problem) : jit::Bytes(problem);
+  const bool by_flops = problem.operation().rate == ops::Rate::kFlops;
+  const double work = by_flops ? ops::Flops(problem) : ops::Bytes(problem);
   const Columns times = {
       {"samples", absl::StrCat(s.samples)},
       {"mean_s", IfKnown(s.mean)},
@@ -88,8 +73,8 @@ void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, C
       {"p99_s", IfKnown(s.p99)},
       {"max_s", IfKnown(s.max)},
       {"mad_s", spread ? CsvNumber(s.mad) : ""},
-      {"gflops", rate(jit::Flops(problem))},
-      {"gbytes_per_s", rate(jit::Bytes(problem))},
+      {"gflops", rate(ops::Flops(problem))},
+      {"gbytes_per_s", rate(ops::Bytes(problem))},
       {"peak_fraction", timed && search.peak > 0 ? CsvNumber(work / s.min / search.peak) : ""},
       {"max_error", evaluation.first_call_s > 0 ? CsvNumber(evaluation.max_error) : ""},
       {"scratch_bytes", evaluation.emit_s > 0 ? absl::StrCat(evaluation.scratch_bytes) : ""},
@@ -103,26 +88,24 @@ void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, C
 }
 
 Columns RowOf(const TuneCsv::Search& search, const runtime::TuneEvaluation& e) {
-  const jit::Config& config = e.evaluation.config;
-  const jit::Problem& problem = search.key.bucket;
-  auto field = [&config](std::string_view name) {
-    return jit::FindField(jit::OpOf(config), name)->get(config);
-  };
+  const ops::Config& config = e.evaluation.config;
+  const ops::Problem& problem = search.key.bucket;
   Columns columns = {
       {"strategy", search.strategy},
       {"seed", absl::StrCat(search.seed)},
-      {"op", Text(jit::Name(jit::OpOf(problem)))},
-      {"dtype", Text(jit::Name(std::visit([](const auto& p) { return p.dtype; }, problem)))},
-      {"isa", Text(jit::Name(static_cast<jit::Isa>(field("isa"))))},
+      {"op", Text(problem.operation().name)},
+      {"dtype", Text(Name(problem.dtype()))},
+      {"isa", Text(Name(config.isa()))},
       {"problem", search.key.ToString()},
-      {"N", absl::StrCat(LengthOf(problem))},
+      {"N", absl::StrCat(static_cast<int64_t>(problem.operation().extents(problem)[0]))},
       {"evaluation", absl::StrCat(e.number)},
       {"phase", e.is_final ? "final" : "search"},
       {"origin", Text(runtime::Name(e.origin))},
-      {"threads", absl::StrCat(field("threads"))},
-      {"block", absl::StrCat(BlockOf(config))}};
+      {"threads", absl::StrCat(config.threads())},
+      {"block", absl::StrCat(config.algorithm().block(config))}};
+  columns.emplace_back("algorithm", Text(config.algorithm().name));
   AddFields(config, &columns);
-  columns.emplace_back("config", jit::ToString(config));
+  columns.emplace_back("config", ops::ToString(config));
   columns.emplace_back("status", StatusName(e.evaluation.outcome));
   columns.emplace_back("reason", e.evaluation.error);
   AddTimes(search, e, &columns);
@@ -140,8 +123,9 @@ std::vector<std::string> Parts(Columns columns, Part part) {
 
 absl::StatusOr<std::unique_ptr<TuneCsv>> TuneCsv::Open(const std::string& path) {
   // The header is that of any row.
-  const runtime::Evaluation nothing{.config = jit::AttentionConfig{}};
-  const Columns columns = RowOf({.key = {jit::AttentionProblem{}}}, {.evaluation = nothing});
+  const ops::Operation& first = *ops::Operations().front();
+  const runtime::Evaluation nothing{.config = first.algorithms[0]->blank()};
+  const Columns columns = RowOf({.key = {first.blank()}}, {.evaluation = nothing});
   auto file = CsvFile::Open("--csv", path, Parts(columns, &Columns::value_type::first));
   if (!file.ok()) return file.status();
   return std::unique_ptr<TuneCsv>(new TuneCsv(*std::move(file)));

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "cache/record.h"
 #include "cli/csv.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/tuner.h"
 
 namespace jitattn::cli {

@@ -17,6 +17,9 @@
 namespace jitattn::cli {
 namespace {
 
+// What Study A is about.
+constexpr const char* kStudiedOperation = "attention";
+
 std::vector<std::string_view> StrategyNames() {
   std::vector<std::string_view> names = {"auto"};
   for (const search::StrategyInfo& info : search::Strategies()) names.push_back(info.name);
@@ -189,7 +192,7 @@ absl::Status TuneFlags::CheckPreset() const {
   if (space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(given, " says nothing to --preset ", preset, ", which has its own problems"));
+      absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
 }
 
 // A record has all that its key names, and its layout; --isa only bounds which are meant.
@@ -204,7 +207,7 @@ absl::Status TuneFlags::CheckStale() const {
   if (space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(given, " says nothing to --stale, where the records say it"));
+      absl::StrCat(given, " has no effect on --stale, where the records say it"));
 }
 
 // The space of 32 points is of attention in both types; the flags may say nothing else.
@@ -212,13 +215,13 @@ absl::Status TuneFlags::CheckStudy() const {
   if (!problem.dtype.empty()) {
     return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
   }
-  if (problem.op == "sigmoid-mul") {
+  if (!problem.op.empty() && problem.op != kStudiedOperation) {
     return absl::InvalidArgumentError(
-        "--space study-a is a space of attention, not of sigmoid-mul");
+        absl::StrCat("--space study-a is a space of ", kStudiedOperation, ", not of ", problem.op));
   }
   if (!fields.empty() || !record.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(fields.empty() ? "--record" : "--fields", " says nothing to --space study-a"));
+    return absl::InvalidArgumentError(absl::StrCat(fields.empty() ? "--record" : "--fields",
+                                                   " has no effect on --space study-a"));
   }
   return absl::OkStatus();
 }
@@ -226,7 +229,7 @@ absl::Status TuneFlags::CheckStudy() const {
 absl::Status TuneFlags::CheckVariants() const {
   if (variants.empty()) {
     if (!min_gain) return absl::OkStatus();
-    return absl::InvalidArgumentError("--min-gain says nothing without --variants");
+    return absl::InvalidArgumentError("--min-gain has no effect without --variants");
   }
   std::string given;
   if (!record.empty()) given = "--record";
@@ -234,14 +237,14 @@ absl::Status TuneFlags::CheckVariants() const {
   if (goals.objectives.size() > 1) given = "--objective";
   if (space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(given, " says nothing to --variants"));
+  return absl::InvalidArgumentError(absl::StrCat(given, " has no effect on --variants"));
 }
 
 absl::Status TuneFlags::Settle() {
   if (absl::Status status = stale ? CheckStale() : absl::OkStatus(); !status.ok()) return status;
   if (space == "study-a") {
     if (absl::Status status = CheckStudy(); !status.ok()) return status;
-    problem.op = "attention";
+    problem.op = kStudiedOperation;
     if (strategy.empty()) strategy = "genetic-study";
   }
   if (absl::Status status = CheckVariants(); !status.ok()) return status;

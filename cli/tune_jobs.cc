@@ -15,7 +15,7 @@
 #include "cli/text_file.h"
 #include "cli/tune_recording.h"
 #include "cli/tune_report.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
 #include "runtime/seeds.h"
 #include "runtime/tuning_space.h"
 #include "search/recording.h"
@@ -25,7 +25,7 @@ namespace {
 
 // Also after a search that was interrupted or failed: what was measured took its time. Nothing is
 // written where nothing of the space was measured.
-absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cpu& cpu,
+absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const Cpu& cpu,
                                                const RecordingMeasurer& measurer) {
   const runtime::TuneOptions& options = job.options;
   runtime::SpaceLimits limits = options.limits;  // as the tuner has them
@@ -35,13 +35,13 @@ absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cp
   // An older record may lie outside this space, and is looked at all the same.
   std::vector<RecordedEvaluation> inside;
   for (const RecordedEvaluation& recorded : measurer.evaluations()) {
-    const jit::Config& config = recorded.evaluation.config;
+    const ops::Config& config = recorded.evaluation.config;
     if (space->ConfigAt(space->RankOf(config)) == config) inside.push_back(recorded);
   }
   if (inside.empty()) return std::nullopt;
-  std::vector<jit::Config> guesses;
+  std::vector<ops::Config> guesses;
   for (const runtime::Seed& seed : runtime::Seeds(
-           job.problem, cpu, *space, runtime::DefaultConfig(job.problem, cpu, options.threads),
+           job.problem, cpu, *space, ops::DefaultConfig(job.problem, cpu, options.threads),
            std::nullopt, options.evaluations, options.seed)) {
     if (seed.origin != runtime::Origin::kLatin) guesses.push_back(space->ConfigAt(seed.rank));
   }
@@ -52,7 +52,7 @@ absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const jit::Cp
   return Recorded{job.record, recording->space.size(), space->space().size()};
 }
 
-absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const jit::Cpu& cpu, const cache::Layers& layers,
+absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::Layers& layers,
                               const TuneOutput& output) {
   runtime::TuneOptions options = job.options;
   auto probe = ProbeFor(job.problem, cpu, options.threads, options.buffers);
@@ -111,7 +111,7 @@ int TellInterrupted() {
   return Interrupt::exit_code();
 }
 
-int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,
+int TuneAll(const std::vector<TuneJob>& jobs, const Cpu& cpu, TuneOutput output,
             const Interrupt& interrupt) {
   const cache::Layers layers = cache::Layers::Default(cpu);
   Json& problems = output.document["problems"] = Json::array();
@@ -119,7 +119,7 @@ int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput ou
   for (const TuneJob& job : jobs) {
     if (interrupt.stop()) break;
     const bool as_text = !output.json && !output.quiet;
-    if (as_text) Print(Bold(jit::Describe(job.problem), stdout) + "\n");
+    if (as_text) Print(Bold(ops::Describe(job.problem), stdout) + "\n");
     const absl::StatusOr<Tuned> tuned = TuneOne(job, cpu, layers, output);
     if (!tuned.ok()) {
       exit_code = Fail(tuned.status());

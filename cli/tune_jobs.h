@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/tune_csv.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/tuner.h"
 
 namespace jitattn::cli {
 
 struct TuneJob {
-  jit::Problem problem;
+  ops::Problem problem;
   runtime::TuneOptions options;
   std::string record;            // file for everything that is measured; empty: none
   int record_samples = 1 << 20;  // of a point, at most
@@ -33,7 +33,7 @@ struct TuneOutput {
 int TellInterrupted();
 
 // Returns the exit code. A failed job does not keep the next from its turn; Ctrl-C does.
-int TuneAll(const std::vector<TuneJob>& jobs, const jit::Cpu& cpu, TuneOutput output,
+int TuneAll(const std::vector<TuneJob>& jobs, const Cpu& cpu, TuneOutput output,
             const Interrupt& interrupt);
 
 }  // namespace jitattn::cli

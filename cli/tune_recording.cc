@@ -11,36 +11,104 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "jit/config.h"
+#include "ops/config.h"
 
 namespace jitattn::cli {
 namespace {
 
 using Outcome = runtime::Evaluation::Outcome;
 
-std::vector<int64_t> SizesOf(const jit::Problem& problem) {
-  if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-    return {p->batch, p->heads, p->q_len, p->kv_len, p->head_dim, p->value_dim};
-  }
-  const auto& p = std::get<jit::SigmoidMulProblem>(problem);
-  return {p.rows, p.cols};
+std::vector<int64_t> SizesOf(const ops::Problem& problem) {
+  std::vector<int64_t> sizes;
+  for (const ops::Dim& dim : problem.operation().dims) sizes.push_back(dim.get(problem));
+  return sizes;
 }
 
-search::Parameter ParameterOf(const jit::Field& field, const std::set<int>& values) {
+search::Parameter ParameterOf(const ops::Field& field, const std::set<int>& values) {
   using Kind = search::Parameter::Kind;
   search::Parameter parameter{.name = std::string(field.name)};
   parameter.values.assign(values.begin(), values.end());
   parameter.kind = field.is_log ? Kind::kLog : Kind::kLinear;
-  for (const int value : field.labels.empty() ? std::set<int>{} : values) {
-    parameter.labels.emplace_back(field.labels[static_cast<size_t>(value)]);
+  if (*values.rbegin() < static_cast<int>(field.labels.size())) {
+    for (const int value : values) {
+      parameter.labels.emplace_back(field.labels[static_cast<size_t>(value)]);
+    }
     parameter.kind = Kind::kCategorical;
   }
   return parameter;
 }
 
-std::string ValueText(const jit::Field& field, int value) {
-  return field.labels.empty() ? absl::StrCat(value)
-                              : std::string(field.labels[static_cast<size_t>(value)]);
+// A field by its name, of whichever algorithm a configuration is; `otherwise` where that has none.
+int ValueOf(const ops::Config& config, std::string_view name, int otherwise) {
+  const ops::Field* const field = ops::FindField(config.algorithm(), name);
+  return field != nullptr ? field->get(config) : otherwise;
+}
+
+// What tells the recorded configurations apart: their algorithm, and every field that varies.
+struct RecordedAxes {
+  std::vector<const ops::Algorithm*> algorithms;
+  std::vector<const ops::Field*> fields;  // a parameter each, after the algorithm's if there is one
+  std::vector<search::Parameter> parameters;
+  std::string fixed;  // " name=value" of each that does not vary
+};
+
+RecordedAxes AxesOf(const ops::Operation& operation,
+                    std::span<const RecordedEvaluation> evaluations) {
+  RecordedAxes axes;
+  for (const ops::Algorithm* algorithm : operation.algorithms) {
+    const bool occurs = std::any_of(
+        evaluations.begin(), evaluations.end(),
+        [&](const RecordedEvaluation& e) { return &e.evaluation.config.algorithm() == algorithm; });
+    if (occurs) axes.algorithms.push_back(algorithm);
+  }
+  if (axes.algorithms.size() > 1) {
+    search::Parameter which{.name = "algorithm", .kind = search::Parameter::Kind::kCategorical};
+    for (const ops::Algorithm* algorithm : axes.algorithms) {
+      which.values.push_back(static_cast<double>(which.values.size()));
+      which.labels.emplace_back(algorithm->name);
+    }
+    axes.parameters.push_back(std::move(which));
+  } else {
+    absl::StrAppend(&axes.fixed, " algorithm=", std::string(axes.algorithms.front()->name));
+  }
+  std::set<std::string_view> seen;
+  for (const ops::Algorithm* algorithm : axes.algorithms) {
+    for (const ops::Field& field : algorithm->fields) {
+      if (!seen.insert(field.name).second) continue;
+      std::set<int> values;
+      for (const RecordedEvaluation& e : evaluations) {
+        const ops::Config& config = e.evaluation.config;
+        if (ops::FindField(config.algorithm(), field.name) != nullptr) {
+          values.insert(ValueOf(config, field.name, 0));
+        }
+      }
+      // A space has a parameter at least, even if all that was looked at is one point.
+      if (values.size() == 1 && (field.name != "threads" || !axes.parameters.empty())) {
+        absl::StrAppend(&axes.fixed, " ", std::string(field.name), "=",
+                        ops::ValueText(field, *values.begin()));
+        continue;
+      }
+      axes.fields.push_back(&field);
+      axes.parameters.push_back(ParameterOf(field, values));
+    }
+  }
+  return axes;
+}
+
+search::Point PointIn(const RecordedAxes& axes, const ops::Config& config) {
+  search::Point point;
+  if (axes.algorithms.size() > 1) {
+    point.push_back(static_cast<int>(
+        std::find(axes.algorithms.begin(), axes.algorithms.end(), &config.algorithm()) -
+        axes.algorithms.begin()));
+  }
+  for (const ops::Field* field : axes.fields) {
+    const std::vector<double>& values = axes.parameters[point.size()].values;
+    const int value = ValueOf(config, field->name, static_cast<int>(values.front()));
+    point.push_back(
+        static_cast<int>(std::lower_bound(values.begin(), values.end(), value) - values.begin()));
+  }
+  return point;
 }
 
 search::RecordedPoint PointOf(const RecordedEvaluation& recorded) {
@@ -63,7 +131,7 @@ search::RecordedPoint PointOf(const RecordedEvaluation& recorded) {
 
 }  // namespace
 
-runtime::Evaluation RecordingMeasurer::Evaluate(const jit::Config& config, const Limits& limits) {
+runtime::Evaluation RecordingMeasurer::Evaluate(const ops::Config& config, const Limits& limits) {
   Limits patient = limits;
   patient.incumbent_s = 0;
   const double start = inner_.Now();
@@ -88,38 +156,19 @@ runtime::Evaluation RecordingMeasurer::Evaluate(const jit::Config& config, const
   return evaluation;
 }
 
-absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<search::Recording> MakeRecording(const ops::Problem& problem, const Cpu& cpu,
                                                 std::span<const RecordedEvaluation> evaluations,
-                                                std::span<const jit::Config> guesses) {
-  std::vector<const jit::Field*> fields;
-  std::vector<search::Parameter> parameters;
-  std::string fixed;
-  for (const jit::Field& field : jit::Fields(jit::OpOf(problem))) {
-    std::set<int> values;
-    for (const RecordedEvaluation& e : evaluations) values.insert(field.get(e.evaluation.config));
-    // A space has a parameter at least, even if all that was looked at is one point.
-    if (values.size() == 1 && (field.name != "threads" || !parameters.empty())) {
-      absl::StrAppend(&fixed, " ", std::string(field.name), "=", ValueText(field, *values.begin()));
-      continue;
-    }
-    fields.push_back(&field);
-    parameters.push_back(ParameterOf(field, values));
-  }
-
+                                                std::span<const ops::Config> guesses) {
+  RecordedAxes axes = AxesOf(problem.operation(), evaluations);
   std::vector<search::Point> where;
   for (const RecordedEvaluation& e : evaluations) {
-    search::Point& point = where.emplace_back();
-    for (size_t p = 0; p < fields.size(); ++p) {
-      const std::vector<double>& values = parameters[p].values;
-      const int value = fields[p]->get(e.evaluation.config);
-      point.push_back(
-          static_cast<int>(std::lower_bound(values.begin(), values.end(), value) - values.begin()));
-    }
+    where.push_back(PointIn(axes, e.evaluation.config));
   }
-  absl::StatusOr<search::Space> space = search::Space::FromPoints(std::move(parameters), where);
+  absl::StatusOr<search::Space> space =
+      search::Space::FromPoints(std::move(axes.parameters), where);
   if (!space.ok()) return space.status();
   search::Recording recording{.device = cpu.brand,
-                              .kernel = absl::StrCat(jit::Describe(problem), ";", fixed),
+                              .kernel = absl::StrCat(ops::Describe(problem), ";", axes.fixed),
                               .problem_size = SizesOf(problem),
                               .space = *std::move(space),
                               .points = {},
@@ -129,7 +178,7 @@ absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, con
     recording.points[static_cast<size_t>(*recording.space.RankOf(where[i]))] =
         PointOf(evaluations[i]);
   }
-  for (const jit::Config& guess : guesses) {
+  for (const ops::Config& guess : guesses) {
     const auto it = std::find_if(
         evaluations.begin(), evaluations.end(),
         [&guess](const RecordedEvaluation& e) { return e.evaluation.config == guess; });

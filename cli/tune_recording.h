@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "search/recording.h"
 
@@ -29,8 +29,8 @@ class RecordingMeasurer final : public runtime::Measurer {
   RecordingMeasurer(runtime::Measurer& inner, int max_samples)
       : inner_(inner), max_samples_(max_samples) {}
 
-  runtime::Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
-  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+  runtime::Evaluation Evaluate(const ops::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const ops::Config> configs,
                                                         int rounds, double deadline_s) override {
     return inner_.Race(configs, rounds, deadline_s);
   }
@@ -49,9 +49,9 @@ class RecordingMeasurer final : public runtime::Measurer {
 // The space of the points that were looked at. Fields that have one value in all of them are no
 // parameters; they stand in the kernel's name. `guesses`, best first, are what a search would begin
 // with; those that were looked at are marked as seeds. REQUIRES: at least one evaluation.
-absl::StatusOr<search::Recording> MakeRecording(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<search::Recording> MakeRecording(const ops::Problem& problem, const Cpu& cpu,
                                                 std::span<const RecordedEvaluation> evaluations,
-                                                std::span<const jit::Config> guesses);
+                                                std::span<const ops::Config> guesses);
 
 // `file`, or where several problems share it "spaces.KEY.json" for "spaces.json".
 std::string RecordingPath(const std::string& file, const std::string& key, bool several);

@@ -8,10 +8,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/text.h"
-#include "jit/config.h"
+#include "ops/config.h"
 
 namespace jitattn::cli {
 namespace {
+
+bool IsByFlops(const ops::Problem& problem) {
+  return problem.operation().rate == ops::Rate::kFlops;
+}
 
 double Fraction(const Tuned& tuned) { return FastestRate(tuned.report.record) / tuned.peak; }
 
@@ -20,19 +24,18 @@ double Fraction(const Tuned& tuned) { return FastestRate(tuned.report.record) / 
 std::string PeakShare(const Tuned& tuned) {
   const double fraction = Fraction(tuned);
   if (fraction <= 1) return absl::StrFormat("%.1f %% of peak", fraction * 100);
-  const bool attention = jit::OpOf(tuned.report.record.problem) == jit::Op::kAttention;
-  return attention ? "peak disturbed" : "above the peak measured";
+  return IsByFlops(tuned.report.record.problem) ? "peak disturbed" : "above the peak measured";
 }
 
 std::string PeakText(const Tuned& tuned) {
-  const jit::Op op = jit::OpOf(tuned.report.record.problem);
+  const ops::Problem& problem = tuned.report.record.problem;
   const std::string measured =
-      absl::StrFormat("%.1f %s, measured between the runs: %s", tuned.peak * 1e-9, RateUnit(op),
-                      tuned.peak_describe);
+      absl::StrFormat("%.1f %s, measured between the runs: %s", tuned.peak * 1e-9,
+                      RateUnit(problem), tuned.peak_describe);
   const double fraction = Fraction(tuned);
   if (fraction <= 1) return absl::StrFormat("%.1f %% of %s", fraction * 100, measured);
   return absl::StrFormat("%sthe fastest run is above %s",
-                         op == jit::Op::kAttention ? "disturbed by other work: " : "", measured);
+                         IsByFlops(problem) ? "disturbed by other work: " : "", measured);
 }
 
 std::string GainText(const cache::Record& record) {
@@ -63,7 +66,7 @@ std::string FrontText(const runtime::TuneReport& report) {
                                : "",
                     Seconds(e.seconds.min), Seconds(e.seconds.median),
                     Bytes(static_cast<double>(e.scratch_bytes)),
-                    absl::StrFormat("%.2g", e.max_error), jit::ToString(e.config)});
+                    absl::StrFormat("%.2g", e.max_error), ops::ToString(e.config)});
   }
   return Table(rows);
 }
@@ -103,21 +106,20 @@ Json EvaluationJson(const runtime::Evaluation& e) {
           {"first_call_seconds", Number(e.first_call_s)}};
 }
 
-Json LookJson(const jit::Problem& problem, const runtime::TuneEvaluation& look, double peak) {
+Json LookJson(const ops::Problem& problem, const runtime::TuneEvaluation& look, double peak) {
   const runtime::Evaluation& e = look.evaluation;
   // A rate is that of the fastest run, as everywhere: noise only adds time.
   auto rate = [&](double amount) {
     return e.samples.empty() ? Json(nullptr) : Number(amount / e.seconds.min);
   };
   auto if_known = [](double value) { return value > 0 ? Number(value) : Json(nullptr); };
-  const bool attention = jit::OpOf(problem) == jit::Op::kAttention;
-  const double work = attention ? jit::Flops(problem) : jit::Bytes(problem);
+  const double work = IsByFlops(problem) ? ops::Flops(problem) : ops::Bytes(problem);
   return {{"number", look.number},
           {"phase", look.is_final ? "final" : "search"},
           {"origin", runtime::Name(look.origin)},
           {"evaluation", EvaluationJson(e)},
-          {"gflops", rate(jit::Flops(problem) * 1e-9)},
-          {"gbytes_per_s", rate(jit::Bytes(problem) * 1e-9)},
+          {"gflops", rate(ops::Flops(problem) * 1e-9)},
+          {"gbytes_per_s", rate(ops::Bytes(problem) * 1e-9)},
           {"peak_fraction", peak > 0 ? rate(work / peak) : Json(nullptr)},
           {"elapsed_seconds", Number(look.elapsed_s)},
           {"best_seconds", if_known(look.best_s)},
@@ -133,7 +135,7 @@ std::string ReportText(const Tuned& tuned) {
   const cache::Record& record = report.record;
   const cache::Record::Result& result = record.result;
   std::vector<std::pair<std::string, std::string>> fields = {
-      {"winner", jit::ToString(record.config)},
+      {"winner", ops::ToString(record.config)},
       {"kernel", record.kernel},
       {"speed", absl::StrFormat("%s: median %s, spread %s, fastest %s of %d runs",
                                 RateText(record.problem, result.median_s), Seconds(result.median_s),
@@ -166,7 +168,7 @@ std::string ReportLine(const Tuned& tuned) {
   const runtime::TuneReport& report = tuned.report;
   const cache::Record& record = report.record;
   return absl::StrFormat(
-      "%s: %s, %s, %s, %s\n", jit::Describe(record.problem),
+      "%s: %s, %s, %s, %s\n", ops::Describe(record.problem),
       RateText(record.problem, record.result.median_s), PeakShare(tuned), GainText(record),
       report.path.empty() ? "not saved: " + report.not_saved : "saved " + report.path);
 }
@@ -179,23 +181,22 @@ std::string RecordedText(const Recorded& recorded) {
 Json ReportJson(const Tuned& tuned) {
   const runtime::TuneReport& report = tuned.report;
   const cache::Record& record = report.record;
-  const bool attention = jit::OpOf(record.problem) == jit::Op::kAttention;
-  return {
-      {"record", ToJson(record)},
-      {attention ? "gflops" : "gbytes_per_s", Number(Rate(record.problem, record.result.median_s))},
-      {"peak", Number(tuned.peak * 1e-9)},
-      {"peak_describe", tuned.peak_describe},
-      {"fraction", Number(Fraction(tuned))},
-      {"decision", report.decision},
-      {"best_found", ToJson(report.best_found)},
-      {"winner", report.winner},
-      {"finalists", EvaluationsJson(report.finalists)},
-      {"front", EvaluationsJson(report.front)},
-      {"log", tuned.log},
-      {"interrupted", report.interrupted},
-      {"path", OrNull(report.path)},
-      {"not_saved", OrNull(report.not_saved)},
-      {"recorded", RecordedJson(tuned.recorded)}};
+  return {{"record", ToJson(record)},
+          {IsByFlops(record.problem) ? "gflops" : "gbytes_per_s",
+           Number(Rate(record.problem, record.result.median_s))},
+          {"peak", Number(tuned.peak * 1e-9)},
+          {"peak_describe", tuned.peak_describe},
+          {"fraction", Number(Fraction(tuned))},
+          {"decision", report.decision},
+          {"best_found", ToJson(report.best_found)},
+          {"winner", report.winner},
+          {"finalists", EvaluationsJson(report.finalists)},
+          {"front", EvaluationsJson(report.front)},
+          {"log", tuned.log},
+          {"interrupted", report.interrupted},
+          {"path", OrNull(report.path)},
+          {"not_saved", OrNull(report.not_saved)},
+          {"recorded", RecordedJson(tuned.recorded)}};
 }
 
 }  // namespace jitattn::cli

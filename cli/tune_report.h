@@ -40,7 +40,7 @@ Json ReportJson(const Tuned& tuned);
 // What a race or a search knows of one candidate, for "finalists" and "front".
 Json EvaluationJson(const runtime::Evaluation& evaluation);
 // A look at a candidate, for "log". `peak`: flop/s or bytes/s, as far as it is known; 0: not.
-Json LookJson(const jit::Problem& problem, const runtime::TuneEvaluation& look, double peak);
+Json LookJson(const ops::Problem& problem, const runtime::TuneEvaluation& look, double peak);
 
 }  // namespace jitattn::cli
 

@@ -15,7 +15,7 @@ namespace {
 
 using Outcome = runtime::Evaluation::Outcome;
 
-constexpr jit::DType kTypes[] = {jit::DType::kF32, jit::DType::kF64};
+constexpr DType kTypes[] = {DType::kF32, DType::kF64};
 
 std::string SpeedOf(const runtime::StudyTrial& trial) {
   const bool measured = trial.evaluation.outcome == Outcome::kMeasured;
@@ -26,19 +26,19 @@ std::string SpeedOf(const runtime::StudyTrial& trial) {
 std::string TrialsText(const std::vector<runtime::StudyTrial>& trials) {
   std::vector<std::vector<std::string>> rows = {{">#", "TYPE", ">THREADS", ">BLOCK", ">SPEED", ""}};
   for (const runtime::StudyTrial& trial : trials) {
-    const jit::DType dtype = trial.point.problem.dtype;
+    const DType dtype = trial.point.problem.dtype();
     const bool best = &trial == BestOf(trials, dtype, runtime::kStudyThreads);
-    rows.push_back({absl::StrCat(rows.size()), std::string(jit::Name(dtype)),
+    rows.push_back({absl::StrCat(rows.size()), std::string(Name(dtype)),
                     absl::StrCat(trial.point.threads), absl::StrCat(trial.point.block),
-                    SpeedOf(trial), best ? absl::StrFormat("best of %s", jit::Name(dtype)) : ""});
+                    SpeedOf(trial), best ? absl::StrFormat("best of %s", Name(dtype)) : ""});
   }
   return Table(rows);
 }
 
 Json TrialJson(const runtime::StudyTrial& trial) {
   const bool measured = trial.evaluation.outcome == Outcome::kMeasured;
-  Json json = {{"describe", jit::Describe(trial.point.problem)},
-               {"dtype", jit::Name(trial.point.problem.dtype)},
+  Json json = {{"describe", ops::Describe(trial.point.problem)},
+               {"dtype", Name(trial.point.problem.dtype())},
                {"threads", trial.point.threads},
                {"block", trial.point.block},
                {"config", ToJson(trial.point.config)}};
@@ -50,13 +50,13 @@ Json TrialJson(const runtime::StudyTrial& trial) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit::Cpu& cpu,
+absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const Cpu& cpu,
                                                  TuneOutput* output) {
   std::unique_ptr<runtime::Measurer> owners[2];
   runtime::Measurer* measurers[2];
-  for (const jit::DType dtype : kTypes) {
-    jit::AttentionProblem problem = job.problem;
-    problem.dtype = dtype;
+  for (const DType dtype : kTypes) {
+    ops::Problem problem = job.problem;
+    problem.set_dtype(dtype);
     auto measurer = runtime::MakeMeasurer(problem, {.threads = runtime::kStudyThreads,
                                                     .isa = job.tune.isa,
                                                     .buffers = job.tune.buffers,
@@ -74,25 +74,24 @@ absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit:
         ++done;
         if (output->csv != nullptr) {
           const runtime::Evaluation& evaluation = trial.evaluation;
-          double& best = best_s[static_cast<int>(trial.point.problem.dtype)];
+          double& best = best_s[static_cast<int>(trial.point.problem.dtype())];
           const bool measured = evaluation.outcome == Outcome::kMeasured;
           if (measured && (best <= 0 || evaluation.seconds.min < best)) {
             best = evaluation.seconds.min;
           }
-          output->csv->Add({.key = {trial.point.problem, runtime::kStudyThreads, job.tune.isa,
-                                    job.tune.buffers},
-                            .strategy = job.study.strategy,
-                            .seed = job.study.seed},
-                           {.evaluation = evaluation,
-                            .number = done,
-                            .elapsed_s = measurers[0]->Now() - start,
-                            .best_s = best});
+          output->csv->Add(
+              {.key = {trial.point.problem, runtime::kStudyThreads, job.tune.isa, job.tune.buffers},
+               .strategy = job.study.strategy,
+               .seed = job.study.seed},
+              {.evaluation = evaluation,
+               .number = done,
+               .elapsed_s = measurers[0]->Now() - start,
+               .best_s = best});
         }
         if (output->quiet) return;
         std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", done,
-                     job.study.evaluations,
-                     std::string(jit::Name(trial.point.problem.dtype)).c_str(), trial.point.threads,
-                     trial.point.block, SpeedOf(trial).c_str());
+                     job.study.evaluations, std::string(Name(trial.point.problem.dtype())).c_str(),
+                     trial.point.threads, trial.point.block, SpeedOf(trial).c_str());
       });
   if (!trials.ok()) return trials.status();
   if (output->json) {
@@ -101,7 +100,7 @@ absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit:
     std::fputs(TrialsText(*trials).c_str(), stdout);
   }
   std::vector<TuneJob> jobs;
-  for (const jit::DType dtype : kTypes) {
+  for (const DType dtype : kTypes) {
     const auto* best = BestOf(*trials, dtype, job.tune.threads);
     if (best == nullptr) continue;
     TuneJob confirm = {best->point.problem, job.tune};

@@ -12,7 +12,7 @@
 namespace jitattn::cli {
 
 struct StudyJob {
-  jit::AttentionProblem problem;  // in either type
+  ops::Problem problem;  // in either type
   runtime::StudyOptions study;
   runtime::TuneOptions tune;  // of the confirmation that follows
 };
@@ -20,7 +20,7 @@ struct StudyJob {
 // Runs the study, reports its trials (to output->document too), and returns what is to be confirmed
 // against the default and saved: the best point of each type among those that the machine has cores
 // for.
-absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const jit::Cpu& cpu,
+absl::StatusOr<std::vector<TuneJob>> RunStudyJob(const StudyJob& job, const Cpu& cpu,
                                                  TuneOutput* output);
 
 }  // namespace jitattn::cli

@@ -15,16 +15,15 @@
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/variants_report.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
 
 namespace jitattn::cli {
 namespace {
 
-using runtime::Layout;
+using ops::Layout;
 using runtime::Variant;
 
-constexpr jit::DType kTypes[] = {jit::DType::kF64, jit::DType::kF32, jit::DType::kBF16,
-                                 jit::DType::kF16};
+constexpr DType kTypes[] = {DType::kF64, DType::kF32, DType::kBF16, DType::kF16};
 constexpr Layout kLayouts[] = {Layout::kHeads, Layout::kColumns};
 
 // Configurations of one type differ by a small factor in their error: where the default's is this
@@ -45,16 +44,16 @@ runtime::MeasureOptions MeasureOptionsOf(const runtime::TuneOptions& options, La
 }
 
 // Of the default. No time is spent on timing it: where it cannot run, the tuning says why.
-double DefaultError(const Variant& variant, const runtime::TuneOptions& options,
-                    const jit::Cpu& cpu, runtime::Measurer& measurer) {
-  const jit::Config config = jit::Canonical(
-      runtime::DefaultConfig(variant.problem, jit::Capped(cpu, options.isa), options.threads),
-      jit::SpecOf(variant.problem));
+double DefaultError(const Variant& variant, const runtime::TuneOptions& options, const Cpu& cpu,
+                    runtime::Measurer& measurer) {
+  const ops::Config config =
+      ops::Canonical(ops::DefaultConfig(variant.problem, Capped(cpu, options.isa), options.threads),
+                     variant.problem);
   return measurer.Evaluate(config, {.deadline_s = 0}).max_error;
 }
 
 // Tunes the variant at `index` and adds its candidates, the winner first.
-absl::Status TuneOne(size_t index, runtime::TuneOptions options, const jit::Cpu& cpu, bool quiet,
+absl::Status TuneOne(size_t index, runtime::TuneOptions options, const Cpu& cpu, bool quiet,
                      JudgedVariants* judged) {
   JudgedVariant& judged_variant = judged->variants[index];
   const Variant& variant = judged_variant.variant;
@@ -99,7 +98,7 @@ absl::Status TuneOne(size_t index, runtime::TuneOptions options, const jit::Cpu&
 }
 
 absl::StatusOr<JudgedVariants> Judge(const TuneJob& job, const VariantsOptions& options,
-                                     const jit::Cpu& cpu, bool quiet, const Interrupt& interrupt) {
+                                     const Cpu& cpu, bool quiet, const Interrupt& interrupt) {
   JudgedVariants judged;
   std::vector<Variant> variants = ExpandVariants(job.problem, job.options.layout, options.words);
   for (const Variant& variant : variants) judged.variants.push_back({.variant = variant});
@@ -127,47 +126,47 @@ absl::StatusOr<JudgedVariants> Judge(const TuneJob& job, const VariantsOptions& 
 
 std::vector<std::string_view> VariantWords() {
   std::vector<std::string_view> words = {"dtype", "layout"};
-  for (const jit::DType dtype : kTypes) words.push_back(jit::Name(dtype));
+  for (const DType dtype : kTypes) words.push_back(Name(dtype));
   for (const Layout layout : kLayouts) words.push_back(Name(layout));
   return words;
 }
 
-std::vector<Variant> ExpandVariants(const jit::Problem& problem, Layout layout,
+std::vector<Variant> ExpandVariants(const ops::Problem& problem, Layout layout,
                                     const std::vector<std::string>& words) {
   auto named = [&](std::string_view group, std::string_view word) {
     return std::find(words.begin(), words.end(), group) != words.end() ||
            std::find(words.begin(), words.end(), word) != words.end();
   };
-  const jit::DType asked = std::visit([](const auto& p) { return p.dtype; }, problem);
-  std::vector<Variant> variants = {{problem, runtime::Effective(layout, problem)}};
+  const DType asked = problem.dtype();
+  std::vector<Variant> variants = {{problem, ops::Effective(layout, problem)}};
   for (const Layout other : kLayouts) {
     if (other != variants[0].layout && !named("layout", Name(other))) continue;
-    if (runtime::Effective(other, problem) != other) continue;  // one head: they are the same
-    for (const jit::DType dtype : kTypes) {
-      if (dtype != asked && !named("dtype", jit::Name(dtype))) continue;
+    if (ops::Effective(other, problem) != other) continue;  // one head: they are the same
+    for (const DType dtype : kTypes) {
+      if (dtype != asked && !named("dtype", Name(dtype))) continue;
       if (dtype == asked && other == variants[0].layout) continue;
       Variant& variant = variants.emplace_back(Variant{problem, other});
-      std::visit([&](auto& p) { p.dtype = dtype; }, variant.problem);
+      variant.problem.set_dtype(dtype);
     }
   }
   return variants;
 }
 
-int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options,
-                 const jit::Cpu& cpu, TuneOutput output, const Interrupt& interrupt) {
+int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options, const Cpu& cpu,
+                 TuneOutput output, const Interrupt& interrupt) {
   const auto alone = [&](const TuneJob& job) {
     return ExpandVariants(job.problem, job.options.layout, options.words).size() == 1;
   };
   if (std::all_of(jobs.begin(), jobs.end(), alone)) {
     return Fail(absl::InvalidArgumentError(
         absl::StrCat("--variants ", absl::StrJoin(options.words, ","), ": there is no other of ",
-                     jit::Describe(jobs[0].problem))));
+                     ops::Describe(jobs[0].problem))));
   }
   int exit_code = kDone;
   for (const TuneJob& job : jobs) {
     if (interrupt.stop()) break;
     if (!output.quiet && !output.json) {
-      std::printf("%s\n", Bold(jit::Describe(job.problem), stdout).c_str());
+      std::printf("%s\n", Bold(ops::Describe(job.problem), stdout).c_str());
       std::fflush(stdout);
     }
     const auto judged = Judge(job, options, cpu, output.quiet, interrupt);
@@ -178,7 +177,7 @@ int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& option
     if (output.json) {
       output.document["variants"].push_back(VariantsJson(*judged));
     } else if (output.quiet) {
-      std::printf("%s: %s\n", jit::Describe(job.problem).c_str(), Justification(*judged).c_str());
+      std::printf("%s: %s\n", ops::Describe(job.problem).c_str(), Justification(*judged).c_str());
     } else {
       std::fputs(VariantsText(*judged).c_str(), stdout);
     }

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cli/interrupt.h"
 #include "cli/tune_jobs.h"
-#include "jit/cpu.h"
 #include "runtime/variants.h"
 
 namespace jitattn::cli {
@@ -19,7 +19,7 @@ std::vector<std::string_view> VariantWords();
 
 // The problem as it was asked for, then each other combination of the types and the layouts that
 // are named; where only types are named the layout stays, and the other way round.
-std::vector<runtime::Variant> ExpandVariants(const jit::Problem& problem, runtime::Layout layout,
+std::vector<runtime::Variant> ExpandVariants(const ops::Problem& problem, ops::Layout layout,
                                              const std::vector<std::string>& words);
 
 struct VariantsOptions {
@@ -29,8 +29,8 @@ struct VariantsOptions {
 
 // Tunes each job's problem in its variants, by the job's options, and reports; with output.json one
 // document with "variants". Returns the exit code.
-int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options,
-                 const jit::Cpu& cpu, TuneOutput output, const Interrupt& interrupt);
+int TuneVariants(const std::vector<TuneJob>& jobs, const VariantsOptions& options, const Cpu& cpu,
+                 TuneOutput output, const Interrupt& interrupt);
 
 }  // namespace jitattn::cli
 

@@ -27,9 +27,10 @@ int64_t MemoryBytes(const JudgedVariants& judged, const VariantCandidate& c) {
 }  // namespace
 
 std::string NameOf(const runtime::Variant& variant) {
-  const auto* p = std::get_if<jit::AttentionProblem>(&variant.problem);
-  std::string name(std::visit([](const auto& q) { return jit::Name(q.dtype); }, variant.problem));
-  if (p != nullptr && p->heads > 1) absl::StrAppend(&name, ", ", std::string(Name(variant.layout)));
+  std::string name(Name(variant.problem.dtype()));
+  // Where there is one head, both layouts are the same.
+  if (ops::Effective(ops::Layout::kColumns, variant.problem) == ops::Layout::kColumns)
+    absl::StrAppend(&name, ", ", std::string(Name(variant.layout)));
   return name;
 }
 
@@ -55,7 +56,7 @@ std::string VariantsText(const JudgedVariants& judged) {
                     Seconds(s.median), Seconds(s.p95), Seconds(s.p99),
                     Bytes(static_cast<double>(MemoryBytes(judged, c))),
                     i == 0 ? "" : GainText(c.gain), c.kept ? "kept" : "dropped", c.reason,
-                    jit::ToString(c.evaluation.config)});
+                    ops::ToString(c.evaluation.config)});
   }
   std::vector<std::pair<std::string, std::string>> fields;
   const std::string baseline = NameOf(judged.variants[0].variant);

@@ -133,8 +133,13 @@ const Xbyak::Label& Assembler::Table(std::span<const uint8_t> bytes) {
 void Assembler::AlignCode(int bytes) { nop((bytes - getSize() % bytes) % bytes); }
 
 std::span<const uint8_t> Assembler::Finish() {
-  for (auto& [label, bytes] : pool_lines_) {
+  const auto align = [this] {
     while (getSize() % 64 != 0) db(0xCC);  // int3: nobody runs into the constants
+  };
+  if (!pool_lines_.empty()) align();
+  constants_begin_ = static_cast<uint32_t>(getSize());
+  for (auto& [label, bytes] : pool_lines_) {
+    align();
     L(label);
     db(bytes.data(), bytes.size());
   }

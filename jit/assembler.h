@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "jit/cpu.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
 #include "jit/kernel.h"
-#include "jit/problem.h"
 #include "jit/reg_pool.h"
 #include "xbyak/xbyak.h"
 
@@ -138,6 +138,8 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   // Appends the constants and resolves every label. Call once; nothing may be emitted after.
   std::span<const uint8_t> Finish();
   const std::vector<Section>& sections() const { return sections_; }
+  // Where the constants begin, after Finish(): all of the code and its padding lie before.
+  uint32_t constants_begin() const { return constants_begin_; }
   const std::vector<RegisterUse>& registers() const { return pool_.uses(); }
 
  private:
@@ -153,6 +155,7 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   std::map<std::vector<uint8_t>, Xbyak::Label*> tables_;  // equal constants are stored once
   std::list<std::pair<Xbyak::Label, std::vector<uint8_t>>> pool_lines_;  // in order of first use
   std::vector<Section> sections_;
+  uint32_t constants_begin_ = 0;
   int section_depth_ = 0;
 };
 

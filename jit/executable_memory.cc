@@ -10,8 +10,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "jit/cpu.h"
-#include "jit/made_once.h"
+#include "base/cpu.h"
+#include "base/made_once.h"
 
 namespace jitattn::jit {
 namespace {

@@ -38,6 +38,9 @@ class ExecutableMemory {
   size_t mapped_bytes_;
 };
 
+// True if this process may be given executable memory (tried once with one page, RW then RX).
+bool ExecutableMemoryAllowed();
+
 }  // namespace jitattn::jit
 
 #endif  // JITATTN_JIT_EXECUTABLE_MEMORY_H_

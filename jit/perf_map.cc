@@ -9,8 +9,8 @@
 #include <cstring>
 #include <string>
 
-#include "jit/env.h"
-#include "jit/format.h"
+#include "base/env.h"
+#include "base/format.h"
 
 namespace jitattn::jit {
 

@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "jit/cpu.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
 #include "jit/executable_memory.h"
-#include "jit/problem.h"
 
 namespace jitattn::jit {
 

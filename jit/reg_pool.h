@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "jit/isa.h"
+#include "base/isa.h"
 #include "jit/kernel.h"
 #include "xbyak/xbyak.h"
 

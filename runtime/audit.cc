@@ -7,11 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/format.h"
+#include "base/format.h"
+#include "ops/operation.h"
 #include "runtime/candidates.h"
 #include "runtime/confirm.h"
-#include "runtime/estimate.h"
-#include "runtime/heuristic.h"
 #include "runtime/tuning_space.h"
 
 namespace jitattn::runtime {
@@ -34,7 +33,7 @@ bool Stopped(const AuditOptions& options) {
 // Configurations in turn, each once however often it is named.
 class Lineup {
  public:
-  size_t Add(const jit::Config& config) {
+  size_t Add(const ops::Config& config) {
     const auto known = std::find(configs_.begin(), configs_.end(), config);
     if (known == configs_.end()) configs_.push_back(config);
     return static_cast<size_t>(std::find(configs_.begin(), configs_.end(), config) -
@@ -47,7 +46,7 @@ class Lineup {
     if (seconds_.front().size() >= kMinRounds) return absl::OkStatus();
     return absl::DeadlineExceededError("the time was too short to time the best in turn");
   }
-  const jit::Config& config(size_t i) const { return configs_[i]; }
+  const ops::Config& config(size_t i) const { return configs_[i]; }
   const std::vector<double>& seconds(size_t i) const { return seconds_[i]; }
   size_t size() const { return configs_.size(); }
   // a's time ÷ b's.
@@ -56,23 +55,23 @@ class Lineup {
   }
 
  private:
-  std::vector<jit::Config> configs_;
+  std::vector<ops::Config> configs_;
   std::vector<std::vector<double>> seconds_;
 };
 
 // The space's fastest, by what was measured briefly.
-absl::StatusOr<std::vector<jit::Config>> LookAtAll(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<std::vector<ops::Config>> LookAtAll(const ops::Problem& problem, const Cpu& cpu,
                                                    const AuditOptions& options, double deadline_s,
                                                    Measurer& brief, const AuditProgress& progress,
                                                    Loss* loss) {
-  SpaceLimits limits = SmallSpace(jit::OpOf(problem));
+  SpaceLimits limits = SmallSpace(problem.operation());
   limits.max_points = kAuditPoints;
   KeepResultsInCaches(problem, cpu, options.tune.buffers, &limits);
   const auto space = TuningSpace::Create(problem, cpu, options.tune.threads, limits);
   if (!space.ok()) return space.status();
   std::vector<std::pair<double, int>> order;
   for (int rank = 0; rank < space->space().size(); ++rank) {
-    order.emplace_back(EstimateCycles(problem, space->ConfigAt(rank), cpu), rank);
+    order.emplace_back(ops::EstimateCycles(problem, space->ConfigAt(rank), cpu), rank);
   }
   std::sort(order.begin(), order.end());
   loss->space_size = space->space().size();
@@ -93,7 +92,7 @@ absl::StatusOr<std::vector<jit::Config>> LookAtAll(const jit::Problem& problem, 
   }
   std::stable_sort(measured.begin(), measured.end(),
                    [&](size_t a, size_t b) { return candidates[a].cost() < candidates[b].cost(); });
-  std::vector<jit::Config> few;
+  std::vector<ops::Config> few;
   for (size_t i = 0; i < std::min(kFew, measured.size()); ++i) {
     few.push_back(candidates[measured[i]].evaluation.config);
   }
@@ -101,7 +100,7 @@ absl::StatusOr<std::vector<jit::Config>> LookAtAll(const jit::Problem& problem, 
   return few;
 }
 
-absl::StatusOr<TuneReport> TuneOnce(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<TuneReport> TuneOnce(const ops::Problem& problem, const Cpu& cpu,
                                     const AuditOptions& options, double seconds,
                                     Measurer& measurer) {
   TuneOptions tune = options.tune;
@@ -113,26 +112,26 @@ absl::StatusOr<TuneReport> TuneOnce(const jit::Problem& problem, const jit::Cpu&
 }
 
 std::string Percent(const Ratio& ratio) {
-  return jit::Format("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
-                     (ratio.high - 1) * 100);
+  return Format("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
+                (ratio.high - 1) * 100);
 }
 
 // Of a loss that should be at most `limit`.
-Standing JudgeLimit(const Ratio& loss, double limit) {
-  if (loss.value <= 1 + limit) return Standing::kHolds;
-  return loss.low > 1 + limit ? Standing::kFails : Standing::kUnclear;
+Ruling JudgeLimit(const Ratio& loss, double limit) {
+  if (loss.value <= 1 + limit) return Ruling::kHolds;
+  return loss.low > 1 + limit ? Ruling::kFails : Ruling::kUnclear;
 }
 
 }  // namespace
 
-absl::StatusOr<Loss> AuditLoss(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<Loss> AuditLoss(const ops::Problem& problem, const Cpu& cpu,
                                const AuditOptions& options, Measurer& brief, Measurer& measurer,
                                const AuditProgress& progress) {
   const double start = measurer.Now(), deadline = start + options.seconds;
-  const jit::Cpu here = jit::Capped(cpu, options.tune.isa);
+  const Cpu here = Capped(cpu, options.tune.isa);
   Loss loss;
   loss.default_config =
-      jit::Canonical(DefaultConfig(problem, here, options.tune.threads), jit::SpecOf(problem));
+      ops::Canonical(ops::DefaultConfig(problem, here, options.tune.threads), problem);
   const auto few = LookAtAll(problem, here, options, start + kSpaceShare * options.seconds, brief,
                              progress, &loss);
   if (!few.ok()) return few.status();
@@ -148,7 +147,7 @@ absl::StatusOr<Loss> AuditLoss(const jit::Problem& problem, const jit::Cpu& cpu,
 
   progress("timing the best in turn");
   Lineup first;
-  for (const jit::Config& config : *few) first.Add(config);
+  for (const ops::Config& config : *few) first.Add(config);
   first.Add(loss.default_config);
   const double now = measurer.Now();
   absl::Status status = first.Race(measurer, kFirstRounds, now + (deadline - now) / 2);
@@ -172,7 +171,7 @@ absl::StatusOr<Loss> AuditLoss(const jit::Problem& problem, const jit::Cpu& cpu,
   return loss;
 }
 
-absl::StatusOr<Repeats> AuditRepeats(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<Repeats> AuditRepeats(const ops::Problem& problem, const Cpu& cpu,
                                      const AuditOptions& options, int runs, Measurer& measurer,
                                      const AuditProgress& progress) {
   const double start = measurer.Now(), deadline = start + options.seconds;
@@ -222,17 +221,16 @@ std::vector<Claim> JudgeLosses(std::span<const Loss> losses) {
     if (loss.winner_loss.value > worst->winner_loss.value) worst = &loss;
   }
   const Ratio median{Quantile(values, 0.5), Quantile(lows, 0.5), Quantile(highs, 0.5)};
-  Claim by_default{
-      .text = "the default loses less than 5 % to the best, at the median",
-      .figure = jit::Format("median %s of %d problems", Percent(median), losses.size()),
-      .standing = JudgeLimit(median, kDefaultLoss)};
+  Claim by_default{.text = "the default loses less than 5 % to the best, at the median",
+                   .figure = Format("median %s of %d problems", Percent(median), losses.size()),
+                   .ruling = JudgeLimit(median, kDefaultLoss)};
   Claim by_winner{
       .text = "the tuned winner loses at most 2 % to the best",
-      .figure = jit::Format("worst %s of %d problems", Percent(worst->winner_loss), losses.size()),
-      .standing = Standing::kHolds};
+      .figure = Format("worst %s of %d problems", Percent(worst->winner_loss), losses.size()),
+      .ruling = Ruling::kHolds};
   // The greatest value may be of a wide interval, and another problem's clearly too large.
   for (const Loss& loss : losses) {
-    by_winner.standing = std::max(by_winner.standing, JudgeLimit(loss.winner_loss, kWinnerLoss));
+    by_winner.ruling = std::max(by_winner.ruling, JudgeLimit(loss.winner_loss, kWinnerLoss));
   }
   return {by_default, by_winner};
 }
@@ -246,19 +244,18 @@ std::vector<Claim> JudgeRepeats(std::span<const Repeats> repeats) {
   for (const Repeats& r : repeats) {
     alike += r.winners.size() == 1;
     for (size_t i = 0; i < r.winners.size(); ++i) {
-      same.standing = std::max(same.standing, JudgeLimit(r.to_fastest[i], kTimeTie));
+      same.ruling = std::max(same.ruling, JudgeLimit(r.to_fastest[i], kTimeTie));
       if (r.to_fastest[i].value > farthest.value) farthest = r.to_fastest[i];
-      const Standing standing = r.to_default[i].value >= 1 - kTimeTie ? Standing::kHolds
-                                : Compare(r.to_default[i]) == Comparison::kSlower
-                                    ? Standing::kFails
-                                    : Standing::kUnclear;
-      faster.standing = std::max(faster.standing, standing);
+      const Ruling ruling = r.to_default[i].value >= 1 - kTimeTie             ? Ruling::kHolds
+                            : Compare(r.to_default[i]) == Comparison::kSlower ? Ruling::kFails
+                                                                              : Ruling::kUnclear;
+      faster.ruling = std::max(faster.ruling, ruling);
       if (r.to_default[i].value < slowest.value) slowest = r.to_default[i];
     }
   }
-  same.figure = jit::Format("one winner in %d of %d problems, the farthest apart %s", alike,
-                            repeats.size(), Percent(farthest));
-  faster.figure = jit::Format("least gain %s", Percent(slowest));
+  same.figure = Format("one winner in %d of %d problems, the farthest apart %s", alike,
+                       repeats.size(), Percent(farthest));
+  faster.figure = Format("least gain %s", Percent(slowest));
   return {same, faster};
 }
 

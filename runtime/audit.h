@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/statistics.h"
 #include "runtime/tuner.h"
@@ -32,7 +32,7 @@ struct AuditOptions {
 using AuditProgress = std::function<void(const std::string&)>;
 
 struct Loss {
-  jit::Config best, default_config, winner;
+  ops::Config best, default_config, winner;
   Ratio default_loss, winner_loss;  // its time ÷ the best's, paired
   double best_s = 0;                // the best's median in that race
   int looked_at = 0, space_size = 0;
@@ -49,13 +49,13 @@ struct Loss {
 //   Cancelled         stop was set before the end
 //   DeadlineExceeded  the time was too short for a race; the rest as Tune
 // `brief` measures the space, `measurer` all else.
-absl::StatusOr<Loss> AuditLoss(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<Loss> AuditLoss(const ops::Problem& problem, const Cpu& cpu,
                                const AuditOptions& options, Measurer& brief, Measurer& measurer,
                                const AuditProgress& progress);
 
 struct Repeats {
-  jit::Config default_config;
-  std::vector<jit::Config> winners;  // distinct, the fastest first
+  ops::Config default_config;
+  std::vector<ops::Config> winners;  // distinct, the fastest first
   std::vector<int> counts;           // how often each won
   std::vector<Ratio> to_fastest;     // its time ÷ the fastest winner's, paired
   std::vector<Ratio> to_default;     // the default's time ÷ its own
@@ -64,17 +64,17 @@ struct Repeats {
 };
 
 // The tuning `runs` times without a cache; then its winners and the default in turn.
-absl::StatusOr<Repeats> AuditRepeats(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<Repeats> AuditRepeats(const ops::Problem& problem, const Cpu& cpu,
                                      const AuditOptions& options, int runs, Measurer& measurer,
                                      const AuditProgress& progress);
 
 // A claim stands or falls by figures: it fails only where the interval shows it to be wrong.
-enum class Standing { kHolds, kUnclear, kFails };
+enum class Ruling { kHolds, kUnclear, kFails };
 
 struct Claim {
   std::string text;    // "the default loses less than 5 % to the best, at the median"
   std::string figure;  // "median 1.2 % (0.8 … 1.7) of 12 problems"
-  Standing standing = Standing::kHolds;
+  Ruling ruling = Ruling::kHolds;
 };
 
 // Over losses: the default's at the median below 5 %, the winner's at worst 2 %.

@@ -7,9 +7,9 @@
 #include <map>
 #include <utility>
 
+#include "parallel/thread_pool.h"
 #include "runtime/kernel_calls.h"
 #include "runtime/operands.h"
-#include "runtime/thread_pool.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -20,7 +20,7 @@ std::string Verify(const Plan& plan, Operands& operands, double* error) {
   if (absl::Status status = operands.Run(plan, 0); !status.ok()) {
     return std::string(status.message());
   }
-  const Verdict verdict = operands.Check();
+  const ops::Verdict verdict = operands.Check();
   *error = std::max(*error, verdict.max_error);
   return verdict.correct ? "" : verdict.what;
 }
@@ -38,23 +38,23 @@ BenchResult Figures(std::span<const double> samples, const Limits& limits) {
           .limits = limits};
 }
 
-double CyclesAVector(const jit::Problem& problem, const BenchResult& result, int threads) {
+double CyclesAVector(const ops::Problem& problem, const BenchResult& result, int threads) {
   // Bytes() counts input and output.
-  const double vectors = jit::Bytes(problem) / 2 / 64;
+  const double vectors = ops::Bytes(problem) / 2 / 64;
   return result.seconds.min * result.clock_hz * threads / vectors;
 }
 
-absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
+absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
-                                               const jit::Cpu& cpu, const BenchOptions& options) {
+                                               const Cpu& cpu, const BenchOptions& options) {
   auto operands = Operands::Create(problem, options.buffers, options.seed, options.layout);
   if (!operands.ok()) return operands.status();
   Operands& data = **operands;
 
   std::vector<BenchResult> results(entrants.size());
   // Entrants with the same instructions and threads share their probes.
-  std::map<std::pair<jit::Isa, int>, LimitProbes> probes;
-  const int64_t resident_bytes = static_cast<int64_t>(jit::Bytes(problem)) * data.sets();
+  std::map<std::pair<Isa, int>, LimitProbes> probes;
+  const int64_t resident_bytes = static_cast<int64_t>(ops::Bytes(problem)) * data.sets();
   std::vector<std::function<void()>> runs;
   std::vector<size_t> timed;  // entrant of each run
   std::vector<std::pair<KernelCalls, size_t>> alone;
@@ -71,14 +71,14 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
       if (++set == data.sets()) set = 0;
     });
     timed.push_back(i);
-    if (!options.kernel_alone || jit::OpOf(problem) != jit::Op::kAttention) continue;
-    if (auto calls = KernelCalls::Of(entrants[i].plan, data.AttentionArgs(0))) {
+    if (!options.kernel_alone) continue;
+    if (auto calls = KernelCalls::Of(entrants[i].plan, data.Args(0).get())) {
       alone.emplace_back(*std::move(calls), i);
     }
   }
   for (const auto& [calls, entrant] : alone) runs.push_back([&calls = calls] { calls.Run(); });
 
-  const bool wants_clock = jit::OpOf(problem) == jit::Op::kSigmoidMul;
+  const bool wants_clock = problem.operation().rate == ops::Rate::kBytes;
   double clock_hz = 0;
   const InsistOnHelp all_threads;
   const std::vector<Timing> timings = TimeInTurn(

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/bench_limits.h"
 #include "runtime/bench_timing.h"
 #include "runtime/operands.h"
@@ -24,8 +24,8 @@ namespace jitattn::runtime {
 
 struct BenchEntrant {
   std::shared_ptr<const Plan> plan;
-  jit::Isa isa = jit::Isa::kAvx512;  // whose FMA it is held against
-  int threads = 1;                   // it was given these; a plan may use fewer
+  Isa isa = Isa::kAvx512;  // whose FMA it is held against
+  int threads = 1;         // it was given these; a plan may use fewer
 };
 
 struct BenchOptions {
@@ -56,14 +56,14 @@ struct BenchResult {
 BenchResult Figures(std::span<const double> samples, const Limits& limits);
 
 // Core cycles that one thread spends on 64 bytes of input (one 512-bit vector): 16 floats.
-double CyclesAVector(const jit::Problem& problem, const BenchResult& result, int threads);
+double CyclesAVector(const ops::Problem& problem, const BenchResult& result, int threads);
 
 // Results in the order of the entrants. Each is verified first; a wrong one is not timed.
 // ResourceExhausted: the operands do not fit the memory that is left. REQUIRES: plans are of the
 // problem.
-absl::StatusOr<std::vector<BenchResult>> Bench(const jit::Problem& problem,
+absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
-                                               const jit::Cpu& cpu, const BenchOptions& options);
+                                               const Cpu& cpu, const BenchOptions& options);
 
 }  // namespace jitattn::runtime
 

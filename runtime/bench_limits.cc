@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "ops/operation.h"
+
 namespace jitattn::runtime {
 namespace {
 
@@ -28,11 +30,11 @@ double Limits::Fraction(double seconds) const {
   return limit == nullptr || seconds <= 0 ? 0 : limit->seconds() / seconds;
 }
 
-LimitProbes::LimitProbes(const jit::Problem& problem, int64_t resident_bytes, jit::Isa isa,
-                         int threads, const jit::Cpu& cpu)
-    : flops_(jit::Flops(problem)), bytes_(jit::Bytes(problem)) {
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    fma_ = OrNull(MakeFmaProbe(attention->dtype, isa, threads, cpu));
+LimitProbes::LimitProbes(const ops::Problem& problem, int64_t resident_bytes, Isa isa, int threads,
+                         const Cpu& cpu)
+    : flops_(ops::Flops(problem)), bytes_(ops::Bytes(problem)) {
+  if (problem.operation().rate == ops::Rate::kFlops) {
+    fma_ = OrNull(MakeFmaProbe(problem.dtype(), isa, threads, cpu));
     if (flops_ < kAlwaysComputeBound * bytes_) {
       traffic_ = OrNull(MakeBandwidthProbe(Traffic::kRead, resident_bytes, isa, threads, cpu));
     }

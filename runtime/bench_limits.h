@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/problem.h"
 #include "runtime/peak.h"
 
 namespace jitattn::runtime {
@@ -38,8 +38,8 @@ class LimitProbes {
   // `resident_bytes`: what the runs rotate through, from one set of the operands up. Attention is
   // held against FMA of its type, as wide as `isa` has it, and, where it has few operations a byte,
   // against reading its operands too; sigmoid-mul against copying as much.
-  LimitProbes(const jit::Problem& problem, int64_t resident_bytes, jit::Isa isa, int threads,
-              const jit::Cpu& cpu);
+  LimitProbes(const ops::Problem& problem, int64_t resident_bytes, Isa isa, int threads,
+              const Cpu& cpu);
 
   void Sample();
   Limits limits() const;

@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/operation.h"
 #include "runtime/peak.h"
 
 namespace jitattn::runtime {
@@ -23,7 +23,7 @@ inline constexpr int kLevels = 4;
 std::string_view Name(Level level);  // "L1", "L2", "L3", "DRAM"
 
 // The innermost level that holds `bytes` spread evenly over `threads` cores.
-Level LevelOf(double bytes, int threads, const jit::Cpu& cpu);
+Level LevelOf(double bytes, int threads, const Cpu& cpu);
 
 // Flop/s and bytes/s over all threads; 0: not measured.
 struct Roof {
@@ -36,8 +36,8 @@ struct Roof {
 
 // Best of `looks` samples of each probe, in turn. Sigmoid-mul is held against copying, attention
 // against reading.
-absl::StatusOr<Roof> MeasureRoof(jit::Op op, jit::DType dtype, jit::Isa isa, int threads,
-                                 const jit::Cpu& cpu, int looks);
+absl::StatusOr<Roof> MeasureRoof(ops::Rate rate, DType dtype, Isa isa, int threads, const Cpu& cpu,
+                                 int looks);
 
 // What one run asks of the machine.
 //   operands  every input and output once, from the level that holds them all
@@ -50,17 +50,17 @@ struct Demand {
 
   double intensity() const { return flops / operand_bytes; }  // flop a byte
 };
-Demand DemandOf(const jit::Problem& problem, const jit::Config& config, cache::Buffers buffers,
-                int threads, const jit::Cpu& cpu);
+Demand DemandOf(const ops::Problem& problem, const ops::Config& config, cache::Buffers buffers,
+                int threads, const Cpu& cpu);
 
 // What binds: FMA, or a level's bandwidth, and the time below which that alone allows no run.
 enum class Bound { kFma, kOperands, kAgain };
-struct Standing {
+struct Binding {
   Bound bound = Bound::kFma;
   Level level = Level::kL1;  // of the traffic that binds
   double seconds = 0;
 };
-Standing StandingOf(const Demand& demand, const Roof& roof);
+Binding BindingOf(const Demand& demand, const Roof& roof);
 
 }  // namespace jitattn::runtime
 

@@ -9,16 +9,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/config.h"
-#include "jit/log.h"
+#include "base/log.h"
 #include "jitattn/jitattn.h"
-#include "runtime/allocator.h"
+#include "ops/attention/checker.h"
+#include "ops/config.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/checker.h"
+#include "parallel/allocator.h"
+#include "parallel/parallel.h"
 #include "runtime/c_struct.h"
-#include "runtime/check_args.h"
 #include "runtime/entry.h"
 #include "runtime/given_config.h"
 #include "runtime/one_shot.h"
-#include "runtime/parallel.h"
 #include "runtime/plan.h"
 #include "runtime/thread_state.h"
 #include "runtime/tune_on_demand.h"
@@ -89,11 +91,10 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
     if (!problem.ok()) return problem.status();
     auto request = FromC(c_options);
     if (!request.ok()) return request.status();
-    if (absl::Status status = jit::Validate(*problem); !status.ok()) return status;
+    if (absl::Status status = ops::Validate(*problem); !status.ok()) return status;
     if (!request->config.empty()) {
-      auto config =
-          GivenConfig(request->config, *problem, jit::Capped(jit::HostCpu(), request->options.isa),
-                      ThreadBudget(request->options.threads));
+      auto config = GivenConfig(request->config, *problem, Capped(HostCpu(), request->options.isa),
+                                ThreadBudget(request->options.threads));
       if (!config.ok()) return config.status();
       request->options.config = *std::move(config);
     }
@@ -103,7 +104,7 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
     }
     auto made = Plan::Create(*problem, request->options);
     if (!made.ok()) return made.status();
-    std::string config = jit::ToString((*made)->config());
+    std::string config = ops::ToString((*made)->config());
     *plan = new jitattn_plan{*std::move(made), std::move(config)};
     return absl::OkStatus();
   });
@@ -140,7 +141,7 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
     const absl::StatusOr<OneShot> one_shot = OneShotPlan(*problem, /*hold=*/HasHostPool());
     if (!one_shot.ok()) return one_shot.status();
     if (absl::Status status = CheckArgs(*problem, *args); !status.ok()) return status;
-    one_shot->plan->RunUnchecked(*args);
+    one_shot->plan->RunUnchecked(&*args);
     return absl::OkStatus();
   });
 }
@@ -218,7 +219,7 @@ jitattn_status jitattn_set_allocator(void* (*alloc)(size_t, size_t, void*),
       return absl::InvalidArgumentError("alloc and release must both be given");
     }
     if (absl::Status status = CheckHooksOpen("the allocator"); !status.ok()) return status;
-    if (!SetAllocator({alloc, release, context})) {
+    if (!jitattn::SetAllocator({alloc, release, context})) {
       return absl::InvalidArgumentError("the allocator is set already");
     }
     return absl::OkStatus();
@@ -231,7 +232,7 @@ jitattn_status jitattn_set_log(void (*log)(int32_t, const char*, void*), void* c
     if (log == nullptr) return absl::InvalidArgumentError("log is a null pointer");
     if (absl::Status status = CheckHooksOpen("the log"); !status.ok()) return status;
     if (is_set.exchange(true)) return absl::InvalidArgumentError("the log is set already");
-    jitattn::jit::SetLogHook(log, context);
+    jitattn::SetLogHook(log, context);
     return absl::OkStatus();
   });
 }

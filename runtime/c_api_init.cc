@@ -1,15 +1,17 @@
 // The C ABI's initialisers: every field of a struct gets its default.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "jitattn/jitattn.h"
+#include "ops/operands.h"
+#include "parallel/fp_environment.h"
 #include "runtime/c_struct.h"
-#include "runtime/fp_environment.h"
 
 namespace {
 
-using jitattn::runtime::DefaultFpEnvironment;
+using jitattn::DefaultFpEnvironment;
 using jitattn::runtime::kStructSizes;
 
 // Null is ignored here and reported by the call that would use the struct. A function that is not
@@ -22,15 +24,10 @@ bool Clear(T* data, size_t size = kStructSizes<T>.front()) {
   return true;
 }
 
-// [batch][heads][rows][cols] without gaps. Sizes are unchecked as yet: products wrap rather than
-// overflow, and a plan for such a problem is refused.
-void SetContiguous(int64_t (&strides)[3], int64_t heads, int64_t rows, int64_t cols) {
-  const auto product = [](int64_t a, int64_t b) {
-    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-  };
-  strides[2] = cols;
-  strides[1] = product(rows, cols);
-  strides[0] = product(heads, strides[1]);
+void SetDense(int64_t (&strides)[3], int64_t heads, int64_t rows, int64_t cols) {
+  std::ranges::copy(jitattn::ops::DenseStrides({.heads = heads, .rows = rows, .cols = cols},
+                                               jitattn::ops::Layout::kHeads),
+                    strides);
 }
 
 }  // namespace
@@ -69,10 +66,10 @@ void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size
   args->batch = p.batch;
   args->q_len = p.q_len;
   args->kv_len = p.kv_len;
-  SetContiguous(args->q_strides, p.heads, p.q_len, p.head_dim);
-  SetContiguous(args->k_strides, p.kv_heads, p.kv_len, p.head_dim);
-  SetContiguous(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
-  SetContiguous(args->out_strides, p.heads, p.q_len, p.value_dim);
+  SetDense(args->q_strides, p.heads, p.q_len, p.head_dim);
+  SetDense(args->k_strides, p.kv_heads, p.kv_len, p.head_dim);
+  SetDense(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
+  SetDense(args->out_strides, p.heads, p.q_len, p.value_dim);
   args->scale = p.head_dim > 0 ? 1 / std::sqrt(static_cast<double>(p.head_dim)) : 1;
   args->causal_offset =
       static_cast<int64_t>(static_cast<uint64_t>(p.kv_len) - static_cast<uint64_t>(p.q_len));

@@ -13,11 +13,11 @@
 namespace jitattn::runtime {
 namespace {
 
-absl::StatusOr<jit::DType> DTypeFromC(int32_t dtype) {
-  if (dtype == JITATTN_F32) return jit::DType::kF32;
-  if (dtype == JITATTN_F64) return jit::DType::kF64;
-  if (dtype == JITATTN_BF16) return jit::DType::kBF16;
-  if (dtype == JITATTN_F16) return jit::DType::kF16;
+absl::StatusOr<DType> DTypeFromC(int32_t dtype) {
+  if (dtype == JITATTN_F32) return DType::kF32;
+  if (dtype == JITATTN_F64) return DType::kF64;
+  if (dtype == JITATTN_BF16) return DType::kBF16;
+  if (dtype == JITATTN_F16) return DType::kF16;
   return absl::InvalidArgumentError(
       absl::StrCat("dtype ", dtype,
                    ": must be JITATTN_F32 (0), JITATTN_F64 (1), JITATTN_BF16 (2) or JITATTN_F16 "
@@ -78,14 +78,14 @@ absl::Status CopyOut(const char* name, const void* filled, std::span<const size_
   return absl::OkStatus();
 }
 
-absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* c_problem) {
+absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_problem) {
   Taken<jitattn_attention_problem> problem;
   if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
   const auto dtype = DTypeFromC(problem->dtype);
   if (!dtype.ok()) return dtype.status();
   const auto mask = MaskFromC(problem->mask);
   if (!mask.ok()) return mask.status();
-  return jit::AttentionProblem{.dtype = *dtype,
+  return ops::AttentionProblem{.dtype = *dtype,
                                .mask = *mask,
                                .batch = problem->batch,
                                .heads = problem->heads,
@@ -96,12 +96,12 @@ absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* c_p
                                .value_dim = problem->value_dim};
 }
 
-absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {
+absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {
   Taken<jitattn_sigmoid_mul_problem> problem;
   if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
   const auto dtype = DTypeFromC(problem->dtype);
   if (!dtype.ok()) return dtype.status();
-  return jit::SigmoidMulProblem{.dtype = *dtype, .rows = problem->rows, .cols = problem->cols};
+  return ops::SigmoidMulProblem{.dtype = *dtype, .rows = problem->rows, .cols = problem->cols};
 }
 
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {

@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jit/problem.h"
 #include "jitattn/jitattn.h"
+#include "ops/problem.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
@@ -48,9 +48,9 @@ template <typename T>
 absl::Status Give(const char* name, const T& filled, T* theirs);
 
 // InvalidArgument: a bad struct, or an enum without that value. Sizes are not looked at: that is
-// jit::Validate's business.
-absl::StatusOr<jit::AttentionProblem> FromC(const jitattn_attention_problem* problem);
-absl::StatusOr<jit::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
+// ops::Validate's business.
+absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* problem);
+absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
 
 struct PlanRequest {
   PlanOptions options;
@@ -61,7 +61,8 @@ struct PlanRequest {
 // Null: the defaults.
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options);
 
-// ---- Of the templates above ----------------------------------------------------------------------
+// ---- Of the templates above
+// ----------------------------------------------------------------------
 
 // For structs whose size is not this version's. `sizes` as kStructSizes.
 absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,

@@ -31,7 +31,7 @@ search::Trial ToTrial(const Candidate& candidate) {
   return trial;
 }
 
-std::optional<size_t> Candidates::Look(const jit::Config& config, int rank, int resource) {
+std::optional<size_t> Candidates::Look(const ops::Config& config, int rank, int resource) {
   const auto known = rank < 0 ? by_rank_.end() : by_rank_.find(rank);
   const bool is_new = known == by_rank_.end();
   if (!is_new && all_[known->second].resource >= resource) return known->second;

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "jit/config.h"
+#include "ops/config.h"
 #include "runtime/measure.h"
 #include "runtime/objectives.h"
 #include "search/trial.h"
@@ -46,7 +46,7 @@ class Candidates {
 
   // The candidate's index, or nothing if time ran out or there was no budget for it. One that is
   // known is measured again only with a larger resource.
-  std::optional<size_t> Look(const jit::Config& config, int rank, int resource);
+  std::optional<size_t> Look(const ops::Config& config, int rank, int resource);
   // Where a candidate stands that was looked at before there was a space; REQUIRES: its rank is -1.
   void Place(size_t index, int rank);
 

@@ -7,17 +7,17 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/format.h"
+#include "base/made_once.h"
 #include "jit/compile.h"
-#include "jit/format.h"
-#include "jit/made_once.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
 #include "runtime/stale_code.h"
 
 namespace jitattn::runtime {
 namespace {
 
 struct Candidate {
-  jit::Config config;
+  ops::Config config;
   PlanSource source;
   std::optional<uint64_t> recorded_hash;  // of the kernel's code when the record was made
 };
@@ -34,10 +34,10 @@ PlanSource SourceOf(cache::Lookup lookup) {
     source.record_path = stored.path;
     source.stale = stored.stale;
     source.reason = absl::StrCat(std::string(cache::Name(lookup.match)), " record, tuned for ",
-                                 jit::Describe(stored.record.problem));
+                                 ops::Describe(stored.record.problem));
     if (result.gain > 0) {
       absl::StrAppend(&source.reason,
-                      jit::Format(", %+.1f %% over the default", (result.gain - 1) * 100));
+                      Format(", %+.1f %% over the default", (result.gain - 1) * 100));
     }
   }
   if (!source.rejected.empty()) {
@@ -50,18 +50,18 @@ PlanSource SourceOf(cache::Lookup lookup) {
 }
 
 // "" where code is emitted.
-std::string WhyPortable(const jit::Problem& problem, const jit::Cpu& cpu) {
-  if (cpu.detected_isa == jit::Isa::kPortable) return "portable path: this CPU has no AVX2";
-  if (cpu.isa == jit::Isa::kPortable) return "portable path: emitted code is switched off";
-  const jit::DType dtype = std::visit([](const auto& p) { return p.dtype; }, problem);
-  if (dtype == jit::DType::kF16 && !cpu.f16c) return "portable path: this CPU has no F16C";
+std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
+  if (cpu.detected_isa == Isa::kPortable) return "portable path: this CPU has no AVX2";
+  if (cpu.isa == Isa::kPortable) return "portable path: emitted code is switched off";
+  const DType dtype = problem.dtype();
+  if (dtype == DType::kF16 && !cpu.f16c) return "portable path: this CPU has no F16C";
   return "";
 }
 
-std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions& options,
-                                  const jit::Cpu& cpu, int threads) {
+std::vector<Candidate> Candidates(const ops::Problem& problem, const PlanOptions& options,
+                                  const Cpu& cpu, int threads) {
   std::vector<Candidate> candidates;
-  const auto add = [&](jit::Config config, PlanSource source) -> Candidate& {
+  const auto add = [&](ops::Config config, PlanSource source) -> Candidate& {
     return candidates.emplace_back(Candidate{std::move(config), std::move(source), {}});
   };
   if (options.config.has_value()) {
@@ -73,8 +73,8 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
       lookup = LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
     }
     const bool found = lookup.match != cache::Match::kNone;
-    const jit::Config fallback = DefaultConfig(problem, cpu, threads);
-    const jit::Config config = found ? lookup.found->record.config : fallback;
+    const ops::Config fallback = ops::DefaultConfig(problem, cpu, threads);
+    const ops::Config config = found ? lookup.found->record.config : fallback;
     PlanSource source = SourceOf(std::move(lookup));
     const bool tells_more = found || !source.rejected.empty();
     source.reason = tells_more ? absl::StrCat(why, "; ", source.reason) : why;
@@ -87,23 +87,23 @@ std::vector<Candidate> Candidates(const jit::Problem& problem, const PlanOptions
     if (lookup.match != cache::Match::kNone) {
       const cache::Record record = lookup.found->record;
       add(record.config, SourceOf(std::move(lookup))).recorded_hash = record.code_hash;
-      add(DefaultConfig(problem, cpu, threads), {.reason = "default configuration"});
+      add(ops::DefaultConfig(problem, cpu, threads), {.reason = "default configuration"});
     } else {
-      add(DefaultConfig(problem, cpu, threads), SourceOf(std::move(lookup)));
+      add(ops::DefaultConfig(problem, cpu, threads), SourceOf(std::move(lookup)));
     }
   } else {
-    add(DefaultConfig(problem, cpu, threads),
+    add(ops::DefaultConfig(problem, cpu, threads),
         {.reason = "default configuration: the cache is not to be used"});
   }
-  add(DefaultConfig(problem, jit::Capped(cpu, jit::Isa::kPortable), threads),
+  add(ops::DefaultConfig(problem, Capped(cpu, Isa::kPortable), threads),
       {.reason = "portable path"});
   return candidates;
 }
 
 // Made once a process. What is tuned meanwhile is found: the folders are looked into each time.
 const cache::Layers& HostLayers() {
-  constinit static jit::MadeOnce<cache::Layers> layers;
-  return layers.Get([] { return cache::Layers::Default(jit::HostCpu()); });
+  constinit static MadeOnce<cache::Layers> layers;
+  return layers.Get([] { return cache::Layers::Default(HostCpu()); });
 }
 
 }  // namespace
@@ -112,12 +112,11 @@ const cache::Layers& LayersOf(const PlanOptions& options) {
   return options.layers != nullptr ? *options.layers : HostLayers();
 }
 
-absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptions& options,
-                                    const jit::Cpu& cpu, int threads) {
-  const jit::Spec spec = jit::SpecOf(problem);
+absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const PlanOptions& options,
+                                    const Cpu& cpu, int threads) {
   std::string failures;
   for (Candidate& candidate : Candidates(problem, options, cpu, threads)) {
-    absl::StatusOr<CompiledKernel> compiled = GetKernel(spec, candidate.config, cpu);
+    absl::StatusOr<CompiledKernel> compiled = GetKernel(problem, candidate.config, cpu);
     if (!compiled.ok()) {
       const absl::Status& status = compiled.status();
       if (options.config.has_value() && !absl::IsUnavailable(status)) return status;
@@ -137,7 +136,7 @@ absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptio
     }
     return choice;
   }
-  return absl::InternalError(absl::StrCat("no kernel for ", jit::Describe(problem), failures));
+  return absl::InternalError(absl::StrCat("no kernel for ", ops::Describe(problem), failures));
 }
 
 }  // namespace jitattn::runtime

@@ -4,14 +4,14 @@
 #define JITATTN_RUNTIME_CHOOSE_CONFIG_H_
 
 #include "absl/status/statusor.h"
-#include "jit/cpu.h"
+#include "base/cpu.h"
 #include "runtime/code_cache.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
 
 struct Choice {
-  jit::Config config;
+  ops::Config config;
   CompiledKernel compiled;
   PlanSource source;
 };
@@ -20,8 +20,8 @@ struct Choice {
 // default, the portable path. source.reason tells of each that did not. A config in the options is
 // an order: if it is invalid, or the emitter fails on it, that is an error; only a system without
 // executable memory turns it into the portable path.
-absl::StatusOr<Choice> ChooseConfig(const jit::Problem& problem, const PlanOptions& options,
-                                    const jit::Cpu& cpu, int threads);
+absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const PlanOptions& options,
+                                    const Cpu& cpu, int threads);
 
 // options.layers, else the process's, from the environment.
 const cache::Layers& LayersOf(const PlanOptions& options);

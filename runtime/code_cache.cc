@@ -9,14 +9,15 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/fork.h"
+#include "base/fork.h"
 
 namespace jitattn::runtime {
 namespace {
 
-// The name has the spec and every field that shapes code; features decide between instructions.
-std::string CodeKey(const jit::Spec& spec, const jit::Config& config, const jit::Cpu& cpu) {
-  return absl::StrCat(jit::KernelName(spec, config), "/", cpu.f16c, cpu.avx512_bf16,
+// The name has what is burnt into the code: of the problem, and every field that shapes code;
+// features decide between instructions.
+std::string CodeKey(const ops::Problem& problem, const ops::Config& config, const Cpu& cpu) {
+  return absl::StrCat(ops::KernelName(problem, config), "/", cpu.f16c, cpu.avx512_bf16,
                       cpu.avx512_vnni, cpu.avx512_fp16);
 }
 
@@ -56,13 +57,13 @@ std::shared_ptr<const jit::Kernel> Insert(const std::string& key,
 
 }  // namespace
 
-absl::StatusOr<CompiledKernel> GetKernel(const jit::Spec& spec, const jit::Config& config,
-                                         const jit::Cpu& cpu) {
-  const std::string key = CodeKey(spec, config, cpu);
+absl::StatusOr<CompiledKernel> GetKernel(const ops::Problem& problem, const ops::Config& config,
+                                         const Cpu& cpu) {
+  const std::string key = CodeKey(problem, config, cpu);
   if (auto kernel = Find(key)) return CompiledKernel{std::move(kernel), 0};
 
   const auto start = std::chrono::steady_clock::now();
-  absl::StatusOr<std::shared_ptr<const jit::Kernel>> kernel = jit::Compile(spec, config, cpu);
+  absl::StatusOr<std::shared_ptr<const jit::Kernel>> kernel = ops::Compile(problem, config, cpu);
   if (!kernel.ok()) return kernel.status();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   return CompiledKernel{Insert(key, *std::move(kernel)), elapsed.count()};

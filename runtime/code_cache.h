@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "jit/compile.h"
+#include "ops/operation.h"
 
 namespace jitattn::runtime {
 
@@ -17,8 +17,8 @@ struct CompiledKernel {
 
 // Emits outside the lock: two threads may emit the same kernel at once, one of them wins. Kernels
 // live while somebody holds them. Thread-safe.
-absl::StatusOr<CompiledKernel> GetKernel(const jit::Spec& spec, const jit::Config& config,
-                                         const jit::Cpu& cpu);
+absl::StatusOr<CompiledKernel> GetKernel(const ops::Problem& problem, const ops::Config& config,
+                                         const Cpu& cpu);
 
 }  // namespace jitattn::runtime
 

@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "jit/format.h"
+#include "base/format.h"
+#include "ops/operation.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -16,8 +17,8 @@ constexpr double kSame = kTie / 2;  // without an interval
 
 std::string Percent(const Ratio& ratio) {
   if (std::isinf(ratio.high)) return "some margin (too few rounds to tell)";
-  return jit::Format("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
-                     (ratio.high - 1) * 100);
+  return Format("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
+                (ratio.high - 1) * 100);
 }
 
 // Why what stands goes on standing.
@@ -43,7 +44,7 @@ Comparison Compare(const Ratio& ratio) {
   return ratio.value <= kAhead ? Comparison::kNotAhead : Comparison::kUnclear;
 }
 
-size_t Choose(std::span<const jit::Config> configs, std::span<const std::vector<double>> seconds) {
+size_t Choose(std::span<const ops::Config> configs, std::span<const std::vector<double>> seconds) {
   std::vector<double> low;
   for (const std::vector<double>& s : seconds) low.push_back(LowQuantile(s));
   const double limit = (1 + kSame) * *std::min_element(low.begin(), low.end());
@@ -55,12 +56,10 @@ size_t Choose(std::span<const jit::Config> configs, std::span<const std::vector<
   return chosen;
 }
 
-bool PrefersFirst(const jit::Config& a, const jit::Config& b) {
-  auto threads = [](const jit::Config& config) {
-    return std::visit([](const auto& c) { return c.threads; }, config);
-  };
-  if (threads(a) != threads(b)) return threads(a) < threads(b);
-  for (const jit::Field& field : jit::Fields(jit::OpOf(a))) {
+bool PrefersFirst(const ops::Config& a, const ops::Config& b) {
+  if (a.threads() != b.threads()) return a.threads() < b.threads();
+  if (&a.algorithm() != &b.algorithm()) return a.algorithm().name < b.algorithm().name;
+  for (const ops::Field& field : a.algorithm().fields) {
     if (field.get(a) != field.get(b)) return field.get(a) < field.get(b);
   }
   return false;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "jit/config.h"
+#include "ops/config.h"
 #include "runtime/statistics.h"
 
 namespace jitattn::runtime {
@@ -31,10 +31,10 @@ Comparison Compare(const Ratio& ratio);
 // The challenger that is to be confirmed, by a race that decides nothing else: the fastest, or by
 // PrefersFirst among those that are within half of a tie of it. REQUIRES: there is one; as many
 // seconds[i] (paired) as configs.
-size_t Choose(std::span<const jit::Config> configs, std::span<const std::vector<double>> seconds);
+size_t Choose(std::span<const ops::Config> configs, std::span<const std::vector<double>> seconds);
 
 struct Finalists {
-  std::vector<jit::Config> configs;          // [0] is the default
+  std::vector<ops::Config> configs;          // [0] is the default
   std::vector<std::vector<double>> seconds;  // [i][r]: configs[i] in round r
   std::optional<int> record;  // where the configuration of the record to be replaced stands
   std::optional<int> challenger;
@@ -59,7 +59,7 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed);
 
 // The fixed key by which ties are broken, so that the same machine names the same winner again:
 // fewest threads, then the smallest value of each field, in the order of their table.
-bool PrefersFirst(const jit::Config& a, const jit::Config& b);
+bool PrefersFirst(const ops::Config& a, const ops::Config& b);
 
 }  // namespace jitattn::runtime
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "runtime/hooks.h"
+#include "parallel/hooks.h"
 #include "runtime/thread_state.h"
 
 namespace jitattn::runtime {

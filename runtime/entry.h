@@ -6,8 +6,8 @@
 #include <atomic>
 #include <optional>
 
-#include "runtime/fp_environment.h"
-#include "runtime/parallel.h"
+#include "parallel/fp_environment.h"
+#include "parallel/parallel.h"
 #include "runtime/undisturbed.h"
 
 namespace jitattn::runtime {

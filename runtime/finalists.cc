@@ -88,7 +88,7 @@ class Field {
   // Seconds by place in the field, empty for those that are not in the race.
   absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const size_t> who, int rounds,
                                                         double deadline_s) {
-    std::vector<jit::Config> configs;
+    std::vector<ops::Config> configs;
     for (const size_t i : who) configs.push_back(evaluations_[i].config);
     auto raced = measurer_.Race(configs, rounds, deadline_s);
     if (!raced.ok()) return raced.status();
@@ -163,7 +163,7 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
       failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
     } else if (!(*seconds)[open.front()].empty()) {
       field.Keep(all, *seconds);
-      std::vector<jit::Config> configs;
+      std::vector<ops::Config> configs;
       for (const size_t i : open) configs.push_back(field.evaluations()[i].config);
       const size_t chosen =
           Choose(configs, std::span(*seconds).subspan(field.size() - open.size()));

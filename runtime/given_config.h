@@ -6,21 +6,23 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/operation.h"
 
 namespace jitattn::runtime {
 
-// "q_vecs=4 kv_block=128 …": these fields, and the rest as DefaultConfig(problem, cpu, threads) has
-// them; where `isa` is named, as it has them for a CPU capped to that. InvalidArgument names a
-// field that does not exist, is given twice or has no such value; whether the whole is valid,
+// "q_vecs=4 kv_block=128 …": these fields, and the rest as the default has them. "algorithm=rows"
+// says of which algorithm; without it the default's is meant, or the first that has all the fields.
+// "isa=avx2": as the default for a CPU capped to that. Where
+// no code is emitted, fields of an emitted algorithm have no effect. InvalidArgument names a field
+// that does not exist, is given twice or has no such value; whether the whole is valid,
 // Plan::Create says.
-absl::StatusOr<jit::Config> GivenConfig(std::string_view text, const jit::Problem& problem,
-                                        const jit::Cpu& cpu, int threads);
+absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
+                                        const Cpu& cpu, int threads);
 
-// Whether every field that `text` names is one of the operation's.
-bool NamesFieldsOf(jit::Op op, std::string_view text);
+// Whether some algorithm of the operation, the one that `text` names if it does, has every field
+// that it names.
+bool NamesFieldsOf(const ops::Operation& operation, std::string_view text);
 
 }  // namespace jitattn::runtime
 

@@ -2,48 +2,58 @@
 
 #include "runtime/kernel_calls.h"
 
-#include <algorithm>
+#include <cstring>
 #include <utility>
 
-#include "runtime/kernel_args.h"
-#include "runtime/scratch.h"
+#include "jit/compile.h"
 
 namespace jitattn::runtime {
+namespace {
 
-std::optional<KernelCalls> KernelCalls::Of(std::shared_ptr<const Plan> plan,
-                                           const jitattn_attention_args& args) {
-  const auto* problem = std::get_if<jit::AttentionProblem>(&plan->problem());
-  if (problem == nullptr || plan->threads() != 1) return std::nullopt;
-  const auto& config = std::get<jit::AttentionConfig>(plan->config());
-  const bool columns = config.lanes == jit::LaneAxis::kColumns;
-  const int64_t split = int64_t{config.kv_split} * config.kv_block;
-  if (columns && split > 0 && args.kv_len > split) return std::nullopt;
+// Notes what it is told in the place of computing. A run of one thread stays on its caller's.
+struct Notes {
+  size_t call_bytes, units_per_call;
+  std::vector<std::max_align_t> calls;
+  size_t count = 0;
+};
+thread_local Notes* notes = nullptr;
 
-  // With columns in the lanes one call takes all query heads of a kv head.
-  const int64_t group = problem->heads / problem->kv_heads, together = columns ? group : 1;
+void Note(const void* args) {
+  notes->calls.resize((notes->count + 1) * notes->units_per_call);
+  std::memcpy(&notes->calls[notes->count * notes->units_per_call], args, notes->call_bytes);
+  ++notes->count;
+}
+
+size_t UnitsFor(size_t bytes) {
+  return (bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t);
+}
+
+}  // namespace
+
+std::optional<KernelCalls> KernelCalls::Of(std::shared_ptr<const Plan> plan, const void* args) {
+  if (plan->threads() != 1) return std::nullopt;
+  const ops::Algorithm& algorithm = plan->config().algorithm();
   KernelCalls made;
-  made.kernel_ = &plan->kernel();
-  const int64_t needed = made.kernel_->scratch_bytes(args.kv_len, args.q_len * together);
-  // A run of no keys may need none.
-  const int64_t bytes = AlignedScratch(std::max<int64_t>(needed, 1));
-  if (bytes == jit::kTooLarge) return std::nullopt;
-  made.scratch_.reset(std::aligned_alloc(kScratchAlignment, bytes));
-  if (made.scratch_ == nullptr) return std::nullopt;
-
-  const auto& spec = std::get<jit::AttentionSpec>(made.kernel_->spec());
-  for (int64_t batch = 0; batch < args.batch; ++batch) {
-    for (int64_t head = 0; head < problem->heads; head += together) {
-      const CallRange range{.batch = batch,
-                            .head = head,
-                            .kv_head = head / group,
-                            .heads = together,
-                            .rows = args.q_len,
-                            .keys = args.kv_len};
-      made.calls_.push_back(KernelArgs(spec, args, range, made.scratch_.get()));
-    }
-  }
+  made.call_bytes_ = algorithm.call_bytes;
+  auto runner = algorithm.make_runner(
+      plan->problem(), plan->config(),
+      jit::PortableKernel(plan->kernel().name(), &Note, plan->kernel().scratch()), 1, 1);
+  if (!runner->Init().ok()) return std::nullopt;
+  Notes noted{.call_bytes = algorithm.call_bytes, .units_per_call = UnitsFor(algorithm.call_bytes)};
+  notes = &noted;
+  runner->Run(args);
+  notes = nullptr;
+  made.calls_ = std::move(noted.calls);
+  made.count_ = noted.count;
+  made.runner_ = std::move(runner);
   made.plan_ = std::move(plan);
   return made;
+}
+
+void KernelCalls::Run() const {
+  const size_t units = UnitsFor(call_bytes_);
+  const jit::Kernel& kernel = plan_->kernel();
+  for (size_t i = 0; i < count_; ++i) kernel.RunOn(&calls_[i * units]);
 }
 
 }  // namespace jitattn::runtime

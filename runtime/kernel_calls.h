@@ -3,40 +3,34 @@
 #ifndef JITATTN_RUNTIME_KERNEL_CALLS_H_
 #define JITATTN_RUNTIME_KERNEL_CALLS_H_
 
-#include <cstdlib>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "jit/kernel.h"
-#include "jitattn/jitattn.h"
+#include "ops/runner.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
 
 class KernelCalls {
  public:
-  // Of plan->Run(args): a call for each head. Nothing where the run is of several threads, or of
-  // keys that are taken apart. REQUIRES: Run(args) is OK; the operands outlive the calls.
-  static std::optional<KernelCalls> Of(std::shared_ptr<const Plan> plan,
-                                       const jitattn_attention_args& args);
+  // Of plan->Run(args): what the kernel is told, call by call. Nothing where the run is of several
+  // threads. REQUIRES: Run(args) is OK; the operands outlive the calls.
+  static std::optional<KernelCalls> Of(std::shared_ptr<const Plan> plan, const void* args);
 
   // Computes what the run computes.
-  void Run() const {
-    for (const jit::AttentionArgs& call : calls_) kernel_->Run(call);
-  }
+  void Run() const;
 
  private:
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-
   KernelCalls() = default;
 
-  std::shared_ptr<const Plan> plan_;  // keeps the kernel
-  const jit::Kernel* kernel_ = nullptr;
-  std::unique_ptr<void, Free> scratch_;
-  std::vector<jit::AttentionArgs> calls_;
+  std::shared_ptr<const Plan> plan_;           // keeps the kernel
+  std::unique_ptr<const ops::Runner> runner_;  // keeps the scratch that the calls use
+  size_t call_bytes_ = 0;
+  std::vector<std::max_align_t> calls_;  // one after the other, each from an aligned address on
+  size_t count_ = 0;
 };
 
 }  // namespace jitattn::runtime

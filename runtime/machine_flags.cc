@@ -8,16 +8,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/cpu_topology.h"
-#include "jit/env.h"
-#include "jit/format.h"
-#include "jit/small_file.h"
+#include "base/cpu_topology.h"
+#include "base/env.h"
+#include "base/format.h"
+#include "base/small_file.h"
 #include "runtime/measure.h"
 
 namespace jitattn::runtime {
 namespace {
-
-using jit::ReadSmallFile;
 
 const std::time_t kLoadedAt = std::time(nullptr);
 
@@ -79,7 +77,7 @@ MachineWatch::Counters MachineWatch::ReadCounters() const {
 
 std::vector<std::string> MachineWatch::Flags() const {
   std::vector<std::string> flags;
-  const std::vector<int> cpus = jit::AllowedCpus();
+  const std::vector<int> cpus = AllowedCpus();
   const int count = static_cast<int>(cpus.size());
 
   if (const std::string governor = Governor(root_, cpus); !governor.empty()) {
@@ -88,10 +86,10 @@ std::vector<std::string> MachineWatch::Flags() const {
   // Half a processor's worth of others is felt by a run on all of them; on a large machine the
   // scheduler finds room, up to a tenth.
   if (load_at_start_ > std::max(0.5, 0.1 * count)) {
-    flags.push_back(jit::Format("load %.1f on %d cpus", load_at_start_, count));
+    flags.push_back(Format("load %.1f on %d cpus", load_at_start_, count));
   }
-  if (const auto quota = jit::CpuQuota(root_); quota && *quota < count) {
-    flags.push_back(jit::Format("quota of %.1f cpus", *quota));
+  if (const auto quota = CpuQuota(root_); quota && *quota < count) {
+    flags.push_back(Format("quota of %.1f cpus", *quota));
   }
   const Counters now = ReadCounters();
   if (const int64_t periods = now.throttled - start_.throttled; periods > 0) {
@@ -100,12 +98,12 @@ std::vector<std::string> MachineWatch::Flags() const {
   const double total = static_cast<double>(now.total - start_.total);
   const double stolen = static_cast<double>(now.stolen - start_.stolen);
   if (total > 0 && stolen > 0.01 * total) {
-    flags.push_back(jit::Format("steal %.0f %%", 100 * stolen / total));
+    flags.push_back(Format("steal %.0f %%", 100 * stolen / total));
   }
   if (TurboOn(root_)) flags.push_back("turbo on");
   if (ReadSmallFile(root_ + "/sys/devices/system/cpu/smt/active") == "1") flags.push_back("smt on");
   const int online = static_cast<int>(
-      jit::ParseCpuList(ReadSmallFile(root_ + "/sys/devices/system/cpu/online")).size());
+      ParseCpuList(ReadSmallFile(root_ + "/sys/devices/system/cpu/online")).size());
   if (online > count) {
     flags.push_back(absl::StrCat("affinity ", count, " of ", online, " cpus"));
   }
@@ -115,11 +113,11 @@ std::vector<std::string> MachineWatch::Flags() const {
   const double disturbed = static_cast<double>(runs.alone - runs_at_start_.alone) +
                            static_cast<double>(runs.held_up - runs_at_start_.held_up);
   if (disturbed > std::max(2.0, 0.02 * all)) {
-    flags.push_back(jit::Format("cores taken by others in %.0f %% of %.0f runs on several threads",
-                                100 * disturbed / all, all));
+    flags.push_back(Format("cores taken by others in %.0f %% of %.0f runs on several threads",
+                           100 * disturbed / all, all));
   }
   // Waking sleeping threads costs tens of microseconds a run, spinning ones well under one.
-  if (const char* policy = jit::Env("OMP_WAIT_POLICY")) {
+  if (const char* policy = Env("OMP_WAIT_POLICY")) {
     flags.push_back(absl::StrCat("OMP_WAIT_POLICY ", policy));
   }
   return flags;

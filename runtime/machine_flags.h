@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/thread_pool.h"
+#include "parallel/thread_pool.h"
 
 namespace jitattn::runtime {
 

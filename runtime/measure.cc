@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/rng.h"
+#include "parallel/thread_pool.h"
 #include "runtime/operands.h"
 #include "runtime/placements.h"
 #include "runtime/plan.h"
-#include "runtime/thread_pool.h"
-#include "search/rng.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -58,7 +58,7 @@ bool IsSettled(std::vector<double> samples) {
 
 class PlanMeasurer : public Measurer {
  public:
-  PlanMeasurer(jit::Problem problem, const MeasureOptions& options,
+  PlanMeasurer(ops::Problem problem, const MeasureOptions& options,
                std::unique_ptr<Operands> operands)
       : problem_(std::move(problem)),
         options_(options),
@@ -74,12 +74,12 @@ class PlanMeasurer : public Measurer {
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
 
-  Evaluation Evaluate(const jit::Config& config, const Limits& limits) override;
-  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+  Evaluation Evaluate(const ops::Config& config, const Limits& limits) override;
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const ops::Config> configs,
                                                         int rounds, double deadline_s) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<const Plan>> MakePlan(const jit::Config& config) {
+  absl::StatusOr<std::shared_ptr<const Plan>> MakePlan(const ops::Config& config) {
     return Plan::Create(problem_, {.threads = options_.threads,
                                    .isa = options_.isa,
                                    .buffers = options_.buffers,
@@ -97,7 +97,7 @@ class PlanMeasurer : public Measurer {
   void Sample(const Plan& plan, const Limits& limits, Evaluation& evaluation);
   bool Dropped(const Evaluation& evaluation, const Limits& limits) const;
 
-  const jit::Problem problem_;
+  const ops::Problem problem_;
   const MeasureOptions options_;
   const std::unique_ptr<Operands> operands_;
   Placements placements_;  // of the races
@@ -121,7 +121,7 @@ absl::Status PlanMeasurer::Verify(const Plan& plan, Evaluation& evaluation) {
   const double start = Now();
   if (absl::Status status = operands_->Run(plan, 0); !status.ok()) return status;
   evaluation.first_call_s = Now() - start;
-  const Verdict verdict = operands_->Check();
+  const ops::Verdict verdict = operands_->Check();
   evaluation.max_error = verdict.max_error;
   if (!verdict.correct) {
     evaluation.outcome = Evaluation::Outcome::kWrong;
@@ -176,7 +176,7 @@ void PlanMeasurer::Sample(const Plan& plan, const Limits& limits, Evaluation& ev
   evaluation.seconds = Summarise(samples);
 }
 
-Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limits) {
+Evaluation PlanMeasurer::Evaluate(const ops::Config& config, const Limits& limits) {
   Evaluation evaluation{.config = config};
   absl::StatusOr<std::shared_ptr<const Plan>> plan = MakePlan(config);
   if (!plan.ok()) {
@@ -195,7 +195,7 @@ Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limit
     return evaluation;
   }
   // Once more after the many runs: a race between threads may spare the first of them.
-  const Verdict verdict = operands_->Check();
+  const ops::Verdict verdict = operands_->Check();
   if (!options_.error_to_original) {
     evaluation.max_error = std::max(evaluation.max_error, verdict.max_error);
   }
@@ -207,10 +207,10 @@ Evaluation PlanMeasurer::Evaluate(const jit::Config& config, const Limits& limit
 }
 
 absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
-    std::span<const jit::Config> configs, int rounds, double deadline_s) {
+    std::span<const ops::Config> configs, int rounds, double deadline_s) {
   const size_t count = configs.size();
   std::vector<std::vector<double>> seconds(count);
-  search::Rng rng(options_.seed);
+  Rng rng(options_.seed);
   std::vector<int> order(count);
   std::iota(order.begin(), order.end(), 0);
   int64_t iterations = 0;
@@ -257,7 +257,7 @@ double RaceSeconds(double run_s) {
   return RacePasses(run_s) * sample + kFreshSeconds;
 }
 
-absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem,
                                                        const MeasureOptions& options) {
   auto operands = Operands::Create(problem, options.buffers, options.seed, options.layout);
   if (!operands.ok()) return operands.status();

@@ -13,8 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/operands.h"
 #include "runtime/statistics.h"
 
@@ -24,7 +24,7 @@ struct Evaluation {
   // kInfeasible: right and timed, but breaks a constraint of the tuning; never a measurer's word.
   enum class Outcome { kMeasured, kCensored, kInfeasible, kWrong, kFailed };
   Outcome outcome = Outcome::kFailed;
-  jit::Config config;
+  ops::Config config;
   Statistics seconds;
   std::vector<double> samples;
   double emit_s = 0, first_call_s = 0;
@@ -45,14 +45,14 @@ class Measurer {
   };
 
   // Compiles, verifies, times.
-  virtual Evaluation Evaluate(const jit::Config& config, const Limits& limits) = 0;
+  virtual Evaluation Evaluate(const ops::Config& config, const Limits& limits) = 0;
 
   // Rounds in turn: seconds[i][r] of configs[i] in round r, the fastest of a few samples
   // (RacePasses). Each round has operands and scratch of its own, in memory that the rounds before
   // it did not have, and times everyone in random order. Ends early at the deadline, with the whole
   // rounds it has.
   virtual absl::StatusOr<std::vector<std::vector<double>>> Race(
-      std::span<const jit::Config> configs, int rounds, double deadline_s) = 0;
+      std::span<const ops::Config> configs, int rounds, double deadline_s) = 0;
 
   virtual double Now() = 0;  // seconds, monotonic
   virtual void Wait(double seconds) = 0;
@@ -65,7 +65,7 @@ double RaceSeconds(double run_s);
 
 struct MeasureOptions {
   int threads = 1;
-  jit::Isa isa = jit::Isa::kAvx512;
+  Isa isa = Isa::kAvx512;
   cache::Buffers buffers = cache::Buffers::kHot;
   Layout layout = Layout::kHeads;
   uint64_t seed = 1;  // of the normal data
@@ -77,7 +77,7 @@ struct MeasureOptions {
 };
 
 // The real one: plans of this library on normal data. Fails where the problem does not fit memory.
-absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const jit::Problem& problem,
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem,
                                                        const MeasureOptions& options);
 
 // What makes numbers of this machine doubtful now: "governor powersave", "load 3.1 on 2 cpus", …;

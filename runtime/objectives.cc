@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "jit/format.h"
+#include "base/format.h"
 #include "runtime/confirm.h"
 
 namespace jitattn::runtime {
@@ -57,11 +57,10 @@ double ValueOf(Objective objective, const Evaluation& evaluation) {
 
 std::string Constraints::Broken(const Evaluation& evaluation) const {
   if (!(evaluation.max_error <= max_error)) {
-    return jit::Format("max error %.2g is above %.2g", evaluation.max_error, max_error);
+    return Format("max error %.2g is above %.2g", evaluation.max_error, max_error);
   }
   if (static_cast<double>(evaluation.scratch_bytes) > max_scratch_bytes) {
-    return jit::Format("scratch of %d bytes is above %.0f", evaluation.scratch_bytes,
-                       max_scratch_bytes);
+    return Format("scratch of %d bytes is above %.0f", evaluation.scratch_bytes, max_scratch_bytes);
   }
   return "";
 }
@@ -78,7 +77,7 @@ std::vector<size_t> ParetoFront(std::span<const Evaluation* const> candidates,
     points.push_back(
         {i, ExactValues(*candidates[i], objectives), ValueOf(Objective::kTime, *candidates[i])});
   }
-  auto config = [&](const Point& point) -> const jit::Config& {
+  auto config = [&](const Point& point) -> const ops::Config& {
     return candidates[point.index]->config;
   };
   // In this order whatever beats a point comes before it, tolerance or not: it is better in an

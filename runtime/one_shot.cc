@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/fork.h"
+#include "base/fork.h"
 #include "runtime/thread_state.h"
 #include "runtime/undisturbed.h"
 
@@ -17,7 +17,7 @@ namespace jitattn::runtime {
 namespace {
 
 struct Entry {
-  jit::Problem bucket;
+  ops::Problem bucket;
   std::shared_ptr<const Plan> plan;
   uint64_t last_use;
 };
@@ -29,7 +29,7 @@ std::vector<Entry>* table = nullptr;
 uint64_t uses = 0;
 
 // A walk: even 256 of them take about a microsecond, and threads come here seldom.
-Entry* FindEntry(const jit::Problem& bucket) {
+Entry* FindEntry(const ops::Problem& bucket) {
   if (table == nullptr) return nullptr;
   for (Entry& entry : *table) {
     if (entry.bucket != bucket) continue;
@@ -39,14 +39,14 @@ Entry* FindEntry(const jit::Problem& bucket) {
   return nullptr;
 }
 
-std::shared_ptr<const Plan> Find(const jit::Problem& bucket) {
+std::shared_ptr<const Plan> Find(const ops::Problem& bucket) {
   std::lock_guard lock(mutex);
   Entry* entry = FindEntry(bucket);
   return entry == nullptr ? nullptr : entry->plan;
 }
 
 // The plan that another thread put there meanwhile, else `plan`.
-std::shared_ptr<const Plan> Insert(const jit::Problem& bucket, std::shared_ptr<const Plan> plan) {
+std::shared_ptr<const Plan> Insert(const ops::Problem& bucket, std::shared_ptr<const Plan> plan) {
   std::shared_ptr<const Plan> dropped;  // after the lock: its memory may be the host's
   std::lock_guard lock(mutex);
   if (Entry* entry = FindEntry(bucket)) return entry->plan;
@@ -64,10 +64,10 @@ std::shared_ptr<const Plan> Insert(const jit::Problem& bucket, std::shared_ptr<c
   return plan;
 }
 
-absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const jit::Problem& problem) {
-  if (absl::Status status = jit::Validate(problem); !status.ok()) return status;
-  jit::Problem bucket = jit::Bucket(problem);
-  if (!jit::Validate(bucket).ok()) bucket = problem;  // the largest there are
+absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const ops::Problem& problem) {
+  if (absl::Status status = ops::Validate(problem); !status.ok()) return status;
+  ops::Problem bucket = ops::Bucket(problem);
+  if (!ops::Validate(bucket).ok()) bucket = problem;  // the largest there are
   if (auto plan = Find(bucket)) return plan;
   // Outside the lock: other threads' calls do not wait for this one's kernel.
   const Undisturbed undisturbed;
@@ -97,11 +97,11 @@ absl::StatusOr<OneShot> Get(RecentPlans<Problem> ThreadState::*list, const Probl
 
 }  // namespace
 
-absl::StatusOr<OneShot> OneShotPlan(const jit::AttentionProblem& problem, bool hold) {
+absl::StatusOr<OneShot> OneShotPlan(const ops::AttentionProblem& problem, bool hold) {
   return Get(&ThreadState::attention, problem, hold);
 }
 
-absl::StatusOr<OneShot> OneShotPlan(const jit::SigmoidMulProblem& problem, bool hold) {
+absl::StatusOr<OneShot> OneShotPlan(const ops::SigmoidMulProblem& problem, bool hold) {
   return Get(&ThreadState::sigmoid_mul, problem, hold);
 }
 

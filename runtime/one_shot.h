@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
@@ -24,8 +24,8 @@ struct OneShot {
 // The plan is good until this thread's next call. Where that may come while the plan runs, as from
 // a host's pool, `hold` it: then for as long as the OneShot lives. Not always, since threads that
 // run one plan would pass the line with its count of holders back and forth.
-absl::StatusOr<OneShot> OneShotPlan(const jit::AttentionProblem& problem, bool hold);
-absl::StatusOr<OneShot> OneShotPlan(const jit::SigmoidMulProblem& problem, bool hold);
+absl::StatusOr<OneShot> OneShotPlan(const ops::AttentionProblem& problem, bool hold);
+absl::StatusOr<OneShot> OneShotPlan(const ops::SigmoidMulProblem& problem, bool hold);
 
 inline constexpr int kMaxOneShotPlans = 256;
 

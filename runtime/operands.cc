@@ -10,15 +10,14 @@
 #include <limits>
 #include <sstream>
 #include <string>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "jit/cpu.h"
-#include "jit/format.h"
-#include "jit/sizes.h"
-#include "jit/small_file.h"
-#include "runtime/parallel.h"
-#include "search/rng.h"
+#include "base/cpu.h"
+#include "base/format.h"
+#include "base/rng.h"
+#include "base/sizes.h"
+#include "base/small_file.h"
+#include "parallel/parallel.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -53,10 +52,10 @@ void FillBlocks(int worker, void* context) {
   const auto& job = *static_cast<const FillJob<T>*>(context);
   // σ² of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
   // Rounded from the same float64 whatever the type, so that types differ by their rounding alone.
-  using Real = jit::Compute<T>;
+  using Real = Compute<T>;
   const double scale = std::sqrt(3.0) / 65536;
   for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
-    search::Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
+    Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
     const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
     for (int64_t i = block * kFillBlock; i < end; ++i) {
       const uint64_t bits = rng.Bits();
@@ -76,29 +75,10 @@ void FillInParallel(T* out, int64_t count, uint64_t seed) {
   ParallelFor(job.workers, FillBlocks<T>, &job);
 }
 
-// Operands without gaps, the usual scale, the mask aligned bottom-right.
-jitattn_attention_args DenseArgs(const jit::AttentionProblem& p, Layout layout) {
-  jitattn_attention_args args = {};
-  args.struct_size = sizeof args;
-  args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
-  auto strides = [layout](int64_t(&s)[3], int64_t heads, int64_t rows, int64_t cols) {
-    s[0] = heads * rows * cols;
-    s[1] = layout == Layout::kHeads ? rows * cols : cols;
-    s[2] = layout == Layout::kHeads ? cols : heads * cols;
-  };
-  strides(args.q_strides, p.heads, p.q_len, p.head_dim);
-  strides(args.k_strides, p.kv_heads, p.kv_len, p.head_dim);
-  strides(args.v_strides, p.kv_heads, p.kv_len, p.value_dim);
-  strides(args.out_strides, p.heads, p.q_len, p.value_dim);
-  args.scale = 1 / std::sqrt(static_cast<double>(p.head_dim));
-  args.causal_offset = p.kv_len - p.q_len;
-  return args;
-}
-
 // Cold: twice the last-level cache and the second level of every core, so that what a run brought
 // into the caches is gone when its turn comes again.
 int64_t ColdBytes() {
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   return 2 * (cpu.l3_bytes + cpu.l2_bytes * cpu.physical_cores);
 }
 
@@ -134,31 +114,18 @@ void Mark(char* out, int64_t bytes, Bits pattern) {
 
 void FillNormal(float* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
 void FillNormal(double* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
-void FillNormal(jit::BFloat16* out, int64_t count, uint64_t seed) {
-  FillInParallel(out, count, seed);
-}
-void FillNormal(jit::Float16* out, int64_t count, uint64_t seed) {
-  FillInParallel(out, count, seed);
-}
+void FillNormal(BFloat16* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
+void FillNormal(Float16* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
 
-void FillNormal(jit::DType dtype, void* out, int64_t count, uint64_t seed) {
-  switch (dtype) {
-    case jit::DType::kF64:
-      return FillNormal(static_cast<double*>(out), count, seed);
-    case jit::DType::kBF16:
-      return FillNormal(static_cast<jit::BFloat16*>(out), count, seed);
-    case jit::DType::kF16:
-      return FillNormal(static_cast<jit::Float16*>(out), count, seed);
-    default:
-      return FillNormal(static_cast<float*>(out), count, seed);
-  }
+void FillNormal(DType dtype, void* out, int64_t count, uint64_t seed) {
+  ops::CallWithType(dtype, [&]<typename T>() { FillNormal(static_cast<T*>(out), count, seed); });
 }
 
 int64_t AvailableMemoryBytes() {
   int64_t available = INT64_MAX;
   std::string name;
   int64_t value;
-  std::istringstream meminfo(jit::ReadSmallFile("/proc/meminfo"));
+  std::istringstream meminfo(ReadSmallFile("/proc/meminfo"));
   for (std::string line; std::getline(meminfo, line);) {
     if (std::istringstream(line) >> name >> value && name == "MemAvailable:") {
       available = value * 1024;
@@ -166,8 +133,8 @@ int64_t AvailableMemoryBytes() {
   }
   // What the group's files hold in the page cache is given up when needed; what its processes have
   // allocated is not.
-  if (const auto limit = jit::ParseInt(jit::ReadSmallFile("/sys/fs/cgroup/memory.max"))) {
-    std::istringstream stat(jit::ReadSmallFile("/sys/fs/cgroup/memory.stat"));
+  if (const auto limit = ParseInt(ReadSmallFile("/sys/fs/cgroup/memory.max"))) {
+    std::istringstream stat(ReadSmallFile("/sys/fs/cgroup/memory.stat"));
     while (stat >> name >> value) {
       if (name == "anon") available = std::min(available, std::max<int64_t>(0, *limit - value));
     }
@@ -175,48 +142,29 @@ int64_t AvailableMemoryBytes() {
   return available;
 }
 
-absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& problem,
+absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& problem,
                                                            cache::Buffers buffers, uint64_t seed,
                                                            Layout layout) {
-  if (absl::Status status = jit::Validate(problem); !status.ok()) return status;
+  if (absl::Status status = ops::Validate(problem); !status.ok()) return status;
   std::unique_ptr<Operands> o(new Operands);
   o->problem_ = problem;
   o->layout_ = layout;
   o->seed_ = seed;
-  jit::DType dtype;
-  if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem)) {
-    dtype = attention->dtype;
-    o->attention_ = DenseArgs(*attention, layout);
-    o->inputs_ = 3;
-    o->bytes_[0] = attention->batch * o->attention_.q_strides[0];
-    o->bytes_[1] = attention->batch * o->attention_.k_strides[0];
-    o->bytes_[2] = attention->batch * o->attention_.v_strides[0];
-    o->bytes_[3] = attention->batch * o->attention_.out_strides[0];
-  } else {
-    const auto& silu = std::get<jit::SigmoidMulProblem>(problem);
-    dtype = silu.dtype;
-    o->sigmoid_mul_ = {.struct_size = sizeof(jitattn_sigmoid_mul_args),
-                       .rows = silu.rows,
-                       .cols = silu.cols,
-                       .x_stride = silu.cols,
-                       .out_stride = silu.cols};
-    o->inputs_ = 1;
-    o->bytes_[0] = o->bytes_[1] = silu.rows * silu.cols;
-  }
+  o->arrays_ = problem.operation().arrays(problem);
   int64_t at = kGapBytes;
-  for (int i = 0; i <= o->inputs_; ++i) {
-    o->bytes_[i] *= jit::SizeOf(dtype);
+  for (int i = 0; i < o->arrays_.count; ++i) {
+    o->bytes_[i] = o->arrays_[i].count() * SizeOf(problem.dtype());
     o->at_[i] = at;
-    at = jit::SizeSum({at, jit::SizeRoundedUp(o->bytes_[i], 64), kGapBytes});
+    at = SizeSum({at, SizeRoundedUp(o->bytes_[i], 64), kGapBytes});
   }
   o->set_bytes_ = at;
 
   const int64_t available = AvailableMemoryBytes();
   if (o->set_bytes_ > available / 10 * 9) {
     return absl::ResourceExhaustedError(
-        jit::Format("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
-                    jit::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
-                    static_cast<double>(available) / (1 << 30)));
+        Format("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
+               ops::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
+               static_cast<double>(available) / (1 << 30)));
   }
   if (buffers == cache::Buffers::kCold) {
     const int64_t wanted = ColdBytes() / o->set_bytes_ + 2;
@@ -231,16 +179,11 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const jit::Problem& p
   }
   o->memory_ = static_cast<char*>(memory);
   for (int64_t set = 0; set < o->sets_; ++set) {
-    for (int i = 0; i < o->inputs_; ++i) {
-      const int64_t count = o->bytes_[i] / jit::SizeOf(dtype);
+    for (int i = 0; i < o->output(); ++i) {
       const uint64_t stream = seed * 4 + static_cast<uint64_t>(i);  // the same data in every set
-      FillNormal(dtype, o->Operand(set, i), count, stream);
+      FillNormal(problem.dtype(), o->Operand(set, i), o->arrays_[i].count(), stream);
     }
   }
-  o->attention_.q = o->sigmoid_mul_.x = o->Operand(0, 0);
-  o->attention_.k = o->Operand(0, 1);
-  o->attention_.v = o->Operand(0, 2);
-  o->attention_.out = o->sigmoid_mul_.out = o->Operand(0, o->inputs_);
   return o;
 }
 
@@ -248,28 +191,19 @@ Operands::~Operands() {
   if (memory_ != nullptr) munmap(memory_, memory_bytes_);
 }
 
-jitattn_attention_args Operands::AttentionArgs(int64_t set) const {
-  jitattn_attention_args args = attention_;
-  args.q = Operand(set, 0), args.k = Operand(set, 1), args.v = Operand(set, 2);
-  args.out = Operand(set, 3);
-  return args;
-}
-
-jitattn_sigmoid_mul_args Operands::SigmoidMulArgs(int64_t set) const {
-  jitattn_sigmoid_mul_args args = sigmoid_mul_;
-  args.x = Operand(set, 0);
-  args.out = Operand(set, 1);
-  return args;
+ops::Args Operands::Args(int64_t set) const {
+  void* data[ops::Arrays::kMost];
+  for (int i = 0; i < arrays_.count; ++i) data[i] = Operand(set, i);
+  return problem_.operation().bind(problem_, layout_, {data, static_cast<size_t>(arrays_.count)});
 }
 
 absl::Status Operands::Run(const Plan& plan, int64_t set) const {
-  if (jit::OpOf(problem_) == jit::Op::kAttention) return plan.Run(AttentionArgs(set));
-  return plan.Run(SigmoidMulArgs(set));
+  return plan.Run(problem_.operation(), Args(set).get());
 }
 
 void Operands::Poison() {
-  char* out = Operand(0, inputs_);
-  const int64_t bytes = bytes_[inputs_];
+  char* out = Operand(0, output());
+  const int64_t bytes = bytes_[output()];
   switch (dtype_bytes()) {
     case 2:
       return Mark(out, bytes, kPoison16);
@@ -280,69 +214,40 @@ void Operands::Poison() {
   }
 }
 
-Verdict Operands::Check() {
-  const char* out = Operand(0, inputs_);
-  const int64_t bytes = bytes_[inputs_];
+ops::Verdict Operands::Check() {
+  const char* out = Operand(0, output());
+  const int64_t bytes = bytes_[output()];
   const std::string found = dtype_bytes() == 2   ? Examine(out, bytes, kPoison16)
                             : dtype_bytes() == 4 ? Examine(out, bytes, kPoison32)
                                                  : Examine(out, bytes, kPoison64);
   if (!found.empty()) {
     return {.correct = false, .share = std::numeric_limits<double>::infinity(), .what = found};
   }
-  if (reference_ == nullptr) {
-    if (const auto* attention = std::get_if<jit::AttentionProblem>(&problem_)) {
-      reference_ = std::make_unique<Reference>(*attention, attention_);
-    } else {
-      reference_ =
-          std::make_unique<Reference>(std::get<jit::SigmoidMulProblem>(problem_), sigmoid_mul_);
-    }
+  if (checker_ == nullptr) {
+    checker_ = problem_.operation().make_checker(problem_, Args(0).get(), ops::kDefaultMaxOps);
   }
-  return reference_->Check(out);
-}
-
-std::string_view Name(Layout layout) { return layout == Layout::kHeads ? "heads" : "columns"; }
-
-Layout Effective(Layout layout, const jit::Problem& problem) {
-  const auto* p = std::get_if<jit::AttentionProblem>(&problem);
-  return p != nullptr && p->heads > 1 ? layout : Layout::kHeads;
+  return checker_->Check(out);
 }
 
 absl::StatusOr<double> Operands::ErrorToOriginal() {
   if (original_ == nullptr) {
-    jit::Problem problem = problem_;
-    std::visit([](auto& p) { p.dtype = jit::DType::kF64; }, problem);
+    ops::Problem problem = problem_;
+    problem.set_dtype(DType::kF64);
     // The same seed and layout: element by element the numbers that these were rounded from.
     auto made = Create(problem, cache::Buffers::kHot, seed_, layout_);
     if (!made.ok()) return made.status();
     original_ = *std::move(made);
     // long double takes ten times as long as the reference of the type itself.
-    constexpr double kOps = Reference::kDefaultMaxOps / 10;
-    if (const auto* p = std::get_if<jit::AttentionProblem>(&original_->problem_)) {
-      original_->reference_ = std::make_unique<Reference>(*p, original_->attention_, kOps);
-    } else {
-      original_->reference_ = std::make_unique<Reference>(
-          std::get<jit::SigmoidMulProblem>(original_->problem_), original_->sigmoid_mul_, kOps);
-    }
+    original_->checker_ = problem.operation().make_checker(problem, original_->Args(0).get(),
+                                                           ops::kDefaultMaxOps / 10);
   }
-  double* wide = static_cast<double*>(original_->array(inputs_));
-  const int64_t numbers = count(inputs_);
-  auto widen = [&](const auto* narrow) {
+  double* wide = static_cast<double*>(original_->array(output()));
+  const int64_t numbers = count(output());
+  ops::CallWithType(problem_.dtype(), [&]<typename T>() {
+    const T* narrow = static_cast<const T*>(array(output()));
     for (int64_t i = 0; i < numbers; ++i) wide[i] = static_cast<double>(narrow[i]);
-  };
-  switch (std::visit([](const auto& p) { return p.dtype; }, problem_)) {
-    case jit::DType::kF64:
-      widen(static_cast<const double*>(array(inputs_)));
-      break;
-    case jit::DType::kBF16:
-      widen(static_cast<const jit::BFloat16*>(array(inputs_)));
-      break;
-    case jit::DType::kF16:
-      widen(static_cast<const jit::Float16*>(array(inputs_)));
-      break;
-    default:
-      widen(static_cast<const float*>(array(inputs_)));
-  }
-  return original_->reference_->Check(wide).max_error;
+  });
+  return original_->checker_->Check(wide).max_error;
 }
 
 }  // namespace jitattn::runtime

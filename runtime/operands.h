@@ -11,38 +11,33 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "base/small_float.h"
 #include "cache/record.h"
-#include "jit/problem.h"
-#include "jit/small_float.h"
 #include "jitattn/jitattn.h"
+#include "ops/operation.h"
+#include "ops/problem.h"
 #include "runtime/plan.h"
-#include "runtime/reference.h"
 
 namespace jitattn::runtime {
 
 // `count` numbers of mean 0 and variance 1, the same for the same seed whatever the threads.
 void FillNormal(float* out, int64_t count, uint64_t seed);
 void FillNormal(double* out, int64_t count, uint64_t seed);
-void FillNormal(jit::BFloat16* out, int64_t count, uint64_t seed);
-void FillNormal(jit::Float16* out, int64_t count, uint64_t seed);
+void FillNormal(BFloat16* out, int64_t count, uint64_t seed);
+void FillNormal(Float16* out, int64_t count, uint64_t seed);
 // The same for memory that holds `dtype`.
-void FillNormal(jit::DType dtype, void* out, int64_t count, uint64_t seed);
+void FillNormal(DType dtype, void* out, int64_t count, uint64_t seed);
 
 // Bytes that this process could still take: of the machine, or of its control group if that has
 // less left.
 int64_t AvailableMemoryBytes();
 
-// How attention's operands lie: each head's rows one after the other, or the heads side by side in
-// the columns of one matrix, as a layer of a transformer has them. With one head they are the same.
-enum class Layout { kHeads, kColumns };
-std::string_view Name(Layout layout);  // "heads", "columns"
-// kHeads where the problem has one head, or none.
-Layout Effective(Layout layout, const jit::Problem& problem);
+using ops::Layout;
 
 class Operands {
  public:
   // ResourceExhausted, with both sizes, where the problem does not fit the memory that is left.
-  static absl::StatusOr<std::unique_ptr<Operands>> Create(const jit::Problem& problem,
+  static absl::StatusOr<std::unique_ptr<Operands>> Create(const ops::Problem& problem,
                                                           cache::Buffers buffers, uint64_t seed,
                                                           Layout layout = Layout::kHeads);
   ~Operands();
@@ -55,12 +50,11 @@ class Operands {
   // Runs the plan on one of them.
   absl::Status Run(const Plan& plan, int64_t set) const;
 
-  // What a run on one of them is given; the problem's operation says which.
-  jitattn_attention_args AttentionArgs(int64_t set) const;
-  jitattn_sigmoid_mul_args SigmoidMulArgs(int64_t set) const;
+  // What a run on one of them is given: the C struct of the problem's operation.
+  ops::Args Args(int64_t set) const;
 
-  // Operand i of a set, contiguous: q, k, v or x, then the output.
-  int operands() const { return inputs_ + 1; }
+  // Array i of a set, contiguous: inputs, then the output.
+  int operands() const { return arrays_.count; }
   std::span<char> Bytes(int64_t set, int operand) const {
     return {Operand(set, operand), static_cast<size_t>(bytes_[operand])};
   }
@@ -70,7 +64,7 @@ class Operands {
   void Poison();
   // What the last run wrote to set 0: whether every element was written and nothing beside them,
   // and whether the reference agrees. The reference is computed by the first call.
-  Verdict Check();
+  ops::Verdict Check();
 
   // The greatest difference of set 0's output to the truth in long double for the same data before
   // it was rounded to this type: what the type costs, its own rounding of the operands included.
@@ -78,27 +72,24 @@ class Operands {
   absl::StatusOr<double> ErrorToOriginal();
 
   // Set 0's arrays, inputs first, the output last, and how many numbers each holds.
-  int arrays() const { return inputs_ + 1; }
+  int arrays() const { return arrays_.count; }
   void* array(int index) const { return Operand(0, index); }
   int64_t count(int index) const { return bytes_[index] / dtype_bytes(); }
 
  private:
   Operands() = default;
   char* Operand(int64_t set, int index) const { return memory_ + set * set_bytes_ + at_[index]; }
-  int dtype_bytes() const {
-    return std::visit([](const auto& p) { return jit::SizeOf(p.dtype); }, problem_);
-  }
+  int output() const { return arrays_.count - 1; }
+  int dtype_bytes() const { return SizeOf(problem_.dtype()); }
 
-  jit::Problem problem_;
+  ops::Problem problem_;
   int64_t sets_ = 1, set_bytes_ = 0;
-  int inputs_ = 0;         // q, k, v or x; the output comes after them
-  int64_t at_[4] = {};     // where each operand of a set begins
-  int64_t bytes_[4] = {};  // and how long it is
+  ops::Arrays arrays_;
+  int64_t at_[ops::Arrays::kMost] = {};     // where each array of a set begins
+  int64_t bytes_[ops::Arrays::kMost] = {};  // and how long it is
   char* memory_ = nullptr;
   size_t memory_bytes_ = 0;
-  jitattn_attention_args attention_ = {};  // of set 0
-  jitattn_sigmoid_mul_args sigmoid_mul_ = {};
-  std::unique_ptr<Reference> reference_;
+  std::unique_ptr<ops::Checker> checker_;
   Layout layout_ = Layout::kHeads;
   uint64_t seed_ = 1;
   std::unique_ptr<Operands> original_;  // in float64, made when it is asked for

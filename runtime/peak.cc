@@ -15,9 +15,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "jit/executable_memory.h"
 #include "jit/probe.h"
-#include "runtime/parallel.h"
-#include "runtime/thread_pool.h"
+#include "parallel/parallel.h"
+#include "parallel/thread_pool.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -204,18 +205,18 @@ void CompiledCopy(const ProbeArgs& args) {
 // ---- Families -----------------------------------------------------------------------------------
 
 // The widths that `isa` has, widest last.
-std::vector<jit::Isa> Widths(jit::Isa isa) {
-  if (isa == jit::Isa::kAvx512) return {jit::Isa::kAvx2, jit::Isa::kAvx512};
+std::vector<Isa> Widths(Isa isa) {
+  if (isa == Isa::kAvx512) return {Isa::kAvx2, Isa::kAvx512};
   return {isa};
 }
 
-bool CanEmit(jit::Isa isa) { return isa != jit::Isa::kPortable && jit::ExecutableMemoryAllowed(); }
+bool CanEmit(Isa isa) { return isa != Isa::kPortable && jit::ExecutableMemoryAllowed(); }
 
-absl::StatusOr<Variant> Emitted(const ProbeSpec& spec, std::string name, const jit::Cpu& cpu) {
+absl::StatusOr<Variant> Emitted(const ProbeSpec& spec, std::string name, const Cpu& cpu) {
   auto emitted = jit::EmitProbe(spec, cpu);
   if (!emitted.ok()) return emitted.status();
   std::shared_ptr<const jit::Probe> probe = *std::move(emitted);
-  return Variant{.name = absl::StrCat(8 * jit::VecBytes(spec.isa), "-bit", name),
+  return Variant{.name = absl::StrCat(8 * VecBytes(spec.isa), "-bit", name),
                  .run = [probe](const ProbeArgs& args) { probe->Run(args); },
                  .streams = spec.kind == ProbeSpec::Kind::kFma ? 1 : spec.chains,
                  .work_per_repeat = probe->flops_per_repeat()};
@@ -233,24 +234,23 @@ void Touch(int thread, void* context) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(jit::DType dtype, jit::Isa isa, int threads,
-                                                        const jit::Cpu& cpu) {
+absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(DType dtype, Isa isa, int threads,
+                                                        const Cpu& cpu) {
   isa = std::min(isa, cpu.isa);
-  const bool pairs = dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512 && cpu.avx512_bf16;
-  if (!pairs) dtype = jit::ComputeType(dtype);
-  const std::string what =
-      pairs ? "vdpbf16ps" : absl::StrCat(std::string(jit::Name(dtype)), " FMA");
+  const bool pairs = dtype == DType::kBF16 && isa == Isa::kAvx512 && cpu.avx512_bf16;
+  if (!pairs) dtype = ComputeType(dtype);
+  const std::string what = pairs ? "vdpbf16ps" : absl::StrCat(std::string(Name(dtype)), " FMA");
   std::vector<Variant> variants;
   if (!CanEmit(isa)) {
     variants.push_back({.name = "compiled loops",
-                        .run = dtype == jit::DType::kF64 ? CompiledFma<double> : CompiledFma<float>,
+                        .run = dtype == DType::kF64 ? CompiledFma<double> : CompiledFma<float>,
                         .work_per_repeat = kCompiledFlops});
   } else {
     // Latency × units chains keep every unit busy: 4 × 2 on most CPUs, 5 × 2 on older ones; more
     // leave the scheduler freedom.
-    for (const jit::Isa width : pairs ? std::vector<jit::Isa>{isa} : Widths(isa)) {
+    for (const Isa width : pairs ? std::vector<Isa>{isa} : Widths(isa)) {
       for (const int chains : {8, 10, 12, 24}) {
-        if (chains > jit::VecRegs(width) - 2) continue;
+        if (chains > VecRegs(width) - 2) continue;
         auto variant = Emitted({ProbeSpec::Kind::kFma, width, dtype, chains}, "", cpu);
         if (!variant.ok()) return variant.status();
         variants.push_back(*std::move(variant));
@@ -261,8 +261,8 @@ absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(jit::DType dtype, jit::I
 }
 
 absl::StatusOr<std::unique_ptr<PeakProbe>> MakeBandwidthProbe(Traffic traffic, int64_t bytes,
-                                                              jit::Isa isa, int threads,
-                                                              const jit::Cpu& cpu) {
+                                                              Isa isa, int threads,
+                                                              const Cpu& cpu) {
   isa = std::min(isa, cpu.isa);
   const bool copies = traffic == Traffic::kCopy;
   // Each thread's slice in whole steps of each number of streams.
@@ -289,7 +289,7 @@ absl::StatusOr<std::unique_ptr<PeakProbe>> MakeBandwidthProbe(Traffic traffic, i
         const std::string name =
             absl::StrCat(kind == Kind::kCopyNonTemporal ? " non-temporal" : "", " in ", streams,
                          streams == 1 ? " stream" : " streams");
-        auto variant = Emitted({kind, isa, jit::DType::kF32, streams}, name, cpu);
+        auto variant = Emitted({kind, isa, DType::kF32, streams}, name, cpu);
         if (!variant.ok()) return variant.status();
         variants.push_back(*std::move(variant));
       }

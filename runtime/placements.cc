@@ -16,7 +16,7 @@ constexpr int64_t kMemoryShare = 4;
 
 }  // namespace
 
-Placements::Placements(const jit::Problem& problem, const MeasureOptions& options,
+Placements::Placements(const ops::Problem& problem, const MeasureOptions& options,
                        const Operands& operands)
     : problem_(problem),
       options_(options),
@@ -25,7 +25,7 @@ Placements::Placements(const jit::Problem& problem, const MeasureOptions& option
       fresh_operands_(operands.sets() == 1 &&
                       operands.memory_bytes() <= std::min(kMostFreshBytes, room_)) {}
 
-absl::StatusOr<Placement> Placements::Next(std::span<const jit::Config> configs) {
+absl::StatusOr<Placement> Placements::Next(std::span<const ops::Config> configs) {
   Placement next;
   if (fresh_operands_) {
     auto operands = Operands::Create(problem_, options_.buffers, options_.seed, options_.layout);
@@ -35,7 +35,7 @@ absl::StatusOr<Placement> Placements::Next(std::span<const jit::Config> configs)
     next.operands = std::shared_ptr<const Operands>(std::shared_ptr<void>(), &shared_);
   }
   int64_t bytes = fresh_operands_ ? next.operands->memory_bytes() : 0;
-  for (const jit::Config& config : configs) {
+  for (const ops::Config& config : configs) {
     auto plan = Plan::Create(problem_, {.threads = options_.threads,
                                         .isa = options_.isa,
                                         .buffers = options_.buffers,

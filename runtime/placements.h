@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/config.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/operands.h"
 #include "runtime/plan.h"
@@ -30,14 +30,14 @@ class Placements {
  public:
   // `operands`, which must outlive this, are used where copies would not change anything: cold ones
   // rotate through many places, and long ones cover every set of the caches evenly.
-  Placements(const jit::Problem& problem, const MeasureOptions& options, const Operands& operands);
+  Placements(const ops::Problem& problem, const MeasureOptions& options, const Operands& operands);
 
   // Memory that the earlier placements did not have: those are held, as many as memory suffices
   // for, since what is freed is what the system hands out next.
-  absl::StatusOr<Placement> Next(std::span<const jit::Config> configs);
+  absl::StatusOr<Placement> Next(std::span<const ops::Config> configs);
 
  private:
-  const jit::Problem problem_;
+  const ops::Problem problem_;
   const MeasureOptions options_;
   const Operands& shared_;
   const int64_t room_;  // bytes, for all that are held

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-#include "runtime/estimate.h"
+#include "ops/operation.h"
 #include "search/strategy.h"
 
 namespace jitattn::runtime {
@@ -18,11 +18,11 @@ constexpr int kEstimateSeeds = 5;
 // where a strategy would by then know better, and a maximin design costs the square of its size.
 constexpr int kMaxSeeds = 40;
 
-std::vector<int> BestByEstimate(const jit::Problem& problem, const jit::Cpu& cpu,
+std::vector<int> BestByEstimate(const ops::Problem& problem, const Cpu& cpu,
                                 const TuningSpace& space, int count) {
   std::vector<std::pair<double, int>> ranked;
   for (int rank = 0; rank < space.space().size(); ++rank) {
-    ranked.emplace_back(EstimateCycles(problem, space.ConfigAt(rank), cpu), rank);
+    ranked.emplace_back(ops::EstimateCycles(problem, space.ConfigAt(rank), cpu), rank);
   }
   const auto end = ranked.begin() + std::min<ptrdiff_t>(count, std::ssize(ranked));
   std::partial_sort(ranked.begin(), end, ranked.end());
@@ -45,9 +45,9 @@ std::vector<int> RanksOf(const std::vector<Seed>& seeds) {
   return ranks;
 }
 
-std::vector<Seed> Seeds(const jit::Problem& problem, const jit::Cpu& cpu, const TuningSpace& space,
-                        const jit::Config& default_config,
-                        const std::optional<jit::Config>& record, int budget, uint64_t seed) {
+std::vector<Seed> Seeds(const ops::Problem& problem, const Cpu& cpu, const TuningSpace& space,
+                        const ops::Config& default_config, const std::optional<ops::Config>& record,
+                        int budget, uint64_t seed) {
   std::vector<Seed> seeds;
   auto add = [&seeds](int rank, Origin origin) {
     const bool known = std::any_of(seeds.begin(), seeds.end(),
@@ -61,8 +61,8 @@ std::vector<Seed> Seeds(const jit::Problem& problem, const jit::Cpu& cpu, const 
   }
   const size_t most = static_cast<size_t>(std::clamp(budget / 3, 1, kMaxSeeds));
   if (seeds.size() > most) seeds.resize(most);
-  for (const int rank : search::WithLatinHypercube(space.space(), RanksOf(seeds),
-                                                   static_cast<int>(most), seed)) {
+  for (const int rank :
+       search::WithLatinHypercube(space.space(), RanksOf(seeds), static_cast<int>(most), seed)) {
     add(rank, Origin::kLatin);
   }
   return seeds;

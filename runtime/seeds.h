@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/tuning_space.h"
 
 namespace jitattn::runtime {
@@ -26,9 +26,9 @@ struct Seed {
 
 // Best guess first: the default, the record's (an exact or a near one), the best few by
 // EstimateCycles, and a Latin hypercube for the rest. At most a third of the budget.
-std::vector<Seed> Seeds(const jit::Problem& problem, const jit::Cpu& cpu, const TuningSpace& space,
-                        const jit::Config& default_config,
-                        const std::optional<jit::Config>& record, int budget, uint64_t seed);
+std::vector<Seed> Seeds(const ops::Problem& problem, const Cpu& cpu, const TuningSpace& space,
+                        const ops::Config& default_config, const std::optional<ops::Config>& record,
+                        int budget, uint64_t seed);
 std::vector<int> RanksOf(const std::vector<Seed>& seeds);
 
 }  // namespace jitattn::runtime

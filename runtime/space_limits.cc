@@ -3,20 +3,61 @@
 #include "runtime/space_limits.h"
 
 #include <algorithm>
+#include <set>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "jit/format.h"
+#include "base/format.h"
 
 namespace jitattn::runtime {
 namespace {
 
-// Of attention, what a hundred evaluations cannot tell apart: a per cent or less each. The spaces
-// of sigmoid-mul are small as they are.
-constexpr std::string_view kMinor[] = {
-    "lanes",     "pack",     "qk_unroll", "qk_embed", "qk_ahead",   "exp_vecs", "exp_degree",
-    "pv_unroll", "pv_embed", "pv_ahead",  "prefetch", "task_tiles", "kv_split"};
+// Every field of that name.
+std::vector<const ops::Field*> FieldsOfName(std::span<const ops::Operation* const> operations,
+                                            std::string_view name) {
+  std::vector<const ops::Field*> fields;
+  for (const ops::Operation* operation : operations) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      const ops::Field* const field = ops::FindField(*algorithm, name);
+      if (field != nullptr) fields.push_back(field);
+    }
+  }
+  return fields;
+}
+
+std::string FieldNames(std::span<const ops::Operation* const> operations) {
+  std::vector<std::string> names = {"algorithm"};
+  for (const ops::Operation* operation : operations) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      for (const ops::Field& field : algorithm->fields) {
+        const std::string name(field.name);
+        if (name != "isa" && std::find(names.begin(), names.end(), name) == names.end()) {
+          names.push_back(name);
+        }
+      }
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+absl::Status AddAlgorithms(const std::vector<std::string>& names,
+                           std::span<const ops::Operation* const> operations, SpaceLimits* limits) {
+  std::vector<std::string> known;
+  for (const ops::Operation* operation : operations) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      const std::string name(algorithm->name);
+      if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+    }
+  }
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return absl::InvalidArgumentError(
+          Format("algorithm=%s: expected one of %s", name, absl::StrJoin(known, ", ")));
+    }
+  }
+  limits->algorithms.insert(limits->algorithms.end(), names.begin(), names.end());
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -26,56 +67,71 @@ const FieldLimit* SpaceLimits::Find(std::string_view field) const {
   return it == fields.end() ? nullptr : &*it;
 }
 
-SpaceLimits SmallSpace(jit::Op op) {
-  SpaceLimits limits;
-  if (op != jit::Op::kAttention) return limits;
-  for (const std::string_view field : kMinor) limits.fields.push_back({std::string(field), {}});
-  limits.fields.push_back({"q_vecs", {1, 2, 4, 8}});
+bool SpaceLimits::Allows(std::string_view algorithm) const {
+  return algorithms.empty() ||
+         std::find(algorithms.begin(), algorithms.end(), algorithm) != algorithms.end();
+}
+
+SpaceLimits SmallSpace(const ops::Operation& operation) {
+  SpaceLimits limits{.default_algorithm_only = true};
+  for (const ops::Algorithm* algorithm : operation.algorithms) {
+    for (const ops::Field& field : algorithm->fields) {
+      if (limits.Find(field.name) != nullptr) continue;
+      const std::span<const int> steps = field.small_steps;
+      if (field.minor || !steps.empty()) {
+        limits.fields.push_back({std::string(field.name), {steps.begin(), steps.end()}});
+      }
+    }
+  }
   return limits;
 }
 
-void KeepResultsInCaches(const jit::Problem& problem, const jit::Cpu& cpu, cache::Buffers buffers,
+void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, cache::Buffers buffers,
                          SpaceLimits* limits) {
-  constexpr const char* kField = "non_temporal";
-  if (jit::FindField(jit::OpOf(problem), kField) == nullptr) return;
-  if (limits->Find(kField) != nullptr || buffers == cache::Buffers::kCold) return;
-  if (jit::Bytes(problem) > static_cast<double>(cpu.l3_bytes)) return;
-  limits->fields.push_back({kField, {}});
+  if (buffers == cache::Buffers::kCold) return;
+  if (ops::Bytes(problem) > static_cast<double>(cpu.l3_bytes)) return;
+  for (const ops::Algorithm* algorithm : problem.operation().algorithms) {
+    for (const ops::Field& field : algorithm->fields) {
+      if (field.bypasses_caches && limits->Find(field.name) == nullptr) {
+        limits->fields.push_back({std::string(field.name), {}});
+      }
+    }
+  }
 }
 
-absl::StatusOr<FieldLimit> ParseFieldLimit(std::string_view text, std::span<const jit::Op> ops) {
+absl::Status AddLimit(std::string_view text, std::span<const ops::Operation* const> operations,
+                      SpaceLimits* limits) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == text.npos || equals + 1 == text.size()) {
     return absl::InvalidArgumentError(
-        jit::Format("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
+        Format("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
   }
   FieldLimit limit{.field = std::string(text.substr(0, equals)), .values = {}};
   if (limit.field == "isa") return absl::InvalidArgumentError("isa is chosen by --isa");
-  const jit::Field* field = nullptr;
-  std::vector<std::string> names;
-  for (const jit::Op op : ops) {
-    if (field == nullptr) field = jit::FindField(op, limit.field);
-    for (const jit::Field& known : jit::Fields(op)) {
-      if (known.name != "isa") names.emplace_back(known.name);
-    }
+  const std::vector<std::string> words = absl::StrSplit(std::string(text.substr(equals + 1)), ':');
+  if (limit.field == "algorithm") return AddAlgorithms(words, operations, limits);
+  const std::vector<const ops::Field*> fields = FieldsOfName(operations, limit.field);
+  if (fields.empty()) {
+    return absl::InvalidArgumentError(
+        Format("no field is called '%s'; expected one of %s", limit.field, FieldNames(operations)));
   }
-  if (field == nullptr) {
-    return absl::InvalidArgumentError(jit::Format("no field is called '%s'; there are %s",
-                                                  limit.field, absl::StrJoin(names, ", ")));
-  }
-  const std::string values(text.substr(equals + 1));
-  for (const std::string& word : std::vector<std::string>(absl::StrSplit(values, ':'))) {
-    int value = 0;
-    const bool number = absl::SimpleAtoi(word, &value);
-    if (!number || !std::binary_search(field->values.begin(), field->values.end(), value)) {
-      return absl::InvalidArgumentError(jit::Format("%s=%s: its values are %s", limit.field, word,
-                                                    absl::StrJoin(field->values, ", ")));
+  std::set<int> ladder;
+  for (const ops::Field* field : fields) ladder.insert(field->values.begin(), field->values.end());
+  for (const std::string& word : words) {
+    const auto value = ops::ParseValue(*fields.front(), word);
+    if (!value.ok() || !ladder.contains(*value)) {
+      const auto name = [&](std::string* out, int v) {
+        out->append(ops::ValueText(*fields.front(), v));
+      };
+      return absl::InvalidArgumentError(Format("%s=%s: expected one of %s", limit.field, word,
+                                               absl::StrJoin(ladder, ", ", name)));
     }
-    limit.values.push_back(value);
+    limit.values.push_back(*value);
   }
   std::sort(limit.values.begin(), limit.values.end());
   limit.values.erase(std::unique(limit.values.begin(), limit.values.end()), limit.values.end());
-  return limit;
+  limits->fields.push_back(std::move(limit));
+  return absl::OkStatus();
 }
 
 }  // namespace jitattn::runtime

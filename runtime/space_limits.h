@@ -8,15 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/operation.h"
 
 namespace jitattn::runtime {
 
-// The values that a field may take in the place of its ladder; none: only the default's. That value
+// The values that a field may take in the place of its steps; none: only the default's. That value
 // is always among them, since the default is a point of every space.
 struct FieldLimit {
   std::string field;
@@ -25,25 +24,33 @@ struct FieldLimit {
 
 struct SpaceLimits {
   std::vector<FieldLimit> fields;  // the first of a name counts
+  // Algorithms that take part beside the default's, by name; empty: all.
+  std::vector<std::string> algorithms;
+  bool default_algorithm_only = false;
   // Beyond so many, those that EstimateCycles likes best, and the default.
   int max_points = 1 << 30;
 
   const FieldLimit* Find(std::string_view field) const;
+  bool Allows(std::string_view algorithm) const;
 };
 
-// The fields that moved the time most where they were measured, the rest at their defaults: a space
-// of at most 2000 points that can be searched whole in a minute.
-SpaceLimits SmallSpace(jit::Op op);
+// The fields that moved the time most where they were measured (Field::minor), the rest and the
+// algorithm as the default has them: a space of at most 2000 points that can be searched whole in a
+// minute.
+SpaceLimits SmallSpace(const ops::Operation& operation);
 
-// Leaves out stores that bypass the caches where the operands fit the last level and are found
-// there (not cold): whoever reads the result next wants it there too, which timing the kernel alone
-// does not see. Nothing where `limits` say what is wanted of that field.
-void KeepResultsInCaches(const jit::Problem& problem, const jit::Cpu& cpu, cache::Buffers buffers,
+// Leaves out results that bypass the caches (Field::bypasses_caches) where the operands fit the
+// last level and are found there (not cold): whoever reads the result next wants it there too,
+// which timing the kernel alone does not see. Nothing where `limits` say what is wanted of that
+// field.
+void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, cache::Buffers buffers,
                          SpaceLimits* limits);
 
-// "kv_block=64:128". InvalidArgument: no such text, a field that none of `ops` has, `isa` (which is
-// given otherwise), a value off the ladder of the first operation that has the field.
-absl::StatusOr<FieldLimit> ParseFieldLimit(std::string_view text, std::span<const jit::Op> ops);
+// Adds "kv_block=64:128", "pv=natural" or "algorithm=rows". InvalidArgument: no such text, a field
+// that no algorithm of `operations` has, `isa` (which is given otherwise), a value that is on none
+// of their ladders.
+absl::Status AddLimit(std::string_view text, std::span<const ops::Operation* const> operations,
+                      SpaceLimits* limits);
 
 }  // namespace jitattn::runtime
 

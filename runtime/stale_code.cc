@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "jit/log.h"
+#include "base/fork.h"
+#include "base/log.h"
 #include "runtime/code_cache.h"
-#include "runtime/fork.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -25,8 +25,8 @@ bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now) {
   return !now.code().empty() && recorded_hash != now.code_hash();
 }
 
-bool HasStaleCode(const cache::Record& record, const jit::Cpu& cpu) {
-  const auto compiled = GetKernel(jit::SpecOf(record.problem), record.config, cpu);
+bool HasStaleCode(const cache::Record& record, const Cpu& cpu) {
+  const auto compiled = GetKernel(record.problem, record.config, cpu);
   return compiled.ok() && IsStaleCode(record.code_hash, *compiled->kernel);
 }
 
@@ -37,8 +37,8 @@ void LogStaleCode(std::string_view record_path) {
     if (told == nullptr) told = new std::set<std::string>;
     if (!told->insert(path).second) return;
   }
-  jit::Log(jit::LogLevel::kWarning, absl::StrCat("record is stale: ", std::string(kStaleCode), "; ",
-                                                 std::string(kTuneStale), ": ", path));
+  Log(LogLevel::kWarning, absl::StrCat("record is stale: ", std::string(kStaleCode), "; ",
+                                       std::string(kTuneStale), ": ", path));
 }
 
 }  // namespace jitattn::runtime

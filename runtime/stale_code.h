@@ -5,8 +5,8 @@
 
 #include <string_view>
 
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/cpu.h"
 #include "jit/kernel.h"
 
 namespace jitattn::runtime {
@@ -21,7 +21,7 @@ bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now);
 
 // Emits the record's kernel. False where that cannot be told here: a record of another CPU, no
 // executable memory, no code at all.
-bool HasStaleCode(const cache::Record& record, const jit::Cpu& cpu);
+bool HasStaleCode(const cache::Record& record, const Cpu& cpu);
 
 // A warning in the log, once for each path in a process.
 void LogStaleCode(std::string_view record_path);

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "search/rng.h"
+#include "base/rng.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -90,7 +90,7 @@ Ratio LowRatio(std::span<const double> a, std::span<const double> b, uint64_t se
   ratio.value = LowQuantile(a) / LowQuantile(b);
   if (rounds < kMinRounds) return ratio;
 
-  search::Rng rng(seed);
+  Rng rng(seed);
   std::vector<double> draws, drawn_a(rounds), drawn_b(rounds);
   draws.reserve(kBootstrapDraws);
   for (int draw = 0; draw < kBootstrapDraws; ++draw) {

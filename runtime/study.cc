@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
 #include "search/study_space.h"
 
 namespace jitattn::runtime {
@@ -28,23 +28,26 @@ search::Trial ToTrial(const StudyTrial& trial) {
 
 }  // namespace
 
-StudyPoint StudyPointAt(int rank, const jit::AttentionProblem& problem, const jit::Cpu& cpu) {
+StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu) {
   const search::Space space = search::StudySpace();
   const search::Point indices = space.At(rank);
   auto value = [&](size_t parameter) {
     return static_cast<int>(space.parameters()[parameter].values[indices[parameter]]);
   };
   StudyPoint point = {.problem = problem, .threads = value(kThreads), .block = value(kBlock)};
-  point.problem.dtype = static_cast<jit::DType>(value(kDType));
-  auto config = std::get<jit::AttentionConfig>(DefaultConfig(point.problem, cpu, point.threads));
-  config.threads = point.threads;
-  config.kv_block = kKeysPerBlockElement * point.block;
-  point.config = jit::Canonical(config, jit::SpecOf(point.problem));
+  point.problem.set_dtype(static_cast<DType>(value(kDType)));
+  ops::Config config = ops::DefaultConfig(point.problem, cpu, point.threads);
+  config.set_threads(point.threads);
+  // The portable path has no such block.
+  if (const ops::Field* block = ops::FindField(config.algorithm(), "kv_block")) {
+    block->set(config, kKeysPerBlockElement * point.block);
+  }
+  point.config = ops::Canonical(config, point.problem);
   return point;
 }
 
 absl::StatusOr<std::vector<StudyTrial>> RunStudy(
-    const jit::AttentionProblem& problem, const jit::Cpu& cpu, const StudyOptions& options,
+    const ops::Problem& problem, const Cpu& cpu, const StudyOptions& options,
     Measurer* const measurers[2], const std::function<void(const StudyTrial&)>& progress) {
   const search::Space space = search::StudySpace();
   auto strategy = search::MakeStrategy(
@@ -64,7 +67,7 @@ absl::StatusOr<std::vector<StudyTrial>> RunStudy(
     if (known == trials.end()) {
       repeats = 0;
       StudyTrial trial = {.rank = ask->rank, .point = StudyPointAt(ask->rank, problem, cpu)};
-      Measurer& measurer = *measurers[static_cast<int>(trial.point.problem.dtype)];
+      Measurer& measurer = *measurers[static_cast<int>(trial.point.problem.dtype())];
       trial.evaluation = measurer.Evaluate(trial.point.config, {.deadline_s = deadline});
       known = trials.insert(trials.end(), std::move(trial));
       if (progress) progress(*known);
@@ -74,10 +77,10 @@ absl::StatusOr<std::vector<StudyTrial>> RunStudy(
   return trials;
 }
 
-const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, jit::DType dtype, int threads) {
+const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, DType dtype, int threads) {
   const StudyTrial* best = nullptr;
   for (const StudyTrial& trial : trials) {
-    const bool fits = trial.point.problem.dtype == dtype && trial.point.threads <= threads &&
+    const bool fits = trial.point.problem.dtype() == dtype && trial.point.threads <= threads &&
                       trial.evaluation.outcome == Evaluation::Outcome::kMeasured;
     if (!fits) continue;
     if (best == nullptr || trial.evaluation.seconds.min < best->evaluation.seconds.min) {

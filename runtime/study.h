@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "search/strategy.h"
 
@@ -24,11 +24,11 @@ inline constexpr int kStudyThreads = 8;  // the most that a point asks for, what
 // One point: the default configuration but for two fields. The study's block of b elements stands
 // for 4·b keys whose scores are held at once, since the kernel's smallest block has 32.
 struct StudyPoint {
-  jit::AttentionProblem problem;  // in the point's type
+  ops::Problem problem;  // in the point's type
   int threads = 1, block = 8;
-  jit::Config config;
+  ops::Config config;
 };
-StudyPoint StudyPointAt(int rank, const jit::AttentionProblem& problem, const jit::Cpu& cpu);
+StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu);
 
 struct StudyTrial {
   int rank = -1;
@@ -48,11 +48,11 @@ struct StudyOptions {
 // Trials in the order in which they were made, each point once. `measurers` by type: f32, f64, each
 // made for the problem in its type and for kStudyThreads.
 absl::StatusOr<std::vector<StudyTrial>> RunStudy(
-    const jit::AttentionProblem& problem, const jit::Cpu& cpu, const StudyOptions& options,
+    const ops::Problem& problem, const Cpu& cpu, const StudyOptions& options,
     Measurer* const measurers[2], const std::function<void(const StudyTrial&)>& progress);
 
 // The fastest right trial in that type that asks for at most `threads`; null if there is none.
-const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, jit::DType dtype, int threads);
+const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, DType dtype, int threads);
 
 }  // namespace jitattn::runtime
 

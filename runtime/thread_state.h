@@ -7,16 +7,11 @@
 #include <memory>
 #include <string_view>
 
-#include "jit/problem.h"
+#include "base/thread_local.h"
+#include "ops/problem.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
-
-// Thread-local variables of this library lie in memory that every thread has from its start. By
-// default a library that is loaded later gets a block at a thread's first use of one, and the C
-// library ends the process where there is no memory for it. That memory is scarce (some hundred
-// bytes for all libraries), so what is large lies in ThreadState.
-#define JITATTN_THREAD_LOCAL constinit thread_local __attribute__((tls_model("initial-exec")))
 
 // Plans of one-shot calls that a thread ran lately. Four: a layer of a network alternates between
 // few problems.
@@ -31,8 +26,8 @@ struct RecentPlans {
 };
 
 struct ThreadState {
-  RecentPlans<jit::AttentionProblem> attention;
-  RecentPlans<jit::SigmoidMulProblem> sigmoid_mul;
+  RecentPlans<ops::AttentionProblem> attention;
+  RecentPlans<ops::SigmoidMulProblem> sigmoid_mul;
   char error[1024] = "";
 };
 

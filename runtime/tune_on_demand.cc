@@ -6,16 +6,17 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "jit/log.h"
+#include "base/log.h"
+#include "jit/executable_memory.h"
+#include "parallel/parallel.h"
 #include "runtime/choose_config.h"
 #include "runtime/measure.h"
-#include "runtime/parallel.h"
 #include "runtime/tuner.h"
 
 namespace jitattn::runtime {
 namespace {
 
-absl::StatusOr<TuneReport> TuneNow(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<TuneReport> TuneNow(const ops::Problem& problem, const Cpu& cpu,
                                    const PlanOptions& options, int threads, double seconds) {
   TuneOptions tune;
   tune.threads = threads;
@@ -30,18 +31,17 @@ absl::StatusOr<TuneReport> TuneNow(const jit::Problem& problem, const jit::Cpu& 
 
 }  // namespace
 
-PlanOptions TuneIfUnknown(const jit::Problem& problem, PlanOptions options, double seconds) {
-  const jit::Cpu cpu = jit::Capped(jit::HostCpu(), options.isa);
+PlanOptions TuneIfUnknown(const ops::Problem& problem, PlanOptions options, double seconds) {
+  const Cpu cpu = Capped(HostCpu(), options.isa);
   // The portable path has nothing to choose.
-  if (cpu.isa == jit::Isa::kPortable || !jit::ExecutableMemoryAllowed()) return options;
+  if (cpu.isa == Isa::kPortable || !jit::ExecutableMemoryAllowed()) return options;
   const int threads = ThreadBudget(options.threads);
   const cache::Key key = cache::MakeKey(problem, threads, cpu.isa, options.buffers);
   if (LayersOf(options).Find(key).match == cache::Match::kExact) return options;
 
   absl::StatusOr<TuneReport> report = TuneNow(problem, cpu, options, threads, seconds);
   if (!report.ok()) {
-    jit::Log(jit::LogLevel::kWarning,
-             absl::StrCat("not tuned: ", std::string(report.status().message())));
+    Log(LogLevel::kWarning, absl::StrCat("not tuned: ", std::string(report.status().message())));
   } else if (report->path.empty()) {  // found and not saved: this plan gets it all the same
     options.config = report->record.config;
     options.config_origin = absl::StrCat("tuned now, not saved: ", report->not_saved);

@@ -3,7 +3,7 @@
 #ifndef JITATTN_RUNTIME_TUNE_ON_DEMAND_H_
 #define JITATTN_RUNTIME_TUNE_ON_DEMAND_H_
 
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/plan.h"
 
 namespace jitattn::runtime {
@@ -11,7 +11,7 @@ namespace jitattn::runtime {
 // Where no exact record is found: tunes for at most `seconds` (0: the tuner's default) and saves
 // the winner. Returns the options with which a plan gets it. A tuning that fails is no reason to
 // give no plan: it goes to the log, and the options come back as they were.
-PlanOptions TuneIfUnknown(const jit::Problem& problem, PlanOptions options, double seconds);
+PlanOptions TuneIfUnknown(const ops::Problem& problem, PlanOptions options, double seconds);
 
 }  // namespace jitattn::runtime
 

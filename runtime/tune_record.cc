@@ -21,18 +21,16 @@ std::string UtcNow() {
 
 }  // namespace
 
-cache::Record MakeRecord(const jit::Problem& problem, const jit::Cpu& cpu,
-                         const TuneOutcome& outcome) {
-  const jit::Spec spec = jit::SpecOf(problem);
+cache::Record MakeRecord(const ops::Problem& problem, const Cpu& cpu, const TuneOutcome& outcome) {
   const Statistics& seconds = outcome.winner.seconds;
   cache::Record record;
   record.key = outcome.key;
   record.problem = problem;
   record.config = outcome.winner.config;
-  record.kernel = jit::KernelName(spec, record.config);
+  record.kernel = ops::KernelName(problem, record.config);
   // It was compiled a moment ago. Where it no longer can be, the hash stays 0, and the cache
   // refuses the record.
-  if (const auto compiled = GetKernel(spec, record.config, cpu); compiled.ok()) {
+  if (const auto compiled = GetKernel(problem, record.config, cpu); compiled.ok()) {
     record.code_hash = compiled->kernel->code_hash();
   }
   record.fingerprint = cache::HostFingerprint(cpu);

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cache/record.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/operands.h"
 #include "runtime/statistics.h"
@@ -20,7 +20,7 @@ struct TuneOutcome {
   cache::Key key;
   const Evaluation& winner;
   const Evaluation& standing;  // the default, or the winner itself where the default failed
-  jit::Config default_config;
+  ops::Config default_config;
   Ratio gain;  // default ÷ winner
   std::string strategy;
   uint64_t seed = 0;
@@ -32,8 +32,7 @@ struct TuneOutcome {
 };
 
 // With names, versions, code hash, fingerprint and date filled in.
-cache::Record MakeRecord(const jit::Problem& problem, const jit::Cpu& cpu,
-                         const TuneOutcome& outcome);
+cache::Record MakeRecord(const ops::Problem& problem, const Cpu& cpu, const TuneOutcome& outcome);
 
 }  // namespace jitattn::runtime
 

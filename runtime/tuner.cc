@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jit/executable_memory.h"
+#include "ops/operation.h"
+#include "parallel/parallel.h"
 #include "runtime/candidates.h"
 #include "runtime/confirm.h"
 #include "runtime/directed_search.h"
 #include "runtime/finalists.h"
-#include "runtime/heuristic.h"
 #include "runtime/machine_flags.h"
-#include "runtime/parallel.h"
 #include "runtime/seeds.h"
 #include "runtime/settle.h"
 #include "runtime/tune_record.h"
@@ -32,10 +33,10 @@ constexpr int kMaxRepeats = 10000;
 
 class Tuning {
  public:
-  Tuning(const jit::Problem& problem, const jit::Cpu& cpu, const TuneOptions& options,
+  Tuning(const ops::Problem& problem, const Cpu& cpu, const TuneOptions& options,
          Measurer& measurer, const cache::Layers* layers, const ProgressHook& progress)
       : problem_(problem),
-        cpu_(jit::Capped(cpu, options.isa)),
+        cpu_(Capped(cpu, options.isa)),
         options_(options),
         threads_(ThreadBudget(options.threads)),
         strategy_name_(options.strategy.empty() || options.strategy == "auto"
@@ -63,9 +64,9 @@ class Tuning {
 
   absl::Status Prepare();
   absl::Status CheckObjectives() const;
-  std::optional<size_t> Look(const jit::Config& config, int rank, int resource, Origin origin);
+  std::optional<size_t> Look(const ops::Config& config, int rank, int resource, Origin origin);
   Origin OriginOf(const search::Ask& ask) const;
-  int RankOf(const jit::Config& config) const;  // -1: off the ladders of the space
+  int RankOf(const ops::Config& config) const;  // -1: off the ladders of the space
   void LookAtWhatStands();
   absl::Status MakeSpace();
   void Search();
@@ -79,8 +80,8 @@ class Tuning {
   double DefaultCost() const;  // 0: not known
   void Progress(TuneProgress::Phase phase);
 
-  const jit::Problem problem_;
-  const jit::Cpu cpu_;
+  const ops::Problem problem_;
+  const Cpu cpu_;
   const TuneOptions options_;
   const int threads_;
   const std::string strategy_name_;
@@ -93,7 +94,7 @@ class Tuning {
   std::optional<TuningSpace> space_;
   std::vector<Seed> seeds_;
   std::optional<DirectedSearch> search_;
-  jit::Config default_config_;
+  ops::Config default_config_;
   cache::Lookup lookup_;
 
   Candidates candidates_;
@@ -104,7 +105,7 @@ class Tuning {
 };
 
 absl::Status Tuning::Prepare() {
-  if (absl::Status status = jit::Validate(problem_); !status.ok()) return status;
+  if (absl::Status status = ops::Validate(problem_); !status.ok()) return status;
   if (absl::Status status = CheckTunable(cpu_); !status.ok()) return status;
   if (options_.evaluations < 1) {
     return absl::InvalidArgumentError(
@@ -119,7 +120,7 @@ absl::Status Tuning::Prepare() {
       !status.ok()) {
     return status;
   }
-  default_config_ = jit::Canonical(DefaultConfig(problem_, cpu_, threads_), jit::SpecOf(problem_));
+  default_config_ = ops::Canonical(ops::DefaultConfig(problem_, cpu_, threads_), problem_);
   if (layers_ != nullptr) {
     lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
   }
@@ -143,14 +144,14 @@ absl::Status Tuning::CheckObjectives() const {
   return absl::OkStatus();
 }
 
-std::optional<size_t> Tuning::Look(const jit::Config& config, int rank, int resource,
+std::optional<size_t> Tuning::Look(const ops::Config& config, int rank, int resource,
                                    Origin origin) {
   const int looks = candidates_.looks();
   const auto index = candidates_.Look(config, rank, resource);
   if (!index) return std::nullopt;
   if (*index == origins_.size()) origins_.push_back(origin);
   if (origin == Origin::kDefault) stands_.default_config = index;
-  latest_ = jit::ToString(config);
+  latest_ = ops::ToString(config);
   if (options_.on_evaluation && candidates_.looks() > looks) {
     options_.on_evaluation({.evaluation = candidates_[*index].evaluation,
                             .origin = origins_[*index],
@@ -197,7 +198,7 @@ void Tuning::TellFinalists(const TuneReport& report) const {
   }
 }
 
-int Tuning::RankOf(const jit::Config& config) const {
+int Tuning::RankOf(const ops::Config& config) const {
   const int rank = space_->RankOf(config);
   return space_->ConfigAt(rank) == config ? rank : -1;
 }
@@ -207,7 +208,7 @@ int Tuning::RankOf(const jit::Config& config) const {
 void Tuning::LookAtWhatStands() {
   Look(default_config_, -1, 1, Origin::kDefault);
   if (lookup_.match != cache::Match::kExact) return;
-  const jit::Config& config = lookup_.found->record.config;
+  const ops::Config& config = lookup_.found->record.config;
   stands_.record =
       config == default_config_ ? stands_.default_config : Look(config, -1, 1, Origin::kRecord);
 }
@@ -245,8 +246,8 @@ void Tuning::Search() {
   if (!stands_.default_config) return;  // there was no time for it
   candidates_.set_deadline(deadline_ - ReservedSeconds());
   if (!options_.candidates.empty()) {
-    for (const jit::Config& given : options_.candidates) {
-      const jit::Config config = jit::Canonical(given, jit::SpecOf(problem_));
+    for (const ops::Config& given : options_.candidates) {
+      const ops::Config config = ops::Canonical(given, problem_);
       if (Stopped() || !Look(config, RankOf(config), 1, Origin::kGiven)) return;
     }
     return;
@@ -284,13 +285,13 @@ absl::StatusOr<TuneReport> Tuning::Conclude() {
   if (!stands_.default_config) {
     return absl::DeadlineExceededError(absl::StrCat(options_.seconds,
                                                     " s are too few to measure the default of ",
-                                                    jit::Describe(problem_), " once"));
+                                                    ops::Describe(problem_), " once"));
   }
   if (!candidates_.best()) {
     const Evaluation& e = candidates_[*stands_.default_config].evaluation;
     const bool infeasible = e.outcome == Evaluation::Outcome::kInfeasible;
     return absl::InternalError(absl::StrCat(
-        "none of ", candidates_.size(), " configurations of ", jit::Describe(problem_),
+        "none of ", candidates_.size(), " configurations of ", ops::Describe(problem_),
         infeasible ? " keeps the constraints" : " could be measured", "; the default: ", e.error));
   }
   TuneReport report;
@@ -400,14 +401,14 @@ void Tuning::Progress(TuneProgress::Phase phase) {
 
 }  // namespace
 
-absl::Status CheckTunable(const jit::Cpu& cpu) {
-  if (cpu.isa == jit::Isa::kPortable || jit::ExecutableMemoryAllowed()) return absl::OkStatus();
+absl::Status CheckTunable(const Cpu& cpu) {
+  if (cpu.isa == Isa::kPortable || jit::ExecutableMemoryAllowed()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       "nothing is tuned: this system gives the process no executable memory, so that every "
       "configuration would run the portable path");
 }
 
-absl::StatusOr<TuneReport> Tune(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<TuneReport> Tune(const ops::Problem& problem, const Cpu& cpu,
                                 const TuneOptions& options, Measurer& measurer,
                                 const cache::Layers* layers, const ProgressHook& progress) {
   return Tuning(problem, cpu, options, measurer, layers, progress).Run();

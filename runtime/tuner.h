@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cpu.h"
 #include "cache/layers.h"
 #include "cache/record.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/objectives.h"
 #include "runtime/seeds.h"
@@ -38,7 +38,7 @@ struct TuneOptions {
   std::string strategy;  // empty: search::DefaultStrategy()
   search::StrategyOptions strategy_options;
   SpaceLimits limits;                   // narrow the space that is searched
-  std::vector<jit::Config> candidates;  // if any: looked at instead of searching
+  std::vector<ops::Config> candidates;  // if any: looked at instead of searching
   // Time is the first, and decides the winner; with others there is a front (TuneReport::front).
   std::vector<Objective> objectives = {Objective::kTime};
   Constraints constraints;  // what breaks them cannot win
@@ -46,7 +46,7 @@ struct TuneOptions {
   double seconds = 25;      // everything: finalists too
   uint64_t seed = 1;
   int threads = 0;
-  jit::Isa isa = jit::Isa::kAvx512;
+  Isa isa = Isa::kAvx512;
   cache::Buffers buffers = cache::Buffers::kHot;
   Layout layout =
       Layout::kHeads;  // of the operands, as the measurer has them; a note of the record
@@ -68,7 +68,7 @@ struct TuneReport {
   std::string path;          // where; "" if not saved
   std::string not_saved;     // why not
   bool save_failed = false;  // it was to be written and could not be; else a better record stands
-  jit::Config best_found;    // fastest in the search, before the confirmation
+  ops::Config best_found;    // fastest in the search, before the confirmation
   std::string decision;      // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
   std::vector<Evaluation> finalists;  // as Confirmation has them: the default first
   int winner = 0;                     // among them
@@ -80,7 +80,7 @@ struct TuneReport {
 
 // Without executable memory every configuration of emitted code runs the portable path: there is
 // nothing to compare, and a record of it would lie. FailedPrecondition then.
-absl::Status CheckTunable(const jit::Cpu& cpu);
+absl::Status CheckTunable(const Cpu& cpu);
 
 // The default, and the record that is to be replaced, are always finalists (law 4). `layers` may be
 // null: nothing is read or saved.
@@ -89,7 +89,7 @@ absl::Status CheckTunable(const jit::Cpu& cpu);
 //   Internal         no candidate at all gave a right result; the message says why the default's is
 //                    none
 //   DeadlineExceeded not even the default could be measured in `seconds`
-absl::StatusOr<TuneReport> Tune(const jit::Problem& problem, const jit::Cpu& cpu,
+absl::StatusOr<TuneReport> Tune(const ops::Problem& problem, const Cpu& cpu,
                                 const TuneOptions& options, Measurer& measurer,
                                 const cache::Layers* layers, const ProgressHook& progress);
 

@@ -7,42 +7,50 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "runtime/space_limits.h"
 #include "search/space.h"
 
 namespace jitattn::runtime {
 
-// The points of a problem: the ladders of jit::Fields as far as they matter to it, less what
-// Validate refuses and what Canonical maps to another point. A space that would be larger than
-// kMaxPoints, or than `limits` allow, keeps those that EstimateCycles likes best. `limits` also
-// narrow the ladders of single fields.
+// The points of a problem: of each algorithm that is worth searching the steps of its fields, less
+// what Validate refuses, what Canonical maps to another point and what the algorithm's own rules
+// leave out. Where several algorithms take part, the first parameter says which; fields of one name
+// are one parameter, and those that an algorithm does not have stand at their lowest value. A space
+// that would be larger than kMaxPoints, or than `limits` allow, keeps those that EstimateCycles
+// likes best.
 class TuningSpace {
  public:
   // What a Gaussian process can look through in a step of milliseconds.
   static constexpr int kMaxPoints = 20000;
 
-  static absl::StatusOr<TuningSpace> Create(const jit::Problem& problem, const jit::Cpu& cpu,
+  static absl::StatusOr<TuningSpace> Create(const ops::Problem& problem, const Cpu& cpu,
                                             int threads, const SpaceLimits& limits = {});
   const search::Space& space() const { return space_; }
-  jit::Config ConfigAt(int rank) const;
+  ops::Config ConfigAt(int rank) const;
   // The rank of the nearest point of the space: a config from a record may lie off the ladders.
-  int RankOf(const jit::Config& config) const;
+  int RankOf(const ops::Config& config) const;
 
  private:
-  TuningSpace(search::Space space, jit::Config base, std::vector<const jit::Field*> fields,
+  // An algorithm's share of the parameters.
+  struct Member {
+    ops::Config base;                       // what a point does not say
+    std::vector<const ops::Field*> fields;  // by parameter; null: another algorithm's
+  };
+
+  TuningSpace(search::Space space, std::vector<Member> members,
               std::vector<std::vector<int>> ladders)
-      : space_(std::move(space)),
-        base_(std::move(base)),
-        fields_(std::move(fields)),
-        ladders_(std::move(ladders)) {}
+      : space_(std::move(space)), members_(std::move(members)), ladders_(std::move(ladders)) {}
+
+  size_t MemberOfPoint(std::span<const int> point) const {
+    return members_.size() == 1 ? 0 : static_cast<size_t>(point[0]);
+  }
 
   search::Space space_;
-  jit::Config base_;                       // what a point does not say
-  std::vector<const jit::Field*> fields_;  // a parameter each
-  std::vector<std::vector<int>> ladders_;  // their values
+  std::vector<Member> members_;
+  std::vector<std::vector<int>> ladders_;  // values of each parameter
 };
 
 }  // namespace jitattn::runtime

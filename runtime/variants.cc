@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/format.h"
+#include "base/format.h"
 #include "runtime/bench_timing.h"
 #include "runtime/confirm.h"
 #include "runtime/plan.h"
@@ -19,80 +19,44 @@ namespace {
 constexpr int kConversionRuns = 5;
 constexpr int kRaceRounds = 101;  // so that p99 is not the slowest
 
-jit::DType TypeOf(const jit::Problem& problem) {
-  return std::visit([](const auto& p) { return p.dtype; }, problem);
-}
-
-// An array as [batch][head][row][column], whatever its layout.
-struct Shape {
-  int64_t batch = 1, heads = 1, rows = 1, cols = 1;
-
-  int64_t At(Layout layout, int64_t b, int64_t h, int64_t r) const {
-    return layout == Layout::kHeads ? ((b * heads + h) * rows + r) * cols
-                                    : ((b * rows + r) * heads + h) * cols;
-  }
-};
-
-Shape ShapeOf(const jit::Problem& problem, int array) {
-  if (const auto* p = std::get_if<jit::AttentionProblem>(&problem)) {
-    const bool query = array == 0 || array == 3, value = array >= 2;
-    return {p->batch, query ? p->heads : p->kv_heads, query ? p->q_len : p->kv_len,
-            value ? p->value_dim : p->head_dim};
-  }
-  const auto& s = std::get<jit::SigmoidMulProblem>(problem);
-  return {.rows = s.rows, .cols = s.cols};
+// An element of an array by its place, whatever the layout.
+int64_t At(const ops::Array& array, Layout layout, int64_t b, int64_t h, int64_t r) {
+  const ops::Strides strides = ops::DenseStrides(array, layout);
+  return b * strides[0] + h * strides[1] + r * strides[2];
 }
 
 template <typename From, typename To>
-void ConvertAs(const Shape& shape, const void* from, Layout from_layout, void* to,
+void ConvertAs(const ops::Array& shape, const void* from, Layout from_layout, void* to,
                Layout to_layout) {
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
       for (int64_t r = 0; r < shape.rows; ++r) {
-        const From* source = static_cast<const From*>(from) + shape.At(from_layout, b, h, r);
-        To* target = static_cast<To*>(to) + shape.At(to_layout, b, h, r);
+        const From* source = static_cast<const From*>(from) + At(shape, from_layout, b, h, r);
+        To* target = static_cast<To*>(to) + At(shape, to_layout, b, h, r);
         for (int64_t c = 0; c < shape.cols; ++c) {
-          target[c] = static_cast<To>(static_cast<jit::Compute<To>>(source[c]));
+          target[c] = static_cast<To>(static_cast<Compute<To>>(source[c]));
         }
       }
     }
   }
 }
 
-// Calls body with a value of the C++ type of `dtype`.
-template <typename Body>
-void WithType(jit::DType dtype, Body body) {
-  switch (dtype) {
-    case jit::DType::kF64:
-      return body(double());
-    case jit::DType::kBF16:
-      return body(jit::BFloat16(0));
-    case jit::DType::kF16:
-      return body(jit::Float16(0));
-    default:
-      return body(float());
-  }
-}
-
-void Convert(const Shape& shape, jit::DType from_type, const void* from, Layout from_layout,
-             jit::DType to_type, void* to, Layout to_layout) {
-  WithType(from_type, [&](auto source) {
-    WithType(to_type, [&](auto target) {
-      ConvertAs<decltype(source), decltype(target)>(shape, from, from_layout, to, to_layout);
+void Convert(const ops::Array& shape, DType from_type, const void* from, Layout from_layout,
+             DType to_type, void* to, Layout to_layout) {
+  ops::CallWithType(from_type, [&]<typename From>() {
+    ops::CallWithType(to_type, [&]<typename To>() {
+      ConvertAs<From, To>(shape, from, from_layout, to, to_layout);
     });
   });
 }
 
 }  // namespace
 
-int64_t OperandBytes(const jit::Problem& problem) {
-  const int arrays = jit::OpOf(problem) == jit::Op::kAttention ? 4 : 2;
+int64_t OperandBytes(const ops::Problem& problem) {
+  const ops::Arrays arrays = problem.operation().arrays(problem);
   int64_t numbers = 0;
-  for (int i = 0; i < arrays; ++i) {
-    const Shape s = ShapeOf(problem, i);
-    numbers += s.batch * s.heads * s.rows * s.cols;
-  }
-  return numbers * jit::SizeOf(TypeOf(problem));
+  for (int i = 0; i < arrays.count; ++i) numbers += arrays[i].count();
+  return numbers * SizeOf(problem.dtype());
 }
 
 absl::Status RaceVariants(std::span<const Variant> variants, const MeasureOptions& options,
@@ -139,17 +103,17 @@ std::optional<size_t> JudgeVariants(const VariantGates& gates, uint64_t seed,
     const double error = c.evaluation.max_error;
     c.kept = false;
     if (!(error <= gates.max_error)) {
-      c.reason = jit::Format("error %.2g is above %.2g", error, gates.max_error);
+      c.reason = Format("error %.2g is above %.2g", error, gates.max_error);
     } else if (i == 0) {
       c.kept = true;
       c.reason = "the baseline";
     } else if (!c.winner) {
       c.reason = "did not win its own tuning";
     } else if (c.gain.low < 1 + gates.min_gain) {
-      c.reason = jit::Format("gains less than %.3g %%, or not for sure", 100 * gates.min_gain);
+      c.reason = Format("gains less than %.3g %%, or not for sure", 100 * gates.min_gain);
     } else {
       c.kept = true;
-      c.reason = jit::Format("gains more than %.3g %%", 100 * gates.min_gain);
+      c.reason = Format("gains more than %.3g %%", 100 * gates.min_gain);
     }
     if (!c.kept) continue;
     if (!best) {
@@ -164,7 +128,7 @@ std::optional<size_t> JudgeVariants(const VariantGates& gates, uint64_t seed,
 }
 
 absl::StatusOr<Conversion> TimeConversion(const Variant& from, const Variant& to, uint64_t seed) {
-  const jit::DType from_type = TypeOf(from.problem), to_type = TypeOf(to.problem);
+  const DType from_type = from.problem.dtype(), to_type = to.problem.dtype();
   const bool relayout = Effective(from.layout, from.problem) != Effective(to.layout, to.problem);
   if (from_type == to_type && !relayout) return Conversion{};
   auto theirs = Operands::Create(from.problem, cache::Buffers::kHot, seed, from.layout);
@@ -176,15 +140,15 @@ absl::StatusOr<Conversion> TimeConversion(const Variant& from, const Variant& to
   for (int run = 0; run < kConversionRuns; ++run) {
     const double start = SteadyNow();
     for (int i = 0; i < out; ++i) {
-      Convert(ShapeOf(from.problem, i), from_type, (*theirs)->array(i), from.layout, to_type,
-              (*ours)->array(i), to.layout);
+      Convert(from.problem.operation().arrays(from.problem)[i], from_type, (*theirs)->array(i),
+              from.layout, to_type, (*ours)->array(i), to.layout);
     }
-    Convert(ShapeOf(from.problem, out), to_type, (*ours)->array(out), to.layout, from_type,
-            (*theirs)->array(out), from.layout);
+    Convert(from.problem.operation().arrays(from.problem)[out], to_type, (*ours)->array(out),
+            to.layout, from_type, (*theirs)->array(out), from.layout);
     conversion.seconds = std::min(conversion.seconds, SteadyNow() - start);
   }
   conversion.what = out == 3 ? "q, k, v to " : "x to ";
-  if (from_type != to_type) conversion.what += jit::Name(to_type);
+  if (from_type != to_type) conversion.what += Name(to_type);
   if (relayout) {
     absl::StrAppend(&conversion.what, from_type != to_type ? ", " : "",
                     std::string(Name(to.layout)));

@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "cache/record.h"
-#include "jit/problem.h"
+#include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/operands.h"
 #include "runtime/statistics.h"
@@ -21,12 +21,12 @@
 namespace jitattn::runtime {
 
 struct Variant {
-  jit::Problem problem;  // in the variant's type
+  ops::Problem problem;  // in the variant's type
   Layout layout = Layout::kHeads;
 };
 
 // Of all its operands, the output included.
-int64_t OperandBytes(const jit::Problem& problem);
+int64_t OperandBytes(const ops::Problem& problem);
 
 // A candidate of a variant's tuning. Variant 0 is what was asked for.
 struct VariantCandidate {

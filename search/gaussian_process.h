@@ -17,7 +17,7 @@
 #include <span>
 #include <vector>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/space.h"
 
 namespace jitattn::search {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/strategy.h"
 
 namespace jitattn::search {

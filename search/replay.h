@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/rng.h"
 #include "search/recording.h"
-#include "search/rng.h"
 #include "search/strategy.h"
 
 namespace jitattn::search {

@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
   }
   auto append = [](std::string* out, const StrategyInfo& info) { out->append(info.name); };
   return absl::InvalidArgumentError(absl::StrCat("unknown strategy '", std::string(name),
-                                                 "'; there are auto, ",
+                                                 "'; expected one of auto, ",
                                                  absl::StrJoin(Strategies(), ", ", append)));
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/strategy.h"
 
 namespace jitattn::search {

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/cpu.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "jit/cpu.h"
 
 namespace {
 
@@ -25,21 +25,21 @@ int main(int argc, char** argv) {
   }
   testing::InitGoogleMock(&argc, argv);
   if (is_child || GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
-  using jitattn::jit::Isa;
+  using jitattn::Isa;
   if (const char* word = std::getenv("JITATTN_TEST_ISA")) {
-    const auto cap = jitattn::jit::IsaFromName(word);
+    const auto cap = jitattn::IsaFromName(word);
     if (!cap) {
       std::fprintf(stderr, "JITATTN_TEST_ISA=%s is none of none, avx2, avx512\n", word);
       return 1;
     }
-    if (jitattn::jit::DetectCpu().isa <= *cap) {
+    if (jitattn::DetectCpu().isa <= *cap) {
       std::printf("needs more than %s: without the cap the tests ran so\n", word);
       return kSkipped;
     }
     setenv("JITATTN_MAX_ISA", word, 1);  // of commands that tests start, too
   }
-  const Isa isa = jitattn::jit::HostCpu().isa;
-  std::printf("instruction set: %s\n", std::string(jitattn::jit::Name(isa)).c_str());
+  const Isa isa = jitattn::HostCpu().isa;
+  std::printf("instruction set: %s\n", std::string(jitattn::Name(isa)).c_str());
   std::fflush(stdout);  // once, though tests fork
   return RUN_ALL_TESTS();
 }

@@ -3,27 +3,28 @@
 #include <map>
 #include <memory>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "bench/peers/peer.h"
 #include "cli/app.h"
 #include "cli/compare_methods.h"
 #include "runtime/bench_timing.h"
+#include "runtime/operands.h"
 
 namespace jitattn::bench {
 namespace {
 
 class PeerContender final : public runtime::Contender {
  public:
-  PeerContender(Peer peer, const jit::Problem& problem, const runtime::Operands& operands)
+  PeerContender(Peer peer, const ops::Problem& problem, const runtime::Operands& operands)
       : peer_(std::move(peer)), problem_(problem), operands_(operands) {}
 
   // Compiled for a number of threads when they are first asked for, outside of what is timed.
   absl::Status Prepare(int threads) {
     std::vector<Run>& runs = runs_[threads];
     while (std::ssize(runs) < operands_.sets()) {
-      auto task = std::make_unique<PeerTask>(Task(std::ssize(runs), threads));
+      auto task =
+          std::make_unique<PeerTask>(PeerTask{problem_, operands_.Args(std::ssize(runs)), threads});
       auto run = peer_.make(*task);
       if (!run.ok()) return run.status();
       runs.push_back({std::move(task), *std::move(run)});
@@ -52,23 +53,13 @@ class PeerContender final : public runtime::Contender {
     PeerRun run;
   };
 
-  PeerTask Task(int64_t set, int threads) const {
-    PeerTask task{.problem = problem_, .attention = {}, .sigmoid_mul = {}, .threads = threads};
-    if (jit::OpOf(problem_) == jit::Op::kAttention) {
-      task.attention = operands_.AttentionArgs(set);
-    } else {
-      task.sigmoid_mul = operands_.SigmoidMulArgs(set);
-    }
-    return task;
-  }
-
   void Once(int threads) {
     runs_[threads][set_].run();
     if (++set_ == operands_.sets()) set_ = 0;
   }
 
   const Peer peer_;
-  const jit::Problem problem_;
+  const ops::Problem problem_;
   const runtime::Operands& operands_;
   std::map<int, std::vector<Run>> runs_;  // by threads, one for each set
   int64_t set_ = 0;
@@ -76,7 +67,7 @@ class PeerContender final : public runtime::Contender {
 
 cli::LinkedMethod MethodOf(const Peer& peer) {
   return {peer.name, peer.version,
-          [peer](const jit::Problem& problem, const runtime::Operands& operands)
+          [peer](const ops::Problem& problem, const runtime::Operands& operands)
               -> absl::StatusOr<std::unique_ptr<runtime::Contender>> {
             auto contender = std::make_unique<PeerContender>(peer, problem, operands);
             if (absl::Status status = contender->Prepare(1); !status.ok()) return status;

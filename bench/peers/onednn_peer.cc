@@ -14,8 +14,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/small_float.h"
 #include "bench/peers/peer.h"
-#include "jit/small_float.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::bench {
 namespace {
@@ -44,9 +47,9 @@ const dnnl::engine& Engine() {
   return engine;
 }
 
-Tensor::data_type TypeOf(jit::DType dtype) {
-  if (dtype == jit::DType::kBF16) return Tensor::data_type::bf16;
-  return dtype == jit::DType::kF16 ? Tensor::data_type::f16 : Tensor::data_type::f32;
+Tensor::data_type TypeOf(DType dtype) {
+  if (dtype == DType::kBF16) return Tensor::data_type::bf16;
+  return dtype == DType::kF16 ? Tensor::data_type::f16 : Tensor::data_type::f32;
 }
 
 // Values as elements of a type.
@@ -58,12 +61,12 @@ void Encode(const std::vector<float>& values, std::vector<char>* bytes) {
     std::memcpy(bytes->data() + i * sizeof(T), &value, sizeof(T));
   }
 }
-std::vector<char> Encode(jit::DType dtype, const std::vector<float>& values) {
+std::vector<char> Encode(DType dtype, const std::vector<float>& values) {
   std::vector<char> bytes;
-  if (dtype == jit::DType::kBF16) {
-    Encode<jit::BFloat16>(values, &bytes);
-  } else if (dtype == jit::DType::kF16) {
-    Encode<jit::Float16>(values, &bytes);
+  if (dtype == DType::kBF16) {
+    Encode<BFloat16>(values, &bytes);
+  } else if (dtype == DType::kF16) {
+    Encode<Float16>(values, &bytes);
   } else {
     Encode<float>(values, &bytes);
   }
@@ -75,7 +78,8 @@ class OneDnnAttention {
   // Throws dnnl::error where the graph is refused.
   explicit OneDnnAttention(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
     const OmpThreads scope(threads_);  // what is compiled depends on it
-    const auto& p = std::get<jit::AttentionProblem>(task.problem);
+    const auto& p = task.problem.As<ops::AttentionProblem>();
+    const auto& args = task.args.As<jitattn_attention_args>();
     dtype_ = p.dtype;
     // Heads that share keys and values are a dimension over which those are broadcast.
     const int64_t group = p.heads / p.kv_heads;
@@ -111,12 +115,12 @@ class OneDnnAttention {
     g.add_op(pv);
     g.finalize();
 
-    divisor_ = Encode(dtype_, {static_cast<float>(1 / task.attention.scale)});
+    divisor_ = Encode(dtype_, {static_cast<float>(1 / args.scale)});
     if (causal) mask_ = Encode(dtype_, MaskOf(p));
-    Bind(q, const_cast<void*>(task.attention.q));
-    Bind(k, const_cast<void*>(task.attention.k));
-    Bind(v, const_cast<void*>(task.attention.v));
-    Bind(out, task.attention.out);
+    Bind(q, const_cast<void*>(args.q));
+    Bind(k, const_cast<void*>(args.k));
+    Bind(v, const_cast<void*>(args.v));
+    Bind(out, args.out);
     Bind(divisor, divisor_.data());
     Bind(mask, mask_.data());
     for (const graph::partition& partition : g.get_partitions()) Compile(partition);
@@ -140,7 +144,7 @@ class OneDnnAttention {
 
   void Bind(const Tensor& tensor, void* data) { bound_.emplace_back(tensor.get_id(), data); }
 
-  static std::vector<float> MaskOf(const jit::AttentionProblem& p) {
+  static std::vector<float> MaskOf(const ops::AttentionProblem& p) {
     std::vector<float> mask;
     for (int64_t i = 0; i < p.q_len; ++i) {
       for (int64_t j = 0; j < p.kv_len; ++j) {
@@ -174,7 +178,7 @@ class OneDnnAttention {
   dnnl::stream stream_;
   const int threads_;
   size_t next_id_ = 0;
-  jit::DType dtype_ = jit::DType::kF32;
+  DType dtype_ = DType::kF32;
   std::vector<char> divisor_, mask_;
   std::vector<std::pair<size_t, void*>> bound_;
   std::vector<std::unique_ptr<std::vector<char>>> between_;
@@ -185,7 +189,8 @@ class OneDnnSwish {
  public:
   explicit OneDnnSwish(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
     const OmpThreads scope(threads_);
-    const auto& p = std::get<jit::SigmoidMulProblem>(task.problem);
+    const auto& p = task.problem.As<ops::SigmoidMulProblem>();
+    const auto& args = task.args.As<jitattn_sigmoid_mul_args>();
     const dnnl::memory::desc shape({p.rows * p.cols},
                                    static_cast<dnnl::memory::data_type>(TypeOf(p.dtype)),
                                    dnnl::memory::format_tag::a);
@@ -193,8 +198,8 @@ class OneDnnSwish {
                                                      dnnl::algorithm::eltwise_swish, shape, shape,
                                                      1.0f);
     primitive_ = dnnl::eltwise_forward(desc);
-    x_ = dnnl::memory(shape, Engine(), const_cast<void*>(task.sigmoid_mul.x));
-    out_ = dnnl::memory(shape, Engine(), task.sigmoid_mul.out);
+    x_ = dnnl::memory(shape, Engine(), const_cast<void*>(args.x));
+    out_ = dnnl::memory(shape, Engine(), args.out);
   }
 
   void Run() {
@@ -211,17 +216,18 @@ class OneDnnSwish {
 };
 
 absl::StatusOr<PeerRun> MakeRun(const PeerTask& task) {
-  const bool f64 =
-      std::visit([](const auto& p) { return p.dtype == jit::DType::kF64; }, task.problem);
-  if (f64) return absl::UnimplementedError("has no f64");
+  if (task.problem.dtype() == DType::kF64) return absl::UnimplementedError("has no f64");
   try {
-    if (jit::OpOf(task.problem) == jit::Op::kSigmoidMul) {
+    if (task.problem.Is<ops::SigmoidMulProblem>()) {
       return [swish = std::make_shared<OneDnnSwish>(task)] { swish->Run(); };
     }
-    return [attention = std::make_shared<OneDnnAttention>(task)] { attention->Run(); };
+    if (task.problem.Is<ops::AttentionProblem>()) {
+      return [attention = std::make_shared<OneDnnAttention>(task)] { attention->Run(); };
+    }
   } catch (const dnnl::error& error) {
     return absl::UnimplementedError(error.what());
   }
+  return absl::UnimplementedError("has no such operation");
 }
 
 }  // namespace

@@ -12,7 +12,9 @@
 
 #include "absl/strings/str_split.h"
 #include "bench/peers/peer.h"
-#include "runtime/parallel.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
+#include "parallel/parallel.h"
 
 namespace jitattn::bench {
 namespace {
@@ -59,7 +61,10 @@ struct Rows {
 class OpenBlasAttention {
  public:
   OpenBlasAttention(const PeerTask& task, bool tiled)
-      : task_(task), p_(std::get<jit::AttentionProblem>(task.problem)), tiled_(tiled) {
+      : task_(task),
+        p_(task.problem.As<ops::AttentionProblem>()),
+        args_(task.args.As<jitattn_attention_args>()),
+        tiled_(tiled) {
     // Enough pieces for the threads, and no more: the larger the products, the better for sgemm.
     const int64_t heads = p_.batch * p_.heads;
     const int64_t pieces = (task.threads + heads - 1) / heads;
@@ -70,7 +75,7 @@ class OpenBlasAttention {
     }
   }
 
-  void Run() { runtime::ParallelFor(task_.threads, Work, this); }
+  void Run() { ParallelFor(task_.threads, Work, this); }
 
  private:
   static void Work(int worker, void* self) { static_cast<OpenBlasAttention*>(self)->Work(worker); }
@@ -82,10 +87,10 @@ class OpenBlasAttention {
       const int64_t head = i / pieces, first = i % pieces * rows_a_piece_;
       const int64_t kv_head = head / (p_.heads / p_.kv_heads);
       const Rows rows = {
-          static_cast<const float*>(task_.attention.q) + (head * p_.q_len + first) * p_.head_dim,
-          static_cast<const float*>(task_.attention.k) + kv_head * p_.kv_len * p_.head_dim,
-          static_cast<const float*>(task_.attention.v) + kv_head * p_.kv_len * p_.value_dim,
-          static_cast<float*>(task_.attention.out) + (head * p_.q_len + first) * p_.value_dim,
+          static_cast<const float*>(args_.q) + (head * p_.q_len + first) * p_.head_dim,
+          static_cast<const float*>(args_.k) + kv_head * p_.kv_len * p_.head_dim,
+          static_cast<const float*>(args_.v) + kv_head * p_.kv_len * p_.value_dim,
+          static_cast<float*>(args_.out) + (head * p_.q_len + first) * p_.value_dim,
           first,
           std::min(rows_a_piece_, p_.q_len - first)};
       tiled_ ? Tiled(rows, scratch_[worker].data()) : Materialised(rows, scratch_[worker].data());
@@ -100,8 +105,8 @@ class OpenBlasAttention {
 
   void Materialised(const Rows& rows, float* scores) const {
     const int64_t keys = Seen(rows.first + rows.count - 1);
-    Gemm(CblasTrans, rows.count, keys, p_.head_dim, static_cast<float>(task_.attention.scale),
-         rows.q, rows.k, 0, scores);
+    Gemm(CblasTrans, rows.count, keys, p_.head_dim, static_cast<float>(args_.scale), rows.q, rows.k,
+         0, scores);
     for (int64_t i = 0; i < rows.count; ++i) {
       float* row = scores + i * keys;
       const int64_t seen = Seen(rows.first + i);
@@ -123,7 +128,7 @@ class OpenBlasAttention {
       const int64_t end = Seen(rows.first + tile + count - 1);
       for (int64_t key = 0; key < end; key += kKeyTile) {
         const int64_t keys = std::min(kKeyTile, end - key);
-        Gemm(CblasTrans, count, keys, p_.head_dim, static_cast<float>(task_.attention.scale),
+        Gemm(CblasTrans, count, keys, p_.head_dim, static_cast<float>(args_.scale),
              rows.q + tile * p_.head_dim, rows.k + key * p_.head_dim, 0, scratch);
         for (int64_t i = 0; i < count; ++i) {
           float* row = scratch + i * keys;
@@ -146,16 +151,17 @@ class OpenBlasAttention {
   }
 
   const PeerTask& task_;
-  const jit::AttentionProblem p_;
+  const ops::AttentionProblem p_;
+  const jitattn_attention_args& args_;
   const bool tiled_;
   int64_t rows_a_piece_;
   std::vector<std::vector<float>> scratch_;  // one a worker
 };
 
 absl::StatusOr<PeerRun> Make(const PeerTask& task, bool tiled) {
-  const auto* p = std::get_if<jit::AttentionProblem>(&task.problem);
-  if (p == nullptr) return absl::UnimplementedError("has no sigmoid-mul");
-  if (p->dtype != jit::DType::kF32) return absl::UnimplementedError("written here for f32 only");
+  const auto* p = task.problem.If<ops::AttentionProblem>();
+  if (p == nullptr) return absl::UnimplementedError("has attention only");
+  if (p->dtype != DType::kF32) return absl::UnimplementedError("written here for f32 only");
   openblas_set_num_threads(1);  // our own threads split the work
   return [attention = std::make_shared<OpenBlasAttention>(task, tiled)] { attention->Run(); };
 }

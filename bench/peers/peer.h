@@ -9,16 +9,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/problem.h"
-#include "jitattn/jitattn.h"
+#include "ops/operands.h"
+#include "ops/problem.h"
 
 namespace jitattn::bench {
 
 // Contiguous operands in memory; the output is written by every run.
 struct PeerTask {
-  jit::Problem problem;
-  jitattn_attention_args attention;
-  jitattn_sigmoid_mul_args sigmoid_mul;
+  ops::Problem problem;
+  ops::Args args;
   int threads = 1;
 };
 

@@ -146,7 +146,8 @@ typedef struct jitattn_plan_options {
   int32_t tune;         /* nonzero: where no exact record is found, tune now and save the winner */
   double tune_seconds;  /* at most, for `tune`; 0: the tuner's default */
   const char* config;   /* "q_vecs=4 kv_block=128 ...": these fields, the rest as in the default
-                         * configuration for the problem and this CPU; NULL or "": the best known */
+                         * configuration for the problem and this CPU; "algorithm=rows ..." says of
+                         * which algorithm. NULL or "": the best known */
 } jitattn_plan_options;
 
 JITATTN_API void jitattn_plan_options_init(jitattn_plan_options* options);
@@ -178,8 +179,8 @@ typedef struct jitattn_plan_info {
   int32_t match;       /* of the cached record; NONE: default or given configuration */
   int32_t threads;     /* the most a run uses */
   int32_t portable;    /* nonzero: no emitted code, a slower path with the same results */
-  const char* kernel;  /* "attn_f32_d64_causal_avx512_..." */
-  const char* config;  /* "q_vecs=4 kv_block=128 ..." */
+  const char* kernel;  /* "attn_f32_d64_causal_tiles_avx512_..." */
+  const char* config;  /* "algorithm=tiles isa=avx512 q_vecs=4 ..." */
   const char* record;  /* path of the record, "" if none */
   const char* reason;  /* why this configuration: one line for people */
   double emit_seconds; /* emitting and loading the kernel; 0 where it was in memory already */
@@ -201,8 +202,8 @@ JITATTN_API jitattn_status jitattn_set_log(void (*log)(int32_t level, const char
                                                        void* context),
                                            void* context);
 
-/* The host's own pool in place of the library's threads: calls body(i, body_context) for 0 <= i < count, on any
- * threads, and returns when all have ended. */
+/* The host's own pool in place of the library's threads: calls body(i, body_context) for 0 <= i <
+ * count, on any threads, and returns when all have ended. */
 JITATTN_API jitattn_status jitattn_set_parallel_for(
     void (*parallel_for)(int32_t count, void (*body)(int32_t index, void* body_context),
                          void* body_context, void* context),

@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "jit/isa.h"
-#include "jit/problem.h"
-#include "jitattn/jitattn.h"
+#include "base/isa.h"
+#include "ops/problem.h"
 #include "runtime/baselines/loops.h"
 
 namespace jitattn::runtime {
@@ -31,28 +30,30 @@ std::span<const BaselineInfo> Baselines();
 
 class Baseline {
  public:
-  // NotFound: no such name. Unimplemented: a type that it does not know.
+  // NotFound: no such name. Unimplemented: a type or an operation that it does not know.
   static absl::StatusOr<std::unique_ptr<Baseline>> Create(std::string_view name,
-                                                          const jit::Problem& problem,
-                                                          jit::Isa isa);
+                                                          const ops::Problem& problem, Isa isa);
+  virtual ~Baseline() = default;
 
-  // Contiguous operands of the problem. False if `give_up` said so: then there is no result. It is
-  // asked on every thread about once a million operations. ResourceExhausted: the scores do not fit
-  // the memory that is left.
-  absl::StatusOr<bool> Run(const jitattn_attention_args& args, int threads,
-                           const std::function<bool()>& give_up);
-  absl::StatusOr<bool> Run(const jitattn_sigmoid_mul_args& args, int threads,
-                           const std::function<bool()>& give_up);
+  // Runs on `args`, the C struct of the problem's operation, with contiguous operands of the whole
+  // problem. False if `give_up` said so: then there is no result. It is asked on every thread about
+  // once a million operations. ResourceExhausted: the scores do not fit the memory that is left.
+  virtual absl::StatusOr<bool> Run(const void* args, int threads,
+                                   const std::function<bool()>& give_up) = 0;
 
- private:
-  Baseline(const jit::Problem& problem, const Loops& loops) : problem_(problem), loops_(loops) {}
+ protected:
+  Baseline(const ops::Problem& problem, const Loops& loops) : problem_(problem), loops_(loops) {}
   absl::Status Reserve(int threads, int64_t elements_a_thread);
 
-  const jit::Problem problem_;
+  const ops::Problem problem_;
   const Loops loops_;
   std::vector<double> scratch_;  // for every thread
   int64_t scratch_doubles_ = 0;  // of one
 };
+
+// Each operation's (attention.cc, sigmoid_mul.cc).
+std::unique_ptr<Baseline> MakeAttentionBaseline(const ops::Problem& problem, const Loops& loops);
+std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops);
 
 }  // namespace jitattn::runtime
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jit/format.h"
+#include "base/format.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -53,9 +53,8 @@ class PlanContender final : public Contender {
 
 class BaselineContender final : public Contender {
  public:
-  BaselineContender(const Operands& operands, const jit::Problem& problem,
-                    std::unique_ptr<Baseline> baseline)
-      : operands_(operands), op_(jit::OpOf(problem)), baseline_(std::move(baseline)) {}
+  BaselineContender(const Operands& operands, std::unique_ptr<Baseline> baseline)
+      : operands_(operands), baseline_(std::move(baseline)) {}
 
   absl::StatusOr<double> Time(int threads, int64_t calls, bool warm, double limit_s) override {
     const double deadline = SteadyNow() + limit_s;
@@ -72,17 +71,13 @@ class BaselineContender final : public Contender {
  private:
   absl::Status Once(int threads, double deadline) {
     auto give_up = [deadline] { return SteadyNow() >= deadline; };
-    const absl::StatusOr<bool> done =
-        op_ == jit::Op::kAttention
-            ? baseline_->Run(operands_.AttentionArgs(set_), threads, give_up)
-            : baseline_->Run(operands_.SigmoidMulArgs(set_), threads, give_up);
+    const absl::StatusOr<bool> done = baseline_->Run(operands_.Args(set_).get(), threads, give_up);
     if (++set_ == operands_.sets()) set_ = 0;
     if (!done.ok()) return done.status();
     return *done ? absl::OkStatus() : absl::DeadlineExceededError("given up");
   }
 
   const Operands& operands_;
-  const jit::Op op_;
   const std::unique_ptr<Baseline> baseline_;
   int64_t set_ = 0;
 };
@@ -151,7 +146,7 @@ std::optional<double> Contest::Time(size_t i, int threads, int64_t calls, bool w
   if (seconds.ok()) return *seconds;
   standings_[i].failure =
       absl::IsDeadlineExceeded(seconds.status())
-          ? jit::Format("one call takes more than the %.3g s that each may take", 2 * share_)
+          ? Format("one call takes more than the %.3g s that each may take", 2 * share_)
           : std::string(seconds.status().message());
   return std::nullopt;
 }
@@ -175,7 +170,7 @@ bool Contest::Verify(size_t i, int threads) {
     standing.failure = std::string(status.message());
     return false;
   }
-  const Verdict verdict = operands_.Check();
+  const ops::Verdict verdict = operands_.Check();
   standing.max_error = std::max(standing.max_error, verdict.max_error);
   if (verdict.correct || verdict.share <= entries_[i].tolerance) return true;
   standing.wrong = true;
@@ -214,7 +209,7 @@ void Contest::FindThreads(size_t i) {
       static_cast<int64_t>(std::ceil(options_.min_sample_s / std::max(best, 1e-9))), 1, kMaxCalls);
   if (tried < entry.threads.size()) {
     standings_[i].note =
-        jit::Format("%d of %d numbers of threads tried: slow", tried, entry.threads.size());
+        Format("%d of %d numbers of threads tried: slow", tried, entry.threads.size());
   }
 }
 
@@ -245,9 +240,8 @@ void Contest::Conclude(size_t i) {
   standing.seconds = Summarise(standing.samples);
   standing.threads = entries_[i].contender->ThreadsUsed(standing.threads);
   if (standing.seconds.samples < options_.rounds && !Stopped()) {
-    absl::StrAppend(
-        &standing.note, standing.note.empty() ? "" : "; ",
-        jit::Format("%d of %d samples: slow", standing.seconds.samples, options_.rounds));
+    absl::StrAppend(&standing.note, standing.note.empty() ? "" : "; ",
+                    Format("%d of %d samples: slow", standing.seconds.samples, options_.rounds));
   }
 }
 
@@ -270,9 +264,8 @@ std::unique_ptr<Contender> MakePlanContender(const Operands& operands,
 }
 
 std::unique_ptr<Contender> MakeBaselineContender(const Operands& operands,
-                                                 const jit::Problem& problem,
                                                  std::unique_ptr<Baseline> baseline) {
-  return std::make_unique<BaselineContender>(operands, problem, std::move(baseline));
+  return std::make_unique<BaselineContender>(operands, std::move(baseline));
 }
 
 std::vector<Standing> RunContest(Operands& operands, std::span<const ContestEntry> entries,

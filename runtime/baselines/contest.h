@@ -42,7 +42,6 @@ class Contender {
 std::unique_ptr<Contender> MakePlanContender(const Operands& operands,
                                              std::shared_ptr<const Plan> plan);
 std::unique_ptr<Contender> MakeBaselineContender(const Operands& operands,
-                                                 const jit::Problem& problem,
                                                  std::unique_ptr<Baseline> baseline);
 
 struct ContestEntry {

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "jit/cpu.h"
+#include "base/cpu.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/baselines/baseline.h"
 #include "runtime/baselines/contest.h"
 #include "runtime/baselines/every_call.h"
@@ -32,18 +34,18 @@ using ::testing::SizeIs;
 
 bool Never() { return false; }
 
-std::unique_ptr<Operands> MakeOperands(const jit::Problem& problem) {
+std::unique_ptr<Operands> MakeOperands(const ops::Problem& problem) {
   auto operands = Operands::Create(problem, cache::Buffers::kHot, 42);
   EXPECT_TRUE(operands.ok()) << operands.status();
   return *std::move(operands);
 }
 
-std::vector<jit::Problem> Problems() {
-  std::vector<jit::Problem> problems;
-  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+std::vector<ops::Problem> Problems() {
+  std::vector<ops::Problem> problems;
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
     // Tails everywhere, kv ≠ q (a defect of the study), groups, masks, values of another width.
-    problems.push_back(jit::AttentionProblem{.dtype = dtype, .q_len = 64, .kv_len = 64});
-    problems.push_back(jit::AttentionProblem{.dtype = dtype,
+    problems.push_back(ops::AttentionProblem{.dtype = dtype, .q_len = 64, .kv_len = 64});
+    problems.push_back(ops::AttentionProblem{.dtype = dtype,
                                              .batch = 2,
                                              .heads = 4,
                                              .kv_heads = 2,
@@ -52,7 +54,7 @@ std::vector<jit::Problem> Problems() {
                                              .head_dim = 19,
                                              .value_dim = 33});
     for (const int64_t kv_len : {37, 41, 20}) {  // 20: the first rows see no key
-      problems.push_back(jit::AttentionProblem{.dtype = dtype,
+      problems.push_back(ops::AttentionProblem{.dtype = dtype,
                                                .mask = jit::Mask::kCausal,
                                                .heads = 2,
                                                .kv_heads = 2,
@@ -61,32 +63,30 @@ std::vector<jit::Problem> Problems() {
                                                .head_dim = 16,
                                                .value_dim = 16});
     }
-    problems.push_back(jit::AttentionProblem{
+    problems.push_back(ops::AttentionProblem{
         .dtype = dtype, .heads = 8, .kv_heads = 1, .q_len = 1, .kv_len = 300});
-    problems.push_back(jit::SigmoidMulProblem{.dtype = dtype, .rows = 33, .cols = 47});
-    problems.push_back(jit::SigmoidMulProblem{.dtype = dtype, .rows = 1, .cols = 1});
+    problems.push_back(ops::SigmoidMulProblem{.dtype = dtype, .rows = 33, .cols = 47});
+    problems.push_back(ops::SigmoidMulProblem{.dtype = dtype, .rows = 1, .cols = 1});
   }
   return problems;
 }
 
 TEST(BaselineTest, AllAreRightOnAnyThreads) {
-  for (const jit::Problem& problem : Problems()) {
+  for (const ops::Problem& problem : Problems()) {
     const auto operands = MakeOperands(problem);
     for (const BaselineInfo& info : Baselines()) {
-      for (const jit::Isa isa : {jit::Isa::kPortable, jit::Isa::kAvx2, jit::Isa::kAvx512}) {
-        if (isa > jit::HostCpu().isa) continue;
+      for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+        if (isa > HostCpu().isa) continue;
         auto baseline = Baseline::Create(info.name, problem, isa);
         ASSERT_TRUE(baseline.ok()) << baseline.status();
         for (const int threads : {1, 2, 5}) {
-          SCOPED_TRACE(jit::Describe(problem) + ", " + std::string(info.name) + ", " +
-                       std::string(jit::Name(isa)) + ", threads " + std::to_string(threads));
+          SCOPED_TRACE(ops::Describe(problem) + ", " + std::string(info.name) + ", " +
+                       std::string(Name(isa)) + ", threads " + std::to_string(threads));
           operands->Poison();
-          const auto done = jit::OpOf(problem) == jit::Op::kAttention
-                                ? (*baseline)->Run(operands->AttentionArgs(0), threads, Never)
-                                : (*baseline)->Run(operands->SigmoidMulArgs(0), threads, Never);
+          const auto done = (*baseline)->Run(operands->Args(0).get(), threads, Never);
           ASSERT_TRUE(done.ok()) << done.status();
           EXPECT_TRUE(*done);
-          const Verdict verdict = operands->Check();
+          const ops::Verdict verdict = operands->Check();
           EXPECT_TRUE(verdict.correct || verdict.share <= 4) << verdict.what;
         }
       }
@@ -95,19 +95,19 @@ TEST(BaselineTest, AllAreRightOnAnyThreads) {
 }
 
 TEST(BaselineTest, GivesUpWhenAsked) {
-  const jit::Problem problem = jit::AttentionProblem{.q_len = 256, .kv_len = 256};
+  const ops::Problem problem = ops::AttentionProblem{.q_len = 256, .kv_len = 256};
   const auto operands = MakeOperands(problem);
   for (const BaselineInfo& info : Baselines()) {
-    auto baseline = Baseline::Create(info.name, problem, jit::Isa::kPortable);
+    auto baseline = Baseline::Create(info.name, problem, Isa::kPortable);
     ASSERT_TRUE(baseline.ok());
-    const auto done = (*baseline)->Run(operands->AttentionArgs(0), 2, [] { return true; });
+    const auto done = (*baseline)->Run(operands->Args(0).get(), 2, [] { return true; });
     ASSERT_TRUE(done.ok());
     EXPECT_FALSE(*done) << info.name;
   }
 }
 
 TEST(BaselineTest, UnknownNamesAreRefused) {
-  const auto none = Baseline::Create("magic", jit::AttentionProblem{}, jit::Isa::kPortable);
+  const auto none = Baseline::Create("magic", ops::AttentionProblem{}, Isa::kPortable);
   EXPECT_THAT(std::string(none.status().message()), HasSubstr("'magic'"));
 }
 
@@ -141,8 +141,8 @@ class Scripted : public Contender {
     return each;
   }
   void WriteRight() {
-    auto baseline = Baseline::Create("naive", kProblem, jit::Isa::kPortable);
-    (*baseline)->Run(operands_.SigmoidMulArgs(0), 1, Never).IgnoreError();
+    auto baseline = Baseline::Create("naive", kProblem, Isa::kPortable);
+    (*baseline)->Run(operands_.Args(0).get(), 1, Never).IgnoreError();
   }
   void WriteWrong() {
     WriteRight();
@@ -150,14 +150,14 @@ class Scripted : public Contender {
     out[17] += 0.001f;
   }
 
-  static const jit::Problem kProblem;
+  static const ops::Problem kProblem;
 
  private:
   ScriptedClock& clock_;
   const Operands& operands_;
   const double seconds_;
 };
-const jit::Problem Scripted::kProblem = jit::SigmoidMulProblem{.rows = 8, .cols = 8};
+const ops::Problem Scripted::kProblem = ops::SigmoidMulProblem{.rows = 8, .cols = 8};
 
 class ContestTest : public testing::Test {
  protected:

@@ -15,35 +15,42 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cache/toml.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/config.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::cache {
 
-jit::Cpu TestCpu() {
-  jit::Cpu cpu;
+Cpu TestCpu() {
+  Cpu cpu;
   cpu.vendor = "AuthenticAMD";
   cpu.family = 25;
   cpu.model = 17;
   cpu.stepping = 1;
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;
+  cpu.isa = cpu.detected_isa = Isa::kAvx512;
   cpu.logical_cpus = cpu.physical_cores = 8;
   return cpu;
 }
 
 Fingerprint TestHost() { return HostFingerprint(TestCpu()); }
 
-jit::AttentionProblem Attention(int64_t q_len, int64_t kv_len) {
-  jit::AttentionProblem problem;
+ops::AttentionProblem Attention(int64_t q_len, int64_t kv_len) {
+  ops::AttentionProblem problem;
   problem.q_len = q_len;
   problem.kv_len = kv_len;
   return problem;
 }
 
-Record TestRecord(const jit::Problem& problem) {
+Record TestRecord(const ops::Problem& problem) {
   Record record;
   record.problem = problem;
-  record.key = MakeKey(problem, 2, jit::Isa::kAvx512, Buffers::kHot);
-  if (jit::OpOf(problem) == jit::Op::kSigmoidMul) {
+  record.key = MakeKey(problem, 2, Isa::kAvx512, Buffers::kHot);
+  if (problem.Is<ops::SigmoidMulProblem>()) {
     record.config = record.result.default_config = jit::SigmoidMulConfig();
+  } else {
+    record.config = record.result.default_config = jit::TilesConfig();
   }
   record.kernel = "attn_f32_d64_causal_avx512_q4";
   record.code_hash = 0xfedcba9876543210;
@@ -74,7 +81,7 @@ Record TestRecord(const jit::Problem& problem) {
 }
 
 Record TestRecord() {
-  jit::AttentionProblem problem;
+  ops::AttentionProblem problem;
   problem.mask = jit::Mask::kCausal;
   problem.batch = 2;
   problem.heads = 16;
@@ -92,7 +99,7 @@ std::vector<std::string> AllFields(const Record& record) {
   const auto& [vendor, family, model, stepping, features, microcode, os, cores, l1, l2, l3] =
       fingerprint;
   std::vector<std::string> fields = {key.ToString(),
-                                     jit::Describe(problem),
+                                     ops::Describe(problem),
                                      kernel,
                                      absl::StrCat(code_hash),
                                      jitattn,
@@ -121,10 +128,8 @@ std::vector<std::string> AllFields(const Record& record) {
        {median, mad, min, default_median, gain, gain_low, gain_high, error, tuning}) {
     fields.push_back(TomlNumber(number));
   }
-  for (const jit::Config* c : {&config, &default_config}) {
-    for (const jit::Field& field : jit::Fields(jit::OpOf(*c))) {
-      fields.push_back(absl::StrCat(std::string(field.name), "=", field.get(*c)));
-    }
+  for (const ops::Config* c : {&config, &default_config}) {
+    fields.push_back(ops::ToString(*c));
   }
   fields.insert(fields.end(), flags.begin(), flags.end());
   return fields;

@@ -10,19 +10,20 @@
 #include <vector>
 
 #include "cache/store.h"
+#include "ops/attention/problem.h"
 #include "tests/scoped_env.h"
 
 namespace jitattn::cache {
 
 // A CPU with AVX-512 that does not depend on the one we run on, and its fingerprint.
-jit::Cpu TestCpu();
+Cpu TestCpu();
 Fingerprint TestHost();
 
-jit::AttentionProblem Attention(int64_t q_len, int64_t kv_len);
+ops::AttentionProblem Attention(int64_t q_len, int64_t kv_len);
 
 // Sound on TestCpu(); no field has its default value but those of the configurations.
 Record TestRecord();
-Record TestRecord(const jit::Problem& problem);
+Record TestRecord(const ops::Problem& problem);
 
 // Every field of a record, for EXPECT_EQ: does not compile when a field is added and not named
 // here.

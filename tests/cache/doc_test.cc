@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/record.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
 
 namespace jitattn::cache {
@@ -18,7 +19,7 @@ std::string Document() { return ReadText(JITATTN_SOURCE_DIR "/docs/cache-format.
 
 Record ExampleRecord() {
   Record record = TestRecord();
-  record.kernel = jit::KernelName(jit::SpecOf(record.problem), record.config);
+  record.kernel = ops::KernelName(record.problem, record.config);
   record.result.min_s = 1.125e-3;
   record.result.seed = 42;
   record.result.complete = true;
@@ -45,7 +46,7 @@ TEST(CacheFormatDocument, ExampleIsWhatIsWritten) {
 
 TEST(CacheFormatDocument, NamesEveryKey) {
   const std::string document = Document();
-  for (const Record& record : {TestRecord(), TestRecord(jit::SigmoidMulProblem())}) {
+  for (const Record& record : {TestRecord(), TestRecord(ops::SigmoidMulProblem())}) {
     std::istringstream text(SerializeRecord(record));
     std::string section;
     for (std::string line; std::getline(text, line);) {

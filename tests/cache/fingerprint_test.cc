@@ -15,14 +15,14 @@ using ::testing::MatchesRegex;
 
 TEST(Fingerprint, NamesTheFolder) {
   EXPECT_EQ(FolderName(TestHost()), "amd-25-17-avx512");
-  jit::Cpu cpu = TestCpu();
+  Cpu cpu = TestCpu();
   cpu.vendor = "GenuineIntel";
   cpu.family = 6;
   cpu.model = 158;
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx2;
+  cpu.isa = cpu.detected_isa = Isa::kAvx2;
   EXPECT_EQ(FolderName(HostFingerprint(cpu)), "intel-6-158-avx2");
   cpu.vendor = "";
-  cpu.isa = cpu.detected_isa = jit::Isa::kPortable;
+  cpu.isa = cpu.detected_isa = Isa::kPortable;
   EXPECT_EQ(FolderName(HostFingerprint(cpu)), "unknown-6-158-none");
 }
 
@@ -33,8 +33,8 @@ TEST(Fingerprint, FolderHasNoCharacterThatAPathCouldMisread) {
 }
 
 TEST(Fingerprint, IsTheSameUnderACap) {
-  jit::Cpu capped = TestCpu();
-  capped.isa = jit::Isa::kAvx2;
+  Cpu capped = TestCpu();
+  capped.isa = Isa::kAvx2;
   EXPECT_EQ(FolderName(HostFingerprint(capped)), "amd-25-17-avx512");
   EXPECT_EQ(Compare(HostFingerprint(capped), TestHost()).stale, "");
 }

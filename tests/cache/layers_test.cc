@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // A record that can be told from others of its key.
-Record Marked(const jit::Problem& problem, const std::string& mark) {
+Record Marked(const ops::Problem& problem, const std::string& mark) {
   Record record = TestRecord(problem);
   record.result.strategy = mark;
   return record;
@@ -34,7 +34,7 @@ class LayersTest : public ::testing::Test {
 
   TemporaryFolder user_, system_;
   Layers layers_{TestCpu(), {user_.path(), system_.path()}};
-  const jit::Problem problem_ = Attention(1024, 1024);
+  const ops::Problem problem_ = Attention(1024, 1024);
   const Key key_ = TestRecord(problem_).key;
 };
 
@@ -112,8 +112,8 @@ TEST_F(LayersTest, EmbeddedRecordsForOtherCpusAreKeptAndNamed) {
   EXPECT_TRUE(layers_.Embed(SerializeRecord(foreign), "app").ok());
   EXPECT_EQ(MarkOf(layers_.Find(key_)), "foreign");
 
-  jit::Cpu small = TestCpu();
-  small.isa = small.detected_isa = jit::Isa::kAvx2;
+  Cpu small = TestCpu();
+  small.isa = small.detected_isa = Isa::kAvx2;
   Layers layers(small, {});
   EXPECT_TRUE(layers.Embed(SerializeRecord(foreign), "app").ok());
   ASSERT_THAT(layers.Find(key_).rejected, SizeIs(1));

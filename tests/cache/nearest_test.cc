@@ -4,14 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
 
 namespace jitattn::cache {
 namespace {
 
-Key KeyOf(const jit::Problem& problem) {
-  return MakeKey(problem, 2, jit::Isa::kAvx512, Buffers::kHot);
-}
+Key KeyOf(const ops::Problem& problem) { return MakeKey(problem, 2, Isa::kAvx512, Buffers::kHot); }
 
 TEST(Distance, CountsOctavesOfTheLengths) {
   const Key key = KeyOf(Attention(1024, 1024));
@@ -24,7 +24,7 @@ TEST(Distance, CountsOctavesOfTheLengths) {
 }
 
 TEST(Distance, BatchAndHeadsAreAmountsOfWork) {
-  jit::AttentionProblem a = Attention(64, 64), b = a;
+  ops::AttentionProblem a = Attention(64, 64), b = a;
   a.heads = a.kv_heads = 8;
   b.batch = 8;
   EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), 0.0);
@@ -45,23 +45,23 @@ TEST(Distance, EmptyLengthsAreShort) {
 TEST(Distance, OnlyWithinTheSameSpecAndConditions) {
   const Key key = KeyOf(Attention(64, 64));
   for (int change = 0; change < 6; ++change) {
-    jit::AttentionProblem problem = Attention(64, 64);
-    if (change == 0) problem.dtype = jit::DType::kF64;
+    ops::AttentionProblem problem = Attention(64, 64);
+    if (change == 0) problem.dtype = DType::kF64;
     if (change == 1) problem.mask = jit::Mask::kCausal;
     if (change == 2) problem.value_dim = 32;
     Key other = KeyOf(problem);
     if (change == 3) other.threads = 1;
-    if (change == 4) other.isa = jit::Isa::kAvx2;
+    if (change == 4) other.isa = Isa::kAvx2;
     if (change == 5) other.buffers = Buffers::kCold;
     EXPECT_EQ(Distance(key, other), std::nullopt) << other.ToString();
   }
 }
 
 TEST(Distance, SigmoidMulCountsElements) {
-  const Key key = KeyOf(jit::SigmoidMulProblem{.rows = 1024, .cols = 1024});
-  EXPECT_EQ(Distance(key, KeyOf(jit::SigmoidMulProblem{.rows = 1, .cols = 1 << 20})), 0.0);
-  EXPECT_EQ(Distance(key, KeyOf(jit::SigmoidMulProblem{.rows = 2, .cols = 1 << 20})), 1.0);
-  EXPECT_EQ(Distance(key, KeyOf(jit::SigmoidMulProblem{.rows = 4, .cols = 1 << 20})), std::nullopt);
+  const Key key = KeyOf(ops::SigmoidMulProblem{.rows = 1024, .cols = 1024});
+  EXPECT_EQ(Distance(key, KeyOf(ops::SigmoidMulProblem{.rows = 1, .cols = 1 << 20})), 0.0);
+  EXPECT_EQ(Distance(key, KeyOf(ops::SigmoidMulProblem{.rows = 2, .cols = 1 << 20})), 1.0);
+  EXPECT_EQ(Distance(key, KeyOf(ops::SigmoidMulProblem{.rows = 4, .cols = 1 << 20})), std::nullopt);
   EXPECT_EQ(Distance(key, KeyOf(Attention(1024, 1024))), std::nullopt);
 }
 

@@ -23,7 +23,7 @@ bool TakenSoundly(const std::string& text) {
     EXPECT_THAT(std::string(read.status().message()), StartsWith("r.toml:")) << text;
     return false;
   }
-  EXPECT_TRUE(jit::Validate(read->config, jit::SpecOf(read->problem), TestCpu()).ok());
+  EXPECT_TRUE(ops::Validate(read->config, read->problem, TestCpu()).ok());
   const auto again = ParseRecord(SerializeRecord(*read), "r.toml", TestCpu());
   EXPECT_TRUE(again.ok() && AllFields(*again) == AllFields(*read)) << again.status() << text;
   return true;

@@ -9,8 +9,15 @@
 #include <iterator>
 #include <ostream>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/str_replace.h"
+#include "ops/attention/algorithms.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
 
 namespace jitattn::cache {
@@ -31,14 +38,14 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(Key, NamesTheFile) {
   EXPECT_EQ(TestRecord().key.ToString(), "attn_f32_d64_causal.b2h16g4.q1024k1024.t2.avx512.hot");
-  const jit::SigmoidMulProblem silu{.dtype = jit::DType::kF64, .rows = 1000, .cols = 1000};
-  EXPECT_EQ(MakeKey(silu, 1, jit::Isa::kPortable, Buffers::kCold).ToString(),
+  const ops::SigmoidMulProblem silu{.dtype = DType::kF64, .rows = 1000, .cols = 1000};
+  EXPECT_EQ(MakeKey(silu, 1, Isa::kPortable, Buffers::kCold).ToString(),
             "silu_f64.r1c1048576.t1.none.cold");
 }
 
 TEST(Record, RoundTripKeepsEveryField) {
   for (const Record& record :
-       {TestRecord(), TestRecord(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
+       {TestRecord(), TestRecord(ops::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
     const std::string text = SerializeRecord(record);
     const auto read = Parsed(text);
     ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
@@ -50,20 +57,27 @@ TEST(Record, RoundTripKeepsEveryField) {
   }
 }
 
-TEST(Record, RoundTripKeepsEveryTunable) {
+TEST(Record, RoundTripKeepsEveryTunableOfEveryAlgorithm) {
+  int algorithms = 0;
   for (const Record& record :
-       {TestRecord(), TestRecord(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
-    for (const jit::Field& field : jit::Fields(jit::OpOf(record.config))) {
-      for (int value : field.values) {
-        // The default's are not judged, so that any value will do.
-        Record changed = record;
-        field.set(changed.result.default_config, value);
-        const auto read = Parsed(SerializeRecord(changed));
-        ASSERT_TRUE(read.ok()) << read.status();
-        EXPECT_EQ(field.get(read->result.default_config), value) << field.name;
+       {TestRecord(), TestRecord(ops::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
+    for (const ops::Algorithm* algorithm : record.problem.operation().algorithms) {
+      ++algorithms;
+      for (const ops::Field& field : algorithm->fields) {
+        for (int value : field.values) {
+          // The default's are not judged, so that any value will do.
+          Record changed = record;
+          changed.result.default_config = algorithm->blank();
+          field.set(changed.result.default_config, value);
+          const auto read = Parsed(SerializeRecord(changed));
+          ASSERT_TRUE(read.ok()) << read.status();
+          EXPECT_EQ(read->result.default_config, changed.result.default_config)
+              << algorithm->name << " " << field.name << " " << value;
+        }
       }
     }
   }
+  EXPECT_EQ(algorithms, 5);
 }
 
 TEST(Record, RoundTripKeepsOddStrings) {
@@ -82,7 +96,7 @@ TEST(Record, RoundTripKeepsOddStrings) {
 }
 
 TEST(Record, EveryKeyIsNeededAndHasOneType) {
-  for (const Record& record : {TestRecord(), TestRecord(jit::SigmoidMulProblem{.rows = 7})}) {
+  for (const Record& record : {TestRecord(), TestRecord(ops::SigmoidMulProblem{.rows = 7})}) {
     const std::string text = SerializeRecord(record);
     std::string section;
     int keys = 0, line_number = 0;
@@ -112,7 +126,7 @@ TEST(Record, SectionsMustBeTables) {
   EXPECT_THAT(ErrorOf(text), HasSubstr("result.median_s is missing"));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
   EXPECT_THAT(ErrorOf(text), HasSubstr("result is 3, must be a table"));
-  EXPECT_THAT(ErrorOf("format = \"1.3\""), HasSubstr("key is missing"));
+  EXPECT_THAT(ErrorOf("format = \"1.4\""), HasSubstr("key is missing"));
 }
 
 struct BadValue {
@@ -139,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
         BadValue{"", "format", "\"0.9\"", "format is \"0.9\""},
-        BadValue{"", "format", "\"1\"", "must be a string like \"1.3\""},
+        BadValue{"", "format", "\"1\"", "must be a string like \"1.4\""},
         BadValue{"", "format", "\"1.-1\"", "must be a string like"},
         BadValue{"", "format", "\"1.0.0\"", "must be a string like"},
         BadValue{"", "format", "1.0", "must be a string like"},
@@ -148,8 +162,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"", "code_hash", "\"12\"", "must be 0x and up to 16 hexadecimal digits"},
         BadValue{"", "code_hash", "\"0x12g\"", "must be 0x and"},
         BadValue{"", "code_hash", "\"0x11112222333344445\"", "must be 0x and"},
-        BadValue{"problem", "op", "\"conv\"", "problem.op is \"conv\", which is no op"},
-        BadValue{"problem", "op", "\"\"", "problem.op is \"\", which is no op"},
+        BadValue{"problem", "op", "\"axpy\"", "problem.op is \"axpy\""},
+        BadValue{"problem", "op", "\"\"", "problem.op is \"\""},
         BadValue{"problem", "op", "\"sigmoid-mul\"", "problem.rows is missing"},
         BadValue{"problem", "dtype", "\"f8\"", "problem.dtype is \"f8\""},
         BadValue{"problem", "mask", "\"\\u001b[31m\"", "problem.mask is \"\\u001b[31m\""},
@@ -175,6 +189,20 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"config", "threads", "3", "config.threads is 3, above conditions.threads 2"},
         BadValue{"config", "isa", "\"sse\"", "must be one of none, avx2, avx512"},
         BadValue{"config", "isa", "2", "must be a word"},
+        BadValue{"config", "isa", "\"none\"", "isa 0 is none of 1, 2"},
+        BadValue{"config", "algorithm", "\"axpy\"", "config.algorithm is \"axpy\""},
+        BadValue{"config", "algorithm", "\"vectors\"", "config.algorithm is \"vectors\""},
+        BadValue{"config", "algorithm", "1", "config.algorithm is 1, must be a word"},
+        BadValue{"config", "algorithm", "\"rows\"", "config.tile_rows is missing"},
+        BadValue{"default_config", "algorithm", "\"columns\"",
+                 "default_config.algorithm is \"columns\""},
+        BadValue{"config", "pv", "0", "config.pv is 0, must be a word"},
+        BadValue{"config", "pv", "\"sideways\"", "one of natural, transposed, pairs"},
+        BadValue{"config", "pv", "\"pairs\"", "needs bf16 and avx512"},
+        BadValue{"config", "qk_ahead", "\"l3\"", "must be one of no, l1, l2"},
+        BadValue{"config", "exp_degree", "\"none\"", "must be one of default"},
+        BadValue{"config", "exp_degree", "0", "config.exp_degree is 0, must lie between 1 and"},
+        BadValue{"config", "exp_degree", "6", "exp_degree 6 is none of"},
         BadValue{"config", "q_vecs", "-1", "config.q_vecs is -1"},
         BadValue{"config", "q_vecs", kFar, "config.q_vecs is 9223372036854775807"},
         BadValue{"config", "q_vecs", "1000000", "q_vecs 1000000 is none of"},
@@ -204,8 +232,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"fingerprint", "model", "17", "fingerprint.model is 17, must be a string"}));
 
 TEST(Record, WhatTheCpuCannotRunIsRefused) {
-  jit::Cpu cpu = TestCpu();
-  cpu.isa = jit::Isa::kAvx2;
+  Cpu cpu = TestCpu();
+  cpu.isa = Isa::kAvx2;
   const auto read = ParseRecord(SerializeRecord(TestRecord()), "r.toml", cpu);
   EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(read.status().message()), HasSubstr("avx512"));
@@ -213,7 +241,7 @@ TEST(Record, WhatTheCpuCannotRunIsRefused) {
 
 TEST(Record, ConfigMayNotExceedTheCapItWasTunedUnder) {
   Record record = TestRecord();
-  record.key.isa = jit::Isa::kAvx2;
+  record.key.isa = Isa::kAvx2;
   EXPECT_THAT(ErrorOf(SerializeRecord(record)),
               HasSubstr("config.isa is above conditions.isa avx2"));
 }
@@ -288,13 +316,26 @@ constexpr std::string_view kKeys_1_0[] = {"format",
                                           "l2_bytes",
                                           "l3_bytes"};
 
-// A record as format 1.0 wrote it.
+// What stood before format 1.4 for a line of [config] or [default_config]: a number for a word.
+std::string Before_1_4(std::string_view key, std::string_view value) {
+  constexpr std::string_view kPv[] = {"\"natural\"", "\"transposed\"", "\"pairs\""};
+  constexpr std::string_view kTable[] = {"\"none\"", "\"register\"", "\"wide\""};
+  if (key != "pv" && key != "table") return std::string(key) + " = " + std::string(value);
+  const auto& words = key == "pv" ? kPv : kTable;
+  const auto number = std::find(std::begin(words), std::end(words), value) - std::begin(words);
+  return (key == "pv" ? "pv_form = " : "table = ") + std::to_string(number);
+}
+
+// A record of tiles or vectors as format 1.0 wrote it.
 std::string OfFormat_1_0(const Record& record) {
   std::istringstream lines(SerializeRecord(record));
   std::string text;
   for (std::string line; std::getline(lines, line);) {
     const size_t equals = line.find(" = ");
-    const std::string_view key = std::string_view(line).substr(0, equals);
+    if (equals != line.npos) {
+      line = Before_1_4(line.substr(0, equals), line.substr(equals + 3));
+    }
+    const std::string_view key = std::string_view(line).substr(0, line.find(" = "));
     const bool kept = equals == line.npos || std::find(std::begin(kKeys_1_0), std::end(kKeys_1_0),
                                                        key) != std::end(kKeys_1_0);
     if (kept) text += line + "\n";
@@ -304,11 +345,13 @@ std::string OfFormat_1_0(const Record& record) {
 
 TEST(Record, AnOlderFormatLacksOnlyWhatCameLater) {
   for (const Record& record :
-       {TestRecord(), TestRecord(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
+       {TestRecord(), TestRecord(ops::SigmoidMulProblem{.rows = 1024, .cols = 11008})}) {
     const std::string old = OfFormat_1_0(record);
     const auto read = Parsed(old);
     ASSERT_TRUE(read.ok()) << read.status() << old;
     EXPECT_EQ(read->problem, record.problem);
+    EXPECT_EQ(read->config, record.config);  // what came later is at its default
+    EXPECT_EQ(read->result.default_config, record.result.default_config);
     EXPECT_EQ(read->result.layout, "heads");
     EXPECT_TRUE(Parsed(SerializeRecord(*read)).ok());
     // Each key of its own format is needed, a whole section too.
@@ -327,6 +370,159 @@ TEST(Record, AnOlderFormatLacksOnlyWhatCameLater) {
   }
 }
 
+// `record` as format 1.`minor` wrote it, with these lines in [config] and [default_config].
+std::string OfOldFormat(int minor, const Record& record, const std::string& config,
+                        const std::string& default_config) {
+  std::string text =
+      Edited(SerializeRecord(record), "", "format", "\"1." + std::to_string(minor) + "\"");
+  const size_t start = text.find("[config]"), end = text.find("[result]");
+  return text.replace(start, end - start,
+                      "[config]\n" + config + "\n[default_config]\n" + default_config + "\n");
+}
+
+// Attention's tunables had one list of keys for all its kernels.
+constexpr char kQueries_1_3[] =
+    "isa = \"avx512\"\nlanes = \"queries\"\nq_vecs = 2\nkv_block = 256\npack = 1\nqk_keys = 4\n"
+    "qk_vecs = 2\nqk_unroll = 8\nqk_embed = 1\nqk_ahead = 2\nfuse_exp = 0\nexp_vecs = 3\n"
+    "exp_degree = 3\npv_form = 1\npv_rows = 8\npv_vecs = 2\npv_unroll = 4\npv_embed = 0\n"
+    "pv_ahead = 1\nprefetch = 2\ntask_tiles = 8\nkv_split = 0\nthreads = 2\n";
+constexpr char kColumns_1_3[] =
+    "isa = \"avx512\"\nlanes = \"columns\"\nq_vecs = 8\nkv_block = 256\npack = 0\nqk_keys = 2\n"
+    "qk_vecs = 1\nqk_unroll = 16\nqk_embed = 0\nqk_ahead = 0\nfuse_exp = 0\nexp_vecs = 3\n"
+    "exp_degree = 3\npv_form = 0\npv_rows = 4\npv_vecs = 3\npv_unroll = 4\npv_embed = 0\n"
+    "pv_ahead = 0\nprefetch = 128\ntask_tiles = 1\nkv_split = 4\nthreads = 2\n";
+constexpr char kNone_1_3[] =
+    "isa = \"none\"\nlanes = \"queries\"\nq_vecs = 4\nkv_block = 128\npack = 0\nqk_keys = 6\n"
+    "qk_vecs = 4\nqk_unroll = 4\nqk_embed = 0\nqk_ahead = 0\nfuse_exp = 1\nexp_vecs = 4\n"
+    "exp_degree = 0\npv_form = 0\npv_rows = 6\npv_vecs = 4\npv_unroll = 2\npv_embed = 0\n"
+    "pv_ahead = 0\nprefetch = 0\ntask_tiles = 4\nkv_split = 0\nthreads = 2\n";
+
+const jit::RowsConfig kRowsOfColumns_1_3 = {.threads = 2,
+                                            .tile_rows = 8,
+                                            .kv_block = 256,
+                                            .qk_keys = 2,
+                                            .depth_vecs = 16,
+                                            .exp_vecs = 3,
+                                            .exp_degree = 3,
+                                            .pv_rows = 4,
+                                            .pv_vecs = 3,
+                                            .pv_unroll = 4,
+                                            .prefetch = 128,
+                                            .kv_split = 4};
+
+// What is read is a record of this format from then on.
+void ExpectRead(const std::string& text, const ops::Config& config,
+                const ops::Config& default_config, const Cpu& cpu = TestCpu()) {
+  const auto read = ParseRecord(text, "r.toml", cpu);
+  ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
+  EXPECT_EQ(ops::ToString(read->config), ops::ToString(config));
+  EXPECT_TRUE(read->config == config);
+  EXPECT_EQ(ops::ToString(read->result.default_config), ops::ToString(default_config));
+  EXPECT_EQ(read->unknown_toml, "");  // nothing of another algorithm's is carried along
+  const std::string rewritten = SerializeRecord(*read);
+  const auto again = ParseRecord(rewritten, "r.toml", cpu);
+  ASSERT_TRUE(again.ok()) << again.status() << "\n" << rewritten;
+  EXPECT_THAT(AllFields(*again), ElementsAreArray(AllFields(*read)));
+}
+
+TEST(Record, LanesOfFormat_1_3_AreAlgorithms) {
+  const Record record = TestRecord();
+  const jit::TilesConfig tiles = {.threads = 2,
+                                  .q_vecs = 2,
+                                  .kv_block = 256,
+                                  .pack = 1,
+                                  .qk_keys = 4,
+                                  .qk_vecs = 2,
+                                  .qk_unroll = 8,
+                                  .qk_embed = 1,
+                                  .qk_ahead = 2,
+                                  .fuse_exp = 0,
+                                  .exp_vecs = 3,
+                                  .exp_degree = 3,
+                                  .pv = jit::PvForm::kTransposed,
+                                  .pv_rows = 8,
+                                  .pv_vecs = 2,
+                                  .pv_unroll = 4,
+                                  .pv_ahead = 1,
+                                  .prefetch = 2,
+                                  .task_tiles = 8};
+  ExpectRead(OfOldFormat(3, record, kQueries_1_3, kColumns_1_3), tiles, kRowsOfColumns_1_3);
+  ExpectRead(OfOldFormat(3, record, kColumns_1_3, kQueries_1_3), kRowsOfColumns_1_3, tiles);
+}
+
+TEST(Record, PairsOfFormat_1_3_AreAChoiceOfEachAlgorithm) {
+  Cpu cpu = TestCpu();
+  cpu.avx512_bf16 = true;
+  ops::AttentionProblem problem = Attention(8, 512);
+  problem.dtype = DType::kBF16;
+  const Record record = TestRecord(problem);
+  jit::RowsConfig rows = kRowsOfColumns_1_3;
+  rows.pairs = 1;
+  const std::string columns = absl::StrReplaceAll(kColumns_1_3, {{"pv_form = 0", "pv_form = 2"}});
+  ExpectRead(OfOldFormat(3, record, columns, columns), rows, rows, cpu);
+  const jit::TilesConfig tiles = {.fuse_exp = 0, .pv = jit::PvForm::kPairs};
+  const std::string queries =
+      absl::StrReplaceAll(kNone_1_3, {{"isa = \"none\"", "isa = \"avx512\""},
+                                      {"fuse_exp = 1", "fuse_exp = 0"},
+                                      {"pv_form = 0", "pv_form = 2"},
+                                      {"task_tiles = 4", "task_tiles = 1"},
+                                      {"threads = 2", "threads = 1"}});
+  ExpectRead(OfOldFormat(3, record, queries, queries), tiles, tiles, cpu);
+}
+
+TEST(Record, NoIsaOfFormat_1_3_IsThePortableAlgorithm) {
+  Record record = TestRecord();
+  record.code_hash = 0;
+  const ops::PortableAttentionConfig portable = {.threads = 2, .task_tiles = 4};
+  ExpectRead(OfOldFormat(3, record, kNone_1_3, kNone_1_3), portable, portable);
+  ExpectRead(OfOldFormat(3, record, kNone_1_3, kColumns_1_3), portable, kRowsOfColumns_1_3);
+  Record silu = TestRecord(ops::SigmoidMulProblem{.rows = 100, .cols = 90});
+  silu.code_hash = 0;
+  const std::string none =
+      "isa = \"none\"\nvecs = 4\nunroll = 1\ntable = 1\nreciprocal = 0\nnon_temporal = 0\n"
+      "prefetch = 0\npage_ahead = 0\nthreads = 2\n";
+  const ops::PortableSigmoidMulConfig portable_silu = {.threads = 2};
+  ExpectRead(OfOldFormat(3, silu, none, none), portable_silu, portable_silu);
+}
+
+// What each minor format brought is at its default in the files before it, and needed from then on.
+TEST(Record, EachMinorFormatBroughtItsKeys) {
+  const std::string silu =
+      "isa = \"avx512\"\nvecs = 3\nunroll = 2\ntable = 2\nreciprocal = 1\nnon_temporal = 0\n"
+      "prefetch = 8\nthreads = 1\n";
+  const Record of_silu = TestRecord(ops::SigmoidMulProblem{.rows = 100, .cols = 90});
+  const jit::SigmoidMulConfig vectors = {
+      .vecs = 3, .unroll = 2, .table = jit::PowerTable::kWide, .reciprocal = 1, .prefetch = 8};
+  ExpectRead(OfOldFormat(1, of_silu, silu, silu), vectors, vectors);
+  EXPECT_THAT(ErrorOf(OfOldFormat(2, of_silu, silu, silu)),
+              HasSubstr("config.page_ahead is missing"));
+
+  // 1.2 had no `pack`, `qk_ahead`, `exp_degree` and `pv_ahead`.
+  const std::string columns = absl::StrReplaceAll(kColumns_1_3, {{"pack = 0\n", ""},
+                                                                 {"qk_ahead = 0\n", ""},
+                                                                 {"exp_degree = 3\n", ""},
+                                                                 {"pv_ahead = 0\n", ""}});
+  jit::RowsConfig rows = kRowsOfColumns_1_3;
+  rows.exp_degree = 0;
+  ExpectRead(OfOldFormat(2, TestRecord(), columns, columns), rows, rows);
+  EXPECT_THAT(ErrorOf(OfOldFormat(3, TestRecord(), columns, columns)),
+              HasSubstr("config.exp_degree is missing"));
+  // 1.4 has the keys of the algorithm that it names, and no other's.
+  EXPECT_THAT(ErrorOf(OfOldFormat(4, TestRecord(), columns, columns)),
+              HasSubstr("config.algorithm is missing"));
+}
+
+TEST(Record, WhatIsUnknownIsNamed) {
+  const std::string text = SerializeRecord(TestRecord());
+  for (const auto& [section, key] :
+       {std::pair("problem", "op"), {"config", "algorithm"}, {"default_config", "algorithm"}}) {
+    const auto read = Parsed(Edited(text, section, key, "\"axpy\""));
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(read.status().message()), HasSubstr("axpy"));
+    EXPECT_THAT(std::string(read.status().message()), HasSubstr(std::string(section) + "." + key));
+  }
+}
+
 TEST(Record, WhatEmittedNoCodeIsNoRecordOfAKernel) {
   Record record = TestRecord();
   record.code_hash = 0;
@@ -334,7 +530,7 @@ TEST(Record, WhatEmittedNoCodeIsNoRecordOfAKernel) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("code_hash is 0"));
   // The portable path has none.
-  std::get<jit::AttentionConfig>(record.config).isa = jit::Isa::kPortable;
+  record.config = ops::PortableAttentionConfig{};
   EXPECT_TRUE(Parsed(SerializeRecord(record)).ok());
 }
 

@@ -9,6 +9,9 @@
 
 #include <filesystem>
 
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
 
 namespace jitattn::cache {
@@ -62,7 +65,7 @@ TEST_F(StoreTest, WhatIsPutIsGot) {
 TEST_F(StoreTest, ConditionsAreKeptApart) {
   Record one = TestRecord(), two = one;
   two.key.threads = 1;
-  std::get<jit::AttentionConfig>(two.config).threads = 1;
+  two.config.set_threads(1);
   two.result.strategy = "random";
   MustPut(one);
   MustPut(two);
@@ -88,7 +91,7 @@ TEST_F(StoreTest, PutRefusesWhatGetWouldRefuse) {
   EXPECT_THAT(std::string(store_.Put(bad).status().message()),
               EndsWith(": tuned on another cpu: model 17, was 99"));
   bad = TestRecord();
-  std::get<jit::AttentionProblem>(bad.problem).q_len = 64;  // of another bucket than the key's
+  bad.problem.As<ops::AttentionProblem>().q_len = 64;  // of another bucket than the key's
   EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("but the fields below"));
   bad = TestRecord();
   bad.kernel = std::string(kMaxRecordBytes, 'x');
@@ -126,7 +129,7 @@ TEST_F(StoreTest, DamageIsAReason) {
 
 TEST_F(StoreTest, ACopyUnderAnotherNameIsRefused) {
   const Record record = TestRecord();
-  const Key other = MakeKey(Attention(64, 64), 2, jit::Isa::kAvx512, Buffers::kHot);
+  const Key other = MakeKey(Attention(64, 64), 2, Isa::kAvx512, Buffers::kHot);
   MustPut(record);
   std::filesystem::copy_file(Path(record), store_.PathOf(other));
   EXPECT_EQ(WhyNot(other), store_.PathOf(other) + ": holds the record of " + record.key.ToString() +
@@ -152,8 +155,8 @@ TEST_F(StoreTest, SoftDifferencesMarkAsStale) {
 
 TEST_F(StoreTest, ACappedCpuReadsOnlyWhatItMayRun) {
   MustPut(TestRecord());
-  jit::Cpu capped = TestCpu();
-  capped.isa = jit::Isa::kAvx2;
+  Cpu capped = TestCpu();
+  capped.isa = Isa::kAvx2;
   const Store store(folder_.path(), capped, HostFingerprint(capped));
   EXPECT_THAT(std::string(store.Get(TestRecord().key).status().message()),
               StartsWith(Path(TestRecord()) + ": "));
@@ -163,12 +166,12 @@ TEST_F(StoreTest, ACappedCpuReadsOnlyWhatItMayRun) {
 TEST_F(StoreTest, NearFindsNeighboursNearestFirst) {
   const Record near = TestRecord(Attention(512, 1024)), nearer = TestRecord(Attention(768, 1024)),
                exact = TestRecord(Attention(1024, 1024)), far = TestRecord(Attention(256, 1024));
-  jit::AttentionProblem causal = Attention(1024, 1024);
+  ops::AttentionProblem causal = Attention(1024, 1024);
   causal.mask = jit::Mask::kCausal;
   for (const Record& record : {near, nearer, exact, far, TestRecord(causal)}) MustPut(record);
   Record single = TestRecord(Attention(1024, 1024));
   single.key.threads = 1;
-  std::get<jit::AttentionConfig>(single.config).threads = 1;
+  single.config.set_threads(1);
   MustPut(single);
   WriteText(store_.PathOf(TestRecord(Attention(1536, 1024)).key), "damaged");
   WriteText(folder_ / kFolder + "/attn_f32_d64.notes.txt", "mine");
@@ -259,12 +262,12 @@ TEST_F(StoreTest, RemovesRecordsAndNothingElse) {
 }
 
 TEST_F(StoreTest, EveryKeyMakesARemovableName) {
-  const jit::Problem problems[] = {
-      Attention(7, 9), jit::AttentionProblem{.mask = jit::Mask::kCausal, .value_dim = 32},
-      jit::AttentionProblem{.dtype = jit::DType::kBF16},
-      jit::SigmoidMulProblem{.dtype = jit::DType::kF16, .rows = 3, .cols = 5}};
-  for (const jit::Problem& problem : problems) {
-    for (const jit::Isa isa : {jit::Isa::kPortable, jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+  const ops::Problem problems[] = {
+      Attention(7, 9), ops::AttentionProblem{.mask = jit::Mask::kCausal, .value_dim = 32},
+      ops::AttentionProblem{.dtype = DType::kBF16},
+      ops::SigmoidMulProblem{.dtype = DType::kF16, .rows = 3, .cols = 5}};
+  for (const ops::Problem& problem : problems) {
+    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
       for (const Buffers buffers : {Buffers::kHot, Buffers::kCold}) {
         const std::string path = store_.PathOf(MakeKey(problem, 12, isa, buffers));
         WriteText(path, "damaged");

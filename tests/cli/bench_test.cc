@@ -14,6 +14,11 @@
 #include "cli/bench_report.h"
 #include "cli/bench_run.h"
 #include "cli/roofline_chart.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
@@ -26,13 +31,13 @@ using ::testing::SizeIs;
 
 const cache::Fingerprint kZen4 = {.vendor = "amd", .family = "25", .model = "17"};
 
-jit::Cpu BigCpu() {
-  jit::Cpu cpu;
-  cpu.isa = cpu.detected_isa = jit::Isa::kAvx512;
+Cpu BigCpu() {
+  Cpu cpu;
+  cpu.isa = cpu.detected_isa = Isa::kAvx512;
   return cpu;
 }
 
-cache::Key KeyOf(const jit::Problem& problem, int threads = 1, jit::Isa isa = jit::Isa::kAvx512) {
+cache::Key KeyOf(const ops::Problem& problem, int threads = 1, Isa isa = Isa::kAvx512) {
   return {problem, threads, isa, cache::Buffers::kHot};
 }
 
@@ -40,12 +45,12 @@ cache::Key KeyOf(const jit::Problem& problem, int threads = 1, jit::Isa isa = ji
 BenchRow Row(double seconds, int threads = 1) {
   BenchRow row;
   row.key =
-      KeyOf(jit::AttentionProblem{.heads = 4, .kv_heads = 4, .q_len = 320, .kv_len = 320}, threads);
+      KeyOf(ops::AttentionProblem{.heads = 4, .kv_heads = 4, .q_len = 320, .kv_len = 320}, threads);
   row.asked = "tuned";
-  row.config = jit::AttentionConfig{};
+  row.config = jit::TilesConfig{};
   const double samples[] = {seconds, seconds * 1.01, seconds * 1.02, seconds * 1.03, seconds * 2};
   runtime::Limits limits;
-  limits.fma = runtime::Limit{"f32 FMA", jit::Flops(row.problem()), 100e9};
+  limits.fma = runtime::Limit{"f32 FMA", ops::Flops(row.problem()), 100e9};
   row.result = runtime::Figures(samples, limits);
   return row;
 }
@@ -69,18 +74,18 @@ TEST(BenchFloorsTest, TheBuiltInFileIsTheOneInTheTreeAndKnowsOnlyItsKinds) {
   const auto other = Floors::Parse(kFloorsJson, {.vendor = "intel", .family = "6", .model = "143"});
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_EQ(other->kind(), "");
-  EXPECT_FALSE(other->Find(KeyOf(jit::SigmoidMulProblem{.rows = 4096, .cols = 8192})));
+  EXPECT_FALSE(other->Find(KeyOf(ops::SigmoidMulProblem{.rows = 4096, .cols = 8192})));
 }
 
 TEST(BenchFloorsTest, TheFirstRuleWhoseConditionsAllHoldCounts) {
   const Floors floors = Zen4Floors();
-  jit::AttentionProblem p{.q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64};
+  ops::AttentionProblem p{.q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64};
   const auto floor = floors.Find(KeyOf(p));
   ASSERT_TRUE(floor.has_value());
   EXPECT_EQ(floor->metric, Metric::kFraction);
   EXPECT_DOUBLE_EQ(*floor->floor, 0.915);
   EXPECT_DOUBLE_EQ(floor->aim, 0.945);
-  EXPECT_FALSE(floors.Find(KeyOf(p, 1, jit::Isa::kPortable)));
+  EXPECT_FALSE(floors.Find(KeyOf(p, 1, Isa::kPortable)));
   p.kv_len = 513;  // no longer of one length: what holds for every size
   EXPECT_EQ(floors.Find(KeyOf(p))->metric, Metric::kCliff);
   // One head of N × N is square, two are a transformer's.
@@ -89,7 +94,7 @@ TEST(BenchFloorsTest, TheFirstRuleWhoseConditionsAllHoldCounts) {
   p.heads = p.kv_heads = 2;
   EXPECT_DOUBLE_EQ(*floors.Find(KeyOf(p))->floor, 0.87);
   // Nobody has measured a floor of f64 yet.
-  p = {.dtype = jit::DType::kF64, .q_len = 1024, .kv_len = 1024};
+  p = {.dtype = DType::kF64, .q_len = 1024, .kv_len = 1024};
   EXPECT_FALSE(floors.Find(KeyOf(p))->floor.has_value());
   EXPECT_DOUBLE_EQ(floors.Find(KeyOf(p))->aim, 0.94);
 }
@@ -115,7 +120,7 @@ TEST(BenchPresetsTest, EveryMeasuredCellOfAllHasAFloorOfItsFigure) {
   ASSERT_GE(all.lines.size(), 12u);
   for (const BenchCase& one : all.cases) {
     const cache::Key key = KeyOf(one.problem, one.threads.back(), one.isa);
-    EXPECT_TRUE(jit::Validate(one.problem).ok()) << key.ToString();
+    EXPECT_TRUE(ops::Validate(one.problem).ok()) << key.ToString();
     if (one.line < 0) {  // measured for others' sake
       EXPECT_TRUE(std::any_of(all.cases.begin(), all.cases.end(), [&](const BenchCase& odd) {
         return std::count(odd.beside.begin(), odd.beside.end(), one.problem) > 0;
@@ -132,7 +137,7 @@ TEST(BenchPresetsTest, EveryMeasuredCellOfAllHasAFloorOfItsFigure) {
   for (size_t l = 0; l < all.lines.size(); ++l) {
     const std::string& title = all.lines[l].title;
     const std::string type = title.substr(0, title.find_first_of(" ,"));
-    if ((type == "bf16" || type == "f16") && !jit::DTypeFromName(type)) continue;
+    if ((type == "bf16" || type == "f16") && !DTypeFromName(type)) continue;
     for (int c = 0; c < all.lines[l].cells; ++c) {
       EXPECT_TRUE(std::any_of(
           all.cases.begin(), all.cases.end(),
@@ -148,20 +153,20 @@ TEST(BenchPresetsTest, WhatTheMachineHasNotIsLeftOut) {
       EXPECT_EQ(one.threads, std::vector<int>{1}) << name;
     }
   }
-  jit::Cpu small = BigCpu();
-  small.isa = jit::Isa::kAvx2;
+  Cpu small = BigCpu();
+  small.isa = Isa::kAvx2;
   for (const BenchCase& one : MakePreset("all", small, 2).cases) {
-    EXPECT_EQ(one.isa, jit::Isa::kAvx2);
+    EXPECT_EQ(one.isa, Isa::kAvx2);
   }
-  small.isa = jit::Isa::kPortable;
+  small.isa = Isa::kPortable;
   for (const BenchCase& one : MakePreset("all", small, 2).cases) {
-    EXPECT_EQ(one.isa, jit::Isa::kPortable);
+    EXPECT_EQ(one.isa, Isa::kPortable);
   }
 }
 
 TEST(BenchReportTest, FiguresFollowFromTheFastestSample) {
   BenchRow row = Row(2e-3);
-  const double flops = jit::Flops(row.problem());
+  const double flops = ops::Flops(row.problem());
   const Json json = ToJson(row);
   EXPECT_EQ(json["name"], "attn_f32_d64.b1h4g4.q320k320.t1.avx512.hot");
   EXPECT_EQ(json["op"], "attention");
@@ -181,18 +186,18 @@ TEST(BenchReportTest, FiguresFollowFromTheFastestSample) {
 TEST(BenchReportTest, AMemoryBoundRowIsInBytes) {
   BenchRow row = Row(2e-3);
   row.result.limits.traffic =
-      runtime::Limit{"read", jit::Bytes(row.problem()), jit::Bytes(row.problem()) / 1.9e-3};
+      runtime::Limit{"read", ops::Bytes(row.problem()), ops::Bytes(row.problem()) / 1.9e-3};
   EXPECT_TRUE(row.memory_bound());
   const Json json = ToJson(row);
   EXPECT_EQ(json["bound"], "memory");
-  EXPECT_DOUBLE_EQ(json["gbytes_per_s"], jit::Bytes(row.problem()) / 2e-3 * 1e-9);
+  EXPECT_DOUBLE_EQ(json["gbytes_per_s"], ops::Bytes(row.problem()) / 2e-3 * 1e-9);
   EXPECT_NEAR(json["fraction"].get<double>(), 0.95, 1e-12);
   const BenchRow rows[] = {row};
   EXPECT_THAT(RowsText(rows), HasSubstr("GB/s"));
 }
 
 TEST(BenchReportTest, ACellIsTheWorstOfItsRows) {
-  const double best = jit::Flops(Row(1).problem()) / 100e9;
+  const double best = ops::Flops(Row(1).problem()) / 100e9;
   std::vector<BenchRow> rows = {Row(best / 0.9), Row(best / 0.8), Row(best / 0.7)};
   for (BenchRow& row : rows) row.floor = Floor{Metric::kFraction, 0.75, 0.85};
   rows[0].line = rows[1].line = rows[2].line = 0;
@@ -226,15 +231,23 @@ TEST(BenchReportTest, SpeedupIsOverOneThreadOfTheSameConfiguration) {
 TEST(BenchReportTest, ACliffIsTimeForAnOperationOfWholeVectorsOverTheNeighbours) {
   const auto row = [](int64_t length, double seconds, double peak) {
     BenchRow r = Row(seconds);
-    r.key.bucket = jit::AttentionProblem{.q_len = length, .kv_len = length};
+    r.key.bucket = ops::AttentionProblem{.q_len = length, .kv_len = length};
     r.result.limits.fma->peak = peak;
     return r;
   };
   // One thread, AVX-512: 17 queries take two vectors in Q·Kᵀ, and are 17 rows in P·V.
-  const jit::AttentionConfig config;
+  const jit::TilesConfig config;
   const double small = 2.0 * 16 * (16 * 64 + 16 * 64), odd = 2.0 * 17 * (32 * 64 + 17 * 64),
                large = 2.0 * 32 * (32 * 64 + 32 * 64);
-  EXPECT_EQ(PaddedFlops({.q_len = 17, .kv_len = 17}, config), odd);
+  const auto padded = [](int64_t length, const ops::Config& c) {
+    return c.algorithm().padded_flops(ops::AttentionProblem{.q_len = length, .kv_len = length}, c);
+  };
+  EXPECT_EQ(padded(16, config), small);
+  EXPECT_EQ(padded(17, config), odd);
+  EXPECT_EQ(padded(32, config), large);
+  // Transposed, queries lie in the lanes of P·V too.
+  EXPECT_EQ(padded(17, jit::TilesConfig{.pv = jit::PvForm::kTransposed}), large * 17 / 32);
+  EXPECT_EQ(ops::kVectors.padded_flops, nullptr);
   std::vector<BenchRow> rows = {row(16, small * 1e-9, 100e9), row(32, large * 1e-9, 100e9),
                                 row(17, odd * 1e-9, 200e9)};
   rows[2].beside = {rows[0].problem(), rows[1].problem()};
@@ -245,7 +258,8 @@ TEST(BenchReportTest, ACliffIsTimeForAnOperationOfWholeVectorsOverTheNeighbours)
   rows[2].line = 0;
   const BenchLine lines[] = {{"odd", Metric::kCliff, 1}};
   const std::string asked[] = {"tuned"};
-  EXPECT_THAT(LinesText(lines, rows, asked), HasSubstr("2.00 (f32 17×17, D 64)"));
+  EXPECT_THAT(LinesText(lines, rows, asked),
+              HasSubstr("2.00 (attention f32 1×1 head, 17×17, head size 64)"));
   EXPECT_FALSE(Reaches(Metric::kCliff, 2, 1.15));
   // Where a neighbour is missing there is nothing to compare with.
   rows[2].cliff.reset();
@@ -267,7 +281,7 @@ TEST(BenchReportTest, OverheadIsTheShareOfACallOutsideItsKernel) {
 
 TEST(BenchReportTest, PairsAreShownAsWhatTheyChange) {
   std::vector<BenchRow> rows = {Row(2e-3), Row(2e-3)};
-  rows[0].asked = jit::ToString(rows[0].config);
+  rows[0].asked = ops::ToString(rows[0].config);
   rows[0].differs = "kv_block=64";
   rows[1].asked = "kv_block=128";
   const std::string text = RowsText(rows);
@@ -297,6 +311,7 @@ TEST(BenchReportTest, CsvHasAColumnForEveryKey) {
   for (const auto& [key, value] : json.items()) keys += (keys.empty() ? "" : ",") + key;
   EXPECT_EQ(csv.substr(0, end), keys);
   EXPECT_THAT(csv.substr(end), HasSubstr("\"a \"\"record\"\", tuned\""));
+  EXPECT_THAT(csv.substr(end), HasSubstr("algorithm=tiles isa="));
   EXPECT_THAT(csv.substr(end), HasSubstr("q_vecs="));
 }
 
@@ -472,10 +487,10 @@ TEST_F(BenchCommandTest, RooflineNamesWhatBinds) {
 TEST_F(BenchCommandTest, BadRequestsGetOneLine) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{"--preset", "squares"}, "did you mean square?"},
-      {{"--preset", "square", "--seq", "16"}, "--seq says nothing to --preset square"},
-      {{"--preset", "all", "--layout", "columns"}, "--layout says nothing to --preset all"},
+      {{"--preset", "square", "--seq", "16"}, "--seq has no effect on --preset square"},
+      {{"--preset", "all", "--layout", "columns"}, "--layout has no effect on --preset all"},
       {{"--layout", "rows"}, "layout"},
-      {{"--preset", "all", "--dtype", "f64"}, "--dtype says nothing to --preset all"},
+      {{"--preset", "all", "--dtype", "f64"}, "--dtype has no effect on --preset all"},
       {{"--seq", "0", "--head-dim", "8"}, "0 is too small"},
       {{"--dtype", "f23", "--dim", "8"}, "f23"},
       {{"--dim", "64", "--config", "q_vec=3"}, "q_vec"},

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu.h"
 #include "cli/npy.h"
-#include "jit/cpu.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
@@ -83,7 +83,7 @@ TEST(JourneyTest, TuneRunListClear) {
 TEST(JourneyTest, APresetIsTunedAndThenFound) {
   const TempDir cache;
   // An --isa above what this process may use is refused.
-  const std::string isa(jit::Name(std::min(jit::HostCpu().isa, jit::Isa::kAvx2)));
+  const std::string isa(Name(std::min(HostCpu().isa, Isa::kAvx2)));
   const Json tuned = RunJson(
       cache, {"tune", "--preset", "square", "--evaluations", "1", "--isa", isa, "--threads", "1"});
   const Json bench = RunJson(cache, {"bench", "--preset", "square", "--isa", isa, "--threads", "1",
@@ -184,9 +184,9 @@ TEST(JourneyTest, FilesInAndOut) {
   // Two queries, three keys; the second query is the first key ten times over, so that its softmax
   // is all but a choice of the first value.
   const std::vector<double> q = {0, 0, 100, 0}, k = {1, 0, 0, 1, 0, 0}, v = {1, 2, 3, 4, 5, 6};
-  ASSERT_TRUE(WriteNpy(folder / "q.npy", jit::DType::kF64, {2, 2}, q.data()).ok());
-  ASSERT_TRUE(WriteNpy(folder / "k.npy", jit::DType::kF64, {3, 2}, k.data()).ok());
-  ASSERT_TRUE(WriteNpy(folder / "v.npy", jit::DType::kF64, {3, 2}, v.data()).ok());
+  ASSERT_TRUE(WriteNpy(folder / "q.npy", DType::kF64, {2, 2}, q.data()).ok());
+  ASSERT_TRUE(WriteNpy(folder / "k.npy", DType::kF64, {3, 2}, k.data()).ok());
+  ASSERT_TRUE(WriteNpy(folder / "v.npy", DType::kF64, {3, 2}, v.data()).ok());
   const Json run = RunJson(folder, {"run", "--q", folder / "q.npy", "--k", folder / "k.npy", "--v",
                                     folder / "v.npy", "--out", folder / "out.npy", "--check"});
   EXPECT_EQ(run["runs"][0]["problem"]["dtype"], "f64");
@@ -238,9 +238,8 @@ TEST(JourneyTest, HeadsInColumnsOrInFront) {
     }
   }
   ASSERT_TRUE(
-      WriteNpy(folder / "a.npy", jit::DType::kF32, {kLength, kHeads * kSize}, columns.data()).ok());
-  ASSERT_TRUE(
-      WriteNpy(folder / "b.npy", jit::DType::kF32, {kHeads, kLength, kSize}, cube.data()).ok());
+      WriteNpy(folder / "a.npy", DType::kF32, {kLength, kHeads * kSize}, columns.data()).ok());
+  ASSERT_TRUE(WriteNpy(folder / "b.npy", DType::kF32, {kHeads, kLength, kSize}, cube.data()).ok());
   const std::string a = folder / "a.npy", b = folder / "b.npy", out_a = folder / "out_a.npy",
                     out_b = folder / "out_b.npy";
   RunJson(folder,
@@ -301,6 +300,8 @@ TEST(JourneyTest, AConfigurationChoosesItsOperation) {
   EXPECT_THAT(ops("kv_block=64"), testing::ElementsAre("attention"));
   EXPECT_THAT(ops("vecs=2"), testing::ElementsAre("sigmoid-mul"));
   EXPECT_THAT(ops("threads=1"), testing::ElementsAre("attention", "sigmoid-mul"));
+  EXPECT_THAT(ops("tile_rows=4"), testing::ElementsAre("attention"));
+  EXPECT_THAT(ops("algorithm=rows"), testing::ElementsAre("attention"));
   EXPECT_EQ(RunJitattn(cache, {"run", "--dim", "64", "--config", "magic=1"}).exit_code, 2);
   // What is named is meant.
   EXPECT_EQ(RunJitattn(cache, {"run", "--dim", "64", "--op", "attention", "--config", "vecs=2"})
@@ -318,7 +319,7 @@ TEST(JourneyTest, EmptyLengthsAndFiles) {
 
   const std::vector<float> numbers(64, 1.0f);
   const auto write = [&](const char* name, std::vector<int64_t> shape) {
-    EXPECT_TRUE(WriteNpy(folder / name, jit::DType::kF32, shape, numbers.data()).ok());
+    EXPECT_TRUE(WriteNpy(folder / name, DType::kF32, shape, numbers.data()).ok());
     return folder / name;
   };
   const auto attention = [&](const std::string& q, const std::string& kv) {
@@ -354,7 +355,8 @@ TEST(JourneyTest, RunWithAGivenConfiguration) {
   const TempDir cache;
   const Json given = RunJson(cache, {"run", "--dim", "64", "--op", "sigmoid-mul", "--config",
                                      "vecs=2 threads=1", "--check"});
-  EXPECT_EQ(given["runs"][0]["config"]["vecs"], 2);
+  // The portable path has no such field.
+  if (HostCpu().isa != Isa::kPortable) EXPECT_EQ(given["runs"][0]["config"]["vecs"], 2);
   EXPECT_EQ(given["runs"][0]["check"]["correct"], true);
   const ProcessResult bad =
       RunJitattn(cache, {"run", "--dim", "64", "--op", "sigmoid-mul", "--config", "vecs=1000"});
@@ -371,6 +373,7 @@ TEST(JourneyTest, TuneWithoutEmittedCode) {
   for (const Json& problem : tuned["problems"]) {
     EXPECT_EQ(problem["record"]["isa"], "none");
     EXPECT_EQ(problem["record"]["config"]["isa"], "none");
+    EXPECT_EQ(problem["record"]["config"]["algorithm"], "portable");
     EXPECT_LT(problem["record"]["max_error"], 1e-5);
     EXPECT_THAT(problem["path"].get<std::string>(), HasSubstr(".none.hot.toml"));
   }

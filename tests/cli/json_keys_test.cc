@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "jit/cpu.h"
+#include "base/cpu.h"
 #include "tests/cli/plot_testing.h"
 #include "tests/cli/process.h"
 
@@ -130,6 +130,24 @@ class JsonKeysTest : public testing::Test {
   Keys printed_;
 };
 
+// An interface: keys are added, none is renamed or dropped. Those within a config are the fields of
+// its algorithm, and come and go with them.
+TEST(JsonKeys, WhatWasEverDocumentedStillIs) {
+  std::map<std::string, Keys> documented;
+  std::istringstream lines(ReadFile(JITATTN_SOURCE_DIR "/tests/golden/json-keys.txt"));
+  int keys = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.starts_with("#") || line.ends_with("*")) continue;
+    const size_t colon = line.find(": ");
+    ASSERT_NE(colon, line.npos) << line;
+    const std::string command = line.substr(0, colon), key = line.substr(colon + 2);
+    if (!documented.contains(command)) AddDocumented(command, "", &documented[command]);
+    EXPECT_TRUE(documented[command].contains(key)) << line << " is no longer documented";
+    ++keys;
+  }
+  EXPECT_GT(keys, 500);  // the file was found and read
+}
+
 TEST_F(JsonKeysTest, Tune) {
   Collect({"tune", "--dim", "32", "--evaluations", "3", "--time", "50"});
   Collect({"tune", "--dim", "32", "--op", "sigmoid-mul", "--evaluations", "3", "--time", "50",
@@ -213,7 +231,7 @@ TEST_F(JsonKeysTest, Run) {
 }
 
 TEST_F(JsonKeysTest, Show) {
-  if (jit::HostCpu().isa == jit::Isa::kPortable) GTEST_SKIP() << "needs avx2";  // no code to show
+  if (HostCpu().isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";  // no code to show
   TuneBoth();
   DamageOneRecord();
   Collect({"show", "--dim", "32"});

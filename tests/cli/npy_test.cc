@@ -42,7 +42,7 @@ TEST(NpyTest, ReadsTheThreeFormats) {
     const std::string file = File(kGood, major);
     const auto header = ParseNpyHeader(file);
     ASSERT_TRUE(header.ok()) << header.status();
-    EXPECT_EQ(header->dtype, jit::DType::kF32);
+    EXPECT_EQ(header->dtype, DType::kF32);
     EXPECT_THAT(header->shape, ElementsAre(2, 3));
     EXPECT_EQ(header->data_offset, static_cast<int64_t>(file.size()));
     EXPECT_EQ(header->data_bytes, 24);
@@ -53,7 +53,7 @@ TEST(NpyTest, TakesKeysInAnyOrderAndBothQuotes) {
   const auto header =
       ParseNpyHeader(File("{\"shape\": (5L,), 'fortran_order': True, \"descr\": '<f8'}"));
   ASSERT_TRUE(header.ok()) << header.status();  // one dimension has one order
-  EXPECT_EQ(header->dtype, jit::DType::kF64);
+  EXPECT_EQ(header->dtype, DType::kF64);
   EXPECT_THAT(header->shape, ElementsAre(5));
 }
 
@@ -103,7 +103,7 @@ TEST(NpyTest, DamagedHeadersAreRefusedOrHarmless) {
     refused += !header.ok();
     if (!header.ok()) continue;
     // What is accepted must be consistent: a caller allocates data_bytes for this shape.
-    int64_t bytes = jit::SizeOf(header->dtype);
+    int64_t bytes = SizeOf(header->dtype);
     for (const int64_t size : header->shape) {
       ASSERT_GE(size, 0);
       bytes *= size;
@@ -120,11 +120,11 @@ TEST(NpyTest, WritesWhatItReads) {
   std::vector<double> numbers = {1, -2.5, 1e300, 0, 7, 8};
   for (const std::vector<int64_t>& shape :
        {std::vector<int64_t>{6}, {2, 3}, {1, 3, 2}, {1, 1, 6, 1}}) {
-    ASSERT_TRUE(WriteNpy(path, jit::DType::kF64, shape, numbers.data()).ok());
+    ASSERT_TRUE(WriteNpy(path, DType::kF64, shape, numbers.data()).ok());
     const auto array = ReadNpy(path);
     ASSERT_TRUE(array.ok()) << array.status();
     EXPECT_EQ(array->shape, shape);
-    EXPECT_EQ(array->dtype, jit::DType::kF64);
+    EXPECT_EQ(array->dtype, DType::kF64);
     EXPECT_EQ(std::memcmp(array->data.data(), numbers.data(), 48), 0);
     EXPECT_EQ((ReadFile(path).size() - 48) % 64, 0u);  // elements are aligned in the file
   }
@@ -155,11 +155,11 @@ TEST(NpyTest, FailedWriteLeavesTheOldFile) {
   const TempDir folder;
   WriteFile(folder / "a.npy", "old");
   const float numbers[4] = {};
-  const absl::Status status = WriteNpy(folder / "none/a.npy", jit::DType::kF32, {4}, numbers);
+  const absl::Status status = WriteNpy(folder / "none/a.npy", DType::kF32, {4}, numbers);
   EXPECT_THAT(std::string(status.message()), HasSubstr("none/a.npy: No such file"));
   EXPECT_EQ(ReadFile(folder / "a.npy"), "old");
-  EXPECT_TRUE(WriteNpy("/dev/null", jit::DType::kF32, {4}, numbers).ok());
-  EXPECT_EQ(WriteNpy("/dev/full", jit::DType::kF32, {4}, numbers).message(),
+  EXPECT_TRUE(WriteNpy("/dev/null", DType::kF32, {4}, numbers).ok());
+  EXPECT_EQ(WriteNpy("/dev/full", DType::kF32, {4}, numbers).message(),
             "cannot write /dev/full: No space left on device");
 }
 

@@ -156,7 +156,7 @@ TEST(PlotCommandTest, AFullDiskLeavesTheOlderPicture) {
   WriteFile(picture, "older");
   const ProcessResult full =
       RunJitattn(folder, {"plot", Data("replay.json"), "--kind", "score", "-o", picture},
-                 {.env = {{"MPLCONFIGDIR", "/nonexistent"}}, .file_limit_bytes = 2048});
+                 {.env = {{"MPLCONFIGDIR", "/dev/null/none"}}, .file_limit_bytes = 2048});
   EXPECT_EQ(full.exit_code, 1) << full.err;
   EXPECT_EQ(ReadFile(picture), "older");
   EXPECT_THAT(FilesUnder(folder.path()), ElementsAre(picture));

@@ -5,10 +5,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+#include <string>
+
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
+
 namespace jitattn::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 std::string Error(const ProblemFlags& flags) {
   const auto problems = flags.Problems();
@@ -22,23 +32,21 @@ TEST(ProblemFlagsTest, DimIsOneHeadAndASquareMatrix) {
   ASSERT_TRUE(problems.ok()) << problems.status();
   ASSERT_EQ(problems->size(), 2u);
   EXPECT_EQ((*problems)[0],
-            jit::Problem(jit::AttentionProblem{
+            ops::Problem(ops::AttentionProblem{
                 .q_len = 1024, .kv_len = 1024, .head_dim = 1024, .value_dim = 1024}));
-  EXPECT_EQ((*problems)[1], jit::Problem(jit::SigmoidMulProblem{.rows = 1024, .cols = 1024}));
+  EXPECT_EQ((*problems)[1], ops::Problem(ops::SigmoidMulProblem{.rows = 1024, .cols = 1024}));
 }
 
 TEST(ProblemFlagsTest, HeadsSplitTheColumns) {
   ProblemFlags flags;
   flags.op = "attention";
   flags.dims = {1024};
-  flags.heads = 16;
-  flags.kv_heads = 4;
-  flags.kv_seq = 2048;
+  flags.sizes = {{"--heads", 16}, {"--kv-heads", 4}, {"--kv-seq", 2048}};
   flags.dtype = "float64";
-  flags.causal = true;
+  flags.chosen = {"--causal"};
   const auto problem = flags.OneProblem();
   ASSERT_TRUE(problem.ok()) << problem.status();
-  EXPECT_EQ(*problem, jit::Problem(jit::AttentionProblem{.dtype = jit::DType::kF64,
+  EXPECT_EQ(*problem, ops::Problem(ops::AttentionProblem{.dtype = DType::kF64,
                                                          .mask = jit::Mask::kCausal,
                                                          .heads = 16,
                                                          .kv_heads = 4,
@@ -58,19 +66,16 @@ TEST(ProblemFlagsTest, SeveralDimsEachCountOnce) {
 
 TEST(ProblemFlagsTest, FlagsAloneSayWhichOperationIsMeant) {
   ProblemFlags sigmoid_mul;
-  sigmoid_mul.rows = 1024;
-  sigmoid_mul.cols = 11008;
+  sigmoid_mul.sizes = {{"--rows", 1024}, {"--cols", 11008}};
   const auto problem = sigmoid_mul.OneProblem();
   ASSERT_TRUE(problem.ok()) << problem.status();
-  EXPECT_EQ(*problem, jit::Problem(jit::SigmoidMulProblem{.rows = 1024, .cols = 11008}));
+  EXPECT_EQ(*problem, ops::Problem(ops::SigmoidMulProblem{.rows = 1024, .cols = 11008}));
 
   ProblemFlags attention;
-  attention.seq = 77;
-  attention.head_dim = 64;
-  attention.value_dim = 32;
+  attention.sizes = {{"--seq", 77}, {"--head-dim", 64}, {"--value-dim", 32}};
   const auto other = attention.OneProblem();
   ASSERT_TRUE(other.ok()) << other.status();
-  EXPECT_EQ(*other, jit::Problem(jit::AttentionProblem{
+  EXPECT_EQ(*other, ops::Problem(ops::AttentionProblem{
                         .q_len = 77, .kv_len = 77, .head_dim = 64, .value_dim = 32}));
 }
 
@@ -78,22 +83,57 @@ TEST(ProblemFlagsTest, ErrorsCarryTheValueAndTheRule) {
   ProblemFlags flags;
   EXPECT_THAT(Error(flags), HasSubstr("no problem is given"));
   flags.dims = {1024};
-  flags.heads = 7;
+  flags.sizes = {{"--heads", 7}};
   EXPECT_EQ(Error(flags), "--heads 7 does not divide --dim 1024: 2 columns would be left over");
-  flags.heads = 16;
-  flags.kv_heads = 3;
+  flags.sizes = {{"--heads", 16}, {"--kv-heads", 3}};
   EXPECT_THAT(Error(flags), HasSubstr("3"));
   EXPECT_THAT(Error(flags), HasSubstr("16"));
-  flags.kv_heads.reset();
+  flags.sizes = {{"--heads", 16}};
   flags.op = "sigmoid-mul";
-  EXPECT_EQ(Error(flags), "--heads says nothing to --op sigmoid-mul");
+  EXPECT_EQ(Error(flags), "--heads has no effect on --op sigmoid-mul");
+  flags.sizes.clear();
+  flags.chosen = {"--causal"};
+  EXPECT_EQ(Error(flags), "--causal has no effect on --op sigmoid-mul");
   ProblemFlags half;
-  half.rows = 5;
+  half.sizes = {{"--rows", 5}};
   EXPECT_EQ(Error(half), "sigmoid-mul needs --dim, or --rows and --cols");
   ProblemFlags both;
   both.dims = {64};
   EXPECT_EQ(both.OneProblem().status().message(),
             "one problem is meant here, the flags describe 2; --op chooses");
+}
+
+// One flag for each size and option of the operations, whatever they are.
+TEST(ProblemFlagsTest, FlagsAreThoseOfTheTables) {
+  std::map<std::string, int64_t> least;
+  for (const SizeFlag& flag : SizeFlags()) {
+    EXPECT_TRUE(least.emplace(flag.name, flag.least).second) << flag.name << " twice";
+    EXPECT_THAT(std::string(flag.help), Not(IsEmpty())) << flag.name;
+  }
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Dim& dim : operation->dims) {
+      EXPECT_TRUE(least.contains(std::string(dim.flag))) << dim.flag;
+    }
+  }
+  EXPECT_EQ(least.at("--seq"), 0);  // a run may be empty
+  EXPECT_EQ(least.at("--heads"), 1);
+
+  ProblemFlags flags;
+  EXPECT_EQ(flags.AnyFlag(), "");
+  EXPECT_EQ(flags.SizeOrOption(), "");
+  flags.sizes = {{"--seq", 5}};
+  flags.chosen = {"--causal"};
+  EXPECT_EQ(flags.size("--seq"), 5);
+  EXPECT_EQ(flags.size("--heads"), std::nullopt);
+  EXPECT_EQ(flags.SizeOrOption(), "--seq");
+  EXPECT_EQ(flags.AnyFlag(), "--seq");
+  EXPECT_EQ(flags.FlagOf(ops::kAttention), "--seq");
+  EXPECT_EQ(flags.FlagNotOf(ops::kAttention), "");
+  EXPECT_EQ(flags.FlagOf(ops::kSigmoidMul), "");
+  EXPECT_EQ(flags.FlagNotOf(ops::kSigmoidMul), "--seq");
+  flags.sizes.clear();
+  EXPECT_EQ(flags.SizeOrOption(), "--causal");
+  EXPECT_EQ(flags.FlagNotOf(ops::kSigmoidMul), "--causal");
 }
 
 TEST(ProblemFlagsTest, NumbersAreChecked) {

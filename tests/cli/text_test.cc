@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
+
 namespace jitattn::cli {
 namespace {
 
@@ -25,10 +28,10 @@ TEST(TextTest, BytesUsePowersOfTwo) {
 }
 
 TEST(TextTest, RatesFollowTheOperation) {
-  const jit::AttentionProblem attention = {
+  const ops::AttentionProblem attention = {
       .q_len = 1000, .kv_len = 1000, .head_dim = 250, .value_dim = 250};
   EXPECT_EQ(RateText(attention, 1), "1.0 GFLOP/s");  // 4 · 10⁶ · 250 = 10⁹
-  const jit::SigmoidMulProblem sigmoid_mul = {.rows = 1000, .cols = 1000};
+  const ops::SigmoidMulProblem sigmoid_mul = {.rows = 1000, .cols = 1000};
   EXPECT_EQ(RateText(sigmoid_mul, 1e-3), "8.0 GB/s");  // 4 MB read, 4 MB written
 }
 
@@ -54,12 +57,13 @@ TEST(TextTest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(Closest("f3", words), "f32");
   EXPECT_EQ(Closest("flaot32", words), "float32");
   EXPECT_EQ(Closest("int8", words), "");
-  EXPECT_EQ(Unknown("type", "float3", words),
-            "unknown type 'float3'; there are f32, f64, bf16, f16, float32, float64, bfloat16, "
-            "float16; did you mean float32?");
   EXPECT_EQ(
-      Unknown("type", "int8", words),
-      "unknown type 'int8'; there are f32, f64, bf16, f16, float32, float64, bfloat16, float16");
+      Unknown("type", "float3", words),
+      "unknown type 'float3'; expected one of f32, f64, bf16, f16, float32, float64, bfloat16, "
+      "float16; did you mean float32?");
+  EXPECT_EQ(Unknown("type", "int8", words),
+            "unknown type 'int8'; expected one of f32, f64, bf16, f16, float32, float64, bfloat16, "
+            "float16");
 }
 
 }  // namespace

@@ -11,7 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "jit/config.h"
+#include "base/cpu.h"
+#include "ops/config.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
+#include "runtime/given_config.h"
 #include "tests/cli/csv_testing.h"
 #include "tests/cli/process.h"
 
@@ -61,18 +66,23 @@ TEST(TuneCsvTest, ARowForEachEvaluationAndFinalist) {
     EXPECT_EQ(row["dtype"], "f32");
     EXPECT_EQ(row["N"], "1024");
     EXPECT_THAT(row["problem"], HasSubstr("silu_f32.r32c32.t1."));
-    EXPECT_EQ(row["q_vecs"], "");  // of the other operation
+    // Of the other operation.
+    EXPECT_EQ(row["q_vecs"], "");
+    EXPECT_EQ(row["tile_rows"], "");
     // The fields are those of the configuration.
-    const auto config = jit::ConfigFromString(jit::Op::kSigmoidMul, row["config"]);
+    const auto config = runtime::GivenConfig(
+        row["config"], ops::SigmoidMulProblem{.rows = 32, .cols = 32}, HostCpu(), 1);
     ASSERT_TRUE(config.ok()) << config.status();
-    for (const jit::Field& field : jit::Fields(jit::Op::kSigmoidMul)) {
-      const std::string name(field.name);
-      if (name != "isa") {
-        EXPECT_EQ(row[name], std::to_string(field.get(*config))) << name;
-      }
+    EXPECT_EQ(ops::ToString(*config), row["config"]);
+    EXPECT_EQ(row["algorithm"], config->algorithm().name);
+    for (const ops::Field& field : config->algorithm().fields) {
+      EXPECT_EQ(row[std::string(field.name)], ops::ValueText(field, field.get(*config)))
+          << field.name;
     }
-    const auto& silu = std::get<jit::SigmoidMulConfig>(*config);
-    EXPECT_EQ(row["block"], std::to_string(silu.vecs * silu.unroll));
+    EXPECT_EQ(row["block"], std::to_string(config->algorithm().block(*config)));
+    if (const auto* silu = config->If<jit::SigmoidMulConfig>()) {
+      EXPECT_EQ(row["block"], std::to_string(silu->vecs * silu->unroll));
+    }
     configs.insert(row["config"]);
     EXPECT_THAT(row["status"], AnyOf("ok", "censored"));
     const double min = std::stod(row["min_s"]), median = std::stod(row["p50_s"]);
@@ -205,7 +215,7 @@ TEST(TuneCsvTest, ProblemsAndStrategiesShareATable) {
 
 TEST(TuneCsvTest, ARecordIsNamedAsTheOrigin) {
   const TempDir folder;
-  ASSERT_EQ(RunJitattn(folder, Tune(folder / "a.csv", {"--fields", "vecs=6,table=0"})).exit_code,
+  ASSERT_EQ(RunJitattn(folder, Tune(folder / "a.csv", {"--fields", "vecs=6,table=none"})).exit_code,
             0);
   ASSERT_EQ(RunJitattn(folder, Tune(folder / "b.csv")).exit_code, 0);
   std::set<std::string> origins;

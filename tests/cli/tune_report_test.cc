@@ -6,6 +6,9 @@
 #include "cli/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::cli {
 namespace {
@@ -14,24 +17,27 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Whose fastest run is at `share` of a peak of 200 G a second.
-Tuned TunedAt(double share, const jit::Problem& problem) {
+Tuned TunedAt(double share, const ops::Problem& problem) {
   Tuned tuned{.peak = 200e9, .peak_describe = "f32 FMA, 512-bit, 2 threads"};
   cache::Record& record = tuned.report.record;
   record.problem = problem;
+  record.key = cache::MakeKey(problem, 1, Isa::kAvx512, cache::Buffers::kHot);
+  record.config = problem.operation().algorithms.front()->blank();
+  record.result.default_config = tuned.report.best_found = record.config;
   record.result.min_s = record.result.median_s = Rate(problem, 1) * 1e9 / (share * tuned.peak);
-  tuned.report.finalists.resize(1);
+  tuned.report.finalists = {{.config = record.config}};
   return tuned;
 }
 
 TEST(TuneReport, AShareOfThePeak) {
-  const Tuned tuned = TunedAt(0.94, jit::AttentionProblem{});
+  const Tuned tuned = TunedAt(0.94, ops::AttentionProblem{});
   EXPECT_THAT(ReportText(tuned), HasSubstr("94.0 % of 200.0 GFLOP/s, measured between the runs: "
                                            "f32 FMA, 512-bit, 2 threads"));
   EXPECT_THAT(ReportLine(tuned), HasSubstr("188.0 GFLOP/s, 94.0 % of peak, "));
 }
 
 TEST(TuneReport, NoRunIsAboveWhatTheUnitsCanDo) {
-  const Tuned tuned = TunedAt(1.03, jit::AttentionProblem{});
+  const Tuned tuned = TunedAt(1.03, ops::AttentionProblem{});
   EXPECT_THAT(ReportText(tuned),
               HasSubstr("disturbed by other work: the fastest run is above 200.0 GFLOP/s, measured "
                         "between the runs: f32 FMA"));
@@ -41,7 +47,7 @@ TEST(TuneReport, NoRunIsAboveWhatTheUnitsCanDo) {
 }
 
 TEST(TuneReport, AndMayBeAboveWhatACopyTakes) {
-  const Tuned tuned = TunedAt(1.03, jit::SigmoidMulProblem{.rows = 8, .cols = 8});
+  const Tuned tuned = TunedAt(1.03, ops::SigmoidMulProblem{.rows = 8, .cols = 8});
   EXPECT_THAT(ReportText(tuned), HasSubstr("peak       the fastest run is above 200.0 GB/s"));
   EXPECT_THAT(ReportLine(tuned), HasSubstr(", above the peak measured, "));
 }
@@ -56,8 +62,8 @@ class CountingProbe : public runtime::PeakProbe {
 
 class NoMeasurer : public runtime::Measurer {
  public:
-  runtime::Evaluation Evaluate(const jit::Config&, const Limits&) override { return {}; }
-  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config>, int,
+  runtime::Evaluation Evaluate(const ops::Config&, const Limits&) override { return {}; }
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const ops::Config>, int,
                                                         double) override {
     return std::vector<std::vector<double>>();
   }

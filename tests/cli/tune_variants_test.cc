@@ -12,24 +12,26 @@
 #include <vector>
 
 #include "cli/variants_report.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {
 namespace {
 
-using runtime::Layout;
+using ops::Layout;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-jit::Problem Heads(int64_t heads) {
-  return jit::AttentionProblem{
+ops::Problem Heads(int64_t heads) {
+  return ops::AttentionProblem{
       .heads = heads, .kv_heads = heads, .q_len = 16, .kv_len = 16, .head_dim = 8, .value_dim = 8};
 }
 
-std::vector<std::string> Names(const jit::Problem& problem, std::vector<std::string> words) {
+std::vector<std::string> Names(const ops::Problem& problem, std::vector<std::string> words) {
   std::vector<std::string> names;
   for (const auto& v : ExpandVariants(problem, Layout::kColumns, words)) names.push_back(NameOf(v));
   return names;
@@ -43,7 +45,7 @@ TEST(ExpandVariants, AsAskedThenWhatIsNamed) {
               ElementsAre("f32, columns", "f32, heads", "f16, heads", "f16, columns"));
   EXPECT_THAT(Names(Heads(2), {"columns", "f32"}), ElementsAre("f32, columns"));
   EXPECT_THAT(Names(Heads(1), {"dtype", "layout"}), ElementsAre("f32", "f64", "bf16", "f16"));
-  EXPECT_THAT(Names(jit::SigmoidMulProblem{.rows = 2, .cols = 2}, {"dtype", "heads"}),
+  EXPECT_THAT(Names(ops::SigmoidMulProblem{.rows = 2, .cols = 2}, {"dtype", "heads"}),
               ElementsAre("f32", "f64", "bf16", "f16"));
 }
 

@@ -21,7 +21,7 @@ using Leaves = std::array<Leaf, std::size(kLeaves)>;
 
 constexpr bool Bit(uint32_t word, int i) { return (word >> i & 1) != 0; }
 
-// jit/cpu.cc has the same bits.
+// base/cpu.cc has the same bits.
 CpuAnswer CpuOf(const Leaves& leaves, uint64_t xcr0) {
   const Leaf& one = leaves[1];
   const Leaf& seven = leaves[2];

@@ -1,5 +1,5 @@
-// Attention in every type, mask and kind of lanes, in the forms that P·V, the exponentials and
-// packing have; with heads that share keys, and keys that are taken apart.
+// Attention in every type, mask and algorithm, in the forms that P·V, the exponentials and packing
+// have; with heads that share keys, and keys that are taken apart.
 
 #include <cmath>
 #include <iterator>
@@ -9,18 +9,21 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jit/attention/rows_kernel.h"
 #include "tests/emulate/cases.h"
 #include "tests/emulate/rows.h"
 #include "tests/jit/attention_reference.h"
 #include "tests/jit/extreme_scores.h"
+#include "tests/jit/problems.h"
 
 namespace jitattn::emulate {
 namespace {
 
 using jit::AttentionArgs;
-using jit::AttentionConfig;
 using jit::AttentionSpec;
-using jit::LaneAxis;
+using jit::PvForm;
+using jit::RowsConfig;
+using jit::TilesConfig;
 using jit::testing::AttentionCase;
 
 // Around the edges of vectors, register blocks and tiles. Small: an emulator is slow.
@@ -32,34 +35,36 @@ constexpr int kGroups[] = {2, 3, 5};
 // What a case is about; the rest of its configuration and its shape are drawn.
 struct Form {
   std::string name;
-  LaneAxis lanes = LaneAxis::kQueries;
-  int pv_form = 0, fuse_exp = 0, pack = 0;
+  bool rows = false;  // of the "rows" algorithm, else of "tiles"
+  bool pairs = false;
+  // Of "tiles".
+  PvForm pv = PvForm::kNatural;
+  int fuse_exp = 0, pack = 0;
+  // Of the problem.
   bool group = false, parts = false, specials = false;
   bool great = false;  // scores up to some 1e30, after which few keys have a weight
 };
 
-bool InPairs(const Form& form) { return form.pv_form == 2; }
-
-std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
+std::vector<Form> Forms(Isa isa, DType dtype) {
   std::vector<Form> forms;
-  for (const int pv_form : {0, 1}) {
+  for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed}) {
     for (const int fuse_exp : {0, 1}) {
       for (const int pack : {0, 1}) {
-        if (pack == 1 && jit::SizeOf(dtype) == 2) continue;  // copied in any case
-        forms.push_back({.name = absl::StrCat("queries.form", pv_form, fuse_exp ? ".fused" : "",
-                                              pack ? ".packed" : ""),
-                         .pv_form = pv_form,
-                         .fuse_exp = fuse_exp,
-                         .pack = pack});
+        if (pack == 1 && SizeOf(dtype) == 2) continue;  // copied in any case
+        const char* const word = pv == PvForm::kNatural ? "natural" : "transposed";
+        forms.push_back(
+            {.name = absl::StrCat("tiles.", word, fuse_exp ? ".fused" : "", pack ? ".packed" : ""),
+             .pv = pv,
+             .fuse_exp = fuse_exp,
+             .pack = pack});
       }
     }
   }
-  forms.push_back({.name = "queries.group", .group = true});
-  forms.push_back({.name = "queries.specials", .specials = true});
-  forms.push_back({.name = "columns.one", .lanes = LaneAxis::kColumns});
-  forms.push_back({.name = "columns.group", .lanes = LaneAxis::kColumns, .group = true});
-  forms.push_back(
-      {.name = "columns.parts", .lanes = LaneAxis::kColumns, .group = true, .parts = true});
+  forms.push_back({.name = "tiles.group", .group = true});
+  forms.push_back({.name = "tiles.specials", .specials = true});
+  forms.push_back({.name = "rows.one", .rows = true});
+  forms.push_back({.name = "rows.group", .rows = true, .group = true});
+  forms.push_back({.name = "rows.parts", .rows = true, .group = true, .parts = true});
   for (const Form& form : std::vector<Form>(forms)) {
     if ((form.group && !form.parts) || form.specials) continue;
     forms.push_back(form);
@@ -67,40 +72,27 @@ std::vector<Form> Forms(jit::Isa isa, jit::DType dtype) {
     forms.back().group = false;
     forms.back().great = true;
   }
-  forms.push_back({.name = "columns.specials",
-                   .lanes = LaneAxis::kColumns,
-                   .group = true,
-                   .parts = true,
-                   .specials = true});
-  if (dtype == jit::DType::kBF16 && isa == jit::Isa::kAvx512) {
-    forms.push_back({.name = "queries.pairs", .pv_form = 2});
-    forms.push_back({.name = "columns.pairs", .lanes = LaneAxis::kColumns, .pv_form = 2});
+  forms.push_back(
+      {.name = "rows.specials", .rows = true, .group = true, .parts = true, .specials = true});
+  if (dtype == DType::kBF16 && isa == Isa::kAvx512) {
+    forms.push_back({.name = "tiles.pairs", .pairs = true, .pv = PvForm::kPairs});
+    forms.push_back({.name = "rows.pairs", .rows = true, .pairs = true});
   }
   return forms;
 }
 
-// A point of the space that has this form; invalid ones are drawn again.
-AttentionConfig DrawConfig(const Form& form, jit::Isa isa, const AttentionSpec& spec,
-                           const jit::Cpu& cpu, std::mt19937_64& random) {
-  constexpr int kMostDraws = 20000;  // one in some dozens is valid
-  for (int draw = 0; draw < kMostDraws; ++draw) {
-    jit::Config drawn = AttentionConfig{.isa = isa};
-    for (const jit::Field& field : jit::Fields(jit::Op::kAttention)) {
-      if (field.name == "isa" || field.name == "threads") continue;
-      field.set(drawn, field.values[random() % field.values.size()]);
-    }
-    auto& config = std::get<AttentionConfig>(drawn);
-    config.lanes = form.lanes;
-    config.pv_form = form.pv_form;
+// A point of the space that has this form.
+ops::Config DrawConfig(const Form& form, Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                       std::mt19937_64& random) {
+  if (form.rows) {
+    return jit::testing::DrawConfig<RowsConfig>(
+        isa, spec, cpu, random, [&](RowsConfig& config) { config.pairs = form.pairs; });
+  }
+  return jit::testing::DrawConfig<TilesConfig>(isa, spec, cpu, random, [&](TilesConfig& config) {
+    config.pv = form.pv;
     config.fuse_exp = form.fuse_exp;
     config.pack = form.pack;
-    config = std::get<AttentionConfig>(jit::Canonical(config, spec));
-    const bool has_form = config.pv_form == form.pv_form && config.fuse_exp == form.fuse_exp &&
-                          config.pack == form.pack;
-    if (has_form && jit::Validate(config, spec, cpu).ok()) return config;
-  }
-  throw std::runtime_error(absl::StrCat("none of ", kMostDraws, " configurations of ", form.name,
-                                        " is valid for ", jit::Name(spec)));
+  });
 }
 
 // Heads that share keys and values; all queries of a head lie behind one another.
@@ -134,9 +126,9 @@ void MakeSpecial(AttentionCase<T>* in) {
 template <typename T>
 Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64& random) {
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
-  const bool needs_keys = form.parts || form.specials || InPairs(form);
+  const bool needs_keys = form.parts || form.specials || form.pairs;
   AttentionCase<T> in{.spec = spec, .kv_len = needs_keys ? 130 : pick(kKeys)};
-  in.q_rows = form.lanes == LaneAxis::kColumns ? pick(kFewQueries) : pick(kQueries);
+  in.q_rows = form.rows ? pick(kFewQueries) : pick(kQueries);
   in.gap = random() % 2 * 3;
   in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
   in.offset = random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 60) - 20;
@@ -169,17 +161,17 @@ Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64&
 template <typename T>
 class GroupInImage {
  public:
-  GroupInImage(Image* image, uint32_t number, Group<T> group,
+  GroupInImage(Image* image, uint32_t number, Group<T> group, const ops::Config& config,
                std::shared_ptr<const jit::Kernel> kernel)
       : number_(number), group_(std::move(group)), kernel_(image, number, std::move(kernel)) {
-    Place(image);
-    const auto& config = std::get<AttentionConfig>(kernel_.kernel().config());
-    if (config.lanes == LaneAxis::kQueries) {
+    Place(image, config.isa());
+    const auto* rows = config.If<RowsConfig>();
+    if (rows == nullptr) {
       RunHeads();
     } else if (group_.cuts.empty()) {
       kernel_.Run(args_);
     } else {
-      RunParts(image, config);
+      RunParts(image, *rows);
     }
     SendRows(image, number, out_);
   }
@@ -217,14 +209,13 @@ class GroupInImage {
     return AddUnwritten(image, number_, (bytes + 63) / 64 * 64, group_.flush);
   }
 
-  void Place(Image* image) {
+  void Place(Image* image, Isa isa) {
     const AttentionCase<T>& in = group_.first();
     std::vector<T> all_q;
     for (const auto& head : group_.heads) all_q.insert(all_q.end(), head.q.begin(), head.q.end());
     const RowShape<T> q_shape = {group_.rows(), in.spec.head_dim, in.gap};
     const RowShape<T> k_shape = {in.kv_len, in.spec.head_dim, in.gap};
     const RowShape<T> v_shape = {in.kv_len, in.spec.value_dim, in.gap};
-    const jit::Isa isa = std::get<AttentionConfig>(kernel_.kernel().config()).isa;
     out_shape_ = {group_.rows(), in.spec.value_dim, in.gap};
     out_ = AddUnwritten(image, number_, out_shape_.bytes(), group_.flush);
     const Memory q = AddRows(image, isa, q_shape, all_q, group_.flush);
@@ -251,7 +242,7 @@ class GroupInImage {
              .out_head_stride = out_shape_.stride_bytes() * in.q_rows};
   }
 
-  // Where lanes are queries a run is of one head.
+  // A run of a "tiles" kernel is of one head.
   void RunHeads() {
     for (int64_t head = 0; head < group_.count(); ++head) {
       AttentionArgs args = args_;
@@ -262,9 +253,9 @@ class GroupInImage {
     }
   }
 
-  void RunParts(Image* image, const AttentionConfig& config) {
+  void RunParts(Image* image, const RowsConfig& config) {
     const AttentionCase<T>& in = group_.first();
-    const int64_t part_bytes = jit::PartBytes(in.spec, config, group_.rows());
+    const int64_t part_bytes = jit::RowsPartBytes(in.spec, config, group_.rows());
     const auto parts = static_cast<int64_t>(group_.cuts.size()) + 1;
     const Memory memory = AddScratch(image, parts * part_bytes);
     for (int64_t part = 0; part < parts; ++part) {
@@ -303,53 +294,53 @@ std::string CheckRefused(const CaseAnswers& answers) {
 
 template <typename T>
 Check Prepare(Image& image, uint32_t number, const Form& form, const AttentionSpec& spec,
-              std::shared_ptr<const jit::Kernel> kernel, bool refused, std::mt19937_64& random) {
+              const ops::Config& config, std::shared_ptr<const jit::Kernel> kernel, bool refused,
+              std::mt19937_64& random) {
   const auto run = std::make_shared<GroupInImage<T>>(
-      &image, number, DrawGroup<T>(form, spec, random), std::move(kernel));
+      &image, number, DrawGroup<T>(form, spec, random), config, std::move(kernel));
   return [run, refused](const CaseAnswers& answers) {
     const std::string wrong = refused ? CheckRefused(answers) : run->Check(answers);
     return wrong.empty() ? "" : absl::StrCat(wrong, "\n    ", run->Describe());
   };
 }
 
-Case MakeCase(const Form& form, jit::Isa isa, jit::DType dtype, jit::Mask mask,
-              const jit::Cpu& cpu) {
+Case MakeCase(const Form& form, Isa isa, DType dtype, jit::Mask mask, const Cpu& cpu) {
   const std::string name =
-      absl::StrCat("attention.", std::string(jit::Name(isa)), ".", std::string(jit::Name(dtype)),
-                   ".", std::string(jit::Name(mask)), ".", form.name);
+      absl::StrCat("attention.", std::string(Name(isa)), ".", std::string(Name(dtype)), ".",
+                   jit::testing::NameOf(mask), ".", form.name);
   return {name, [=](Image& image, uint32_t number) {
             std::mt19937_64 random(SeedOf(name));
             const auto dim = [&] { return kDims[random() % std::size(kDims)]; };
             const AttentionSpec spec = {dtype, mask, dim(), dim()};
-            jit::Cpu described = cpu;
-            if (InPairs(form)) described.avx512_bf16 = true;
-            const AttentionConfig config = DrawConfig(form, isa, spec, described, random);
+            Cpu described = cpu;
+            if (form.pairs) described.avx512_bf16 = true;
+            const ops::Config config = DrawConfig(form, isa, spec, described, random);
             const auto prepare = [&](auto zero) {
-              const auto kernel = MustCompile(spec, config, described);
-              const bool refused = InPairs(form) && !cpu.avx512_bf16;
-              return Prepare<decltype(zero)>(image, number, form, spec, kernel, refused, random);
+              const auto kernel = MustCompile(jit::testing::ProblemOf(spec), config, described);
+              const bool refused = form.pairs && !cpu.avx512_bf16;
+              return Prepare<decltype(zero)>(image, number, form, spec, config, kernel, refused,
+                                             random);
             };
             switch (dtype) {
-              case jit::DType::kF32:
+              case DType::kF32:
                 return prepare(float());
-              case jit::DType::kF64:
+              case DType::kF64:
                 return prepare(double());
-              case jit::DType::kBF16:
-                return prepare(jit::BFloat16());
-              case jit::DType::kF16:
+              case DType::kBF16:
+                return prepare(BFloat16());
+              case DType::kF16:
                 break;
             }
-            return prepare(jit::Float16());
+            return prepare(Float16());
           }};
 }
 
 }  // namespace
 
-std::vector<Case> AttentionCases(const jit::Cpu& cpu) {
+std::vector<Case> AttentionCases(const Cpu& cpu) {
   std::vector<Case> cases;
-  for (const jit::Isa isa : EmittedIsas(cpu)) {
-    for (const auto dtype :
-         {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
+  for (const Isa isa : EmittedIsas(cpu)) {
+    for (const auto dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
       for (const jit::Mask mask : {jit::Mask::kNone, jit::Mask::kCausal}) {
         for (const Form& form : Forms(isa, dtype))
           cases.push_back(MakeCase(form, isa, dtype, mask, cpu));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ops/operation.h"
 
 namespace jitattn::emulate {
 namespace {
@@ -16,7 +17,7 @@ constexpr uint32_t kMxcsrModes = 0xFFC0, kDefaultMxcsr = 0x1F80;
 
 }  // namespace
 
-std::vector<Case> Cases(const jit::Cpu& cpu) {
+std::vector<Case> Cases(const Cpu& cpu) {
   std::vector<Case> cases;
   for (const auto make : {AttentionCases, SigmoidMulCases, FaultCases}) {
     std::vector<Case> more = make(cpu);
@@ -26,9 +27,9 @@ std::vector<Case> Cases(const jit::Cpu& cpu) {
   return cases;
 }
 
-std::shared_ptr<const jit::Kernel> MustCompile(const jit::Spec& spec, const jit::Config& config,
-                                               const jit::Cpu& cpu) {
-  auto kernel = jit::Compile(spec, config, cpu);
+std::shared_ptr<const jit::Kernel> MustCompile(const ops::Problem& problem,
+                                               const ops::Config& config, const Cpu& cpu) {
+  auto kernel = ops::Compile(problem, config, cpu);
   if (!kernel.ok()) throw std::runtime_error(std::string(kernel.status().message()));
   return *std::move(kernel);
 }
@@ -37,9 +38,9 @@ uint64_t SeedOf(const std::string& name) {
   return jit::CodeHash({reinterpret_cast<const uint8_t*>(name.data()), name.size()});
 }
 
-std::vector<jit::Isa> EmittedIsas(const jit::Cpu& cpu) {
-  std::vector<jit::Isa> isas;
-  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512})
+std::vector<Isa> EmittedIsas(const Cpu& cpu) {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512})
     if (isa <= cpu.isa) isas.push_back(isa);
   return isas;
 }

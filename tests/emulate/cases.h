@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "jit/compile.h"
+#include "base/cpu.h"
+#include "jit/kernel.h"
+#include "ops/config.h"
+#include "ops/problem.h"
 #include "tests/emulate/answers.h"
 #include "tests/emulate/image.h"
 
@@ -19,29 +22,30 @@ namespace jitattn::emulate {
 using Check = std::function<std::string(const CaseAnswers&)>;
 
 struct Case {
-  std::string name;  // "attention.avx512.f32.causal.columns.parts"
+  std::string name;  // "attention.avx512.f32.causal.rows.parts"
   // Emits the kernel, lays out its operands and says what is to be done under this number.
   std::function<Check(Image&, uint32_t number)> prepare;
 };
 
 // All that `cpu` can run, and what it has to refuse. The same cases, configurations and operands
 // every time.
-std::vector<Case> Cases(const jit::Cpu& cpu);
+std::vector<Case> Cases(const Cpu& cpu);
 
-std::vector<Case> AttentionCases(const jit::Cpu& cpu);
-std::vector<Case> SigmoidMulCases(const jit::Cpu& cpu);
-std::vector<Case> FaultCases(const jit::Cpu& cpu);
+std::vector<Case> AttentionCases(const Cpu& cpu);
+std::vector<Case> SigmoidMulCases(const Cpu& cpu);
+std::vector<Case> FaultCases(const Cpu& cpu);
 
 // ---- What cases are made of ----
 
-std::shared_ptr<const jit::Kernel> MustCompile(const jit::Spec& spec, const jit::Config& config,
-                                               const jit::Cpu& cpu);  // throws std::runtime_error
+std::shared_ptr<const jit::Kernel> MustCompile(const ops::Problem& problem,
+                                               const ops::Config& config,
+                                               const Cpu& cpu);  // throws std::runtime_error
 
 // A seed from a name: each case has its own operands, whichever others are asked for.
 uint64_t SeedOf(const std::string& name);
 
 // The instruction sets that kernels of `cpu` are emitted for.
-std::vector<jit::Isa> EmittedIsas(const jit::Cpu& cpu);
+std::vector<Isa> EmittedIsas(const Cpu& cpu);
 
 // A kernel in the memory of a machine, run under the number of a case.
 class KernelInImage {

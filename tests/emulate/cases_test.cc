@@ -7,6 +7,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jit/sigmoid_mul/args.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/emulate/cpus.h"
 
 namespace jitattn::emulate {
@@ -21,7 +24,7 @@ using ::testing::StartsWith;
 class CasesTest : public ::testing::TestWithParam<EmulatedCpu> {};
 
 TEST_P(CasesTest, HaveNamesOfTheirOwnAndFitTheRom) {
-  const jit::Cpu cpu = Described(GetParam());
+  const Cpu cpu = Described(GetParam());
   std::set<std::string> names;
   for (const Case& a_case : Cases(cpu)) {
     EXPECT_TRUE(names.insert(a_case.name).second) << a_case.name;
@@ -30,11 +33,11 @@ TEST_P(CasesTest, HaveNamesOfTheirOwnAndFitTheRom) {
     // Half of the ROM: the other half is what a batch holds before a case is added.
     EXPECT_LT(image.bytes(), Image::kMaxRomBytes / 2) << a_case.name;
   }
-  EXPECT_EQ(names.empty(), cpu.isa == jit::Isa::kPortable);
+  EXPECT_EQ(names.empty(), cpu.isa == Isa::kPortable);
 }
 
 TEST_P(CasesTest, AreTheSameEachTime) {
-  const jit::Cpu cpu = Described(GetParam());
+  const Cpu cpu = Described(GetParam());
   const auto rom = [&] {
     Image image(Xcr0(cpu.isa));
     uint32_t number = 0;
@@ -54,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(All, CasesTest, ::testing::ValuesIn(EmulatedCpus()), []
 class ChecksTest : public ::testing::Test {
  protected:
   Check Prepare(const std::string& name) {
-    const jit::Cpu cpu = Described(*FindCpu("skylake-x"));
+    const Cpu cpu = Described(*FindCpu("skylake-x"));
     for (const Case& a_case : Cases(cpu))
       if (a_case.name == name) return a_case.prepare(image_, 0);
     ADD_FAILURE() << "no case " << name;
@@ -66,36 +69,35 @@ class ChecksTest : public ::testing::Test {
 
 TEST_F(ChecksTest, SeeThatNothingCame) {
   for (const std::string name :
-       {"attention.avx512.f32.none.queries.form0", "attention.avx512.bf16.causal.columns.parts",
-        "sigmoid-mul.avx512.f16.table1.rows"}) {
+       {"attention.avx512.f32.none.tiles.natural", "attention.avx512.bf16.causal.rows.parts",
+        "sigmoid-mul.avx512.f16.table-register.rows"}) {
     EXPECT_THAT(Prepare(name)({}), HasSubstr("the machine stopped")) << name;
   }
 }
 
 TEST_F(ChecksTest, SeeAFault) {
-  const Check check = Prepare("sigmoid-mul.avx512.f32.table1.rows");
+  const Check check = Prepare("sigmoid-mul.avx512.f32.table-register.rows");
   const CaseAnswers answers = {.fault = Fault{kUndefinedInstruction, 0, 0x5500'0000'1000, 0}};
   EXPECT_THAT(check(answers), StartsWith("undefined instruction (6) at rip 0x550000001000"));
 }
 
 TEST_F(ChecksTest, SeeThatAFaultIsMissing) {
   EXPECT_THAT(Prepare("fault.avx512.read-behind")({}), HasSubstr("no fault"));
-  EXPECT_THAT(Prepare("attention.avx512.bf16.none.queries.pairs")({}), HasSubstr("ran its pairs"));
+  EXPECT_THAT(Prepare("attention.avx512.bf16.none.tiles.pairs")({}), HasSubstr("ran its pairs"));
   // A fault, but another one.
   const CaseAnswers answers = {.fault = Fault{kPageFault, 2, 0x1000, 0x2000}};
   EXPECT_THAT(Prepare("fault.avx512.read-behind")(answers), HasSubstr("no read from"));
-  EXPECT_THAT(Prepare("attention.avx512.bf16.none.queries.pairs")(answers),
-              HasSubstr("page fault"));
+  EXPECT_THAT(Prepare("attention.avx512.bf16.none.tiles.pairs")(answers), HasSubstr("page fault"));
 }
 
 // A kernel in an image, and what a machine could say of its run.
 class RunsTest : public ChecksTest {
  protected:
   std::string CheckRun(uint64_t code_hash, uint64_t spoilt, uint32_t mxcsr) {
-    const jit::Cpu cpu = Described(*FindCpu("haswell"));
-    KernelInImage kernel(
-        &image_, 0,
-        MustCompile(jit::SigmoidMulSpec{}, jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 1}, cpu));
+    const Cpu cpu = Described(*FindCpu("haswell"));
+    KernelInImage kernel(&image_, 0,
+                         MustCompile(ops::SigmoidMulProblem{},
+                                     jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 1}, cpu));
     kernel.Run(jit::SigmoidMulArgs{});
     const uint64_t hash = kernel.kernel().code_hash() + code_hash;
     return kernel.CheckRuns({.runs = {{hash, spoilt, mxcsr}}});
@@ -113,7 +115,7 @@ TEST_F(RunsTest, CodeRegistersAndModesAreHeldToWhatTheyWere) {
 }
 
 TEST(CheckCpu, SeesWhatIsNotAsDescribed) {
-  const jit::Cpu described = Described(*FindCpu("icelake"));
+  const Cpu described = Described(*FindCpu("icelake"));
   CpuAnswer answer = {.xcr0 = 0xE7, .avx2 = true, .f16c = true, .avx512 = true};
   EXPECT_EQ(CheckCpu(described, answer), "avx512_vnni is described and missing");
   answer.avx512_vnni = true;

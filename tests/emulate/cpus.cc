@@ -12,11 +12,11 @@ namespace {
 
 // Nothing of Bochs 2.7 has AVX-512 BF16 or FP16; qemu-user 7.2 has no AVX-512.
 constexpr EmulatedCpu kCpus[] = {
-    {"nehalem", "", "Nehalem", jit::Isa::kPortable, false},
-    {"haswell", "corei7_haswell_4770", "Haswell", jit::Isa::kAvx2, false},
-    {"skylake-x", "corei7_skylake_x", "", jit::Isa::kAvx512, false},
-    {"icelake", "corei7_icelake_u", "", jit::Isa::kAvx512, true},
-    {"tigerlake", "tigerlake", "", jit::Isa::kAvx512, true},
+    {"nehalem", "", "Nehalem", Isa::kPortable, false},
+    {"haswell", "corei7_haswell_4770", "Haswell", Isa::kAvx2, false},
+    {"skylake-x", "corei7_skylake_x", "", Isa::kAvx512, false},
+    {"icelake", "corei7_icelake_u", "", Isa::kAvx512, true},
+    {"tigerlake", "tigerlake", "", Isa::kAvx512, true},
 };
 
 }  // namespace
@@ -29,17 +29,17 @@ const EmulatedCpu* FindCpu(std::string_view name) {
   return found == std::end(kCpus) ? nullptr : found;
 }
 
-jit::Cpu Described(const EmulatedCpu& cpu) {
-  jit::Cpu described = {.vendor = "GenuineIntel", .isa = cpu.isa, .detected_isa = cpu.isa};
-  described.f16c = cpu.isa >= jit::Isa::kAvx2;
+Cpu Described(const EmulatedCpu& cpu) {
+  Cpu described = {.vendor = "GenuineIntel", .isa = cpu.isa, .detected_isa = cpu.isa};
+  described.f16c = cpu.isa >= Isa::kAvx2;
   described.avx512_vnni = cpu.avx512_vnni;
   return described;
 }
 
-std::string CheckCpu(const jit::Cpu& described, const CpuAnswer& answer) {
+std::string CheckCpu(const Cpu& described, const CpuAnswer& answer) {
   const std::pair<std::string_view, std::pair<bool, bool>> features[] = {
-      {"avx2", {described.isa >= jit::Isa::kAvx2, answer.avx2}},
-      {"avx512", {described.isa >= jit::Isa::kAvx512, answer.avx512}},
+      {"avx2", {described.isa >= Isa::kAvx2, answer.avx2}},
+      {"avx512", {described.isa >= Isa::kAvx512, answer.avx512}},
       {"f16c", {described.f16c, answer.f16c}},
       {"avx512_vnni", {described.avx512_vnni, answer.avx512_vnni}},
       {"avx512_bf16", {described.avx512_bf16, answer.avx512_bf16}},
@@ -58,6 +58,6 @@ std::string CheckCpu(const jit::Cpu& described, const CpuAnswer& answer) {
 }
 
 // x87, SSE, AVX; opmasks and the rest of the vectors.
-uint64_t Xcr0(jit::Isa isa) { return isa == jit::Isa::kAvx512 ? 0xE7 : 0x07; }
+uint64_t Xcr0(Isa isa) { return isa == Isa::kAvx512 ? 0xE7 : 0x07; }
 
 }  // namespace jitattn::emulate

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "jit/cpu.h"
+#include "base/cpu.h"
 #include "tests/emulate/answers.h"
 
 namespace jitattn::emulate {
@@ -16,7 +16,7 @@ struct EmulatedCpu {
   std::string_view name;
   std::string_view bochs;  // its model there; empty: none
   std::string_view qemu;   // its model in qemu-user; empty: none
-  jit::Isa isa;
+  Isa isa;
   bool avx512_vnni;
 };
 
@@ -24,13 +24,13 @@ std::span<const EmulatedCpu> EmulatedCpus();
 const EmulatedCpu* FindCpu(std::string_view name);  // null if there is none
 
 // What kernels are emitted for.
-jit::Cpu Described(const EmulatedCpu& cpu);
+Cpu Described(const EmulatedCpu& cpu);
 
 // Says where the machine's CPU is another than the described one; "" where it is not.
-std::string CheckCpu(const jit::Cpu& described, const CpuAnswer& answer);
+std::string CheckCpu(const Cpu& described, const CpuAnswer& answer);
 
 // What has to be turned on for vectors of this width.
-uint64_t Xcr0(jit::Isa isa);
+uint64_t Xcr0(Isa isa);
 
 }  // namespace jitattn::emulate
 

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jit/sigmoid_mul/args.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/emulate/cases.h"
 #include "tests/emulate/rows.h"
 
@@ -18,11 +21,11 @@ struct Operands {
 };
 
 // Sigmoid-mul of kElements floats and `more`, for a CPU that may have more than the machine.
-Check RunSigmoidMul(Image& image, uint32_t number, const jit::Cpu& cpu, const Operands& operands,
+Check RunSigmoidMul(Image& image, uint32_t number, const Cpu& cpu, const Operands& operands,
                     int64_t more, const std::function<std::string(const Fault&)>& judge) {
   KernelInImage kernel(
       &image, number,
-      MustCompile(jit::SigmoidMulSpec{}, jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 2}, cpu));
+      MustCompile(ops::SigmoidMulProblem{}, jit::SigmoidMulConfig{.isa = cpu.isa, .vecs = 2}, cpu));
   kernel.Run(jit::SigmoidMulArgs{.x = reinterpret_cast<const void*>(operands.x.address),
                                  .out = reinterpret_cast<void*>(operands.out.address),
                                  .rows = 1,
@@ -34,7 +37,7 @@ Check RunSigmoidMul(Image& image, uint32_t number, const jit::Cpu& cpu, const Op
   };
 }
 
-Operands AddOperands(Image& image, uint32_t number, const jit::Cpu& cpu, Access access_to_out) {
+Operands AddOperands(Image& image, uint32_t number, const Cpu& cpu, Access access_to_out) {
   const std::vector<float> x(kElements, 1);
   const RowShape<float> shape = {.rows = 1, .cols = kElements};
   Operands operands = {.x = AddRows(&image, cpu.isa, shape, x, Flush::kBack)};
@@ -44,7 +47,7 @@ Operands AddOperands(Image& image, uint32_t number, const jit::Cpu& cpu, Access 
   return operands;
 }
 
-Case ReadsBehind(const std::string& name, const jit::Cpu& cpu) {
+Case ReadsBehind(const std::string& name, const Cpu& cpu) {
   return {name, [=](Image& image, uint32_t number) {
             const Operands operands = AddOperands(image, number, cpu, Access::kReadAndWrite);
             const uint64_t end = operands.x.address + operands.x.bytes;
@@ -56,7 +59,7 @@ Case ReadsBehind(const std::string& name, const jit::Cpu& cpu) {
           }};
 }
 
-Case WritesToInput(const std::string& name, const jit::Cpu& cpu) {
+Case WritesToInput(const std::string& name, const Cpu& cpu) {
   return {name, [=](Image& image, uint32_t number) {
             const Operands operands = AddOperands(image, number, cpu, Access::kRead);
             const Memory out = operands.out;
@@ -70,7 +73,7 @@ Case WritesToInput(const std::string& name, const jit::Cpu& cpu) {
 }
 
 // A kernel for a CPU that has more.
-Case Undefined(const std::string& name, const jit::Cpu& better) {
+Case Undefined(const std::string& name, const Cpu& better) {
   return {name, [=](Image& image, uint32_t number) {
             const Operands operands = AddOperands(image, number, better, Access::kReadAndWrite);
             return RunSigmoidMul(image, number, better, operands, 0, [](const Fault& fault) {
@@ -81,18 +84,17 @@ Case Undefined(const std::string& name, const jit::Cpu& better) {
 
 }  // namespace
 
-std::vector<Case> FaultCases(const jit::Cpu& cpu) {
+std::vector<Case> FaultCases(const Cpu& cpu) {
   std::vector<Case> cases;
-  for (const jit::Isa isa : EmittedIsas(cpu)) {
-    const std::string of_isa(jit::Name(isa));
+  for (const Isa isa : EmittedIsas(cpu)) {
+    const std::string of_isa(Name(isa));
+    cases.push_back(ReadsBehind(absl::StrCat("fault.", of_isa, ".read-behind"), Capped(cpu, isa)));
     cases.push_back(
-        ReadsBehind(absl::StrCat("fault.", of_isa, ".read-behind"), jit::Capped(cpu, isa)));
-    cases.push_back(
-        WritesToInput(absl::StrCat("fault.", of_isa, ".write-to-input"), jit::Capped(cpu, isa)));
+        WritesToInput(absl::StrCat("fault.", of_isa, ".write-to-input"), Capped(cpu, isa)));
   }
-  if (cpu.isa == jit::Isa::kAvx2) {
-    jit::Cpu better = cpu;
-    better.isa = better.detected_isa = jit::Isa::kAvx512;
+  if (cpu.isa == Isa::kAvx2) {
+    Cpu better = cpu;
+    better.isa = better.detected_isa = Isa::kAvx512;
     cases.push_back(Undefined("fault.avx512.undefined", better));
   }
   return cases;

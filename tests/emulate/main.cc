@@ -20,8 +20,7 @@ void PrintCpus() {
       "./dev emulate CPU [TESTS...]   TESTS: parts of names; without them, a fixed set\n\n");
   for (const EmulatedCpu& cpu : EmulatedCpus()) {
     std::printf("  %-10s %-8s %s%s\n", std::string(cpu.name).c_str(),
-                std::string(jit::Name(cpu.isa)).c_str(),
-                cpu.bochs.empty() ? "" : "kernels in Bochs",
+                std::string(Name(cpu.isa)).c_str(), cpu.bochs.empty() ? "" : "kernels in Bochs",
                 cpu.qemu.empty()    ? ""
                 : cpu.bochs.empty() ? "programs in qemu-user"
                                     : ", programs in qemu-user");

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "jit/isa.h"
+#include "base/isa.h"
 #include "tests/emulate/answers.h"
 #include "tests/emulate/image.h"
 
@@ -32,12 +32,12 @@ struct RowShape {
 // vmovdqu16 and operands of arithmetic it does not. So behind rows of 16 bits there is half a
 // vector of NaN: what uses that shows it.
 template <typename T>
-uint64_t ReadableBehind(jit::Isa isa) {
-  return sizeof(T) == 2 && isa == jit::Isa::kAvx512 ? 32 : 0;
+uint64_t ReadableBehind(Isa isa) {
+  return sizeof(T) == 2 && isa == Isa::kAvx512 ? 32 : 0;
 }
 
 template <typename T>
-Memory AddRows(Image* image, jit::Isa isa, const RowShape<T>& shape, const std::vector<T>& values,
+Memory AddRows(Image* image, Isa isa, const RowShape<T>& shape, const std::vector<T>& values,
                Flush flush, Access access = Access::kRead) {
   std::vector<uint8_t> bytes(shape.bytes() + ReadableBehind<T>(isa), kUnwritten);
   for (int64_t i = 0; i < shape.rows; ++i) {

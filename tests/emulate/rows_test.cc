@@ -44,13 +44,13 @@ TEST(Rows, OfSixteenBitsHaveHalfAVectorBehindThemWhereKernelsAreOfAvx512) {
   Image image(0xE7);
   const RowShape<uint16_t> shape = {.rows = 3, .cols = 5, .gap = 2};
   const std::vector<uint16_t> values(15, 1);
-  const Memory wide = AddRows(&image, jit::Isa::kAvx512, shape, values, Flush::kBack);
-  const Memory narrow = AddRows(&image, jit::Isa::kAvx2, shape, values, Flush::kBack);
+  const Memory wide = AddRows(&image, Isa::kAvx512, shape, values, Flush::kBack);
+  const Memory narrow = AddRows(&image, Isa::kAvx2, shape, values, Flush::kBack);
   EXPECT_EQ(wide.bytes, 19 * 2 + 32u);
   EXPECT_EQ(narrow.bytes, 19 * 2u);
   const RowShape<float> floats = {.rows = 1, .cols = 5};
   const std::vector<float> more(5);
-  EXPECT_EQ(AddRows(&image, jit::Isa::kAvx512, floats, more, Flush::kBack).bytes, 20u);
+  EXPECT_EQ(AddRows(&image, Isa::kAvx512, floats, more, Flush::kBack).bytes, 20u);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ Tally RunCases(const EmulatedCpu& cpu, const std::vector<std::string>& words) {
     if (brand.empty() && !told.empty()) {
       brand = told;
       std::printf("%s: Bochs, \"%s\", %s\n", std::string(cpu.name).c_str(), brand.c_str(),
-                  std::string(jit::Name(cpu.isa)).c_str());
+                  std::string(Name(cpu.isa)).c_str());
     }
   }
   return tally;

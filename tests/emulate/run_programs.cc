@@ -20,7 +20,7 @@ constexpr int kLimitSeconds = 300;  // of one program
 // thread or few (many threads that spin for each other are slow when translated), and touches
 // nothing at the end of a page: qemu 7.2 loads all of what vmaskmovps should load a part of.
 struct Choice {
-  jit::Isa isa;
+  Isa isa;
   std::string_view program, tests;
 };
 constexpr std::string_view kPlans =
@@ -29,14 +29,16 @@ constexpr std::string_view kPlans =
     "PlanSourceTest.*:WritableOrExecutable.*:KernelCalls.*:EveryTunable.*Schedule*:"
     "EmittedProbes.*:CApi.OneShotCalls";
 constexpr Choice kChoices[] = {
-    {jit::Isa::kAvx2, "jit_tests",
-     "CompileTest.*:CompilePortableTest.*:CompileErrorTest.*:MaxIsaTest.*:"
+    {Isa::kAvx2, "base_tests", "MaxIsaTest.*"},
+    {Isa::kAvx2, "jit_tests",
+     "CompileTest.*:CompilePortableTest.*:CompileErrorTest.*:"
      "*SigmoidMulTest.EveryExponent*_avx2_*"},
-    {jit::Isa::kAvx2, "runtime_tests", kPlans},
-    {jit::Isa::kPortable, "jit_tests",
-     "CompilePortableTest.*:CompileErrorTest.*:MaxIsaTest.*:PortableAttentionTest.*:"
+    {Isa::kAvx2, "runtime_tests", kPlans},
+    {Isa::kPortable, "base_tests", "MaxIsaTest.*"},
+    {Isa::kPortable, "jit_tests",
+     "CompilePortableTest.*:CompileErrorTest.*:PortableAttentionTest.*:"
      "PortableSemanticsTest.*:*SigmoidMulTest.*_portable"},
-    {jit::Isa::kPortable, "runtime_tests", kPlans},
+    {Isa::kPortable, "runtime_tests", kPlans},
 };
 
 class Programs {
@@ -111,9 +113,9 @@ Tally RunPrograms(const EmulatedCpu& cpu, const std::vector<std::string>& words)
   Tally tally;
   Programs programs(cpu, &tally);
   std::printf("%s: qemu-user, model %s, %s\n", std::string(cpu.name).c_str(),
-              std::string(cpu.qemu).c_str(), std::string(jit::Name(cpu.isa)).c_str());
+              std::string(cpu.qemu).c_str(), std::string(Name(cpu.isa)).c_str());
   if (IsAsked("jitattn.cpu", words)) {
-    programs.Command({"cpu"}, absl::StrCat("instructions  ", std::string(jit::Name(cpu.isa))));
+    programs.Command({"cpu"}, absl::StrCat("instructions  ", std::string(Name(cpu.isa))));
   }
   if (IsAsked("jitattn.run", words)) {
     programs.Command({"run", "--dim", "64", "--check"}, "correct: max error");

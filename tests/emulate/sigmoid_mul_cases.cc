@@ -8,6 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jit/sigmoid_mul/args.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/emulate/cases.h"
 #include "tests/emulate/rows.h"
 #include "tests/jit/sigmoid_mul_reference.h"
@@ -15,9 +19,10 @@
 namespace jitattn::emulate {
 namespace {
 
+using jit::PowerTable;
 using jit::SigmoidMulArgs;
 using jit::SigmoidMulConfig;
-using jit::SigmoidMulSpec;
+using ops::SigmoidMulProblem;
 
 constexpr int64_t kRowCols[] = {1, 7, 16, 33, 100, 257};
 
@@ -50,12 +55,11 @@ std::vector<T> EveryExponent(std::mt19937_64& random) {
 template <typename T>
 class RowsInImage {
  public:
-  RowsInImage(Image* image, uint32_t number, std::shared_ptr<const jit::Kernel> kernel,
+  RowsInImage(Image* image, uint32_t number, Isa isa, std::shared_ptr<const jit::Kernel> kernel,
               const RowShape<T>& shape, std::vector<T> x, Flush flush, bool in_place)
       : kernel_(image, number, std::move(kernel)), shape_(shape), x_(std::move(x)) {
-    const auto& config = std::get<SigmoidMulConfig>(kernel_.kernel().config());
-    const Memory in = AddRows(image, config.isa, shape_, x_, flush,
-                              in_place ? Access::kReadAndWrite : Access::kRead);
+    const Memory in =
+        AddRows(image, isa, shape_, x_, flush, in_place ? Access::kReadAndWrite : Access::kRead);
     out_ = in_place ? in : AddUnwritten(image, number, shape_.bytes(), flush);
     kernel_.Run(SigmoidMulArgs{.x = reinterpret_cast<const void*>(in.address),
                                .out = reinterpret_cast<void*>(out_.address),
@@ -91,8 +95,8 @@ enum class Shape { kValues, kRows, kInPlace };
 constexpr std::string_view kShapeNames[] = {"values", "rows", "in-place"};
 
 template <typename T>
-Check Prepare(Image& image, uint32_t number, Shape what, std::shared_ptr<const jit::Kernel> kernel,
-              std::mt19937_64& random) {
+Check Prepare(Image& image, uint32_t number, Isa isa, Shape what,
+              std::shared_ptr<const jit::Kernel> kernel, std::mt19937_64& random) {
   std::vector<T> x;
   RowShape<T> shape = {.rows = 1};
   if (what == Shape::kValues) {
@@ -100,12 +104,12 @@ Check Prepare(Image& image, uint32_t number, Shape what, std::shared_ptr<const j
     shape.cols = static_cast<int64_t>(x.size());
   } else {
     shape = {.rows = 3, .cols = kRowCols[random() % std::size(kRowCols)], .gap = 3};
-    std::normal_distribution<jit::Compute<T>> normal(0, 3);
+    std::normal_distribution<Compute<T>> normal(0, 3);
     x.resize(shape.rows * shape.cols);
     for (T& value : x) value = normal(random);
   }
   const auto run = std::make_shared<RowsInImage<T>>(
-      &image, number, std::move(kernel), shape, std::move(x),
+      &image, number, isa, std::move(kernel), shape, std::move(x),
       random() % 2 ? Flush::kFront : Flush::kBack, what == Shape::kInPlace);
   return [run](const CaseAnswers& answers) {
     const std::string wrong = run->Check(answers);
@@ -113,43 +117,43 @@ Check Prepare(Image& image, uint32_t number, Shape what, std::shared_ptr<const j
   };
 }
 
-Case MakeCase(const SigmoidMulConfig& config, jit::DType dtype, Shape shape, const jit::Cpu& cpu) {
-  const std::string name = absl::StrCat("sigmoid-mul.", std::string(jit::Name(config.isa)), ".",
-                                        std::string(jit::Name(dtype)), ".table", config.table,
-                                        config.reciprocal ? ".reciprocal" : "", ".",
-                                        std::string(kShapeNames[static_cast<int>(shape)]));
+Case MakeCase(const SigmoidMulConfig& config, DType dtype, Shape shape, const Cpu& cpu) {
+  const std::string name = absl::StrCat(
+      "sigmoid-mul.", std::string(Name(config.isa)), ".", std::string(Name(dtype)), ".table-",
+      ops::ValueText(*ops::FindField(ops::kVectors, "table"), static_cast<int>(config.table)),
+      config.reciprocal ? ".reciprocal" : "", ".",
+      std::string(kShapeNames[static_cast<int>(shape)]));
   return {name, [=](Image& image, uint32_t number) {
             std::mt19937_64 random(SeedOf(name));
-            const auto kernel = MustCompile(SigmoidMulSpec{dtype}, config, cpu);
+            const auto kernel = MustCompile(SigmoidMulProblem{.dtype = dtype}, config, cpu);
             switch (dtype) {
-              case jit::DType::kF32:
-                return Prepare<float>(image, number, shape, kernel, random);
-              case jit::DType::kF64:
-                return Prepare<double>(image, number, shape, kernel, random);
-              case jit::DType::kBF16:
-                return Prepare<jit::BFloat16>(image, number, shape, kernel, random);
-              case jit::DType::kF16:
+              case DType::kF32:
+                return Prepare<float>(image, number, config.isa, shape, kernel, random);
+              case DType::kF64:
+                return Prepare<double>(image, number, config.isa, shape, kernel, random);
+              case DType::kBF16:
+                return Prepare<BFloat16>(image, number, config.isa, shape, kernel, random);
+              case DType::kF16:
                 break;
             }
-            return Prepare<jit::Float16>(image, number, shape, kernel, random);
+            return Prepare<Float16>(image, number, config.isa, shape, kernel, random);
           }};
 }
 
 }  // namespace
 
-std::vector<Case> SigmoidMulCases(const jit::Cpu& cpu) {
+std::vector<Case> SigmoidMulCases(const Cpu& cpu) {
   std::vector<Case> cases;
-  for (const jit::Isa isa : EmittedIsas(cpu)) {
-    for (const auto dtype :
-         {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
-      for (const int table : {0, 1, 2}) {
+  for (const Isa isa : EmittedIsas(cpu)) {
+    for (const auto dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+      for (const PowerTable table : {PowerTable::kNone, PowerTable::kRegister, PowerTable::kWide}) {
         for (const int reciprocal : {0, 1}) {
           SigmoidMulConfig config = {
               .isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
-          const SigmoidMulSpec spec = {dtype};
-          if (jit::Canonical(config, spec) != jit::Config(config)) continue;
-          config.non_temporal = table == 1;
-          if (!jit::Validate(config, spec, cpu).ok()) continue;
+          const SigmoidMulProblem problem = {.dtype = dtype};
+          if (ops::Canonical(config, problem) != ops::Config(config)) continue;
+          config.non_temporal = table == PowerTable::kRegister;
+          if (!ops::Validate(config, problem, cpu).ok()) continue;
           for (const Shape shape : {Shape::kValues, Shape::kRows, Shape::kInPlace})
             cases.push_back(MakeCase(config, dtype, shape, cpu));
         }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "jit/small_float.h"
+#include "base/small_float.h"
 #include "jitattn/jitattn.h"
 
 namespace jitattn::faults {
@@ -35,8 +35,8 @@ inline double Load(int32_t dtype, const void* base, int64_t index) {
   const uint8_t* at = static_cast<const uint8_t*>(base) + index * BytesOf(dtype);
   return dtype == JITATTN_F64    ? LoadAs<double>(at)
          : dtype == JITATTN_F32  ? LoadAs<float>(at)
-         : dtype == JITATTN_BF16 ? static_cast<float>(LoadAs<jit::BFloat16>(at))
-                                 : static_cast<float>(LoadAs<jit::Float16>(at));
+         : dtype == JITATTN_BF16 ? static_cast<float>(LoadAs<BFloat16>(at))
+                                 : static_cast<float>(LoadAs<Float16>(at));
 }
 
 template <typename T>
@@ -47,8 +47,8 @@ inline void Store(int32_t dtype, void* base, int64_t index, float value) {
   uint8_t* at = static_cast<uint8_t*>(base) + index * BytesOf(dtype);
   if (dtype == JITATTN_F64) StoreAs<double>(at, value);
   if (dtype == JITATTN_F32) StoreAs<float>(at, value);
-  if (dtype == JITATTN_BF16) StoreAs(at, jit::BFloat16(value));
-  if (dtype == JITATTN_F16) StoreAs(at, jit::Float16(value));
+  if (dtype == JITATTN_BF16) StoreAs(at, BFloat16(value));
+  if (dtype == JITATTN_F16) StoreAs(at, Float16(value));
 }
 
 // Between −1 and 1, the same for the same index.

@@ -51,7 +51,7 @@ constexpr int kBatch = 0, kHeads = 1, kKvHeads = 2, kQueries = 3, kKeys = 4, kHe
 constexpr int kRows = 0, kCols = 1, kSigmoidMulSizes = 2;
 // How a plan comes about: by default, with one field of its configuration set, by a one-shot call,
 // with tuning.
-enum class Way { kDefault, kPack, kColumns, kOneShot, kTune };
+enum class Way { kDefault, kPack, kDecode, kOneShot, kTune };
 
 struct Case {
   bool attention = true;
@@ -74,8 +74,7 @@ struct Case {
   }
 
   std::string Name() const {
-    constexpr const char* kWays[] = {"default", "pack=1", "columns, kv_split=1", "one-shot",
-                                     "tune"};
+    constexpr const char* kWays[] = {"default", "pack=1", "rows, kv_split=1", "one-shot", "tune"};
     constexpr const char* kTypes[] = {"f32", "f64", "bf16", "f16"};
     std::string name = absl::StrCat(attention ? "attention " : "sigmoid-mul ", kTypes[dtype], " ",
                                     mask ? "causal " : "", "(", kWays[static_cast<int>(way)], ")");
@@ -95,8 +94,8 @@ struct Case {
 // ---- All cases ---------------------------------------------------------------------------------
 
 void AddWays(Case c, std::vector<Case>* cases) {
-  for (const Way way : {Way::kDefault, Way::kPack, Way::kColumns, Way::kOneShot, Way::kTune}) {
-    if (!c.attention && (way == Way::kPack || way == Way::kColumns)) continue;
+  for (const Way way : {Way::kDefault, Way::kPack, Way::kDecode, Way::kOneShot, Way::kTune}) {
+    if (!c.attention && (way == Way::kPack || way == Way::kDecode)) continue;
     if (way == Way::kTune && c.Bytes() < kBeyondMemory) continue;
     c.way = way;
     cases->push_back(c);
@@ -267,12 +266,12 @@ class Runner {
 
   // The default configuration of such a problem with one field set.
   std::string Config(const Case& c) {
-    std::string& config = configs_[c.dtype][c.way == Way::kColumns];
+    std::string& config = configs_[c.dtype][c.way == Way::kDecode];
     if (!config.empty()) return config;
     jitattn_attention_problem problem;
-    // Of a decoding call where columns are wanted.
-    const bool columns = c.way == Way::kColumns;
-    jitattn_attention_problem_init(&problem, 4, columns ? 1 : 64, 64);
+    // Of a decoding call, whose algorithm is "rows".
+    const bool decode = c.way == Way::kDecode;
+    jitattn_attention_problem_init(&problem, 4, decode ? 1 : 64, 64);
     problem.kv_len = 4096;
     problem.dtype = c.dtype;
     jitattn_plan_options options;
@@ -285,9 +284,9 @@ class Runner {
     for (const absl::string_view word : absl::StrSplit(info.config, ' ')) {
       const std::string field(word);
       absl::StrAppend(&config, config.empty() ? "" : " ",
-                      !columns && field.starts_with("pack=")      ? "pack=1"
-                      : columns && field.starts_with("kv_split=") ? "kv_split=1"
-                                                                  : field);
+                      !decode && field.starts_with("pack=")      ? "pack=1"
+                      : decode && field.starts_with("kv_split=") ? "kv_split=1"
+                                                                 : field);
     }
     jitattn_plan_free(plan);
     return config;
@@ -317,7 +316,7 @@ class Runner {
     options.tune = c.way == Way::kTune;
     options.tune_seconds = 0.05;
     std::string config;
-    if (c.way == Way::kPack || c.way == Way::kColumns) {
+    if (c.way == Way::kPack || c.way == Way::kDecode) {
       config = Config(c);
       options.config = config.c_str();
     }
@@ -394,7 +393,7 @@ class Runner {
 
   Operands operands_;
   uint64_t runs_ = 0;
-  std::string configs_[4][2];  // by type; of columns
+  std::string configs_[4][2];  // by type; of a decoding call
   jitattn_plan* kept_[kKept] = {};
   int next_kept_ = 0;
 };

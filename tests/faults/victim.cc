@@ -20,13 +20,16 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_split.h"
+#include "base/cpu.h"
 #include "cache/fingerprint.h"
 #include "cache/store.h"
 #include "failing_malloc.h"
 #include "hardships.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
 #include "marker.h"
+#include "ops/attention/problem.h"
+#include "ops/config.h"
+#include "ops/operation.h"
 #include "outcome.h"
 #include "task.h"
 
@@ -126,6 +129,27 @@ class OneShotScenario : public Scenario {
   SigmoidMulTask sigmoid_mul_;
 };
 
+// What a plan says of its configuration: "algorithm=tiles isa=avx512 …"; none where it cannot be
+// read.
+std::optional<ops::Config> ConfigOf(const std::string& text) {
+  std::optional<ops::Config> config;
+  for (const std::string& word : std::vector<std::string>(absl::StrSplit(text, ' '))) {
+    const std::pair<std::string, std::string> setting = absl::StrSplit(word, '=');
+    if (!config) {
+      const ops::Algorithm* algorithm = ops::FindAlgorithm(ops::kAttention, setting.second);
+      if (setting.first != "algorithm" || algorithm == nullptr) return std::nullopt;
+      config = algorithm->blank();
+      continue;
+    }
+    const ops::Field* field = ops::FindField(config->algorithm(), setting.first);
+    if (field == nullptr) return std::nullopt;
+    const auto value = ops::ParseValue(*field, setting.second);
+    if (!value.ok()) return std::nullopt;
+    field->set(*config, *value);
+  }
+  return config;
+}
+
 // Leaves a record for PlanScenario in a folder. What it says of times is nothing that was measured.
 Outcome PutRecord(const std::string& folder) {
   const AttentionTask task;
@@ -139,16 +163,16 @@ Outcome PutRecord(const std::string& folder) {
   }
   jitattn_plan_info info = {.struct_size = sizeof info};
   jitattn_plan_get_info(plan, &info);
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   cache::Record record;
-  record.problem = jit::AttentionProblem{.heads = task.problem().heads,
+  record.problem = ops::AttentionProblem{.heads = task.problem().heads,
                                          .kv_heads = task.problem().kv_heads,
                                          .q_len = task.problem().q_len,
                                          .kv_len = task.problem().kv_len,
                                          .head_dim = task.problem().head_dim,
                                          .value_dim = task.problem().value_dim};
-  const auto config = jit::ConfigFromString(jit::Op::kAttention, info.config);
-  if (!config.ok()) return Outcome::kBadStatus;
+  const std::optional<ops::Config> config = ConfigOf(info.config);
+  if (!config) return Outcome::kBadStatus;
   record.key = cache::MakeKey(record.problem, kThreads, cpu.isa, cache::Buffers::kHot);
   record.config = record.result.default_config = *config;
   record.kernel = info.kernel;
@@ -173,7 +197,7 @@ Outcome PutRecord(const std::string& folder) {
 class StoreScenario : public Scenario {
  public:
   explicit StoreScenario(const std::string& folder)
-      : store_(folder, jit::HostCpu(), cache::HostFingerprint(jit::HostCpu())) {
+      : store_(folder, HostCpu(), cache::HostFingerprint(HostCpu())) {
     std::vector<cache::StoredRecord> records = store_.List(false, nullptr);
     if (records.empty()) return;
     old_ = std::move(records.front().record);

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Require(header->data_offset > 0 && static_cast<size_t>(header->data_offset) <= size,
           "the header ends within the file");
-  __int128 bytes = jitattn::jit::SizeOf(header->dtype);
+  __int128 bytes = SizeOf(header->dtype);
   for (const int64_t length : header->shape) {
     Require(length >= 0, "no length is negative");
     bytes *= length;

@@ -9,14 +9,14 @@ namespace jitattn::fuzz {
 namespace {
 
 // The same on every machine: what a record is checked against is a part of the input.
-const jit::Cpu& SomeCpu() {
-  static const jit::Cpu cpu = [] {
-    jit::Cpu some;
+const Cpu& SomeCpu() {
+  static const Cpu cpu = [] {
+    Cpu some;
     some.vendor = "AuthenticAMD";
     some.family = 25;
     some.model = 17;
     some.stepping = 1;
-    some.isa = some.detected_isa = jit::Isa::kAvx512;
+    some.isa = some.detected_isa = Isa::kAvx512;
     some.f16c = some.avx512_bf16 = some.avx512_vnni = true;
     some.logical_cpus = some.physical_cores = 8;
     return some;

@@ -7,7 +7,11 @@
 #include "cli/clean.h"
 #include "cli/gzip.h"
 #include "fuzz.h"
-#include "jit/config.h"
+#include "ops/attention/problem.h"
+#include "ops/config.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
+#include "runtime/given_config.h"
 
 namespace jitattn::fuzz {
 namespace {
@@ -24,10 +28,25 @@ void Toml(std::string_view text) {
   Require(again->size() == table->size(), "with the same keys");
 }
 
-void Config(jit::Op op, std::string_view text) {
-  const auto config = jit::ConfigFromString(op, text);
-  if (!config.ok()) return;
-  const auto again = jit::ConfigFromString(op, jit::ToString(*config));
+// Of the same CPU on every machine, and more threads than one.
+absl::StatusOr<ops::Config> Given(const ops::Operation& operation, std::string_view text) {
+  static const Cpu cpu = [] {
+    Cpu some;
+    some.isa = some.detected_isa = Isa::kAvx512;
+    some.f16c = some.avx512_bf16 = true;
+    return some;
+  }();
+  constexpr int kThreads = 4;
+  return runtime::GivenConfig(text, operation.blank(), cpu, kThreads);
+}
+
+void Config(const ops::Operation& operation, std::string_view text) {
+  const auto config = Given(operation, text);
+  if (!config.ok()) {
+    Require(absl::IsInvalidArgument(config.status()), "a refusal is InvalidArgument");
+    return;
+  }
+  const auto again = Given(operation, ops::ToString(*config));
   Require(again.ok() && *again == *config, "a configuration's text gives it back");
 }
 
@@ -57,10 +76,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       fuzz::Toml(text);
       break;
     case 2:
-      fuzz::Config(jit::Op::kAttention, text);
+      fuzz::Config(ops::kAttention, text);
       break;
     case 3:
-      fuzz::Config(jit::Op::kSigmoidMul, text);
+      fuzz::Config(ops::kSigmoidMul, text);
       break;
     case 4:
     case 5:

@@ -6,9 +6,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/cpu.h"
 #include "gtest/gtest.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
 #include "jit/executable_memory.h"
 #include "jit/vector_io.h"
 #include "tests/jit/jit_testing.h"

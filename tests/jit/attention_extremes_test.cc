@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "jit/emit_softmax.h"
+#include "jit/attention/emit_softmax.h"
+#include "jit/executable_memory.h"
 #include "tests/jit/extreme_scores.h"
 
 namespace jitattn::jit {
@@ -29,8 +30,8 @@ class AttentionExtremesTest : public testing::AttentionKernelTest {
 
   std::vector<std::shared_ptr<const Kernel>> Kernels(const AttentionSpec& spec, int kv_block = 32) {
     std::vector<std::shared_ptr<const Kernel>> kernels;
-    for (const AttentionConfig& config : EveryForm(isa(), spec, HostCpu(), kv_block)) {
-      auto kernel = Compile(spec, config, HostCpu());
+    for (const ops::Config& config : EveryForm(isa(), spec, HostCpu(), kv_block)) {
+      auto kernel = testing::CompileFor(spec, config, HostCpu());
       EXPECT_TRUE(kernel.ok()) << kernel.status();
       if (kernel.ok()) kernels.push_back(*kernel);
     }
@@ -212,7 +213,7 @@ class AttentionOfManyKeysTest : public ::testing::TestWithParam<ManyKeys> {
  protected:
   void SetUp() override {
     if (HostCpu().isa < GetParam().isa) GTEST_SKIP() << "no " << Name(GetParam().isa);
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
+    if (!jit::ExecutableMemoryAllowed()) GTEST_SKIP() << "no executable memory";
   }
 
   // Equal scores and values, all in the same place: what differs from `value` is the sums' error.
@@ -245,9 +246,10 @@ class AttentionOfManyKeysTest : public ::testing::TestWithParam<ManyKeys> {
 TEST_P(AttentionOfManyKeysTest, SumsOfEqualValues) {
   const AttentionSpec spec = {DType::kF32, Mask::kNone, 1, 1};
   constexpr int kBlock = 512;
-  for (AttentionConfig config : EveryForm(GetParam().isa, spec, HostCpu(), kBlock)) {
-    if (config.pack != 0) continue;  // copies every key, and computes the same
-    const auto kernel = Compile(spec, config, HostCpu());
+  for (const ops::Config& config : EveryForm(GetParam().isa, spec, HostCpu(), kBlock)) {
+    const auto* tiles = config.If<TilesConfig>();
+    if (tiles != nullptr && tiles->pack != 0) continue;  // copies every key, and computes the same
+    const auto kernel = testing::CompileFor(spec, config, HostCpu());
     ASSERT_TRUE(kernel.ok()) << kernel.status();
     EXPECT_EQ(Error(**kernel, spec, 1, GetParam().kv_len), 0) << (*kernel)->name();
     // Each of as many additions as follow one another may be off by half a last place.
@@ -269,7 +271,7 @@ INSTANTIATE_TEST_SUITE_P(All, AttentionOfManyKeysTest,
 std::string ParamName(const ::testing::TestParamInfo<AttentionExtremesTest::ParamType>& info) {
   return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
                       std::string(Name(std::get<1>(info.param))), "_",
-                      std::string(Name(std::get<2>(info.param))));
+                      testing::NameOf(std::get<2>(info.param)));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/small_float.h"
 #include "gtest/gtest.h"
-#include "jit/compile.h"
-#include "jit/small_float.h"
+#include "jit/attention/args.h"
+#include "jit/kernel.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
+#include "tests/jit/problems.h"
 
 namespace jitattn::jit::testing {
 
@@ -75,8 +77,8 @@ struct AttentionCase {
   }
 
   std::string Describe() const {
-    return absl::StrCat(Name(AttentionSpec(spec)), " v", spec.value_dim, " ", q_rows, "×", kv_len,
-                        " offset ", offset, " gap ", gap, " scale ", scale);
+    return absl::StrCat(NameOf(spec), " v", spec.value_dim, " ", q_rows, "×", kv_len, " offset ",
+                        offset, " gap ", gap, " scale ", scale);
   }
 };
 
@@ -189,7 +191,7 @@ Wider<T> PlainError(const AttentionCase<T>& in) {
   return error;
 }
 
-// What a 16-bit type may be off beside what the plain loop shows: runtime/attention_checker.cc.
+// What a 16-bit type may be off beside what the plain loop shows: ops/attention/checker.cc.
 template <typename T>
 Wider<T> RoundingBound(const AttentionCase<T>& in, const std::vector<Wider<T>>& exact) {
   Wider<T> largest = 0, spread = 0;
@@ -249,37 +251,53 @@ template <typename T>
 // Among so many draws there is a valid one wherever a test asks: of AVX2 one in 60 is.
 constexpr int kMostDraws = 20000;
 
-// A point of the space of `isa`, drawn with equal chance from every ladder and then changed by
-// change(config). What `cpu` refuses is drawn again; where nothing is found the test fails.
-template <typename Change>
-AttentionConfig DrawConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
-                           std::mt19937_64& random, Change change) {
+// A point of the space of C's algorithm and `isa`, drawn with equal chance from every ladder and
+// then changed by change(config). What `cpu` refuses is drawn again; where nothing is found the
+// test fails.
+template <typename C, typename Change>
+C DrawConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu, std::mt19937_64& random,
+             Change change) {
   absl::Status refusal;
   for (int draw = 0; draw < kMostDraws; ++draw) {
-    Config config = AttentionConfig{.isa = isa};
-    for (const Field& field : Fields(Op::kAttention)) {
+    ops::Config config = C{.isa = isa};
+    for (const ops::Field& field : config.algorithm().fields) {
       if (field.name == "isa" || field.name == "threads") continue;
       field.set(config, field.values[random() % field.values.size()]);
     }
-    change(std::get<AttentionConfig>(config));
-    config = Canonical(config, spec);
-    refusal = Validate(config, spec, cpu);
-    if (refusal.ok()) return std::get<AttentionConfig>(config);
+    change(config.As<C>());
+    config = CanonicalFor(spec, config);
+    refusal = ValidateFor(spec, config, cpu);
+    if (refusal.ok()) return config.As<C>();
   }
   throw std::runtime_error(absl::StrCat(
-      "none of ", kMostDraws, " configurations of ", std::string(Name(isa)), " drawn for ",
-      Name(spec), " is valid; the last one: ", std::string(refusal.message())));
+      "none of ", kMostDraws, " configurations of ", std::string(ops::AlgorithmOf<C>->name),
+      " and ", std::string(Name(isa)), " drawn for ", NameOf(spec),
+      " is valid; the last one: ", std::string(refusal.message())));
 }
 
-inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
-                                    std::mt19937_64& random, LaneAxis lanes) {
-  return DrawConfig(isa, spec, cpu, random, [lanes](AttentionConfig& c) { c.lanes = lanes; });
+template <typename C>
+C RandomConfigOf(Isa isa, const AttentionSpec& spec, const Cpu& cpu, std::mt19937_64& random) {
+  return DrawConfig<C>(isa, spec, cpu, random, [](C&) {});
 }
 
-// The two kinds of lanes with equal chance.
-inline AttentionConfig RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
-                                    std::mt19937_64& random) {
-  return RandomConfig(isa, spec, cpu, random, static_cast<LaneAxis>(random() % 2));
+inline TilesConfig RandomTiles(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                               std::mt19937_64& random) {
+  return RandomConfigOf<TilesConfig>(isa, spec, cpu, random);
+}
+
+inline RowsConfig RandomRows(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                             std::mt19937_64& random) {
+  return RandomConfigOf<RowsConfig>(isa, spec, cpu, random);
+}
+
+// The two emitted algorithms with equal chance; without an ISA the portable one.
+inline ops::Config RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                                std::mt19937_64& random) {
+  if (isa == Isa::kPortable) {
+    return RandomConfigOf<ops::PortableAttentionConfig>(isa, spec, cpu, random);
+  }
+  if (random() % 2 != 0) return RandomRows(isa, spec, cpu, random);
+  return RandomTiles(isa, spec, cpu, random);
 }
 
 }  // namespace jitattn::jit::testing

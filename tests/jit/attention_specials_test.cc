@@ -62,7 +62,8 @@ class AttentionSpecialsTest : public ::testing::TestWithParam<std::tuple<Isa, DT
     for (const Mask mask : {Mask::kNone, Mask::kCausal}) {
       const AttentionSpec spec = {dtype(), mask, 4, 19};
       for (int i = 0; i < kKernels && !HasFailure(); ++i) {
-        const auto kernel = Compile(spec, RandomConfig(isa(), spec, HostCpu(), random), HostCpu());
+        const auto kernel =
+            testing::CompileFor(spec, RandomConfig(isa(), spec, HostCpu(), random), HostCpu());
         ASSERT_TRUE(kernel.ok()) << kernel.status();
         AttentionCase<T> in = Simple<T>(spec);
         change(in);

@@ -13,13 +13,14 @@ namespace {
 
 using testing::AsExactAsAPlainLoop;
 using testing::AttentionCase;
+using testing::CanonicalFor;
 using testing::GuardedBuffer;
 using testing::RandomConfig;
 using testing::RunKernel;
+using testing::ValidateFor;
 
-std::shared_ptr<const Kernel> CompileOrDie(const AttentionSpec& spec,
-                                           const AttentionConfig& config) {
-  auto kernel = Compile(spec, config, HostCpu());
+std::shared_ptr<const Kernel> CompileOrDie(const AttentionSpec& spec, const ops::Config& config) {
+  auto kernel = testing::CompileFor(spec, config, HostCpu());
   EXPECT_TRUE(kernel.ok()) << kernel.status();
   return kernel.ok() ? *kernel : nullptr;
 }
@@ -42,7 +43,7 @@ TEST_P(AttentionTest, RandomShapesAndConfigurations) {
   std::mt19937_64 random(kSeed);
   for (int i = 0; i < kKernels && !HasFailure(); ++i) {
     const AttentionSpec spec = {dtype(), mask(), Pick(kDims, random), Pick(kDims, random)};
-    const AttentionConfig config = RandomConfig(isa(), spec, HostCpu(), random);
+    const ops::Config config = RandomConfig(isa(), spec, HostCpu(), random);
     const auto kernel = CompileOrDie(spec, config);
     for (int j = 0; j < kShapes; ++j) {
       ForType([&](auto zero) {
@@ -62,6 +63,22 @@ TEST_P(AttentionTest, RandomShapesAndConfigurations) {
   }
 }
 
+// One of each form of P·V where queries lie in the lanes; without an ISA the portable one.
+std::vector<ops::Config> UsualConfigs(Isa isa, const AttentionSpec& spec) {
+  if (isa == Isa::kPortable) return {ops::PortableAttentionConfig{}};
+  std::vector<ops::Config> configs;
+  for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
+    TilesConfig config = {.isa = isa, .pv = pv};
+    if (pv == PvForm::kPairs) {
+      config.fuse_exp = 0;
+      if (!ValidateFor(spec, config, HostCpu()).ok()) continue;
+    }
+    if (isa == Isa::kAvx2) config.q_vecs = 8, config.qk_vecs = config.pv_vecs = config.exp_vecs = 2;
+    configs.push_back(CanonicalFor(spec, config));
+  }
+  return configs;
+}
+
 // Shapes whose tiles, chunks and blocks are all whole, and long ones.
 TEST_P(AttentionTest, DefaultAtUsualSizes) {
   const struct {
@@ -70,16 +87,9 @@ TEST_P(AttentionTest, DefaultAtUsualSizes) {
   } shapes[] = {{64, 64, 256, 256},    {128, 128, 64, 512}, {64, 128, 100, 1000},
                 {1024, 1024, 70, 150}, {4096, 3, 5, 9},     {3, 4096, 9, 20}};
   for (const auto& shape : shapes) {
-    for (const int pv_form : {0, 1, 2}) {
-      const AttentionSpec spec = {dtype(), mask(), shape.head_dim, shape.value_dim};
-      AttentionConfig config = {.isa = isa(), .pv_form = pv_form};
-      if (pv_form == 2) {
-        config.fuse_exp = 0;
-        if (!Validate(config, spec, HostCpu()).ok()) continue;
-      }
-      if (isa() == Isa::kAvx2)
-        config.q_vecs = 8, config.qk_vecs = config.pv_vecs = config.exp_vecs = 2;
-      const auto kernel = CompileOrDie(spec, std::get<AttentionConfig>(Canonical(config, spec)));
+    const AttentionSpec spec = {dtype(), mask(), shape.head_dim, shape.value_dim};
+    for (const ops::Config& config : UsualConfigs(isa(), spec)) {
+      const auto kernel = CompileOrDie(spec, config);
       ForType([&](auto zero) {
         AttentionCase<decltype(zero)> in{
             .spec = spec, .q_rows = shape.q_rows, .kv_len = shape.kv_len};
@@ -106,14 +116,18 @@ class AttentionPairsTest : public testing::AttentionKernelTest {
 TEST_P(AttentionPairsTest, OddHeadSizes) {
   std::mt19937_64 random(12);
   for (const int head_dim : {1, 15, 17, 31, 33, 63, 65, 127}) {
-    for (const LaneAxis lanes : {LaneAxis::kQueries, LaneAxis::kColumns}) {
-      const AttentionSpec spec = {dtype(), mask(), head_dim, 20};
-      const AttentionConfig config =
-          testing::DrawConfig(isa(), spec, HostCpu(), random, [lanes](AttentionConfig& c) {
-            c.lanes = lanes;
-            c.pv_form = 2;
-            if (lanes == LaneAxis::kQueries) c.fuse_exp = 0, c.exp_vecs = 4;
-          });
+    const AttentionSpec spec = {dtype(), mask(), head_dim, 20};
+    const ops::Config configs[] = {
+        testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random,
+                                         [](TilesConfig& c) {
+                                           c.pv = PvForm::kPairs;
+                                           c.fuse_exp = 0;
+                                           c.exp_vecs = 4;
+                                         }),
+        testing::DrawConfig<RowsConfig>(isa(), spec, HostCpu(), random,
+                                        [](RowsConfig& c) { c.pairs = 1; }),
+    };
+    for (const ops::Config& config : configs) {
       const auto kernel = CompileOrDie(spec, config);
       ForType([&](auto zero) {
         for (const int64_t gap : {0, 3}) {
@@ -243,7 +257,7 @@ TEST_P(AttentionTest, ExtremeOffsets) {
 std::string ParamName(const ::testing::TestParamInfo<AttentionTest::ParamType>& info) {
   return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
                       std::string(Name(std::get<1>(info.param))), "_",
-                      std::string(Name(std::get<2>(info.param))));
+                      testing::NameOf(std::get<2>(info.param)));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionTest,

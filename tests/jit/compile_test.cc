@@ -1,4 +1,4 @@
-// Spec + Config → Kernel: pages, refusals, determinism, what a kernel tells about itself.
+// What an emitter writes → Kernel: pages, refusals, determinism, what a kernel tells about itself.
 
 #include "jit/compile.h"
 
@@ -23,11 +23,12 @@
 #include "gtest/gtest.h"
 #include "jit/executable_memory.h"
 #include "tests/jit/described_cpus.h"
+#include "tests/jit/problems.h"
 
 namespace jitattn::jit {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::CompileFor;
 
 // A kernel of the simpler operation. It is not run, so that its CPU need not be at hand.
 SigmoidMulConfig AnyEmitted() { return {.isa = Isa::kAvx512, .vecs = 2}; }
@@ -40,7 +41,7 @@ const Cpu& AnyCpu() {
 class CompileTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!ExecutableMemoryAllowed()) GTEST_SKIP() << "needs executable memory";
+    if (!jit::ExecutableMemoryAllowed()) GTEST_SKIP() << "needs executable memory";
   }
 };
 
@@ -68,14 +69,14 @@ bool AnyPageIsWritableAndExecutable() {
 }
 
 TEST_F(CompileTest, CodeIsReadAndExecuteOnly) {
-  const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+  const auto kernel = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   EXPECT_EQ(ProtectionOf((*kernel)->code().data()), "r-xp");
   EXPECT_FALSE(AnyPageIsWritableAndExecutable());
 }
 
 TEST_F(CompileTest, PagesGoWithTheKernel) {
-  auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+  auto kernel = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   const uint8_t* code = (*kernel)->code().data();
   kernel->reset();
@@ -83,8 +84,8 @@ TEST_F(CompileTest, PagesGoWithTheKernel) {
 }
 
 TEST_F(CompileTest, BytesAreDeterministic) {
-  const auto first = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
-  const auto second = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+  const auto first = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+  const auto second = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_NE((*first)->code().data(), (*second)->code().data());
   EXPECT_TRUE(std::ranges::equal((*first)->code(), (*second)->code()))
@@ -102,11 +103,9 @@ TEST(CodeHashTest, IsFnv1a) {  // test vectors of the algorithm's authors
 
 TEST_F(CompileTest, KernelTellsWhatItIs) {
   const SigmoidMulConfig config = AnyEmitted();
-  const auto kernel = Compile(SigmoidMulSpec{}, config, AnyCpu());
+  const auto kernel = CompileFor(SigmoidMulSpec{}, config, AnyCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
-  EXPECT_EQ((*kernel)->name(), KernelName(SigmoidMulSpec{}, config));
-  EXPECT_EQ((*kernel)->config(), Config(config));
-  EXPECT_EQ((*kernel)->spec(), Spec(SigmoidMulSpec{}));
+  EXPECT_EQ((*kernel)->name(), testing::NameFor(SigmoidMulSpec{}, config));
   EXPECT_EQ((*kernel)->scratch_bytes(0, 0), 0);
   ASSERT_FALSE((*kernel)->sections().empty());
   for (const Section& section : (*kernel)->sections()) {
@@ -118,21 +117,22 @@ TEST_F(CompileTest, KernelTellsWhatItIs) {
 
 TEST(CompilePortableTest, HasNoCode) {
   const Cpu none = Capped(HostCpu(), Isa::kPortable);
-  const auto silu = Compile(SigmoidMulSpec{}, SigmoidMulConfig{.isa = Isa::kPortable}, none);
+  const auto silu = CompileFor(SigmoidMulSpec{}, ops::PortableSigmoidMulConfig{}, none);
   ASSERT_TRUE(silu.ok()) << silu.status();
   EXPECT_TRUE((*silu)->code().empty());
   EXPECT_EQ((*silu)->code_hash(), 0);
   EXPECT_EQ((*silu)->name(), "silu_f32_portable");
-  const auto attention = Compile(AttentionSpec{}, AttentionConfig{.isa = Isa::kPortable}, none);
+  const auto attention = CompileFor(AttentionSpec{}, ops::PortableAttentionConfig{}, none);
   ASSERT_TRUE(attention.ok()) << attention.status();
   EXPECT_EQ((*attention)->name(), "attn_f32_d64_portable");
   EXPECT_GT((*attention)->scratch_bytes(0, 0), 0);
 }
 
 TEST(CompileErrorTest, IsValidatesError) {
-  const auto kernel = Compile(SigmoidMulSpec{}, SigmoidMulConfig{.vecs = 99}, HostCpu());
+  const auto kernel = CompileFor(SigmoidMulSpec{}, SigmoidMulConfig{.vecs = 99}, HostCpu());
   EXPECT_EQ(kernel.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(kernel.status(), Validate(SigmoidMulConfig{.vecs = 99}, SigmoidMulSpec{}, HostCpu()));
+  EXPECT_EQ(kernel.status(),
+            testing::ValidateFor(SigmoidMulSpec{}, SigmoidMulConfig{.vecs = 99}, HostCpu()));
 }
 
 TEST(XbyakVersionTest, ReadsLikeAVersion) {
@@ -171,13 +171,12 @@ bool RefuseExecutable(uint32_t call) {
 
 // 0 if Compile says Unavailable, names the call, and the portable kernel still works.
 int CheckRefused() {
-  const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+  const auto kernel = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
   if (kernel.status().code() != absl::StatusCode::kUnavailable) return 1;
   if (kernel.status().message().find("no executable memory: mprotect: ") == std::string::npos)
     return 2;
   if (AnyPageIsWritableAndExecutable()) return 3;
-  const auto portable =
-      Compile(SigmoidMulSpec{}, SigmoidMulConfig{.isa = Isa::kPortable}, HostCpu());
+  const auto portable = CompileFor(SigmoidMulSpec{}, ops::PortableSigmoidMulConfig{}, HostCpu());
   if (!portable.ok()) return 4;
   const SigmoidMulSpec spec;
   float x = 1, y = 0;
@@ -206,7 +205,7 @@ std::string PerfMapOf(pid_t pid) { return "/tmp/perf-" + std::to_string(pid) + "
 TEST_F(CompileTest, PerfMapOnlyWhenAsked) {
   EXPECT_EQ(InChild([] {
               unsetenv("JITATTN_PERF_MAP");
-              if (!Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok()) return 1;
+              if (!CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok()) return 1;
               return access(PerfMapOf(getpid()).c_str(), F_OK) == 0 ? 2 : 0;
             }),
             0);
@@ -215,7 +214,7 @@ TEST_F(CompileTest, PerfMapOnlyWhenAsked) {
 TEST_F(CompileTest, PerfMapNamesTheKernel) {
   EXPECT_EQ(InChild([] {
               setenv("JITATTN_PERF_MAP", "1", 1);
-              const auto kernel = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
+              const auto kernel = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu());
               if (!kernel.ok()) return 1;
               const std::string path = PerfMapOf(getpid());
               struct stat info;
@@ -240,12 +239,12 @@ TEST_F(CompileTest, PerfMapFollowsNoLink) {
               const std::string path = PerfMapOf(getpid()), victim = path + ".victim";
               close(open(victim.c_str(), O_CREAT | O_WRONLY, 0600));
               if (symlink(victim.c_str(), path.c_str()) != 0) return 1;
-              const bool compiled = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok();
+              const bool compiled = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok();
               struct stat by_symlink, by_hard_link;
               stat(victim.c_str(), &by_symlink);
               unlink(path.c_str());
               if (link(victim.c_str(), path.c_str()) != 0) return 2;
-              const bool again = Compile(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok();
+              const bool again = CompileFor(SigmoidMulSpec{}, AnyEmitted(), AnyCpu()).ok();
               stat(victim.c_str(), &by_hard_link);
               unlink(path.c_str());
               unlink(victim.c_str());

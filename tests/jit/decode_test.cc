@@ -1,12 +1,13 @@
-// Emitted attention with columns in its lanes, where it differs from the other kind: several heads
-// in one run, and keys that are taken apart and merged. (The sweeps of attention_test.cc and
-// attention_specials_test.cc draw half of their kernels from it.)
+// The "rows" kernels, where they differ from "tiles": several heads in one run, and keys that are
+// taken apart and merged. (The sweeps of attention_test.cc and attention_specials_test.cc draw half
+// of their kernels from it.)
 
 #include <cstdint>
 #include <limits>
 #include <numeric>
 #include <tuple>
 
+#include "jit/attention/rows_kernel.h"
 #include "tests/jit/attention_reference.h"
 
 namespace jitattn::jit {
@@ -16,9 +17,23 @@ using testing::AsExactAsAPlainLoop;
 using testing::AttentionCase;
 using testing::GuardedBuffer;
 using testing::GuardedRows;
-using testing::RandomConfig;
 
-class DecodeTest : public testing::AttentionKernelTest {};
+// Of a part, a caller has to know the bytes, which follow from the configuration.
+struct RowsKernel {
+  RowsConfig config;
+  std::shared_ptr<const Kernel> kernel;
+};
+
+class DecodeTest : public testing::AttentionKernelTest {
+ protected:
+  // Any point of the space; its kernel is null where the test has failed.
+  RowsKernel RandomKernel(const AttentionSpec& spec, std::mt19937_64& random) const {
+    const RowsConfig config = testing::RandomRows(isa(), spec, HostCpu(), random);
+    auto kernel = testing::CompileFor(spec, config, HostCpu());
+    EXPECT_TRUE(kernel.ok()) << kernel.status();
+    return {config, kernel.ok() ? *std::move(kernel) : nullptr};
+  }
+};
 
 // Heads that share keys and values; rows lie [query][head] or [head][query].
 template <typename T>
@@ -43,8 +58,9 @@ struct Group {
 
 // Runs all heads at once, the keys cut behind each of `cuts`; none: in one go. The outputs by head.
 template <typename T>
-std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group,
+std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& group,
                                      const std::vector<int64_t>& cuts) {
+  const Kernel& kernel = *of_rows.kernel;
   const AttentionCase<T>& in = group.first();
   const int64_t head_dim = in.spec.head_dim, value_dim = in.spec.value_dim;
   const int64_t rows = group.count() * in.q_rows;
@@ -90,8 +106,7 @@ std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group
   if (cuts.empty()) {
     kernel.Run(args);
   } else {
-    const auto& config = std::get<AttentionConfig>(kernel.config());
-    const int64_t part_bytes = PartBytes(in.spec, config, rows);
+    const int64_t part_bytes = RowsPartBytes(in.spec, of_rows.config, rows);
     const int64_t parts = static_cast<int64_t>(cuts.size()) + 1;
     const auto memory = make_scratch(parts * part_bytes);
     for (int64_t part = 0; part < parts; ++part) {
@@ -127,14 +142,14 @@ std::vector<std::vector<T>> RunGroup(const Kernel& kernel, const Group<T>& group
 }
 
 template <typename T>
-void Check(const Kernel& kernel, const Group<T>& group, const std::vector<int64_t>& cuts) {
+void Check(const RowsKernel& kernel, const Group<T>& group, const std::vector<int64_t>& cuts) {
   const auto outs = RunGroup(kernel, group, cuts);
   testing::Wider<T> plain_error = 0;
   for (const auto& head : group.heads)
     plain_error = std::max(plain_error, testing::PlainError(head));
   for (size_t head = 0; head < outs.size(); ++head) {
     ASSERT_TRUE(AsExactAsAPlainLoop(group.heads[head], outs[head], plain_error))
-        << kernel.name() << "\n"
+        << kernel.kernel->name() << "\n"
         << group.first().Describe() << ", head " << head << " of " << group.count() << ", "
         << cuts.size() + 1 << " parts";
   }
@@ -149,9 +164,8 @@ TEST_P(DecodeTest, GroupsAndParts) {
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
   for (int i = 0; i < 60 && !HasFailure(); ++i) {
     const AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
-    const auto kernel =
-        Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
-    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    const RowsKernel kernel = RandomKernel(spec, random);
+    ASSERT_NE(kernel.kernel, nullptr);
     for (int j = 0; j < 4; ++j) {
       ForType([&](auto zero) {
         using T = decltype(zero);
@@ -164,7 +178,7 @@ TEST_P(DecodeTest, GroupsAndParts) {
         group.queries_first = random() % 2;
         std::vector<int64_t> cuts;
         for (int64_t cut = 0; j > 0 && (cut += 1 + random() % 90) < in.kv_len;) cuts.push_back(cut);
-        Check(**kernel, group, cuts);
+        Check(kernel, group, cuts);
       });
     }
   }
@@ -178,9 +192,8 @@ TEST_P(DecodeTest, PartsOfSpecials) {
   std::mt19937_64 random(42);
   const AttentionSpec spec = {dtype(), mask(), 4, 19};
   for (int i = 0; i < 12 && !HasFailure(); ++i) {
-    const auto kernel =
-        Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
-    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    const RowsKernel kernel = RandomKernel(spec, random);
+    ASSERT_NE(kernel.kernel, nullptr);
     ForType([&](auto zero) {
       using T = decltype(zero);
       AttentionCase<T> in{.spec = spec, .q_rows = 3, .kv_len = 160, .offset = 90};
@@ -197,15 +210,15 @@ TEST_P(DecodeTest, PartsOfSpecials) {
           }
         }
       }
-      Check(**kernel, group, {20, 40, 80, 93, 120});
+      Check(kernel, group, {20, 40, 80, 93, 120});
       for (auto& head : group.heads) head.offset = -2;  // the first two queries see nothing
-      Check(**kernel, group, {20, 40, 80, 93, 120});
+      Check(kernel, group, {20, 40, 80, 93, 120});
       if (mask() == Mask::kNone) {
         for (auto& head : group.heads)
           for (int64_t key = 0; key < in.kv_len; ++key) head.k[key * 4] = -kInf;
-        Check(**kernel, group, {20, 40});  // all −∞: NaN
+        Check(kernel, group, {20, 40});  // all −∞: NaN
         for (auto& head : group.heads) head.k[100 * 4] = kNan;
-        Check(**kernel, group, {20, 40});
+        Check(kernel, group, {20, 40});
       }
     });
   }
@@ -215,16 +228,15 @@ TEST_P(DecodeTest, PartsOfSpecials) {
 TEST_P(DecodeTest, NoKeys) {
   const AttentionSpec spec = {dtype(), mask(), 8, 9};
   std::mt19937_64 random(43);
-  const auto kernel =
-      Compile(spec, RandomConfig(isa(), spec, HostCpu(), random, LaneAxis::kColumns), HostCpu());
-  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  const RowsKernel kernel = RandomKernel(spec, random);
+  ASSERT_NE(kernel.kernel, nullptr);
   ForType([&](auto zero) {
     using T = decltype(zero);
     AttentionCase<T> in{.spec = spec, .q_rows = 2, .kv_len = 0};
     in.Fill(1);
     const Group<T> group(in, 3, 5);
     for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{}, std::vector<int64_t>{0}}) {
-      for (const auto& head : RunGroup(**kernel, group, cuts))
+      for (const auto& head : RunGroup(kernel, group, cuts))
         for (const T x : head) ASSERT_EQ(static_cast<double>(x), 0);
     }
   });
@@ -238,7 +250,7 @@ INSTANTIATE_TEST_SUITE_P(All, DecodeTest,
                          [](const auto& info) {
                            return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
                                                std::string(Name(std::get<1>(info.param))), "_",
-                                               std::string(Name(std::get<2>(info.param))));
+                                               testing::NameOf(std::get<2>(info.param)));
                          });
 
 }  // namespace

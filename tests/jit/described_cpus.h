@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
 
 namespace jitattn::jit::testing {
 

@@ -6,12 +6,12 @@
 #include <map>
 #include <vector>
 
+#include "base/cpu.h"
 #include "gtest/gtest.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/emit_exp.h"
 #include "jit/executable_memory.h"
+#include "jit/parts/emit_exp.h"
 #include "tests/jit/needs.h"
+#include "tests/jit/problems.h"
 
 namespace jitattn::jit {
 namespace {
@@ -127,11 +127,13 @@ TEST_P(ExpTest, SixteenBits) {
 }
 
 TEST(ExpDegreesTest, AreAllFieldValues) {
-  const Field* field = FindField(Op::kAttention, "exp_degree");
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
-      for (const int degree : EmitExp::Degrees(isa, dtype)) {
-        EXPECT_TRUE(std::binary_search(field->values.begin(), field->values.end(), degree));
+  for (const ops::Algorithm* algorithm : {&ops::kTiles, &ops::kRows}) {
+    const std::span<const int> values = ops::FindField(*algorithm, "exp_degree")->values;
+    for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+      for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+        for (const int degree : EmitExp::Degrees(isa, dtype)) {
+          EXPECT_TRUE(std::binary_search(values.begin(), values.end(), degree));
+        }
       }
     }
   }

@@ -11,37 +11,36 @@
 #include <type_traits>
 #include <vector>
 
-#include "jit/emit_exp.h"
+#include "jit/parts/emit_exp.h"
 #include "tests/jit/attention_reference.h"
 
 namespace jitattn::jit::testing {
 
 // One configuration for each way in which scores become results, with small tiles and chunks, so
 // that few keys fill several.
-inline std::vector<AttentionConfig> EveryForm(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
-                                              int kv_block = 32) {
-  std::vector<AttentionConfig> forms;
-  const auto add = [&](const AttentionConfig& config) {
-    const auto form = std::get<AttentionConfig>(Canonical(config, spec));
-    if (Validate(form, spec, cpu).ok() && std::ranges::find(forms, form) == forms.end())
+inline std::vector<ops::Config> EveryForm(Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                                          int kv_block = 32) {
+  if (isa == Isa::kPortable) return {ops::PortableAttentionConfig{}};
+  std::vector<ops::Config> forms;
+  const auto add = [&](const ops::Config& config) {
+    const ops::Config form = CanonicalFor(spec, config);
+    if (ValidateFor(spec, form, cpu).ok() && std::ranges::find(forms, form) == forms.end())
       forms.push_back(form);
   };
-  if (isa == Isa::kPortable) {
-    add({.isa = isa});
-    return forms;
-  }
   for (const int degree : EmitExp::Degrees(isa, spec.dtype)) {
-    AttentionConfig config = {.isa = isa, .q_vecs = 2, .kv_block = kv_block, .qk_keys = 6};
-    config.qk_vecs = config.exp_vecs = config.pv_vecs = 2;
-    config.pv_rows = 4;
-    config.exp_degree = degree;
-    for (config.pv_form = 0; config.pv_form <= 2; ++config.pv_form)
-      for (config.fuse_exp = 0; config.fuse_exp <= 1; ++config.fuse_exp)
-        for (config.pack = 0; config.pack <= 1; ++config.pack) add(config);
-    config.lanes = LaneAxis::kColumns;
-    config.q_vecs = 4;
-    config.qk_keys = 1;
-    for (config.pv_form = 0; config.pv_form <= 2; ++config.pv_form) add(config);
+    TilesConfig tiles = {.isa = isa, .q_vecs = 2, .kv_block = kv_block, .qk_keys = 6};
+    tiles.qk_vecs = tiles.exp_vecs = tiles.pv_vecs = 2;
+    tiles.pv_rows = 4;
+    tiles.exp_degree = degree;
+    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
+      tiles.pv = pv;
+      for (tiles.fuse_exp = 0; tiles.fuse_exp <= 1; ++tiles.fuse_exp)
+        for (tiles.pack = 0; tiles.pack <= 1; ++tiles.pack) add(tiles);
+    }
+    RowsConfig rows = {.isa = isa, .tile_rows = 4, .kv_block = kv_block};
+    rows.exp_vecs = rows.pv_vecs = 2;
+    rows.exp_degree = degree;
+    for (rows.pairs = 0; rows.pairs <= 1; ++rows.pairs) add(rows);
   }
   return forms;
 }

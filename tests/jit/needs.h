@@ -5,8 +5,9 @@
 
 #include <string>
 
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
+#include "jit/executable_memory.h"
 
 namespace jitattn::jit::testing {
 
@@ -15,7 +16,7 @@ inline std::string Needs(Isa isa, DType dtype = DType::kF32) {
   if (isa == Isa::kPortable) return "";
   if (HostCpu().isa < isa) return "needs " + std::string(Name(isa));
   if (dtype == DType::kF16 && !HostCpu().f16c) return "needs f16c";
-  if (!ExecutableMemoryAllowed()) return "needs executable memory";
+  if (!jit::ExecutableMemoryAllowed()) return "needs executable memory";
   return "";
 }
 

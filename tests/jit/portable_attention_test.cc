@@ -6,8 +6,9 @@
 #include <random>
 
 #include "gtest/gtest.h"
-#include "jit/compile.h"
+#include "jit/attention/args.h"
 #include "tests/jit/jit_testing.h"
+#include "tests/jit/problems.h"
 
 namespace jitattn::jit {
 namespace {
@@ -75,7 +76,7 @@ Matrix<R> Straightforward(const Inputs<T>& in) {
 template <typename T>
 Matrix<T> RunPortable(const Inputs<T>& in) {
   const Cpu none = Capped(HostCpu(), Isa::kPortable);
-  const auto kernel = Compile(in.spec, AttentionConfig{.isa = Isa::kPortable}, none);
+  const auto kernel = testing::CompileFor(in.spec, ops::PortableAttentionConfig{}, none);
   EXPECT_TRUE(kernel.ok()) << kernel.status();
   const auto bytes = [](const Matrix<T>& m) { return m.values.size() * sizeof(T); };
   Matrix<T> out(in.q.rows, in.v.cols);
@@ -132,8 +133,8 @@ TEST(PortableAttentionTest, IsAsExactAsAStraightforwardLoop) {
         const uint64_t seed = 31;
         AttentionSpec spec = {DType::kF32, mask, shape.head_dim, shape.value_dim};
         SCOPED_TRACE(::testing::Message()
-                     << Name(spec) << " " << shape.q_rows << "×" << shape.kv_len << " offset "
-                     << offset << " seed " << seed);
+                     << testing::NameOf(spec) << " " << shape.q_rows << "×" << shape.kv_len
+                     << " offset " << offset << " seed " << seed);
         Inputs<float> f32(spec, shape.q_rows, shape.kv_len, seed);
         f32.offset = offset;
         CheckAgainstReference<float, double>(f32);
@@ -251,7 +252,7 @@ TEST(PortableAttentionTest, StridesLeaveGapsAlone) {
   const Matrix<float> q = spread(in.q), k = spread(in.k), v = spread(in.v);
   Matrix<float> out(18, 3 + kGap);
   std::fill(out.values.begin(), out.values.end(), 42.f);
-  const auto kernel = Compile(in.spec, AttentionConfig{.isa = Isa::kPortable}, HostCpu());
+  const auto kernel = testing::CompileFor(in.spec, ops::PortableAttentionConfig{}, HostCpu());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   std::vector<char> scratch((*kernel)->scratch_bytes(0, 0));
   (*kernel)->Run(AttentionArgs{.spec = &in.spec,

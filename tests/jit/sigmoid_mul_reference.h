@@ -9,8 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "base/small_float.h"
 #include "gtest/gtest.h"
-#include "jit/small_float.h"
 
 namespace jitattn::jit::testing {
 

@@ -8,14 +8,14 @@
 #include <random>
 #include <set>
 
+#include "base/small_float.h"
 #include "gtest/gtest.h"
 #include "jit/assembler.h"
-#include "jit/compile.h"
-#include "jit/sigmoid_mul_kernel.h"
-#include "jit/small_float.h"
+#include "jit/sigmoid_mul/kernel.h"
 #include "tests/jit/described_cpus.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
+#include "tests/jit/problems.h"
 #include "tests/jit/sigmoid_mul_reference.h"
 
 namespace jitattn::jit {
@@ -27,33 +27,36 @@ constexpr DType kTypes[] = {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}
 
 struct Variant {
   SigmoidMulSpec spec;
-  SigmoidMulConfig config;
+  ops::Config config;
 
-  std::string name() const { return KernelName(spec, config); }
+  std::string name() const { return testing::NameFor(spec, config); }
 };
 
 void PrintTo(const Variant& v, std::ostream* os) { *os << v.name(); }
 
 std::shared_ptr<const Kernel> MustCompile(const Variant& v) {
-  auto kernel = Compile(v.spec, v.config, HostCpu());
+  auto kernel = testing::CompileFor(v.spec, v.config, HostCpu());
   if (!kernel.ok()) ADD_FAILURE() << v.name() << ": " << kernel.status();
   return kernel.ok() ? *kernel : nullptr;
 }
+
+constexpr PowerTable kTables[] = {PowerTable::kNone, PowerTable::kRegister, PowerTable::kWide};
 
 // One of each way to compute, on each ISA and without one.
 std::vector<Variant> Variants() {
   std::vector<Variant> variants;
   for (DType dtype : kTypes) {
-    for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
-      for (int table : {0, 1, 2}) {
+    const SigmoidMulSpec spec = {dtype};
+    variants.push_back({spec, ops::PortableSigmoidMulConfig{}});
+    for (Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+      for (PowerTable table : kTables) {
         for (int reciprocal : {0, 1}) {
-          const SigmoidMulConfig config = {
-              .isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
-          const Variant v = {{dtype}, config};
-          const bool one_point = Canonical(config, v.spec) == Config(config) ||
-                                 (isa == Isa::kPortable && table == 0 && reciprocal == 0);
-          const Cpu cpu = testing::FullCpu(Isa::kAvx512);
-          if (one_point && Validate(config, v.spec, cpu).ok()) variants.push_back(v);
+          const ops::Config config =
+              SigmoidMulConfig{.isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
+          if (testing::CanonicalFor(spec, config) == config &&
+              testing::ValidateFor(spec, config, testing::FullCpu(Isa::kAvx512)).ok()) {
+            variants.push_back({spec, config});
+          }
         }
       }
     }
@@ -70,7 +73,7 @@ class SigmoidMulTest : public ::testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
     const Variant& v = GetParam();
-    const std::string needs = testing::Needs(v.config.isa, v.spec.dtype);
+    const std::string needs = testing::Needs(v.config.isa(), v.spec.dtype);
     if (!needs.empty()) GTEST_SKIP() << needs;
     kernel_ = MustCompile(v);
   }
@@ -270,11 +273,12 @@ INSTANTIATE_TEST_SUITE_P(Ways, SigmoidMulTest, ::testing::ValuesIn(Variants()),
 
 // Every point of the space, without threads, which shape no code.
 std::vector<Variant> AllPoints(Isa isa, DType dtype) {
-  std::vector<Config> points = {SigmoidMulConfig{.isa = isa}};
-  for (const Field& field : Fields(Op::kSigmoidMul)) {
+  const SigmoidMulSpec spec = {dtype};
+  std::vector<ops::Config> points = {SigmoidMulConfig{.isa = isa}};
+  for (const ops::Field& field : ops::kVectors.fields) {
     if (!field.shapes_code() || field.name == "isa") continue;
-    std::vector<Config> extended;
-    for (const Config& point : points) {
+    std::vector<ops::Config> extended;
+    for (const ops::Config& point : points) {
       for (int value : field.values) {
         extended.push_back(point);
         field.set(extended.back(), value);
@@ -283,17 +287,17 @@ std::vector<Variant> AllPoints(Isa isa, DType dtype) {
     points = std::move(extended);
   }
   std::vector<Variant> valid;
-  for (const Config& point : points) {
-    if (Validate(point, SigmoidMulSpec{dtype}, testing::FullCpu(isa)).ok())
-      valid.push_back({{dtype}, std::get<SigmoidMulConfig>(point)});
+  for (const ops::Config& point : points) {
+    if (testing::ValidateFor(spec, point, testing::FullCpu(isa)).ok())
+      valid.push_back({spec, point});
   }
   return valid;
 }
 
 // The code of a described CPU, on any machine.
 std::vector<uint8_t> Emit(const Variant& v, const Cpu& cpu) {
-  Assembler a(v.config.isa, cpu);
-  EmitSigmoidMul(a, v.spec, v.config);
+  Assembler a(v.config.isa(), cpu);
+  EmitSigmoidMul(a, v.spec, v.config.As<SigmoidMulConfig>());
   const auto code = a.Finish();
   return {code.begin(), code.end()};
 }
@@ -347,19 +351,17 @@ void CheckGrouping(Isa isa, SigmoidMulSpec spec) {
   std::mt19937_64 random(seed);
   std::normal_distribution<float> normal(0, 4);
   constexpr int kCount = 10000 / sizeof(T);  // two pages and more
-  for (int table : {0, 1, 2}) {
+  for (PowerTable table : kTables) {
     std::vector<T> x(kCount), expected(kCount);
     for (T& value : x) value = normal(random);
     const SigmoidMulConfig one = {.isa = isa, .vecs = 1, .table = table};
-    if (!Validate(one, spec, HostCpu()).ok()) continue;
+    if (!testing::ValidateFor(spec, one, HostCpu()).ok()) continue;
     const auto plain = MustCompile({spec, one});
     ASSERT_NE(plain, nullptr);
     RunRow(*plain, spec, x.data(), expected.data(), kCount);
     for (const Variant& v : AllPoints(isa, spec.dtype)) {
-      if (v.config.table != table || v.config.reciprocal != 0 || v.config.prefetch > 4 ||
-          v.config.page_ahead > 8) {
-        continue;
-      }
+      const auto& c = v.config.As<SigmoidMulConfig>();
+      if (c.table != table || c.reciprocal != 0 || c.prefetch > 4 || c.page_ahead > 8) continue;
       const auto kernel = MustCompile(v);
       ASSERT_NE(kernel, nullptr);
       for (int offset : {0, 1, 4, 6, 32, 62}) {

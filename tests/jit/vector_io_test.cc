@@ -8,11 +8,10 @@
 #include <random>
 #include <vector>
 
+#include "base/cpu.h"
+#include "base/small_float.h"
 #include "gtest/gtest.h"
-#include "jit/config.h"
-#include "jit/cpu.h"
 #include "jit/executable_memory.h"
-#include "jit/small_float.h"
 #include "tests/jit/needs.h"
 
 namespace jitattn::jit {

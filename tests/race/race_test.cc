@@ -15,13 +15,14 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "cache/store.h"
-#include "jit/log.h"
 #include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "parallel/parallel.h"
+#include "parallel/scratch.h"
 #include "runtime/code_cache.h"
-#include "runtime/heuristic.h"
-#include "runtime/parallel.h"
-#include "runtime/scratch.h"
 
 #if defined(__SANITIZE_THREAD__)
 // Debian's Abseil is not instrumented, so that the guard of a table it makes once goes unseen.
@@ -179,11 +180,11 @@ TEST(Race, KernelsAppearAndGoWhileOthersLook) {
   std::atomic<int> missing{0};
   AtOnce([&](int t) {
     for (int round = 0; round < 10; ++round) {
-      jit::AttentionProblem problem;
+      ops::AttentionProblem problem;
       problem.head_dim = problem.value_dim = 8 + (t + round) % 3;
       problem.q_len = problem.kv_len = 32;
-      const auto config = DefaultConfig(problem, jit::HostCpu(), 1);
-      missing += !GetKernel(jit::SpecOf(problem), config, jit::HostCpu()).ok();
+      const auto config = DefaultConfig(problem, HostCpu(), 1);
+      missing += !GetKernel(problem, config, HostCpu()).ok();
     }
   });
   EXPECT_EQ(missing, 0);
@@ -217,7 +218,7 @@ TEST(Race, ParallelForInsideThreads) {
 TEST(Race, LogFromEveryThread) {
   const int before = log_lines;
   AtOnce([](int) {
-    for (int round = 0; round < 20; ++round) jit::Log(jit::LogLevel::kWarning, "a line");
+    for (int round = 0; round < 20; ++round) Log(LogLevel::kWarning, "a line");
   });
   EXPECT_EQ(log_lines - before, 20 * kThreads);
 }

@@ -8,17 +8,18 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
 #include "scripted_measurer.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::Config;
 using jit::SigmoidMulConfig;
+using ops::Config;
 using testing::HasSubstr;
 
-Config Default() { return DefaultConfig(kProblem, TestCpu(), 1); }
+Config Default() { return ops::DefaultConfig(kProblem, TestCpu(), 1); }
 void NoProgress(const std::string&) {}
 
 class Audit : public testing::Test {
@@ -59,7 +60,7 @@ TEST_F(Audit, FindsTheBestOfTheWholeSpaceAndWhatIsLostToIt) {
 
   const std::vector<Claim> claims = JudgeLosses(std::vector{*loss});
   ASSERT_EQ(claims.size(), 2u);
-  for (const Claim& claim : claims) EXPECT_EQ(claim.standing, Standing::kFails) << claim.text;
+  for (const Claim& claim : claims) EXPECT_EQ(claim.ruling, Ruling::kFails) << claim.text;
   EXPECT_THAT(claims[0].figure, testing::ContainsRegex("median .(99.9|100.0) %"));
   EXPECT_THAT(claims[1].figure, testing::ContainsRegex("worst .(59.9|60.0) %"));
 }
@@ -71,7 +72,7 @@ TEST_F(Audit, WhereTheDefaultIsBestNothingIsLost) {
   EXPECT_EQ(loss->best, Default());
   EXPECT_EQ(loss->default_loss.value, 1);
   EXPECT_EQ(loss->winner_loss.value, 1);
-  for (const Claim& c : JudgeLosses(std::vector{*loss})) EXPECT_EQ(c.standing, Standing::kHolds);
+  for (const Claim& c : JudgeLosses(std::vector{*loss})) EXPECT_EQ(c.ruling, Ruling::kHolds);
 }
 
 TEST_F(Audit, TheTimeIsStrictAndSaysWhatWasLookedAt) {
@@ -112,7 +113,7 @@ TEST_F(Audit, RepeatsNameTheSameWinner) {
   }
   EXPECT_EQ(won, 5);
   for (const Claim& c : JudgeRepeats(std::vector{*repeats})) {
-    EXPECT_EQ(c.standing, Standing::kHolds) << c.figure;
+    EXPECT_EQ(c.ruling, Ruling::kHolds) << c.figure;
   }
 }
 
@@ -126,16 +127,14 @@ Repeats Of(std::vector<Ratio> to_fastest, std::vector<Ratio> to_default) {
 TEST(Claims, RepeatsFallByWhatIsShownOnly) {
   auto standings = [](const Repeats& r) {
     const std::vector<Claim> claims = JudgeRepeats(std::vector{r});
-    return std::pair(claims[0].standing, claims[1].standing);
+    return std::pair(claims[0].ruling, claims[1].ruling);
   };
   const Ratio same{1, 1, 1}, tie{1.004, 1.001, 1.008}, apart{1.05, 1.03, 1.07},
       wide{1.05, 0.99, 1.1}, slower{0.95, 0.93, 0.97};
-  EXPECT_EQ(standings(Of({same, tie}, {apart, apart})),
-            std::pair(Standing::kHolds, Standing::kHolds));
-  EXPECT_EQ(standings(Of({same, apart}, {apart, tie})),
-            std::pair(Standing::kFails, Standing::kHolds));
+  EXPECT_EQ(standings(Of({same, tie}, {apart, apart})), std::pair(Ruling::kHolds, Ruling::kHolds));
+  EXPECT_EQ(standings(Of({same, apart}, {apart, tie})), std::pair(Ruling::kFails, Ruling::kHolds));
   EXPECT_EQ(standings(Of({same, wide}, {apart, slower})),
-            std::pair(Standing::kUnclear, Standing::kFails));
+            std::pair(Ruling::kUnclear, Ruling::kFails));
   EXPECT_TRUE(JudgeRepeats({}).empty());
 }
 
@@ -146,12 +145,12 @@ TEST(Claims, LossesAreJudgedByMedianAndWorst) {
   const Ratio none{1, 1, 1}, much{1.3, 1.29, 1.31}, little{1.01, 1.005, 1.02},
       wide{1.03, 1.01, 1.05};
   std::vector<Loss> losses = {loss(much, none), loss(little, little), loss(little, none)};
-  EXPECT_EQ(JudgeLosses(losses)[0].standing, Standing::kHolds);  // the median is
-  EXPECT_EQ(JudgeLosses(losses)[1].standing, Standing::kHolds);
+  EXPECT_EQ(JudgeLosses(losses)[0].ruling, Ruling::kHolds);  // the median is
+  EXPECT_EQ(JudgeLosses(losses)[1].ruling, Ruling::kHolds);
   losses[0].winner_loss = wide;
-  EXPECT_EQ(JudgeLosses(losses)[1].standing, Standing::kUnclear);
+  EXPECT_EQ(JudgeLosses(losses)[1].ruling, Ruling::kUnclear);
   losses[2].winner_loss = {1.025, 1.021, 1.03};  // less than the worst, and shown
-  EXPECT_EQ(JudgeLosses(losses)[1].standing, Standing::kFails);
+  EXPECT_EQ(JudgeLosses(losses)[1].ruling, Ruling::kFails);
   EXPECT_TRUE(JudgeLosses({}).empty());
 }
 

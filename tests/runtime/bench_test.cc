@@ -10,8 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/bench_roofline.h"
-#include "runtime/heuristic.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -112,16 +115,16 @@ TEST(LimitsTest, CyclesAreOfOneThreadFor64Bytes) {
   BenchResult result;
   result.seconds.min = 1e-6;
   result.clock_hz = 2e9;
-  const jit::SigmoidMulProblem f32{.rows = 2, .cols = 800};  // 100 vectors
+  const ops::SigmoidMulProblem f32{.rows = 2, .cols = 800};  // 100 vectors
   EXPECT_DOUBLE_EQ(CyclesAVector(f32, result, 1), 20);
   EXPECT_DOUBLE_EQ(CyclesAVector(f32, result, 2), 40);
-  const jit::SigmoidMulProblem f64{.dtype = jit::DType::kF64, .rows = 2, .cols = 800};
+  const ops::SigmoidMulProblem f64{.dtype = DType::kF64, .rows = 2, .cols = 800};
   EXPECT_DOUBLE_EQ(CyclesAVector(f64, result, 1), 10);
 }
 
 // 32 KiB, 1 MiB and 32 MiB of cache.
 TEST(RooflineTest, DataLiesInTheInnermostCacheThatHoldsEachThreadsShare) {
-  const jit::Cpu cpu;
+  const Cpu cpu;
   EXPECT_EQ(LevelOf(32 << 10, 1, cpu), Level::kL1);
   EXPECT_EQ(LevelOf((32 << 10) + 1, 1, cpu), Level::kL2);
   EXPECT_EQ(LevelOf(64 << 10, 2, cpu), Level::kL1);
@@ -131,13 +134,13 @@ TEST(RooflineTest, DataLiesInTheInnermostCacheThatHoldsEachThreadsShare) {
 }
 
 TEST(RooflineTest, EveryQueryTileReadsKeysAndValuesAgain) {
-  const jit::Cpu cpu;
-  jit::AttentionConfig config;  // a tile of 4 × 16 queries
-  jit::AttentionProblem p{.heads = 2, .kv_heads = 2, .q_len = 200, .kv_len = 512};
+  const Cpu cpu;
+  jit::TilesConfig config;  // a tile of 4 × 16 queries
+  ops::AttentionProblem p{.heads = 2, .kv_heads = 2, .q_len = 200, .kv_len = 512};
   const double head_bytes = 512 * (64 + 64) * 4;
   const Demand demand = DemandOf(p, config, cache::Buffers::kHot, 1, cpu);
-  EXPECT_DOUBLE_EQ(demand.flops, jit::Flops(p));
-  EXPECT_DOUBLE_EQ(demand.intensity(), jit::Flops(p) / jit::Bytes(p));
+  EXPECT_DOUBLE_EQ(demand.flops, ops::Flops(p));
+  EXPECT_DOUBLE_EQ(demand.intensity(), ops::Flops(p) / ops::Bytes(p));
   EXPECT_DOUBLE_EQ(demand.again_bytes, 2 * (4 - 1) * head_bytes);
   EXPECT_EQ(demand.again_level, Level::kL2);
   EXPECT_EQ(demand.operand_level, Level::kL2);
@@ -158,25 +161,25 @@ TEST(RooflineTest, WhatTakesLongestBinds) {
                 .again_bytes = 0.5e9,
                 .operand_level = Level::kMemory,
                 .again_level = Level::kL2};
-  Standing standing = StandingOf(demand, roof);  // 10, 8 and 5 ms
-  EXPECT_EQ(standing.bound, Bound::kFma);
-  EXPECT_DOUBLE_EQ(standing.seconds, 10e-3);
+  Binding binding = BindingOf(demand, roof);  // 10, 8 and 5 ms
+  EXPECT_EQ(binding.bound, Bound::kFma);
+  EXPECT_DOUBLE_EQ(binding.seconds, 10e-3);
   demand.again_level = Level::kL3;  // 10 ms become 20
   demand.again_bytes = 1e9;
-  standing = StandingOf(demand, roof);
-  EXPECT_EQ(standing.bound, Bound::kAgain);
-  EXPECT_EQ(standing.level, Level::kL3);
-  EXPECT_DOUBLE_EQ(standing.seconds, 20e-3);
+  binding = BindingOf(demand, roof);
+  EXPECT_EQ(binding.bound, Bound::kAgain);
+  EXPECT_EQ(binding.level, Level::kL3);
+  EXPECT_DOUBLE_EQ(binding.seconds, 20e-3);
   demand.operand_bytes = 1e9;  // 40 ms
-  standing = StandingOf(demand, roof);
-  EXPECT_EQ(standing.bound, Bound::kOperands);
-  EXPECT_EQ(standing.level, Level::kMemory);
-  EXPECT_DOUBLE_EQ(standing.seconds, 40e-3);
+  binding = BindingOf(demand, roof);
+  EXPECT_EQ(binding.bound, Bound::kOperands);
+  EXPECT_EQ(binding.level, Level::kMemory);
+  EXPECT_DOUBLE_EQ(binding.seconds, 40e-3);
 }
 
 class BenchTest : public ::testing::Test {
  protected:
-  std::vector<BenchResult> Measure(const jit::Problem& problem, std::vector<int> threads,
+  std::vector<BenchResult> Measure(const ops::Problem& problem, std::vector<int> threads,
                                    cache::Buffers buffers = cache::Buffers::kHot) {
     std::vector<BenchEntrant> entrants;
     for (const int count : threads) {
@@ -191,15 +194,15 @@ class BenchTest : public ::testing::Test {
     return *std::move(results);
   }
 
-  const jit::Cpu& cpu_ = jit::HostCpu();
+  const Cpu& cpu_ = HostCpu();
 };
 
 TEST_F(BenchTest, AttentionIsHeldAgainstFmaAndWithFewQueriesAgainstReadingToo) {
-  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "needs avx2";
+  if (cpu_.isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";
   // 256 keys: 64 operations a byte with one head of 256 queries, half a one with one query.
-  const jit::AttentionProblem many{.q_len = 256, .kv_len = 256};
-  const jit::AttentionProblem one{.q_len = 1, .kv_len = 256};
-  ASSERT_GE(jit::Flops(many), kAlwaysComputeBound * jit::Bytes(many));
+  const ops::AttentionProblem many{.q_len = 256, .kv_len = 256};
+  const ops::AttentionProblem one{.q_len = 1, .kv_len = 256};
+  ASSERT_GE(ops::Flops(many), kAlwaysComputeBound * ops::Bytes(many));
   const auto compute = Measure(many, {1, 2});
   ASSERT_THAT(compute, SizeIs(2));
   for (const BenchResult& result : compute) {
@@ -209,20 +212,20 @@ TEST_F(BenchTest, AttentionIsHeldAgainstFmaAndWithFewQueriesAgainstReadingToo) {
     EXPECT_GE(result.first_quartile, result.seconds.min);
     ASSERT_TRUE(result.limits.fma.has_value());
     EXPECT_FALSE(result.limits.traffic.has_value());
-    EXPECT_DOUBLE_EQ(result.limits.fma->demand, jit::Flops(many));
+    EXPECT_DOUBLE_EQ(result.limits.fma->demand, ops::Flops(many));
     EXPECT_DOUBLE_EQ(result.fraction(),
-                     jit::Flops(many) / result.seconds.min / result.limits.fma->peak);
+                     ops::Flops(many) / result.seconds.min / result.limits.fma->peak);
     EXPECT_EQ(result.clock_hz, 0);
   }
   const auto decode = Measure(one, {1});
   ASSERT_TRUE(decode[0].limits.fma && decode[0].limits.traffic);
-  EXPECT_DOUBLE_EQ(decode[0].limits.traffic->demand, jit::Bytes(one));
+  EXPECT_DOUBLE_EQ(decode[0].limits.traffic->demand, ops::Bytes(one));
   EXPECT_DOUBLE_EQ(decode[0].fraction(),
                    decode[0].limits.binding()->seconds() / decode[0].seconds.min);
 }
 
 TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
-  const jit::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 16, .kv_len = 16};
+  const ops::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 16, .kv_len = 16};
   auto plan = Plan::Create(problem, {.threads = 1, .use_cache = false});
   ASSERT_TRUE(plan.ok()) << plan.status();
   const BenchEntrant entrants[] = {{*plan, cpu_.isa, 1}, {*plan, cpu_.isa, 1}};
@@ -236,21 +239,21 @@ TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
 }
 
 TEST_F(BenchTest, SigmoidMulIsHeldAgainstCopyingAndKnowsTheClock) {
-  if (cpu_.isa == jit::Isa::kPortable) GTEST_SKIP() << "needs avx2";
-  const jit::SigmoidMulProblem problem{.rows = 3, .cols = 1001};
+  if (cpu_.isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";
+  const ops::SigmoidMulProblem problem{.rows = 3, .cols = 1001};
   for (const cache::Buffers buffers : {cache::Buffers::kHot, cache::Buffers::kCold}) {
     const auto results = Measure(problem, {1}, buffers);
     EXPECT_EQ(results[0].wrong, "");
     EXPECT_FALSE(results[0].limits.fma.has_value());
     ASSERT_TRUE(results[0].limits.traffic.has_value());
-    EXPECT_DOUBLE_EQ(results[0].limits.traffic->demand, jit::Bytes(problem));
+    EXPECT_DOUBLE_EQ(results[0].limits.traffic->demand, ops::Bytes(problem));
     EXPECT_GT(results[0].clock_hz, 1e8);
     EXPECT_LT(results[0].clock_hz, 1e11);
   }
 }
 
 TEST_F(BenchTest, AProblemBeyondMemoryIsRefusedWithBothSizes) {
-  const jit::SigmoidMulProblem huge{.rows = int64_t{1} << 40, .cols = 1024};
+  const ops::SigmoidMulProblem huge{.rows = int64_t{1} << 40, .cols = 1024};
   const auto results = Bench(huge, {}, cpu_, {});
   EXPECT_EQ(results.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(results.status().message()), ::testing::HasSubstr("GiB"));

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "jitattn/jitattn.h"
 #include "jitattn/jitattn.hpp"
+#include "ops/attention/problem.h"
 #include "runtime_testing.h"
 #include "tests/scoped_env.h"
 
@@ -36,7 +37,7 @@ using jitattn::runtime::InChild;
 using jitattn::runtime::MallocCalls;
 using testing::HasSubstr;
 
-const jitattn::jit::AttentionProblem kShape{
+const jitattn::ops::AttentionProblem kShape{
     .heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100, .head_dim = 64, .value_dim = 64};
 
 jitattn_attention_problem SomeProblem() {
@@ -192,8 +193,11 @@ TEST(CApi, InfoTellsWhatThePlanIs) {
   ASSERT_EQ(jitattn_plan_get_info(plan, &info), JITATTN_OK);
   EXPECT_EQ(info.match, JITATTN_MATCH_NONE);
   EXPECT_EQ(info.threads, 1);
-  EXPECT_THAT(info.kernel, HasSubstr("attn_f32_d64"));
-  EXPECT_THAT(info.config, HasSubstr("q_vecs="));
+  EXPECT_THAT(info.kernel,
+              HasSubstr(info.portable ? "attn_f32_d64_portable" : "attn_f32_d64_tiles"));
+  EXPECT_THAT(info.config,
+              HasSubstr(info.portable ? "algorithm=portable isa=none" : "algorithm=tiles isa="));
+  EXPECT_THAT(info.config, HasSubstr(" threads=1"));
   EXPECT_STREQ(info.record, "");
   EXPECT_THAT(info.reason,
               HasSubstr(info.portable ? "portable path" : "the cache is not to be used"));

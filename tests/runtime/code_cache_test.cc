@@ -7,18 +7,23 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "jit/executable_memory.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
 
 using jit::SigmoidMulConfig;
-using jit::SigmoidMulSpec;
+using ops::SigmoidMulProblem;
 
 // Kernels are made here and not run, so that their CPU need not be at hand.
-const jit::Cpu kCpu = jit::testing::FullCpu(jit::Isa::kAvx512);
+const Cpu kCpu = jit::testing::FullCpu(Isa::kAvx512);
 
-SigmoidMulConfig Config(int vecs = 1) { return {.isa = kCpu.isa, .vecs = vecs, .table = 0}; }
+SigmoidMulConfig Config(int vecs = 1) {
+  return {.isa = kCpu.isa, .vecs = vecs, .table = jit::PowerTable::kNone};
+}
 
 class CodeCache : public testing::Test {
  protected:
@@ -28,23 +33,23 @@ class CodeCache : public testing::Test {
 };
 
 TEST_F(CodeCache, TheSameCodeIsEmittedOnce) {
-  const auto first = GetKernel(SigmoidMulSpec{}, Config(), kCpu);
+  const auto first = GetKernel(SigmoidMulProblem{}, Config(), kCpu);
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_GT(first->emit_seconds, 0);
   SigmoidMulConfig more_threads = Config();
   more_threads.threads = 7;
-  const auto second = GetKernel(SigmoidMulSpec{}, more_threads, kCpu);
+  const auto second = GetKernel(SigmoidMulProblem{}, more_threads, kCpu);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(first->kernel, second->kernel);
   EXPECT_EQ(second->emit_seconds, 0);
 }
 
 TEST_F(CodeCache, OtherCodeIsAnotherKernel) {
-  const auto one = GetKernel(SigmoidMulSpec{}, Config(1), kCpu);
-  const auto f64 = GetKernel(SigmoidMulSpec{jit::DType::kF64}, Config(1), kCpu);
+  const auto one = GetKernel(SigmoidMulProblem{}, Config(1), kCpu);
+  const auto f64 = GetKernel(SigmoidMulProblem{.dtype = DType::kF64}, Config(1), kCpu);
   ASSERT_TRUE(one.ok() && f64.ok());
   EXPECT_NE(one->kernel, f64->kernel);
-  const auto two = GetKernel(SigmoidMulSpec{}, Config(2), kCpu);
+  const auto two = GetKernel(SigmoidMulProblem{}, Config(2), kCpu);
   ASSERT_TRUE(two.ok());
   EXPECT_NE(one->kernel, two->kernel);
   EXPECT_NE(one->kernel->name(), two->kernel->name());
@@ -53,12 +58,12 @@ TEST_F(CodeCache, OtherCodeIsAnotherKernel) {
 TEST_F(CodeCache, KernelsLiveAsLongAsTheyAreHeld) {
   std::weak_ptr<const jit::Kernel> watch;
   {
-    const auto compiled = GetKernel(SigmoidMulSpec{}, Config(3), kCpu);
+    const auto compiled = GetKernel(SigmoidMulProblem{}, Config(3), kCpu);
     ASSERT_TRUE(compiled.ok());
     watch = compiled->kernel;
   }
   EXPECT_TRUE(watch.expired());
-  const auto again = GetKernel(SigmoidMulSpec{}, Config(3), kCpu);
+  const auto again = GetKernel(SigmoidMulProblem{}, Config(3), kCpu);
   ASSERT_TRUE(again.ok());
   EXPECT_GT(again->emit_seconds, 0);
 }
@@ -66,7 +71,7 @@ TEST_F(CodeCache, KernelsLiveAsLongAsTheyAreHeld) {
 TEST_F(CodeCache, AnInvalidConfigurationIsRefusedByItsRule) {
   SigmoidMulConfig config = Config();
   config.threads = 0;
-  const auto compiled = GetKernel(SigmoidMulSpec{}, config, kCpu);
+  const auto compiled = GetKernel(SigmoidMulProblem{}, config, kCpu);
   EXPECT_EQ(compiled.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(compiled.status().message().find("threads 0"), absl::string_view::npos)
       << compiled.status();
@@ -77,7 +82,7 @@ TEST_F(CodeCache, ThreadsThatEmitAtOnceGetOneKernel) {
   std::vector<std::thread> threads;
   for (auto& kernel : kernels) {
     threads.emplace_back([&kernel] {
-      const auto compiled = GetKernel(SigmoidMulSpec{}, Config(4), kCpu);
+      const auto compiled = GetKernel(SigmoidMulProblem{}, Config(4), kCpu);
       EXPECT_TRUE(compiled.ok()) << compiled.status();
       if (compiled.ok()) kernel = compiled->kernel;
     });

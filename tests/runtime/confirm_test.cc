@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/rng.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "search/rng.h"
+#include "ops/attention/algorithms.h"
+#include "ops/sigmoid_mul/algorithms.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -22,7 +24,7 @@ constexpr int kRounds = 21;
 // with one-sided noise of this mean.
 Finalists Race(const std::vector<double>& times, std::optional<int> record = std::nullopt,
                double noise = 0.002, uint64_t seed = 1) {
-  search::Rng rng(seed);
+  Rng rng(seed);
   const int last = static_cast<int>(times.size()) - 1;
   Finalists f{.record = record};
   if (record != last) f.challenger = last;
@@ -160,16 +162,16 @@ TEST(Decide, ARecordThatIsNoBetterThanTheDefaultGoes) {
 
 TEST(Choose, TheFastestAndAmongThoseAsFastByTheFixedKey) {
   const Finalists f = Race({0.801, 0.8, 0.7995, 0.82}, std::nullopt, 0.0001);
-  std::vector<jit::Config> configs = {
-      SigmoidMulConfig{.vecs = 2, .threads = 4}, SigmoidMulConfig{.vecs = 6, .threads = 2},
-      SigmoidMulConfig{.vecs = 3, .threads = 4}, SigmoidMulConfig{.vecs = 1, .threads = 1}};
+  std::vector<ops::Config> configs = {
+      SigmoidMulConfig{.threads = 4, .vecs = 2}, SigmoidMulConfig{.threads = 2, .vecs = 6},
+      SigmoidMulConfig{.threads = 4, .vecs = 3}, SigmoidMulConfig{.threads = 1, .vecs = 1}};
   EXPECT_EQ(Choose(configs, f.seconds), 1u);  // fewest threads
-  std::get<SigmoidMulConfig>(configs[1]).threads = 4;
+  configs[1].set_threads(4);
   EXPECT_EQ(Choose(configs, f.seconds), 0u);  // then the smallest values
 }
 
 TEST(PrefersFirst, ThreadsThenFieldsAndNeverItself) {
-  const jit::AttentionConfig a{.q_vecs = 8, .threads = 1}, b{.q_vecs = 2, .threads = 2};
+  const jit::TilesConfig a{.threads = 1, .q_vecs = 8}, b{.threads = 2, .q_vecs = 2};
   EXPECT_TRUE(PrefersFirst(a, b));
   EXPECT_FALSE(PrefersFirst(b, a));
   EXPECT_FALSE(PrefersFirst(a, a));

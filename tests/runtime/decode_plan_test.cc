@@ -1,11 +1,13 @@
-// Plans whose kernel has columns in its lanes: keys cut into tasks, merged by whoever comes last.
+// Plans of the "rows" algorithm: keys cut into tasks, merged by whoever comes last.
 
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
 #include "runtime/plan.h"
 #include "runtime_testing.h"
 #include "tests/jit/needs.h"
@@ -13,12 +15,10 @@
 namespace jitattn::runtime {
 namespace {
 
-using jit::AttentionConfig;
-using jit::AttentionProblem;
-using jit::DType;
 using jit::Mask;
+using ops::AttentionProblem;
 
-class DecodePlan : public testing::TestWithParam<jit::Isa> {
+class DecodePlan : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
     const std::string needs = jit::testing::Needs(GetParam());
@@ -27,18 +27,16 @@ class DecodePlan : public testing::TestWithParam<jit::Isa> {
 
   // Blocks of 32 keys, `split` of them a task.
   std::shared_ptr<const Plan> MakePlan(const AttentionProblem& problem, int threads, int split) {
-    AttentionConfig config = {.isa = GetParam(),
-                              .lanes = jit::LaneAxis::kColumns,
-                              .q_vecs = 4,
-                              .kv_block = 32,
-                              .qk_keys = 1,
-                              .exp_vecs = 2,
-                              .pv_rows = 2,
-                              .pv_vecs = 2,
-                              .prefetch = 16,
-                              .kv_split = split,
-                              .threads = threads};
-    auto plan = Plan::Create(problem, {.config = jit::Canonical(config, jit::SpecOf(problem))});
+    const jit::RowsConfig config = {.isa = GetParam(),
+                                    .threads = threads,
+                                    .tile_rows = 4,
+                                    .kv_block = 32,
+                                    .exp_vecs = 2,
+                                    .pv_rows = 2,
+                                    .pv_vecs = 2,
+                                    .prefetch = 16,
+                                    .kv_split = split};
+    auto plan = Plan::Create(problem, {.config = ops::Canonical(config, problem)});
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : nullptr;
   }
@@ -69,13 +67,13 @@ TEST_P(DecodePlan, AgreesWithTheFormulaInTheSameBitsForAnyThreads) {
     for (const int split : {0, 1, 4}) {
       ASSERT_TRUE(MakePlan(problem, 1, split)->Run(data.args()).ok());
       EXPECT_LE(data.MaxError(data.args()), problem.dtype == DType::kF64 ? 1e-13 : 2e-5)
-          << jit::Describe(problem) << ", split " << split;
+          << ops::Describe(problem) << ", split " << split;
       const std::string one = data.out_bytes();
       for (const int threads : {2, 3, 8}) {
         data.SpoilOut();
         ASSERT_TRUE(MakePlan(problem, threads, split)->Run(data.args()).ok());
         EXPECT_TRUE(data.out_bytes() == one)
-            << jit::Describe(problem) << ", split " << split << ", " << threads << " threads";
+            << ops::Describe(problem) << ", split " << split << ", " << threads << " threads";
       }
     }
   }
@@ -94,7 +92,7 @@ TEST_P(DecodePlan, ShorterRunsThanPlanned) {
       data.SpoilOut();
       ASSERT_TRUE(plan->Run(args).ok());
       EXPECT_LE(data.MaxError(args), problem.dtype == DType::kF64 ? 1e-13 : 2e-5)
-          << jit::Describe(problem) << ", " << kv_len << " keys";
+          << ops::Describe(problem) << ", " << kv_len << " keys";
     }
   }
 }
@@ -137,8 +135,8 @@ TEST_P(DecodePlan, RunsAtOnceGiveTheSameBits) {
   for (auto& mine : data) EXPECT_TRUE(mine->out_bytes() == one.out_bytes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, DecodePlan, testing::Values(jit::Isa::kAvx2, jit::Isa::kAvx512),
-                         [](const auto& info) { return std::string(jit::Name(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Isas, DecodePlan, testing::Values(Isa::kAvx2, Isa::kAvx512),
+                         [](const auto& info) { return std::string(Name(info.param)); });
 
 }  // namespace
 }  // namespace jitattn::runtime

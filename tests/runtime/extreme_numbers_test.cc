@@ -6,14 +6,14 @@
 #include <limits>
 #include <vector>
 
+#include "base/small_float.h"
 #include "gtest/gtest.h"
-#include "jit/small_float.h"
 #include "jitattn/jitattn.h"
 
 namespace {
 
-using jitattn::jit::BFloat16;
-using jitattn::jit::Float16;
+using jitattn::BFloat16;
+using jitattn::Float16;
 
 jitattn_plan* DefaultPlan(const jitattn_attention_problem& problem) {
   jitattn_plan_options options;

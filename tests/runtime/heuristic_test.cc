@@ -1,24 +1,23 @@
 // The default configuration is valid whatever is asked, and sensible where that can be said without
 // a clock.
 
-#include "runtime/heuristic.h"
-
-#include <variant>
-
 #include "gtest/gtest.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::AttentionConfig;
-using jit::AttentionProblem;
-using jit::Cpu;
-using jit::DType;
-using jit::Isa;
 using jit::Mask;
+using jit::RowsConfig;
 using jit::SigmoidMulConfig;
-using jit::SigmoidMulProblem;
+using jit::TilesConfig;
+using ops::AttentionProblem;
+using ops::SigmoidMulProblem;
 
 Cpu CpuWith(Isa isa) {
   Cpu cpu;
@@ -30,18 +29,14 @@ Cpu CpuWith(Isa isa) {
 
 constexpr DType kTypes[] = {DType::kF32, DType::kF64, DType::kBF16, DType::kF16};
 
-int ThreadsOf(const jit::Config& config) {
-  return std::visit([](const auto& c) { return c.threads; }, config);
-}
-
-void ExpectValid(const jit::Problem& problem, const Cpu& cpu, int threads) {
-  const jit::Config config = DefaultConfig(problem, cpu, threads);
-  EXPECT_TRUE(jit::Validate(config, jit::SpecOf(problem), cpu).ok())
-      << jit::Describe(problem) << ": " << jit::ToString(config) << ": "
-      << jit::Validate(config, jit::SpecOf(problem), cpu);
-  EXPECT_EQ(jit::Canonical(config, jit::SpecOf(problem)), config) << jit::ToString(config);
-  EXPECT_GE(ThreadsOf(config), 1);
-  EXPECT_LE(ThreadsOf(config), threads);
+void ExpectValid(const ops::Problem& problem, const Cpu& cpu, int threads) {
+  const ops::Config config = ops::DefaultConfig(problem, cpu, threads);
+  EXPECT_TRUE(ops::Validate(config, problem, cpu).ok())
+      << ops::Describe(problem) << ": " << ops::ToString(config) << ": "
+      << ops::Validate(config, problem, cpu);
+  EXPECT_EQ(ops::Canonical(config, problem), config) << ops::ToString(config);
+  EXPECT_GE(config.threads(), 1);
+  EXPECT_LE(config.threads(), threads);
 }
 
 class HeuristicTest : public testing::TestWithParam<jit::testing::DescribedCpu> {
@@ -76,6 +71,12 @@ TEST_P(HeuristicTest, AttentionIsAlwaysValid) {
   }
 }
 
+bool UsesPairs(const ops::Config& config) {
+  if (const auto* rows = config.If<RowsConfig>()) return rows->pairs != 0;
+  const auto* const tiles = config.If<TilesConfig>();
+  return tiles != nullptr && tiles->pv == jit::PvForm::kPairs;
+}
+
 // Emitted where it can be, and of pairs where there are products of them.
 TEST_P(HeuristicTest, TheDefaultUsesWhatTheCpuHas) {
   for (DType dtype : kTypes) {
@@ -83,13 +84,37 @@ TEST_P(HeuristicTest, TheDefaultUsesWhatTheCpuHas) {
     const bool pairs = cpu().avx512_bf16 && dtype == DType::kBF16;
     for (int64_t q_len : {1, 300}) {
       const AttentionProblem p{.dtype = dtype, .q_len = q_len, .kv_len = 2000};
-      const auto c = std::get<AttentionConfig>(DefaultConfig(p, cpu(), 1));
-      EXPECT_EQ(c.isa, emitted ? cpu().isa : Isa::kPortable) << jit::ToString(c);
-      EXPECT_EQ(c.pv_form == 2, pairs) << jit::ToString(c);
+      const ops::Config c = ops::DefaultConfig(p, cpu(), 1);
+      EXPECT_EQ(c.isa(), emitted ? cpu().isa : Isa::kPortable) << ops::ToString(c);
+      EXPECT_EQ(c.Is<ops::PortableAttentionConfig>(), !emitted) << ops::ToString(c);
+      EXPECT_EQ(UsesPairs(c), pairs) << ops::ToString(c);
     }
-    const auto c = std::get<SigmoidMulConfig>(
-        DefaultConfig(SigmoidMulProblem{.dtype = dtype, .rows = 8, .cols = 8}, cpu(), 1));
-    EXPECT_EQ(c.isa, emitted ? cpu().isa : Isa::kPortable) << jit::ToString(c);
+    const ops::Config c =
+        ops::DefaultConfig(SigmoidMulProblem{.dtype = dtype, .rows = 8, .cols = 8}, cpu(), 1);
+    EXPECT_EQ(c.isa(), emitted ? cpu().isa : Isa::kPortable) << ops::ToString(c);
+    EXPECT_EQ(c.Is<ops::PortableSigmoidMulConfig>(), !emitted) << ops::ToString(c);
+  }
+}
+
+// A search, or a person, may ask for any algorithm whose code the CPU can run.
+TEST_P(HeuristicTest, EveryAlgorithmHasAValidGuess) {
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (DType dtype : kTypes) {
+      ops::Problem problem = operation->blank();
+      problem.set_dtype(dtype);
+      for (const ops::Algorithm* algorithm : operation->algorithms) {
+        const ops::Field* const isa = ops::FindField(*algorithm, "isa");
+        ASSERT_NE(isa, nullptr);
+        const auto& isas = isa->values;
+        const bool portable = isas.front() == static_cast<int>(Isa::kPortable);
+        if (!portable && !jit::testing::HasKernels(cpu(), dtype)) continue;
+        const ops::Config config = algorithm->heuristic(problem, cpu(), 4);
+        EXPECT_EQ(&config.algorithm(), algorithm);
+        const ops::Config canonical = ops::Canonical(config, problem);
+        EXPECT_TRUE(ops::Validate(canonical, problem, cpu()).ok())
+            << ops::ToString(canonical) << ": " << ops::Validate(canonical, problem, cpu());
+      }
+    }
   }
 }
 
@@ -106,13 +131,14 @@ INSTANTIATE_TEST_SUITE_P(Cpus, HeuristicTest, testing::ValuesIn(jit::testing::De
 
 TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
-  EXPECT_EQ(ThreadsOf(DefaultConfig(AttentionProblem{.q_len = 16, .kv_len = 16}, cpu, 8)), 1);
+  EXPECT_EQ(ops::DefaultConfig(AttentionProblem{.q_len = 16, .kv_len = 16}, cpu, 8).threads(), 1);
   EXPECT_EQ(
-      ThreadsOf(DefaultConfig(
-          AttentionProblem{.heads = 16, .kv_heads = 16, .q_len = 2048, .kv_len = 2048}, cpu, 8)),
+      ops::DefaultConfig(
+          AttentionProblem{.heads = 16, .kv_heads = 16, .q_len = 2048, .kv_len = 2048}, cpu, 8)
+          .threads(),
       8);
-  EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 8, .cols = 64}, cpu, 8)), 1);
-  EXPECT_EQ(ThreadsOf(DefaultConfig(SigmoidMulProblem{.rows = 4096, .cols = 4096}, cpu, 8)), 8);
+  EXPECT_EQ(ops::DefaultConfig(SigmoidMulProblem{.rows = 8, .cols = 64}, cpu, 8).threads(), 1);
+  EXPECT_EQ(ops::DefaultConfig(SigmoidMulProblem{.rows = 4096, .cols = 4096}, cpu, 8).threads(), 8);
 }
 
 // The time that pays for a thread is the same for all, what is done in it is not.
@@ -121,39 +147,40 @@ TEST(Heuristic, AThreadMustBeWorthItsStart) {
   const AttentionProblem f32{.q_len = 512, .kv_len = 512};  // bound by its operations
   AttentionProblem f64 = f32;
   f64.dtype = DType::kF64;
-  EXPECT_GT(WorthwhileFlops(f32, wide), 0);
-  EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f64, wide));
-  EXPECT_EQ(WorthwhileFlops(f32, wide), 2 * WorthwhileFlops(f32, narrow));
+  EXPECT_GT(ops::WorthwhileFlops(f32, wide), 0);
+  EXPECT_EQ(ops::WorthwhileFlops(f32, wide), 2 * ops::WorthwhileFlops(f64, wide));
+  EXPECT_EQ(ops::WorthwhileFlops(f32, wide), 2 * ops::WorthwhileFlops(f32, narrow));
   const SigmoidMulProblem one{.dtype = DType::kF32}, two{.dtype = DType::kF64};
-  EXPECT_EQ(WorthwhileFlops(one, wide), 2 * WorthwhileFlops(two, wide));
-  EXPECT_EQ(WorthwhileFlops(one, wide), 2 * WorthwhileFlops(one, narrow));
+  EXPECT_EQ(ops::WorthwhileFlops(one, wide), 2 * ops::WorthwhileFlops(two, wide));
+  EXPECT_EQ(ops::WorthwhileFlops(one, wide), 2 * ops::WorthwhileFlops(one, narrow));
 }
 
-AttentionConfig DefaultOf(const AttentionProblem& p, int threads = 1) {
-  return std::get<AttentionConfig>(DefaultConfig(p, CpuWith(Isa::kAvx512), threads));
+ops::Config DefaultOf(const AttentionProblem& p, int threads = 1) {
+  return ops::DefaultConfig(p, CpuWith(Isa::kAvx512), threads);
 }
 
 // Heads of a group that bring few queries each fill no tile of queries; together they are rows
 // enough for the other kernel. Tiles that are full are faster than it, while keys are near.
 TEST(Heuristic, RowsOfAGroupShareItsKeysWhereQueriesFillNoTile) {
-  const auto lanes = [](int64_t group, int64_t q_len, int64_t kv_len) {
-    return DefaultOf({.heads = group, .q_len = q_len, .kv_len = kv_len}).lanes;
+  const auto algorithm = [](int64_t group, int64_t q_len, int64_t kv_len) {
+    return DefaultOf({.heads = group, .q_len = q_len, .kv_len = kv_len}).algorithm().name;
   };
-  EXPECT_EQ(lanes(1, 16, 64), jit::LaneAxis::kColumns);
-  EXPECT_EQ(lanes(8, 4, 1024), jit::LaneAxis::kColumns);
-  EXPECT_EQ(lanes(8, 16, 1024), jit::LaneAxis::kQueries);
-  EXPECT_EQ(lanes(8, 64, 1024), jit::LaneAxis::kQueries);
-  EXPECT_EQ(lanes(8, 4, 15), jit::LaneAxis::kQueries);
+  EXPECT_EQ(algorithm(1, 16, 64), ops::kRows.name);
+  EXPECT_EQ(algorithm(8, 4, 1024), ops::kRows.name);
+  EXPECT_EQ(algorithm(8, 16, 1024), ops::kTiles.name);
+  EXPECT_EQ(algorithm(8, 64, 1024), ops::kTiles.name);
+  EXPECT_EQ(algorithm(8, 4, 15), ops::kTiles.name);
 }
 
-// One kv head is cut into tasks for every thread.
 TEST(Heuristic, NarrowTilesAsLongAsTheCachesHoldTheKeysTheyReadAgain) {
   Cpu cpu = CpuWith(Isa::kAvx512);
   cpu.l3_bytes = 32 << 20;
   const auto q_vecs = [&](int64_t kv_len, int dim, DType dtype = DType::kF32) {
     const AttentionProblem p = {
         .dtype = dtype, .q_len = 512, .kv_len = kv_len, .head_dim = dim, .value_dim = dim};
-    return std::get<AttentionConfig>(DefaultConfig(p, cpu, 1)).q_vecs;
+    const ops::Config config = ops::DefaultConfig(p, cpu, 1);
+    EXPECT_TRUE(config.Is<TilesConfig>()) << ops::Describe(p);
+    return config.Is<TilesConfig>() ? config.As<TilesConfig>().q_vecs : 0;
   };
   EXPECT_EQ(q_vecs(512, 64), 1);
   EXPECT_EQ(q_vecs(8192, 64), 1);
@@ -164,12 +191,14 @@ TEST(Heuristic, NarrowTilesAsLongAsTheCachesHoldTheKeysTheyReadAgain) {
   EXPECT_EQ(q_vecs(512, 64, DType::kBF16), 4) << "pairs";
 }
 
+// One kv head is cut into tasks for every thread.
 TEST(Heuristic, KeysAreCutForAllThreads) {
   for (const int threads : {1, 2, 16}) {
     for (const int64_t kv_len : {4096, 65536}) {
-      const AttentionConfig c =
+      const ops::Config config =
           DefaultOf({.heads = 8, .kv_len = kv_len, .head_dim = 128, .value_dim = 128}, threads);
-      ASSERT_EQ(c.lanes, jit::LaneAxis::kColumns);
+      ASSERT_TRUE(config.Is<RowsConfig>());
+      const auto& c = config.As<RowsConfig>();
       ASSERT_EQ(c.threads, threads);
       EXPECT_GE(kv_len / (c.kv_split * c.kv_block), threads == 1 ? 1 : 4 * threads);
     }
@@ -179,8 +208,9 @@ TEST(Heuristic, KeysAreCutForAllThreads) {
 TEST(Heuristic, StoresPastTheCachesOnlyWhereTheyWouldNotHold) {
   const Cpu cpu = CpuWith(Isa::kAvx512);
   const auto non_temporal = [&](int64_t elements) {
-    const auto c = std::get<SigmoidMulConfig>(
-        DefaultConfig(SigmoidMulProblem{.rows = 1, .cols = elements}, cpu, 1));
+    const ops::Config config =
+        ops::DefaultConfig(SigmoidMulProblem{.rows = 1, .cols = elements}, cpu, 1);
+    const auto& c = config.As<SigmoidMulConfig>();
     EXPECT_EQ(c.page_ahead > 0, elements * 8 > cpu.l2_bytes);
     return c.non_temporal;
   };

@@ -10,74 +10,92 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "jit/attention/args.h"
 #include "jit/compile.h"
-#include "runtime/attention_runner.h"
-#include "runtime/decode_runner.h"
-#include "runtime/heuristic.h"
-#include "runtime/sigmoid_mul_runner.h"
+#include "jit/executable_memory.h"
+#include "jit/sigmoid_mul/args.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/runner.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::Config;
-using jit::Field;
+using ops::Config;
+using ops::Field;
 
-std::vector<jit::Problem> Problems() {
-  std::vector<jit::Problem> problems;
-  for (const jit::DType dtype :
-       {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
+std::vector<ops::Problem> Problems() {
+  std::vector<ops::Problem> problems;
+  for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
     for (const jit::Mask mask : {jit::Mask::kNone, jit::Mask::kCausal}) {
-      problems.push_back(jit::AttentionProblem{.dtype = dtype,
+      problems.push_back(ops::AttentionProblem{.dtype = dtype,
                                                .mask = mask,
                                                .q_len = 1024,
                                                .kv_len = 1024,
                                                .head_dim = 128,
                                                .value_dim = 96});
     }
-    problems.push_back(jit::SigmoidMulProblem{.dtype = dtype, .rows = 1024, .cols = 1024});
+    problems.push_back(ops::SigmoidMulProblem{.dtype = dtype, .rows = 1024, .cols = 1024});
   }
   return problems;
 }
 
 // Where the fields are turned from: the default, its exponentials on stored scores, its narrowest
-// blocks, the default for few rows, and each form of P·V of all these; of them what is valid.
-std::vector<Config> Bases(const jit::Problem& problem, const jit::Cpu& cpu) {
-  const Config base = DefaultConfig(problem, cpu, 1);
+// blocks, and each form of P·V of these; the default for few rows, its narrowest blocks, and both
+// with and without pairs; of all these what is valid.
+std::vector<Config> Bases(const ops::Problem& problem, const Cpu& cpu) {
+  const Config base = ops::DefaultConfig(problem, cpu, 1);
   std::vector<Config> bases = {base};
-  if (jit::OpOf(problem) == jit::Op::kAttention) {
-    auto stored = std::get<jit::AttentionConfig>(base), narrow = stored;
+  if (&problem.operation() == &ops::kAttention) {
+    EXPECT_TRUE(base.Is<jit::TilesConfig>()) << ops::Describe(problem);
+    auto stored = base.As<jit::TilesConfig>(), narrow = stored;
     stored.fuse_exp = 0;
     narrow.q_vecs = narrow.qk_vecs = narrow.pv_vecs = 1;
-    jit::AttentionProblem few_rows = std::get<jit::AttentionProblem>(problem);
+    for (const jit::TilesConfig& tiles : {base.As<jit::TilesConfig>(), stored, narrow}) {
+      for (const auto pv : {jit::PvForm::kNatural, jit::PvForm::kTransposed, jit::PvForm::kPairs}) {
+        jit::TilesConfig other = tiles;
+        other.pv = pv;
+        bases.push_back(other);
+      }
+    }
+    ops::AttentionProblem few_rows = problem.As<ops::AttentionProblem>();
     few_rows.q_len = 4;
-    bases.insert(bases.end(), {stored, narrow, DefaultConfig(few_rows, cpu, 1)});
-    for (size_t i = 0, count = bases.size(); i < count; ++i) {
-      for (const int pv_form : {0, 1, 2}) {
-        auto other = std::get<jit::AttentionConfig>(bases[i]);
-        other.pv_form = pv_form;
+    const Config few = ops::DefaultConfig(few_rows, cpu, 1);
+    EXPECT_TRUE(few.Is<jit::RowsConfig>()) << ops::Describe(few_rows);
+    const auto rows = few.As<jit::RowsConfig>();
+    auto narrow_rows = rows;
+    narrow_rows.qk_keys = narrow_rows.pv_rows = narrow_rows.pv_vecs = 1;
+    for (jit::RowsConfig other : {rows, narrow_rows}) {
+      for (const int pairs : {0, 1}) {
+        other.pairs = pairs;
         bases.push_back(other);
       }
     }
   }
   std::vector<Config> points;
   for (const Config& candidate : bases) {
-    const Config point = jit::Canonical(candidate, jit::SpecOf(problem));
+    const Config point = ops::Canonical(candidate, problem);
     const bool is_new = std::find(points.begin(), points.end(), point) == points.end();
-    if (is_new && jit::Validate(point, jit::SpecOf(problem), cpu).ok()) points.push_back(point);
+    if (is_new && ops::Validate(point, problem, cpu).ok()) points.push_back(point);
   }
   return points;
 }
 
 // Compiles `base` with every value of the field that is a point of its own; returns how many
 // kernels there were beside the first.
-int Turn(const Field& field, const Config& base, const jit::Spec& spec, const jit::Cpu& cpu) {
+int Turn(const Field& field, const Config& base, const ops::Problem& problem, const Cpu& cpu) {
   std::map<uint64_t, int> seen;  // hash of the code → value of the field
   for (const int value : field.values) {
     Config config = base;
     field.set(config, value);
-    if (!jit::Validate(config, spec, cpu).ok() || jit::Canonical(config, spec) != config) continue;
-    const auto kernel = jit::Compile(spec, config, cpu);
+    if (!ops::Validate(config, problem, cpu).ok()) continue;
+    if (ops::Canonical(config, problem) != config) continue;
+    const auto kernel = ops::Compile(problem, config, cpu);
     EXPECT_TRUE(kernel.ok()) << kernel.status();
     if (!kernel.ok()) continue;
     const auto [other, is_new] = seen.emplace((*kernel)->code_hash(), value);
@@ -98,34 +116,41 @@ class EveryTunableOf : public testing::TestWithParam<jit::testing::DescribedCpu>
 };
 
 TEST_P(EveryTunableOf, TheCodeChangesTheEmittedBytes) {
-  const jit::Cpu& cpu = GetParam().cpu;
+  const Cpu& cpu = GetParam().cpu;
   std::map<std::string, int> compared;
   std::set<std::string> forms;
-  for (const jit::Problem& problem : Problems()) {
-    const jit::Spec spec = jit::SpecOf(problem);
-    const jit::DType dtype = std::visit([](const auto& s) { return s.dtype; }, spec);
+  for (const ops::Problem& problem : Problems()) {
+    const DType dtype = problem.dtype();
     if (!jit::testing::HasKernels(cpu, dtype)) continue;
     for (const Config& base : Bases(problem, cpu)) {
-      for (const Field& field : jit::Fields(jit::OpOf(problem))) {
+      for (const Field& field : base.algorithm().fields) {
         if (!field.shapes_code() || field.name == "isa") continue;
-        const int changes = Turn(field, base, spec, cpu);
-        compared[absl::StrCat(std::string(jit::Name(jit::OpOf(problem))), " ",
-                              std::string(field.name))] += changes;
-        const auto* attention = std::get_if<jit::AttentionConfig>(&base);
-        if (attention != nullptr && changes > 0) {
-          forms.insert(absl::StrCat(std::string(jit::Name(dtype)), " ", attention->pv_form));
+        const int changes = Turn(field, base, problem, cpu);
+        compared[absl::StrCat(std::string(base.algorithm().name), " ", std::string(field.name))] +=
+            changes;
+        const auto* tiles = base.If<jit::TilesConfig>();
+        if (tiles != nullptr && changes > 0) {
+          forms.insert(absl::StrCat(std::string(Name(dtype)), " ", static_cast<int>(tiles->pv)));
         }
       }
     }
   }
-  for (const auto& [field, count] : compared) {
-    const bool other_kernel = field == "attention lanes";  // every field beside it is another's
-    const bool only_avx512 = field == "attention qk_embed" || field == "attention pv_embed" ||
-                             field == "sigmoid-mul reciprocal";
-    const bool none_here = only_avx512 && cpu.isa != jit::Isa::kAvx512;
-    EXPECT_TRUE(count > 0 || other_kernel || none_here) << field << " was never changed";
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      if (algorithm->fields.front().values.front() == 0) continue;  // portable: not emitted
+      for (const Field& field : algorithm->fields) {
+        if (!field.shapes_code() || field.name == "isa") continue;
+        const std::string name =
+            absl::StrCat(std::string(algorithm->name), " ", std::string(field.name));
+        const bool only_avx512 =
+            name == "tiles qk_embed" || name == "tiles pv_embed" || name == "vectors reciprocal";
+        const bool none_here =
+            (only_avx512 && cpu.isa != Isa::kAvx512) || (name == "rows pairs" && !cpu.avx512_bf16);
+        EXPECT_TRUE(compared[name] > 0 || none_here) << name << " was never changed";
+      }
+    }
   }
-  // Forms 0 and 1 of every type, and pairs.
+  // The natural and the transposed form of every type, and pairs.
   EXPECT_EQ(forms.size(), 2u * (cpu.f16c ? 4 : 3) + (cpu.avx512_bf16 ? 1 : 0));
 }
 
@@ -135,12 +160,12 @@ INSTANTIATE_TEST_SUITE_P(Cpus, EveryTunableOf,
 
 TEST(EveryTunable, IsaChangesTheEmittedBytes) {
   if (!jit::ExecutableMemoryAllowed()) GTEST_SKIP() << "needs executable memory";
-  for (const jit::Problem& problem : Problems()) {
-    const jit::Cpu cpu = jit::testing::FullCpu(jit::Isa::kAvx512);
-    Config config = DefaultConfig(problem, jit::Capped(cpu, jit::Isa::kAvx2), 1);
-    const auto avx2 = jit::Compile(jit::SpecOf(problem), config, cpu);
-    std::visit([](auto& c) { c.isa = jit::Isa::kAvx512; }, config);
-    const auto avx512 = jit::Compile(jit::SpecOf(problem), config, cpu);
+  for (const ops::Problem& problem : Problems()) {
+    const Cpu cpu = jit::testing::FullCpu(Isa::kAvx512);
+    Config config = ops::DefaultConfig(problem, Capped(cpu, Isa::kAvx2), 1);
+    const auto avx2 = ops::Compile(problem, config, cpu);
+    ops::FindField(config.algorithm(), "isa")->set(config, static_cast<int>(Isa::kAvx512));
+    const auto avx512 = ops::Compile(problem, config, cpu);
     ASSERT_TRUE(avx2.ok() && avx512.ok());
     EXPECT_NE((*avx2)->code_hash(), (*avx512)->code_hash()) << (*avx2)->name();
   }
@@ -166,69 +191,74 @@ void RecordSigmoidMul(const void* args) {
   calls.insert(a.rows * a.cols);
 }
 
-class RecordingKernel : public jit::Kernel {
- public:
-  explicit RecordingKernel(const jit::Spec& spec) {
-    entry_ = jit::OpOf(spec) == jit::Op::kAttention ? RecordAttention : RecordSigmoidMul;
-    spec_ = spec;
-  }
-  RecordingKernel(const jit::Spec& spec, void (*entry)(const void*)) : RecordingKernel(spec) {
-    entry_ = entry;
-  }
-};
+// The runner of `config` over a kernel that computes nothing and calls `record`; runs `args`.
+void RunRecorded(const ops::Problem& problem, const Config& config, void (*record)(const void*),
+                 const void* args) {
+  const auto runner = config.algorithm().make_runner(
+      problem, config, jit::PortableKernel("recording", record, {}), config.threads(),
+      /*worthwhile_flops=*/1);
+  ASSERT_TRUE(runner->Init().ok());
+  calls.clear();
+  runner->Run(args);
+}
 
 // Every field that does not shape code is one of these; a new one needs its own test here.
 TEST(EveryTunable, OfTheScheduleIsKnown) {
-  for (const jit::Op op : {jit::Op::kAttention, jit::Op::kSigmoidMul}) {
-    for (const Field& field : jit::Fields(op)) {
-      if (field.shapes_code()) continue;
-      const bool known =
-          field.name == "threads" || field.name == "task_tiles" || field.name == "kv_split";
-      EXPECT_TRUE(known) << field.name;
+  std::set<std::string> fields;
+  for (const ops::Operation* operation : ops::Operations()) {
+    for (const ops::Algorithm* algorithm : operation->algorithms) {
+      for (const Field& field : algorithm->fields) {
+        if (field.shapes_code()) continue;
+        fields.insert(absl::StrCat(std::string(algorithm->name), " ", std::string(field.name)));
+      }
     }
   }
+  EXPECT_EQ(fields, (std::set<std::string>{"tiles threads", "tiles task_tiles", "rows threads",
+                                           "rows kv_split", "portable threads",
+                                           "portable task_tiles", "vectors threads"}));
 }
 
-std::multiset<int64_t> AttentionCalls(int threads, int task_tiles) {
-  const jit::AttentionProblem problem{.q_len = 512, .kv_len = 8, .head_dim = 4, .value_dim = 4};
-  const jit::AttentionConfig config{
-      .isa = jit::Isa::kAvx512, .q_vecs = 4, .task_tiles = task_tiles, .threads = threads};
-  AttentionRunner runner(problem, config, std::make_shared<RecordingKernel>(jit::SpecOf(problem)),
-                         threads, 1);
-  EXPECT_TRUE(runner.Init().ok());
+std::multiset<int64_t> AttentionCalls(const Config& config) {
+  const ops::AttentionProblem problem{.q_len = 512, .kv_len = 8, .head_dim = 4, .value_dim = 4};
   jitattn_attention_args args = {};
   args.batch = 1, args.q_len = 512, args.kv_len = 8;
-  calls.clear();
-  runner.Run(args);
+  RunRecorded(problem, config, RecordAttention, &args);
   return calls;
 }
 
 TEST(EveryTunable, ThreadsAndTaskTilesChangeTheScheduleOfAttention) {
   using Rows = std::multiset<int64_t>;
   // A tile is 4 vectors of 16 floats: 64 rows.
-  EXPECT_EQ(AttentionCalls(1, 1), (Rows{512}));
-  EXPECT_EQ(AttentionCalls(2, 1), (Rows{64, 64, 64, 64, 64, 64, 64, 64}));
-  EXPECT_EQ(AttentionCalls(2, 2), (Rows{128, 128, 128, 128}));
-  EXPECT_EQ(AttentionCalls(2, 4), (Rows{256, 256}));
+  const auto tiles = [](int threads, int task_tiles) {
+    return AttentionCalls(jit::TilesConfig{.threads = threads, .task_tiles = task_tiles});
+  };
+  EXPECT_EQ(tiles(1, 1), (Rows{512}));
+  EXPECT_EQ(tiles(2, 1), (Rows{64, 64, 64, 64, 64, 64, 64, 64}));
+  EXPECT_EQ(tiles(2, 2), (Rows{128, 128, 128, 128}));
+  EXPECT_EQ(tiles(2, 4), (Rows{256, 256}));
+  const auto portable = [](int threads, int task_tiles) {
+    return AttentionCalls(
+        ops::PortableAttentionConfig{.threads = threads, .task_tiles = task_tiles});
+  };
+  const int rows = ops::PortableTileRows(DType::kF32);
+  ASSERT_EQ(512 % (16 * rows), 0);
+  EXPECT_EQ(portable(1, 1), (Rows{512}));
+  for (const int task_tiles : {1, 2, 16}) {
+    const Rows called = portable(2, task_tiles);
+    EXPECT_EQ(called.size(), static_cast<size_t>(512 / (task_tiles * rows)));
+    EXPECT_EQ(called.count(task_tiles * rows), called.size());
+  }
 }
 
 // Blocks of 64 keys; the last call merges.
 TEST(EveryTunable, KvSplitChangesTheScheduleOfAttention) {
   const auto keys = [](int kv_split, int threads) {
-    const jit::AttentionProblem problem{.kv_len = 300};
-    const jit::AttentionConfig config{.lanes = jit::LaneAxis::kColumns,
-                                      .q_vecs = 1,
-                                      .kv_block = 64,
-                                      .kv_split = kv_split,
-                                      .threads = threads};
-    DecodeRunner runner(problem, config,
-                        std::make_shared<RecordingKernel>(jit::SpecOf(problem), RecordKeys),
-                        threads, 1);
-    EXPECT_TRUE(runner.Init().ok());
+    const ops::AttentionProblem problem{.kv_len = 300};
+    const jit::RowsConfig config{
+        .threads = threads, .tile_rows = 1, .kv_block = 64, .kv_split = kv_split};
     jitattn_attention_args args = {};
     args.batch = 1, args.q_len = 1, args.kv_len = 300;
-    calls.clear();
-    runner.Run(args);
+    RunRecorded(problem, config, RecordKeys, &args);
     return calls;
   };
   using Keys = std::multiset<int64_t>;
@@ -241,11 +271,9 @@ TEST(EveryTunable, KvSplitChangesTheScheduleOfAttention) {
 }
 
 TEST(EveryTunable, ThreadsChangeTheScheduleOfSigmoidMul) {
-  const jit::SigmoidMulProblem problem{.rows = 64, .cols = 1024};
+  const ops::SigmoidMulProblem problem{.rows = 64, .cols = 1024};
   std::set<size_t> sizes;
   for (const int threads : {1, 2, 3}) {
-    SigmoidMulRunner runner(problem, std::make_shared<RecordingKernel>(jit::SpecOf(problem)),
-                            threads, 1);
     std::vector<float> x(64 * 1024);
     const jitattn_sigmoid_mul_args args = {.struct_size = sizeof args,
                                            .x = x.data(),
@@ -254,8 +282,7 @@ TEST(EveryTunable, ThreadsChangeTheScheduleOfSigmoidMul) {
                                            .cols = 1024,
                                            .x_stride = 1024,
                                            .out_stride = 1024};
-    calls.clear();
-    runner.Run(args);
+    RunRecorded(problem, jit::SigmoidMulConfig{.threads = threads}, RecordSigmoidMul, &args);
     int64_t elements = 0;
     for (const int64_t count : calls) elements += count;
     EXPECT_EQ(elements, 64 * 1024);

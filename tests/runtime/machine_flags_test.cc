@@ -7,9 +7,9 @@
 #include <fstream>
 #include <string>
 
+#include "base/cpu_topology.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "jit/cpu_topology.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -39,7 +39,7 @@ TEST_F(Machine, AnEmptyTreeSaysNothingOfTheMachine) {
 }
 
 TEST_F(Machine, SettingsThatMoveTheClock) {
-  const std::string cpu = std::to_string(jit::AllowedCpus().front());
+  const std::string cpu = std::to_string(AllowedCpus().front());
   Write("/sys/devices/system/cpu/cpu" + cpu + "/cpufreq/scaling_governor", "powersave");
   Write("/sys/devices/system/cpu/intel_pstate/no_turbo", "0");
   Write("/sys/devices/system/cpu/smt/active", "1");

@@ -8,7 +8,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/operands.h"
 
 namespace jitattn::runtime {
@@ -17,16 +20,16 @@ namespace {
 using testing::HasSubstr;
 using Outcome = Evaluation::Outcome;
 
-const jit::Problem kAttention = jit::AttentionProblem{
+const ops::Problem kAttention = ops::AttentionProblem{
     .heads = 2, .kv_heads = 1, .q_len = 33, .kv_len = 40, .head_dim = 16, .value_dim = 24};
-const jit::Problem kSigmoidMul = jit::SigmoidMulProblem{.rows = 7, .cols = 130};
+const ops::Problem kSigmoidMul = ops::SigmoidMulProblem{.rows = 7, .cols = 130};
 
-jit::Config Default(const jit::Problem& problem, int threads = 1) {
-  return DefaultConfig(problem, jit::HostCpu(), threads);
+ops::Config Default(const ops::Problem& problem, int threads = 1) {
+  return ops::DefaultConfig(problem, HostCpu(), threads);
 }
 
 TEST(Measurer, EvaluatesBothOperationsHotAndCold) {
-  for (const jit::Problem& problem : {kAttention, kSigmoidMul}) {
+  for (const ops::Problem& problem : {kAttention, kSigmoidMul}) {
     for (const auto buffers : {cache::Buffers::kHot, cache::Buffers::kCold}) {
       auto measurer = MakeMeasurer(problem, {.threads = 2, .buffers = buffers});
       ASSERT_TRUE(measurer.ok()) << measurer.status();
@@ -49,7 +52,7 @@ TEST(Measurer, WhatIsRefusedSaysWhy) {
   const Evaluation e = (*measurer)->Evaluate(jit::SigmoidMulConfig{.vecs = 77}, {});
   EXPECT_EQ(e.outcome, Outcome::kFailed);
   EXPECT_THAT(e.error, HasSubstr("vecs 77"));
-  const jit::Config bad[] = {Default(kSigmoidMul), jit::SigmoidMulConfig{.vecs = 77}};
+  const ops::Config bad[] = {Default(kSigmoidMul), jit::SigmoidMulConfig{.vecs = 77}};
   EXPECT_THAT(std::string((*measurer)->Race(bad, 3, 1e300).status().message()),
               HasSubstr("vecs 77"));
 }
@@ -69,7 +72,7 @@ TEST(Measurer, KeepsTheDeadline) {
   const Evaluation e = (*measurer)->Evaluate(Default(kAttention), {.deadline_s = now - 1});
   EXPECT_EQ(e.outcome, Outcome::kFailed);
   EXPECT_THAT(e.error, HasSubstr("no time"));
-  const jit::Config configs[] = {Default(kAttention), Default(kAttention, 2)};
+  const ops::Config configs[] = {Default(kAttention), Default(kAttention, 2)};
   const auto race = (*measurer)->Race(configs, 9, now - 1);
   ASSERT_TRUE(race.ok());
   EXPECT_THAT(*race, testing::Each(testing::IsEmpty()));
@@ -84,7 +87,7 @@ TEST(Measurer, MoreResourceMoreSamples) {
 TEST(Measurer, RacesInWholeRounds) {
   auto measurer = MakeMeasurer(kSigmoidMul, {.threads = 2, .min_sample_s = 1e-5});
   ASSERT_TRUE(measurer.ok());
-  const jit::Config configs[] = {Default(kSigmoidMul), Default(kSigmoidMul, 2),
+  const ops::Config configs[] = {Default(kSigmoidMul), Default(kSigmoidMul, 2),
                                  Default(kSigmoidMul)};
   const auto race = (*measurer)->Race(configs, 8, 1e300);
   ASSERT_TRUE(race.ok()) << race.status();
@@ -96,8 +99,8 @@ TEST(Measurer, RacesInWholeRounds) {
 }
 
 TEST(Measurer, AProblemThatNoMachineHolds) {
-  const jit::Problem problem =
-      jit::SigmoidMulProblem{.rows = int64_t{1} << 30, .cols = int64_t{1} << 20};
+  const ops::Problem problem =
+      ops::SigmoidMulProblem{.rows = int64_t{1} << 30, .cols = int64_t{1} << 20};
   const auto measurer = MakeMeasurer(problem, {});
   EXPECT_EQ(measurer.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(measurer.status().message()),
@@ -105,11 +108,11 @@ TEST(Measurer, AProblemThatNoMachineHolds) {
 }
 
 TEST(Operands, SeeWhatIsNotWritten) {
-  for (const jit::Problem& problem : {kAttention, kSigmoidMul}) {
+  for (const ops::Problem& problem : {kAttention, kSigmoidMul}) {
     auto operands = Operands::Create(problem, cache::Buffers::kHot, 1);
     ASSERT_TRUE(operands.ok());
     (*operands)->Poison();
-    const Verdict verdict = (*operands)->Check();
+    const ops::Verdict verdict = (*operands)->Check();
     EXPECT_FALSE(verdict.correct);
     EXPECT_EQ(verdict.what, "did not write element 0 of its output");
   }
@@ -118,8 +121,8 @@ TEST(Operands, SeeWhatIsNotWritten) {
 TEST(Operands, ColdOnesDoNotFitTheCaches) {
   auto operands = Operands::Create(kAttention, cache::Buffers::kCold, 1);
   ASSERT_TRUE(operands.ok());
-  EXPECT_GT(static_cast<double>((*operands)->sets()) * jit::Bytes(kAttention),
-            0.5 * static_cast<double>(jit::HostCpu().l3_bytes));
+  EXPECT_GT(static_cast<double>((*operands)->sets()) * ops::Bytes(kAttention),
+            0.5 * static_cast<double>(HostCpu().l3_bytes));
 }
 
 template <typename T>

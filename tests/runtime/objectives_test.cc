@@ -11,16 +11,18 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/confirm.h"
-#include "runtime/heuristic.h"
 #include "runtime/tuner.h"
 #include "scripted_measurer.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::Config;
 using jit::SigmoidMulConfig;
+using ops::Config;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using Outcome = Evaluation::Outcome;
@@ -72,7 +74,7 @@ TEST(ParetoFront, TiesOfTime) {
 // A chain of ties does not leave the front without its fastest end: what is beaten is beaten by a
 // member of the front.
 TEST(ParetoFront, WhateverIsLeftOutIsBeatenByAMember) {
-  search::Rng rng(1);
+  Rng rng(1);
   for (int round = 0; round < 200; ++round) {
     std::vector<Evaluation> points;
     for (int i = 0; i < 40; ++i) {
@@ -144,7 +146,7 @@ TEST(Constraints, SayWhatIsBroken) {
 // ---- Tunings
 // -------------------------------------------------------------------------------------
 
-Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
+Config Default() { return ops::DefaultConfig(kProblem, TestCpu(), 2); }
 
 class TunerObjectives : public testing::Test {
  protected:
@@ -184,8 +186,8 @@ TEST_F(TunerObjectives, TheFrontOfTheWholeSpaceWhateverTheStrategy) {
     EXPECT_GE(e.seconds.min, before);
     before = e.seconds.min;
   }
-  const size_t vecs = jit::FindField(jit::Op::kSigmoidMul, "vecs")->values.size();
-  const size_t unrolls = jit::FindField(jit::Op::kSigmoidMul, "unroll")->values.size();
+  const size_t vecs = ops::FindField(ops::kVectors, "vecs")->values.size();
+  const size_t unrolls = ops::FindField(ops::kVectors, "unroll")->values.size();
   EXPECT_EQ(seen.size(), vecs * unrolls);
   // The winner is the fastest: memory and error do not decide.
   EXPECT_EQ(report->record.config, report->front.front().config);
@@ -201,7 +203,7 @@ TEST_F(TunerObjectives, EveryStrategyFindsLittleMemory) {
     const auto report = Run();
     ASSERT_TRUE(report.ok()) << info.name << ": " << report.status();
     std::set<std::string> distinct;
-    for (const Config& config : measurer_.evaluated) distinct.insert(jit::ToString(config));
+    for (const Config& config : measurer_.evaluated) distinct.insert(ops::ToString(config));
     EXPECT_LE(distinct.size(), 60u) << info.name;
     EXPECT_EQ(report->record.result.evaluations, static_cast<int>(distinct.size())) << info.name;
     EXPECT_EQ(Silu(report->front.back().config).vecs, 1) << info.name;

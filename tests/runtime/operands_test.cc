@@ -5,6 +5,8 @@
 #include <cstdint>
 
 #include "gtest/gtest.h"
+#include "ops/attention/problem.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -16,26 +18,26 @@ TEST(Operands, MoreThanThereIsMemoryForIsRefused) {
   for (int power = 40; power < 63; ++power) {
     for (int64_t less : {0, 1, 16}) {
       const int64_t length = (int64_t{1} << power) - less;
-      for (const jit::Problem& problem :
-           {jit::Problem(jit::AttentionProblem{
+      for (const ops::Problem& problem :
+           {ops::Problem(ops::AttentionProblem{
                 .q_len = length, .kv_len = length, .head_dim = 1, .value_dim = 1}),
-            jit::Problem(jit::AttentionProblem{.heads = length,
+            ops::Problem(ops::AttentionProblem{.heads = length,
             .kv_heads = 1,
             .q_len = 1,
             .kv_len = 1,
             .head_dim = 1,
             .value_dim = 1}),
-            jit::Problem(jit::AttentionProblem{
+            ops::Problem(ops::AttentionProblem{
                 .batch = length, .q_len = 0, .kv_len = 1, .head_dim = 1, .value_dim = 1}),
-            jit::Problem(jit::SigmoidMulProblem{.rows = 1, .cols = length}),
-            jit::Problem(jit::SigmoidMulProblem{.rows = length, .cols = 1})}) {
-        for (Layout layout : {Layout::kHeads, Layout::kColumns}) {
+            ops::Problem(ops::SigmoidMulProblem{.rows = 1, .cols = length}),
+            ops::Problem(ops::SigmoidMulProblem{.rows = length, .cols = 1})}) {
+        for (Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
           const auto operands = Operands::Create(problem, cache::Buffers::kCold, 1, layout);
-          const absl::StatusCode expected = jit::Validate(problem).ok()
+          const absl::StatusCode expected = ops::Validate(problem).ok()
                                                 ? absl::StatusCode::kResourceExhausted
                                                 : absl::StatusCode::kInvalidArgument;
           ASSERT_EQ(operands.status().code(), expected)
-              << jit::Describe(problem) << ": " << operands.status();
+              << ops::Describe(problem) << ": " << operands.status();
           refused += expected == absl::StatusCode::kResourceExhausted;
         }
       }

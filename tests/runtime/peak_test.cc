@@ -28,35 +28,35 @@ void ExpectPlausible(PeakProbe& probe) {
 }
 
 TEST(PeakProbes, Fma) {
-  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
     for (const int threads : {1, 2}) {
-      auto probe = MakeFmaProbe(dtype, jit::HostCpu().isa, threads, jit::HostCpu());
+      auto probe = MakeFmaProbe(dtype, HostCpu().isa, threads, HostCpu());
       ASSERT_TRUE(probe.ok()) << probe.status();
       ExpectPlausible(**probe);
-      EXPECT_THAT((*probe)->describe(), HasSubstr(std::string(jit::Name(dtype)) + " FMA"));
+      EXPECT_THAT((*probe)->describe(), HasSubstr(std::string(Name(dtype)) + " FMA"));
       EXPECT_THAT((*probe)->describe(), HasSubstr(threads == 1 ? "1 thread" : "2 threads"));
     }
   }
 }
 
 TEST(PeakProbes, TheCapIsKept) {
-  auto avx2 = MakeFmaProbe(jit::DType::kF32, jit::Isa::kAvx2, 1, jit::HostCpu());
+  auto avx2 = MakeFmaProbe(DType::kF32, Isa::kAvx2, 1, HostCpu());
   ASSERT_TRUE(avx2.ok());
   (*avx2)->Sample();
   EXPECT_THAT((*avx2)->describe(), Not(HasSubstr("512-bit")));
   // The cpu's own cap counts as well, and without emitted code the probe says so.
-  const jit::Cpu none = jit::Capped(jit::HostCpu(), jit::Isa::kPortable);
-  auto portable = MakeFmaProbe(jit::DType::kF32, jit::Isa::kAvx512, 1, none);
+  const Cpu none = Capped(HostCpu(), Isa::kPortable);
+  auto portable = MakeFmaProbe(DType::kF32, Isa::kAvx512, 1, none);
   ASSERT_TRUE(portable.ok());
   ExpectPlausible(**portable);
   EXPECT_THAT((*portable)->describe(), HasSubstr("compiled loops"));
 }
 
 TEST(PeakProbes, Bandwidth) {
-  for (const jit::Isa isa : {jit::HostCpu().isa, jit::Isa::kPortable}) {
+  for (const Isa isa : {HostCpu().isa, Isa::kPortable}) {
     for (const Traffic traffic : {Traffic::kRead, Traffic::kCopy}) {
       for (const int64_t bytes : {int64_t{1}, int64_t{100000}, int64_t{3} << 20}) {
-        auto probe = MakeBandwidthProbe(traffic, bytes, isa, 2, jit::HostCpu());
+        auto probe = MakeBandwidthProbe(traffic, bytes, isa, 2, HostCpu());
         ASSERT_TRUE(probe.ok()) << probe.status();
         ExpectPlausible(**probe);
         EXPECT_THAT((*probe)->describe(), HasSubstr(traffic == Traffic::kRead ? "read" : "copy"));
@@ -66,8 +66,7 @@ TEST(PeakProbes, Bandwidth) {
 }
 
 TEST(PeakProbes, ABufferThatNoMachineHas) {
-  auto probe =
-      MakeBandwidthProbe(Traffic::kCopy, int64_t{1} << 60, jit::HostCpu().isa, 1, jit::HostCpu());
+  auto probe = MakeBandwidthProbe(Traffic::kCopy, int64_t{1} << 60, HostCpu().isa, 1, HostCpu());
   EXPECT_EQ(probe.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
@@ -77,16 +76,16 @@ TEST(Clock, IsThatOfAComputer) {
   EXPECT_LT(hz, 1e10);
 }
 
-class EmittedProbes : public testing::TestWithParam<jit::Isa> {};
+class EmittedProbes : public testing::TestWithParam<Isa> {};
 
 // What a probe copies has arrived: the streams are where the arguments say.
 TEST_P(EmittedProbes, CopyEveryByteOfEveryStream) {
   using jit::ProbeSpec;
-  const jit::Isa isa = GetParam();
+  const Isa isa = GetParam();
   if (const std::string needs = jit::testing::Needs(isa); !needs.empty()) GTEST_SKIP() << needs;
   for (const auto kind : {ProbeSpec::Kind::kCopy, ProbeSpec::Kind::kCopyNonTemporal}) {
     for (const int streams : {1, 2, 3, 4}) {
-      const auto probe = jit::EmitProbe({kind, isa, jit::DType::kF32, streams}, jit::HostCpu());
+      const auto probe = jit::EmitProbe({kind, isa, DType::kF32, streams}, HostCpu());
       ASSERT_TRUE(probe.ok()) << probe.status();
       const int64_t stream_bytes = 3 * jit::kProbeStepBytes, bytes = streams * stream_bytes;
       std::vector<char> src(bytes), memory(bytes + 128, 0);
@@ -100,16 +99,16 @@ TEST_P(EmittedProbes, CopyEveryByteOfEveryStream) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EmittedProbes, testing::Values(jit::Isa::kAvx2, jit::Isa::kAvx512),
-                         [](const auto& info) { return std::string(jit::Name(info.param)); });
+INSTANTIATE_TEST_SUITE_P(All, EmittedProbes, testing::Values(Isa::kAvx2, Isa::kAvx512),
+                         [](const auto& info) { return std::string(Name(info.param)); });
 
 TEST(EmittedProbesOfDescribedCpus, RefuseWhatThereAreNoRegistersFor) {
   using jit::ProbeSpec;
-  const auto many = jit::EmitProbe({ProbeSpec::Kind::kFma, jit::Isa::kAvx2, jit::DType::kF32, 15},
-                                   jit::testing::FullCpu(jit::Isa::kAvx2));
+  const auto many = jit::EmitProbe({ProbeSpec::Kind::kFma, Isa::kAvx2, DType::kF32, 15},
+                                   jit::testing::FullCpu(Isa::kAvx2));
   EXPECT_EQ(many.status().message(), "a probe of 15 chains: 1 to 14 are possible");
-  const jit::Cpu none = jit::Capped(jit::HostCpu(), jit::Isa::kPortable);
-  EXPECT_EQ(jit::EmitProbe({.isa = jit::Isa::kAvx2}, none).status().message(),
+  const Cpu none = Capped(HostCpu(), Isa::kPortable);
+  EXPECT_EQ(jit::EmitProbe({.isa = Isa::kAvx2}, none).status().message(),
             "a probe for avx2 on a cpu capped at none");
 }
 

@@ -6,20 +6,22 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
 
 namespace jitattn::runtime {
 namespace {
 
-const jit::Problem kProblem =
-    jit::AttentionProblem{.q_len = 33, .kv_len = 40, .head_dim = 16, .value_dim = 24};
+const ops::Problem kProblem =
+    ops::AttentionProblem{.q_len = 33, .kv_len = 40, .head_dim = 16, .value_dim = 24};
 
 TEST(Placements, AreAllElsewhereEvenWhenTheyAreNoLongerUsed) {
   const MeasureOptions options{.threads = 2};
   auto operands = Operands::Create(kProblem, options.buffers, 1);
   ASSERT_TRUE(operands.ok());
   Placements placements(kProblem, options, **operands);
-  const std::vector<jit::Config> configs(2, DefaultConfig(kProblem, jit::HostCpu(), 2));
+  const std::vector<ops::Config> configs(2, ops::DefaultConfig(kProblem, HostCpu(), 2));
   std::set<const void*> places = {(*operands)->array(0)}, plans;
   for (int i = 0; i < 20; ++i) {
     const auto next = placements.Next(configs);
@@ -38,7 +40,7 @@ TEST(Placements, ColdOperandsAreManyPlacesAlready) {
   auto operands = Operands::Create(kProblem, options.buffers, 1);
   ASSERT_TRUE(operands.ok());
   Placements placements(kProblem, options, **operands);
-  const std::vector<jit::Config> configs(1, DefaultConfig(kProblem, jit::HostCpu(), 1));
+  const std::vector<ops::Config> configs(1, ops::DefaultConfig(kProblem, HostCpu(), 1));
   const auto next = placements.Next(configs);
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ(next->operands.get(), operands->get());
@@ -49,7 +51,7 @@ TEST(Placements, SayWhatDoesNotCompile) {
   ASSERT_TRUE(operands.ok());
   const MeasureOptions options;
   Placements placements(kProblem, options, **operands);
-  const std::vector<jit::Config> configs(1, jit::AttentionConfig{.q_vecs = 77});
+  const std::vector<ops::Config> configs(1, jit::TilesConfig{.q_vecs = 77});
   EXPECT_FALSE(placements.Next(configs).ok());
 }
 

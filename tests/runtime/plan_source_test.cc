@@ -10,11 +10,13 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jit/compile.h"
-#include "jit/log.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
 #include "runtime/plan.h"
 #include "runtime/stale_code.h"
 #include "runtime_testing.h"
@@ -24,8 +26,8 @@ namespace jitattn::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-using jit::AttentionConfig;
-using jit::AttentionProblem;
+using jit::TilesConfig;
+using ops::AttentionProblem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -36,7 +38,7 @@ const AttentionProblem kProblem{
 // A cache folder of its own, and records in it.
 class PlanSourceTest : public testing::Test {
  protected:
-  PlanSourceTest() : layers_(jit::HostCpu(), {Folder()}) {}
+  PlanSourceTest() : layers_(HostCpu(), {Folder()}) {}
   ~PlanSourceTest() override { fs::remove_all(root_); }
 
   std::string Folder() {
@@ -45,21 +47,21 @@ class PlanSourceTest : public testing::Test {
   }
 
   // Not what the heuristic says, so that it is seen to be used.
-  AttentionConfig Tuned() {
-    auto config = std::get<AttentionConfig>(DefaultConfig(kProblem, jit::HostCpu(), 1));
+  TilesConfig Tuned() {
+    auto config = ops::DefaultConfig(kProblem, HostCpu(), 1).As<TilesConfig>();
     config.task_tiles = 2;
     return config;
   }
 
-  cache::Record RecordOf(const jit::Problem& problem, uint64_t code_hash = 0xfedc) {
+  cache::Record RecordOf(const ops::Problem& problem, uint64_t code_hash = 0xfedc) {
     cache::Record record;
-    record.key = cache::MakeKey(problem, 1, jit::HostCpu().isa, cache::Buffers::kHot);
+    record.key = cache::MakeKey(problem, 1, HostCpu().isa, cache::Buffers::kHot);
     record.problem = problem;
     record.config = Tuned();
-    record.kernel = jit::KernelName(jit::SpecOf(problem), record.config);
+    record.kernel = ops::KernelName(problem, record.config);
     record.code_hash = code_hash;
     record.fingerprint = layers_.host();
-    record.result.default_config = DefaultConfig(problem, jit::HostCpu(), 1);
+    record.result.default_config = ops::DefaultConfig(problem, HostCpu(), 1);
     record.result.gain = 1.125;
     record.result.gain_low = 1.1;
     record.result.gain_high = 1.15;
@@ -74,7 +76,7 @@ class PlanSourceTest : public testing::Test {
     return record;
   }
 
-  std::shared_ptr<const Plan> Make(const jit::Problem& problem, PlanOptions options = {}) {
+  std::shared_ptr<const Plan> Make(const ops::Problem& problem, PlanOptions options = {}) {
     options.threads = 1;
     options.layers = &layers_;
     auto plan = Plan::Create(problem, options);
@@ -83,7 +85,7 @@ class PlanSourceTest : public testing::Test {
   }
 
   void SetUp() override {
-    const std::string needs = jit::testing::Needs(jit::Isa::kAvx2);
+    const std::string needs = jit::testing::Needs(Isa::kAvx2);
     if (!needs.empty()) GTEST_SKIP() << needs;
   }
 
@@ -95,14 +97,14 @@ TEST_F(PlanSourceTest, NoRecord) {
   const auto plan = Make(kProblem);
   EXPECT_EQ(plan->source().match, cache::Match::kNone);
   EXPECT_EQ(plan->source().reason, "no record: default configuration");
-  EXPECT_EQ(plan->config(), DefaultConfig(kProblem, jit::HostCpu(), 1));
+  EXPECT_EQ(plan->config(), ops::DefaultConfig(kProblem, HostCpu(), 1));
 }
 
 TEST_F(PlanSourceTest, ExactRecord) {
   ASSERT_TRUE(layers_.Put(RecordOf(kProblem)).ok());
   const auto plan = Make(kProblem);
   EXPECT_EQ(plan->source().match, cache::Match::kExact);
-  EXPECT_EQ(plan->config(), jit::Config(Tuned()));
+  EXPECT_EQ(plan->config(), ops::Config(Tuned()));
   EXPECT_TRUE(
       fs::equivalent(fs::path(plan->source().record_path).parent_path().parent_path(), root_));
   EXPECT_THAT(plan->source().reason,
@@ -122,7 +124,7 @@ TEST_F(PlanSourceTest, NearestRecord) {
   ASSERT_TRUE(layers_.Put(RecordOf(near)).ok());
   const auto plan = Make(kProblem);
   EXPECT_EQ(plan->source().match, cache::Match::kNearest);
-  EXPECT_EQ(plan->config(), jit::Config(Tuned()));
+  EXPECT_EQ(plan->config(), ops::Config(Tuned()));
   EXPECT_THAT(plan->source().reason, HasSubstr("nearest record"));
 }
 
@@ -132,7 +134,7 @@ TEST_F(PlanSourceTest, ADamagedRecordIsAMissWithAReason) {
   std::ofstream(*path) << "this is not = = TOML\n";
   const auto plan = Make(kProblem);
   EXPECT_EQ(plan->source().match, cache::Match::kNone);
-  EXPECT_EQ(plan->config(), DefaultConfig(kProblem, jit::HostCpu(), 1));
+  EXPECT_EQ(plan->config(), ops::DefaultConfig(kProblem, HostCpu(), 1));
   ASSERT_EQ(plan->source().rejected.size(), 1u);
   const std::string& reason = plan->source().reason;
   EXPECT_THAT(reason, AllOf(HasSubstr("default"), HasSubstr(*path)));
@@ -172,9 +174,9 @@ TEST_F(PlanSourceTest, TheLogTellsOfAStaleRecordOnce) {
   struct Logged {
     std::vector<std::string> warnings;
   } logged;
-  jit::SetLogHook(
+  SetLogHook(
       [](int level, const char* message, void* data) {
-        if (level == static_cast<int>(jit::LogLevel::kWarning)) {
+        if (level == static_cast<int>(LogLevel::kWarning)) {
           static_cast<Logged*>(data)->warnings.push_back(message);
         }
       },
@@ -182,27 +184,27 @@ TEST_F(PlanSourceTest, TheLogTellsOfAStaleRecordOnce) {
   Make(kProblem, {.log_stale = false});
   EXPECT_THAT(logged.warnings, IsEmpty());
   for (int i = 0; i < 3; ++i) Make(kProblem);
-  jit::SetLogHook(nullptr, nullptr);
+  SetLogHook(nullptr, nullptr);
   ASSERT_EQ(logged.warnings.size(), 1u);
   EXPECT_THAT(logged.warnings[0], AllOf(HasSubstr(*path), HasSubstr("jitattn tune --stale")));
 }
 
 TEST_F(PlanSourceTest, StaleCodeIsSeenByEmitting) {
-  const jit::Cpu& cpu = jit::HostCpu();
+  const Cpu& cpu = HostCpu();
   const auto plan = Make(kProblem, {.use_cache = false, .config = Tuned()});
   cache::Record record = RecordOf(kProblem, plan->kernel().code_hash());
   EXPECT_FALSE(HasStaleCode(record, cpu));
   record.code_hash ^= 1;
   EXPECT_TRUE(HasStaleCode(record, cpu));
   // Nothing can be told of what cannot be emitted here.
-  EXPECT_FALSE(HasStaleCode(record, jit::Capped(cpu, jit::Isa::kPortable)));
-  std::get<AttentionConfig>(record.config).isa = jit::Isa::kPortable;
+  EXPECT_FALSE(HasStaleCode(record, Capped(cpu, Isa::kPortable)));
+  record.config = ops::PortableAttentionConfig{};
   EXPECT_FALSE(HasStaleCode(record, cpu));
 }
 
 TEST_F(PlanSourceTest, AGivenConfigurationIsAnOrder) {
-  AttentionConfig config = Tuned();
-  EXPECT_EQ(Make(kProblem, {.config = config})->config(), jit::Config(config));
+  TilesConfig config = Tuned();
+  EXPECT_EQ(Make(kProblem, {.config = config})->config(), ops::Config(config));
   config.q_vecs = 99;
   const auto plan = Plan::Create(kProblem, {.config = config});
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);

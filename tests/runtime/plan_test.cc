@@ -10,25 +10,28 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime_testing.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::AttentionConfig;
-using jit::AttentionProblem;
-using jit::DType;
 using jit::Mask;
-using jit::SigmoidMulProblem;
+using ops::AttentionProblem;
+using ops::SigmoidMulProblem;
 using testing::HasSubstr;
 
 // The default configuration, with more than the default threads where `threads` says so.
-std::shared_ptr<const Plan> MakePlan(const jit::Problem& problem, int threads = 1,
+std::shared_ptr<const Plan> MakePlan(const ops::Problem& problem, int threads = 1,
                                      int task_tiles = 1) {
-  jit::Config config = DefaultConfig(problem, jit::HostCpu(), 1);
-  std::visit([&](auto& c) { c.threads = threads; }, config);
-  if (auto* attention = std::get_if<AttentionConfig>(&config)) attention->task_tiles = task_tiles;
+  ops::Config config = ops::DefaultConfig(problem, HostCpu(), 1);
+  config.set_threads(threads);
+  if (const ops::Field* tiles = ops::FindField(config.algorithm(), "task_tiles")) {
+    tiles->set(config, task_tiles);
+  }
   auto plan = Plan::Create(problem, {.config = config});
   EXPECT_TRUE(plan.ok()) << plan.status();
   return plan.ok() ? *plan : nullptr;
@@ -72,7 +75,7 @@ TEST(AttentionPlan, AgreesWithTheFormula) {
       ASSERT_NE(plan, nullptr);
       ASSERT_TRUE(plan->Run(data.args()).ok());
       EXPECT_LE(data.MaxError(data.args()), Bound(problem.dtype))
-          << jit::Describe(problem) << ", " << plan->kernel().name() << ", threads " << threads;
+          << ops::Describe(problem) << ", " << plan->kernel().name() << ", threads " << threads;
     }
   }
 }

@@ -20,6 +20,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "ops/attention/problem.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define JITATTN_SANITIZED 1
@@ -64,27 +65,26 @@ int mprotect(void* at, size_t bytes, int protection) noexcept {
 namespace jitattn::runtime {
 namespace {
 
-std::vector<char> Normal(jit::DType dtype, int64_t count, std::mt19937_64& random) {
+std::vector<char> Normal(DType dtype, int64_t count, std::mt19937_64& random) {
   std::normal_distribution<double> normal;
-  std::vector<char> bytes(count * jit::SizeOf(dtype));
+  std::vector<char> bytes(count * SizeOf(dtype));
   for (int64_t i = 0; i < count; ++i) {
     const double x = normal(random);
     const float narrow = static_cast<float>(x);
-    std::memcpy(&bytes[i * jit::SizeOf(dtype)],
-                dtype == jit::DType::kF64 ? static_cast<const void*>(&x) : &narrow,
-                jit::SizeOf(dtype));
+    std::memcpy(&bytes[i * SizeOf(dtype)],
+                dtype == DType::kF64 ? static_cast<const void*>(&x) : &narrow, SizeOf(dtype));
   }
   return bytes;
 }
 
 }  // namespace
 
-AttentionData::AttentionData(const jit::AttentionProblem& p, uint64_t seed) : problem_(p) {
+AttentionData::AttentionData(const ops::AttentionProblem& p, uint64_t seed) : problem_(p) {
   std::mt19937_64 random(seed);
   q_ = Normal(p.dtype, p.batch * p.heads * p.q_len * p.head_dim, random);
   k_ = Normal(p.dtype, p.batch * p.kv_heads * p.kv_len * p.head_dim, random);
   v_ = Normal(p.dtype, p.batch * p.kv_heads * p.kv_len * p.value_dim, random);
-  out_.resize(p.batch * p.heads * p.q_len * p.value_dim * jit::SizeOf(p.dtype));
+  out_.resize(p.batch * p.heads * p.q_len * p.value_dim * SizeOf(p.dtype));
   SpoilOut();
 }
 
@@ -109,7 +109,7 @@ jitattn_attention_args AttentionData::args() {
 std::string AttentionData::out_bytes() const { return std::string(out_.data(), out_.size()); }
 
 double AttentionData::Value(const std::vector<char>& bytes, int64_t index) const {
-  if (problem_.dtype == jit::DType::kF64) {
+  if (problem_.dtype == DType::kF64) {
     double x;
     std::memcpy(&x, &bytes[index * 8], 8);
     return x;
@@ -120,7 +120,7 @@ double AttentionData::Value(const std::vector<char>& bytes, int64_t index) const
 }
 
 double AttentionData::MaxError(const jitattn_attention_args& args) const {
-  const jit::AttentionProblem& p = problem_;
+  const ops::AttentionProblem& p = problem_;
   // Clamped first: i + INT64_MAX would overflow.
   const int64_t offset = std::clamp(args.causal_offset, -args.q_len, args.kv_len);
   double worst = 0;

@@ -8,17 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "jit/problem.h"
 #include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
 
 namespace jitattn::runtime {
 
 // Contiguous operands of an attention problem in its type, normal data from a fixed seed.
 class AttentionData {
  public:
-  explicit AttentionData(const jit::AttentionProblem& problem, uint64_t seed = 1);
+  explicit AttentionData(const ops::AttentionProblem& problem, uint64_t seed = 1);
 
-  const jit::AttentionProblem& problem() const { return problem_; }
+  const ops::AttentionProblem& problem() const { return problem_; }
   jitattn_attention_args args();  // of the whole problem; out is this object's
   std::string out_bytes() const;  // to compare bit by bit
   void SpoilOut();                // so that what is not written shows
@@ -30,7 +30,7 @@ class AttentionData {
  private:
   double Value(const std::vector<char>& bytes, int64_t index) const;
 
-  const jit::AttentionProblem problem_;
+  const ops::AttentionProblem problem_;
   std::vector<char> q_, k_, v_, out_;
 };
 

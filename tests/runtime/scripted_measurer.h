@@ -9,49 +9,49 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "jit/config.h"
-#include "jit/cpu.h"
-#include "jit/problem.h"
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "ops/config.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/measure.h"
-#include "search/rng.h"
 #include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
 
-inline const jit::Problem kProblem = jit::SigmoidMulProblem{.rows = 256, .cols = 256};
+inline const ops::Problem kProblem = ops::SigmoidMulProblem{.rows = 256, .cols = 256};
 
 // Nothing emitted is run.
-inline jit::Cpu TestCpu() { return jit::testing::FullCpu(jit::Isa::kAvx512); }
+inline Cpu TestCpu() { return jit::testing::FullCpu(Isa::kAvx512); }
 
-inline const jit::SigmoidMulConfig& Silu(const jit::Config& config) {
-  return std::get<jit::SigmoidMulConfig>(config);
+inline const jit::SigmoidMulConfig& Silu(const ops::Config& config) {
+  return config.As<jit::SigmoidMulConfig>();
 }
 
 class ScriptedMeasurer : public Measurer {
  public:
-  std::function<double(const jit::Config&)> cost = [](const jit::Config&) { return 1e-3; };
+  std::function<double(const ops::Config&)> cost = [](const ops::Config&) { return 1e-3; };
   // Not empty: this candidate gives wrong results, or cannot be compiled.
-  std::function<std::string(const jit::Config&)> wrong, broken;
-  std::function<int64_t(const jit::Config&)> scratch = [](const jit::Config&) { return 0; };
-  std::function<double(const jit::Config&)> error = [](const jit::Config&) { return 1e-7; };
+  std::function<std::string(const ops::Config&)> wrong, broken;
+  std::function<int64_t(const ops::Config&)> scratch = [](const ops::Config&) { return 0; };
+  std::function<double(const ops::Config&)> error = [](const ops::Config&) { return 1e-7; };
   // What its place in memory makes of it: a factor of the cost, by round of a race; evaluations are
   // made at place 0, the rounds of all races together count from 1.
-  std::function<double(const jit::Config&, int place)> placement;
+  std::function<double(const ops::Config&, int place)> placement;
   double noise = 0.002;        // one-sided: mean of an exponential, relative
   double evaluation_s = 0.01;  // what the scripted clock moves by
   std::function<void()> after_evaluation;
 
-  std::vector<jit::Config> evaluated;
-  std::vector<std::vector<jit::Config>> races;
+  std::vector<ops::Config> evaluated;
+  std::vector<std::vector<ops::Config>> races;
   double now = 1000;
   double last_deadline = 0, last_incumbent = 0;
 
   explicit ScriptedMeasurer(uint64_t seed = 1) : rng_(seed) {}
 
-  Evaluation Evaluate(const jit::Config& config, const Limits& limits) override {
+  Evaluation Evaluate(const ops::Config& config, const Limits& limits) override {
     evaluated.push_back(config);
     last_deadline = limits.deadline_s;
     Evaluation e{.config = config};
@@ -75,14 +75,14 @@ class ScriptedMeasurer : public Measurer {
     return e;
   }
 
-  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const jit::Config> configs,
+  absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const ops::Config> configs,
                                                         int rounds, double deadline_s) override {
     races.emplace_back(configs.begin(), configs.end());
     std::vector<std::vector<double>> seconds(configs.size());
     for (int r = 0; r < rounds; ++r) {
       ++place_;
       double round_s = 0;
-      for (const jit::Config& config : configs) round_s += RaceSeconds(cost(config));
+      for (const ops::Config& config : configs) round_s += RaceSeconds(cost(config));
       now = std::min(now + round_s, std::max(now, deadline_s));
       if (now >= deadline_s) break;
       for (size_t i = 0; i < configs.size(); ++i) seconds[i].push_back(Sample(configs[i], place_));
@@ -94,14 +94,14 @@ class ScriptedMeasurer : public Measurer {
   void Wait(double seconds) override { now += seconds; }
 
  private:
-  double Sample(const jit::Config& config, int place) {
+  double Sample(const ops::Config& config, int place) {
     const double there = placement ? placement(config, place) : 1;
     return cost(config) * there * (1 - noise * std::log(1 - rng_.Uniform()));
   }
 
   int place_ = 0;
 
-  search::Rng rng_;
+  Rng rng_;
 };
 
 }  // namespace jitattn::runtime

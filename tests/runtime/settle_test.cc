@@ -6,14 +6,15 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
 #include "scripted_measurer.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::Config;
 using jit::SigmoidMulConfig;
+using ops::Config;
 
 class SettleTest : public testing::Test {
  protected:
@@ -41,19 +42,19 @@ class SettleTest : public testing::Test {
 TEST_F(SettleTest, WhatMakesNoDifferenceGoesToTheFixedKey) {
   measurer_.cost = [](const Config& c) { return Silu(c).vecs == 4 ? 1e-3 : 2e-3; };
   const SigmoidMulConfig end =
-      From({.vecs = 4, .unroll = 4, .table = 1, .non_temporal = 1, .prefetch = 16, .threads = 4});
+      From({.threads = 4, .vecs = 4, .unroll = 4, .non_temporal = 1, .prefetch = 16});
   EXPECT_EQ(end.vecs, 4);
   EXPECT_EQ(end.threads, 1);
   EXPECT_EQ(end.unroll, 1);
   EXPECT_EQ(end.non_temporal, 0);
   EXPECT_EQ(end.prefetch, 0);
   // From anywhere else on that hill, the same.
-  EXPECT_EQ(From({.vecs = 4, .unroll = 2, .table = 1, .prefetch = 8, .threads = 2}), end);
+  EXPECT_EQ(From({.threads = 2, .vecs = 4, .unroll = 2, .prefetch = 8}), end);
 }
 
 TEST_F(SettleTest, ClimbsWhereThatGains) {
   measurer_.cost = [](const Config& c) { return 1e-3 / Silu(c).vecs / Silu(c).threads; };
-  const SigmoidMulConfig end = From({.vecs = 2, .threads = 2});
+  const SigmoidMulConfig end = From({.threads = 2, .vecs = 2});
   EXPECT_EQ(end.threads, 4);
   EXPECT_GE(end.vecs, 6);
 }
@@ -65,14 +66,14 @@ TEST_F(SettleTest, SmallCostsDoNotAddUp) {
     return 1e-3 *
            (1 + 0.003 * (s.threads < 4) + 0.003 * (s.unroll < 4) + 0.003 * (s.prefetch < 16));
   };
-  const SigmoidMulConfig start = {.vecs = 2, .unroll = 4, .prefetch = 16, .threads = 4};
+  const SigmoidMulConfig start = {.threads = 4, .vecs = 2, .unroll = 4, .prefetch = 16};
   const Config end = From(start);
   EXPECT_LE(measurer_.cost(end), 1.005 * measurer_.cost(start));
   EXPECT_LT(Silu(end).threads, 4);  // one of them goes, and threads come first
 }
 
 TEST_F(SettleTest, EndsWithTheBudget) {
-  From({.vecs = 4, .unroll = 4, .prefetch = 16, .threads = 4}, 3);
+  From({.threads = 4, .vecs = 4, .unroll = 4, .prefetch = 16}, 3);
   EXPECT_EQ(looked_at_, 3);
   Candidates none(measurer_, {.budget = 1});
   EXPECT_FALSE(Settle(space_, none, [](int) { return std::optional<size_t>(); }).has_value());

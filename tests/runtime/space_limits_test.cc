@@ -5,7 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runtime/heuristic.h"
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/tuning_space.h"
 
 namespace jitattn::runtime {
@@ -15,11 +23,11 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSubsetOf;
 
-constexpr jit::Op kAttentionOnly[] = {jit::Op::kAttention};
-constexpr jit::Op kBoth[] = {jit::Op::kAttention, jit::Op::kSigmoidMul};
+constexpr const ops::Operation* kAttentionOnly[] = {&ops::kAttention};
+constexpr const ops::Operation* kBoth[] = {&ops::kAttention, &ops::kSigmoidMul};
 
-jit::Cpu CpuOf(jit::Isa isa) {
-  jit::Cpu cpu;
+Cpu CpuOf(Isa isa) {
+  Cpu cpu;
   cpu.isa = cpu.detected_isa = isa;
   return cpu;
 }
@@ -33,39 +41,42 @@ std::vector<double> ValuesOf(const search::Space& space, std::string_view name) 
 }
 
 TEST(SpaceLimitsTest, ASmallSpaceIsSmallAndHoldsTheDefault) {
-  for (const jit::Isa isa : {jit::Isa::kAvx2, jit::Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
     for (const int64_t n : {16, 128, 1024, 4096}) {
-      for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
-        const jit::Problem problem = jit::AttentionProblem{
+      for (const DType dtype : {DType::kF32, DType::kF64}) {
+        const ops::Problem problem = ops::AttentionProblem{
             .dtype = dtype, .q_len = n, .kv_len = n, .head_dim = 64, .value_dim = 64};
-        SCOPED_TRACE(jit::Describe(problem) + " " + std::string(jit::Name(isa)));
-        const jit::Cpu cpu = CpuOf(isa);
-        const auto space = TuningSpace::Create(problem, cpu, 1, SmallSpace(jit::Op::kAttention));
+        SCOPED_TRACE(ops::Describe(problem) + " " + std::string(Name(isa)));
+        const Cpu cpu = CpuOf(isa);
+        const auto space = TuningSpace::Create(problem, cpu, 1, SmallSpace(ops::kAttention));
         ASSERT_TRUE(space.ok()) << space.status();
         EXPECT_GE(space->space().size(), 20);
         EXPECT_LE(space->space().size(), 2000);
-        const jit::Config standing =
-            jit::Canonical(DefaultConfig(problem, cpu, 1), jit::SpecOf(problem));
+        const ops::Config standing = ops::Canonical(ops::DefaultConfig(problem, cpu, 1), problem);
         EXPECT_EQ(space->ConfigAt(space->RankOf(standing)), standing);
         EXPECT_EQ(ValuesOf(space->space(), "prefetch").size(), 1u);
-        EXPECT_EQ(ValuesOf(space->space(), "pv_form").size(), 2u);
+        // The algorithm is the default's.
+        EXPECT_NE(space->space().parameters().front().name, "algorithm");
+        if (standing.Is<jit::TilesConfig>()) {
+          EXPECT_EQ(ValuesOf(space->space(), "pv").size(), 2u);
+        }
       }
     }
   }
 }
 
 TEST(SpaceLimitsTest, LimitsTakeThePlaceOfALadder) {
-  const jit::Problem problem =
-      jit::AttentionProblem{.q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64};
-  const jit::Cpu cpu = CpuOf(jit::Isa::kAvx512);
-  SpaceLimits limits = SmallSpace(jit::Op::kAttention);
+  const ops::Problem problem =
+      ops::AttentionProblem{.q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64};
+  const Cpu cpu = CpuOf(Isa::kAvx512);
+  SpaceLimits limits = SmallSpace(ops::kAttention);
   // 192 is off this space's own ladder, and 2 keys are fewer than fit.
   limits.fields.push_back({"kv_block", {192}});
   limits.fields.push_back({"qk_keys", {2, 3}});
   limits.fields.push_back({"threads", {2, 4, 8}});
   const auto space = TuningSpace::Create(problem, cpu, 4, limits);
   ASSERT_TRUE(space.ok()) << space.status();
-  const auto standing = std::get<jit::AttentionConfig>(DefaultConfig(problem, cpu, 4));
+  const auto standing = ops::DefaultConfig(problem, cpu, 4).As<jit::TilesConfig>();
   EXPECT_THAT(ValuesOf(space->space(), "kv_block"),
               IsSubsetOf({192.0, static_cast<double>(standing.kv_block)}));
   const std::vector<double> keys = ValuesOf(space->space(), "qk_keys");
@@ -73,7 +84,7 @@ TEST(SpaceLimitsTest, LimitsTakeThePlaceOfALadder) {
   EXPECT_LE(ValuesOf(space->space(), "threads").back(), 4);  // the budget
   bool has_two = false;
   for (int rank = 0; rank < space->space().size(); ++rank) {
-    has_two |= std::get<jit::AttentionConfig>(space->ConfigAt(rank)).qk_keys == 2;
+    has_two |= space->ConfigAt(rank).As<jit::TilesConfig>().qk_keys == 2;
   }
   EXPECT_TRUE(has_two);
 }
@@ -85,35 +96,85 @@ TEST(SpaceLimitsTest, TheFirstOfANameCounts) {
   EXPECT_EQ(limits.Find("unroll"), nullptr);
 }
 
-TEST(SpaceLimitsTest, Parse) {
-  const auto limit = ParseFieldLimit("kv_block=128:64:128", kAttentionOnly);
-  ASSERT_TRUE(limit.ok()) << limit.status();
-  EXPECT_EQ(limit->field, "kv_block");
-  EXPECT_THAT(limit->values, ElementsAre(64, 128));
-  EXPECT_TRUE(ParseFieldLimit("vecs=1", kBoth).ok());
+// The algorithms of the points; one parameter names them where there are several.
+std::set<std::string_view> AlgorithmsOf(const ops::Problem& problem, const SpaceLimits& limits) {
+  const auto space = TuningSpace::Create(problem, CpuOf(Isa::kAvx512), 1, limits);
+  EXPECT_TRUE(space.ok()) << space.status();
+  std::set<std::string_view> names;
+  for (int rank = 0; rank < space->space().size(); ++rank) {
+    names.insert(space->ConfigAt(rank).algorithm().name);
+  }
+  EXPECT_EQ(space->space().parameters().front().name == "algorithm", names.size() > 1);
+  return names;
+}
+
+TEST(SpaceLimitsTest, AlgorithmsBesideTheDefaultsTakePartAsAllowed) {
+  const ops::Problem few = ops::AttentionProblem{.kv_len = 512};
+  const ops::Problem more = ops::AttentionProblem{.q_len = 100, .kv_len = 100};
+  ASSERT_TRUE(ops::DefaultConfig(few, CpuOf(Isa::kAvx512), 1).Is<jit::RowsConfig>());
+  ASSERT_TRUE(ops::DefaultConfig(more, CpuOf(Isa::kAvx512), 1).Is<jit::TilesConfig>());
+  for (const ops::Problem& problem : {few, more}) {
+    EXPECT_THAT(AlgorithmsOf(problem, {}), ElementsAre("rows", "tiles"));
+    EXPECT_THAT(AlgorithmsOf(problem, {.algorithms = {"rows", "tiles"}}),
+                ElementsAre("rows", "tiles"));
+    EXPECT_THAT(AlgorithmsOf(problem, {.default_algorithm_only = true}).size(), 1);
+  }
+  EXPECT_THAT(AlgorithmsOf(few, {.algorithms = {"rows"}}), ElementsAre("rows"));
+  EXPECT_THAT(AlgorithmsOf(more, {.algorithms = {"tiles"}}), ElementsAre("tiles"));
+  // The default is a point of every space.
+  EXPECT_THAT(AlgorithmsOf(few, {.algorithms = {"tiles"}}), ElementsAre("rows", "tiles"));
+}
+
+TEST(SpaceLimitsTest, Add) {
+  SpaceLimits limits;
+  ASSERT_TRUE(AddLimit("kv_block=128:64:128", kAttentionOnly, &limits).ok());
+  ASSERT_EQ(limits.fields.size(), 1u);
+  EXPECT_EQ(limits.fields[0].field, "kv_block");
+  EXPECT_THAT(limits.fields[0].values, ElementsAre(64, 128));
+  // Words and their numbers.
+  ASSERT_TRUE(AddLimit("pv=pairs:natural:1", kAttentionOnly, &limits).ok());
+  EXPECT_THAT(limits.Find("pv")->values, ElementsAre(0, 1, 2));
+  ASSERT_TRUE(AddLimit("exp_degree=default:7", kAttentionOnly, &limits).ok());
+  EXPECT_THAT(limits.Find("exp_degree")->values, ElementsAre(0, 7));
+  // Of one algorithm alone; of another operation.
+  EXPECT_TRUE(AddLimit("tile_rows=16", kAttentionOnly, &limits).ok());
+  EXPECT_TRUE(AddLimit("vecs=1", kBoth, &limits).ok());
+  EXPECT_TRUE(limits.algorithms.empty());
+  ASSERT_TRUE(AddLimit("algorithm=rows", kAttentionOnly, &limits).ok());
+  EXPECT_THAT(limits.algorithms, ElementsAre("rows"));
+  EXPECT_TRUE(limits.Allows("rows"));
+  EXPECT_FALSE(limits.Allows("tiles"));
+
+  const SpaceLimits before = limits;
   const struct {
     std::string_view text, message;
   } refused[] = {{"kv_block", "FIELD=VALUE"},
                  {"kv_block=", "FIELD=VALUE"},
                  {"=64", "FIELD=VALUE"},
-                 {"kv_block=65", "kv_block=65: its values are 32, 64, "},
-                 {"kv_block=64:", "kv_block=: its values are"},
-                 {"kv_block=64:x", "kv_block=x: its values are"},
-                 {"vecs=1", "no field is called 'vecs'; there are lanes, q_vecs, "},
+                 {"kv_block=65", "kv_block=65: expected one of 32, 64, "},
+                 {"kv_block=64:", "kv_block=: expected one of"},
+                 {"kv_block=64:x", "kv_block=x: expected one of"},
+                 {"pv=sideways", "expected one of natural, transposed, pairs"},
+                 {"algorithm=columns", "expected one of tiles, rows, portable"},
+                 {"algorithm=tiles:vectors", "algorithm=vectors"},
+                 {"vecs=1", "no field is called 'vecs'; expected one of algorithm, q_vecs, "},
+                 {"lanes=columns", "no field is called 'lanes'"},
                  {"isa=1", "isa is chosen by --isa"}};
   for (const auto& [text, message] : refused) {
-    const auto bad = ParseFieldLimit(text, kAttentionOnly);
-    EXPECT_EQ(bad.status().code(), absl::StatusCode::kInvalidArgument) << text;
-    EXPECT_THAT(bad.status().message(), HasSubstr(message)) << text;
+    const absl::Status bad = AddLimit(text, kAttentionOnly, &limits);
+    EXPECT_EQ(bad.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(bad.message()), HasSubstr(std::string(message))) << text;
   }
+  EXPECT_EQ(limits.fields.size(), before.fields.size());
+  EXPECT_EQ(limits.algorithms, before.algorithms);
 }
 
 TEST(KeepResultsInCaches, WhereTheyFitAndNothingElseIsAskedFor) {
-  jit::Cpu cpu = jit::HostCpu();
+  Cpu cpu = HostCpu();
   cpu.l3_bytes = 1 << 20;
-  const jit::Problem small = jit::SigmoidMulProblem{.rows = 100, .cols = 1000};
-  const jit::Problem large = jit::SigmoidMulProblem{.rows = 1000, .cols = 1000};
-  auto limited = [&](const jit::Problem& problem, cache::Buffers buffers, SpaceLimits limits = {}) {
+  const ops::Problem small = ops::SigmoidMulProblem{.rows = 100, .cols = 1000};
+  const ops::Problem large = ops::SigmoidMulProblem{.rows = 1000, .cols = 1000};
+  auto limited = [&](const ops::Problem& problem, cache::Buffers buffers, SpaceLimits limits = {}) {
     KeepResultsInCaches(problem, cpu, buffers, &limits);
     const FieldLimit* limit = limits.Find("non_temporal");
     return limit != nullptr && limit->values.empty();
@@ -122,7 +183,7 @@ TEST(KeepResultsInCaches, WhereTheyFitAndNothingElseIsAskedFor) {
   EXPECT_FALSE(limited(large, cache::Buffers::kHot));
   EXPECT_FALSE(limited(small, cache::Buffers::kCold));
   EXPECT_FALSE(limited(small, cache::Buffers::kHot, {.fields = {{"non_temporal", {0, 1}}}}));
-  EXPECT_FALSE(limited(jit::AttentionProblem{}, cache::Buffers::kHot));
+  EXPECT_FALSE(limited(ops::AttentionProblem{}, cache::Buffers::kHot));
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/rng.h"
 #include "gtest/gtest.h"
-#include "search/rng.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -68,7 +68,7 @@ TEST(PairedRatio, OneHugeOutlierOfTheBaselineMakesNoGain) {
 }
 
 TEST(LowRatio, SameSeedSameInterval) {
-  search::Rng rng(5);
+  Rng rng(5);
   std::vector<double> a, b;
   for (int i = 0; i < 21; ++i) a.push_back(1 + rng.Uniform()), b.push_back(1 + rng.Uniform());
   const Ratio one = LowRatio(a, b, 3), two = LowRatio(a, b, 3), other = LowRatio(a, b, 4);
@@ -78,7 +78,7 @@ TEST(LowRatio, SameSeedSameInterval) {
 }
 
 TEST(PairedRatio, WhatSlowsAWholeRoundCancels) {
-  search::Rng rng(6);
+  Rng rng(6);
   std::vector<double> a, b;
   for (int i = 0; i < 15; ++i) {
     const double round = 1 + rng.Uniform();  // twice as slow in the worst of them
@@ -104,7 +104,7 @@ TEST(MedianRatio, IsTheSignTests) {
 }
 
 TEST(PairedRatio, ReachesOverBothViews) {
-  search::Rng rng(7);
+  Rng rng(7);
   std::vector<double> a, b;
   for (int i = 0; i < 21; ++i) {  // b is faster while the machine is slow, and slower else
     const bool slow = i >= 9;
@@ -131,10 +131,10 @@ TEST(PairedRatio, ReachesOverEveryQuarterOfTheRounds) {
 
 struct Noise {
   std::string name;
-  std::function<double(search::Rng&)> factor;
+  std::function<double(Rng&)> factor;
 };
 
-double Exponential(search::Rng& rng) { return -std::log(1 - rng.Uniform()); }
+double Exponential(Rng& rng) { return -std::log(1 - rng.Uniform()); }
 
 class Coverage : public testing::TestWithParam<Noise> {};
 
@@ -143,7 +143,7 @@ TEST_P(Coverage, IsAsClaimed) {
   constexpr int kTrials = 400;
   for (const int rounds : {kMinRounds, 15, 25}) {
     const uint64_t seed = 1000 + rounds;
-    search::Rng rng(seed);
+    Rng rng(seed);
     int covered = 0, median_covered = 0;
     for (int trial = 0; trial < kTrials; ++trial) {
       std::vector<double> a, b;
@@ -166,16 +166,15 @@ TEST_P(Coverage, IsAsClaimed) {
 
 INSTANTIATE_TEST_SUITE_P(
     OneSided, Coverage,
-    testing::Values(Noise{"half_normal",
-                          [](search::Rng& r) { return 1 + 0.003 * std::abs(r.Normal()); }},
-                    Noise{"exponential", [](search::Rng& r) { return 1 + 0.01 * Exponential(r); }},
+    testing::Values(Noise{"half_normal", [](Rng& r) { return 1 + 0.003 * std::abs(r.Normal()); }},
+                    Noise{"exponential", [](Rng& r) { return 1 + 0.01 * Exponential(r); }},
                     Noise{"quarter_slow",
-                          [](search::Rng& r) {
+                          [](Rng& r) {
                             return 1 + 0.001 * std::abs(r.Normal()) +
                                    (r.Chance(0.25) ? 0.05 * Exponential(r) : 0.0);
                           }},
                     Noise{"half_slow",
-                          [](search::Rng& r) {
+                          [](Rng& r) {
                             return 1 + 0.002 * std::abs(r.Normal()) +
                                    (r.Chance(0.5) ? 0.1 * r.Uniform() : 0.0);
                           }}),

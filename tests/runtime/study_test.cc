@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
 #include "search/study_space.h"
 #include "tests/jit/described_cpus.h"
 #include "tests/runtime/scripted_measurer.h"
@@ -17,7 +19,7 @@ namespace {
 
 constexpr int kPoints = 32;
 
-jit::AttentionProblem Square(int64_t n) {
+ops::AttentionProblem Square(int64_t n) {
   return {.q_len = n, .kv_len = n, .head_dim = n, .value_dim = n};
 }
 
@@ -27,12 +29,12 @@ struct Script {
   Measurer* const measurers[2] = {&f32, &f64};
 
   Script() {
-    auto cost = [](const jit::Config& config) {
-      const auto& c = std::get<jit::AttentionConfig>(config);
+    auto cost = [](const ops::Config& config) {
+      const auto& c = config.As<jit::TilesConfig>();
       return 1e-3 * (1 + std::abs(c.threads - 2) + std::abs(c.kv_block - 128) / 64.0);
     };
     f32.cost = cost;
-    f64.cost = [cost](const jit::Config& config) { return 2 * cost(config); };
+    f64.cost = [cost](const ops::Config& config) { return 2 * cost(config); };
   }
   size_t evaluations() const { return f32.evaluated.size() + f64.evaluated.size(); }
 };
@@ -46,16 +48,16 @@ std::vector<StudyTrial> RunScript(const StudyOptions& options, Script* script) {
 TEST(StudyTest, AllPointsAreValidAndDifferent) {
   ASSERT_EQ(search::StudySpace().size(), kPoints);
   for (const jit::testing::DescribedCpu& described : jit::testing::DescribedCpus()) {
-    const jit::Cpu& cpu = described.cpu;
-    if (cpu.isa == jit::Isa::kPortable) continue;
+    const Cpu& cpu = described.cpu;
+    if (cpu.isa == Isa::kPortable) continue;
     for (const int64_t n : {64, 400, 1024}) {
       std::set<std::string> kernels;
       for (int rank = 0; rank < kPoints; ++rank) {
         const StudyPoint point = StudyPointAt(rank, Square(n), cpu);
-        const jit::Spec spec = jit::SpecOf(point.problem);
-        EXPECT_TRUE(jit::Validate(point.config, spec, cpu).ok())
-            << jit::ToString(point.config) << ": " << jit::Validate(point.config, spec, cpu);
-        kernels.insert(jit::KernelName(spec, point.config) + jit::ToString(point.config));
+        const ops::Problem& problem = point.problem;
+        EXPECT_TRUE(ops::Validate(point.config, problem, cpu).ok())
+            << ops::ToString(point.config) << ": " << ops::Validate(point.config, problem, cpu);
+        kernels.insert(ops::KernelName(problem, point.config) + ops::ToString(point.config));
       }
       EXPECT_EQ(kernels.size(), static_cast<size_t>(kPoints)) << described.name << " " << n;
     }
@@ -78,10 +80,10 @@ TEST(StudyTest, ExhaustiveFindsTheBestOfEachType) {
   Script script;
   const auto trials = RunScript({.strategy = "exhaustive", .evaluations = kPoints}, &script);
   ASSERT_EQ(trials.size(), static_cast<size_t>(kPoints));
-  for (const jit::DType dtype : {jit::DType::kF32, jit::DType::kF64}) {
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
     const StudyTrial* best = BestOf(trials, dtype, kStudyThreads);
     ASSERT_NE(best, nullptr);
-    EXPECT_EQ(best->point.problem.dtype, dtype);
+    EXPECT_EQ(best->point.problem.dtype(), dtype);
     EXPECT_EQ(best->point.threads, 2);
     EXPECT_EQ(best->point.block, 32);
     EXPECT_EQ(BestOf(trials, dtype, 1)->point.threads, 1);

@@ -15,21 +15,23 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime_testing.h"
 #include "scripted_measurer.h"
 
 namespace jitattn::runtime {
 namespace {
 
-using jit::Config;
 using jit::SigmoidMulConfig;
+using ops::Config;
 using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Config Default() { return DefaultConfig(kProblem, TestCpu(), 2); }
+Config Default() { return ops::DefaultConfig(kProblem, TestCpu(), 2); }
 
 class Tuner : public testing::Test {
  protected:
@@ -106,8 +108,8 @@ TEST_F(Tuner, WithoutExecutableMemoryNothingIsTunedOrSaved) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(_exit(TuneWithoutExecutableMemory(options_, measurer_, *layers_)),
               testing::ExitedWithCode(0), "");
-  jit::Cpu portable = TestCpu();
-  portable.isa = jit::Isa::kPortable;
+  Cpu portable = TestCpu();
+  portable.isa = Isa::kPortable;
   EXPECT_TRUE(CheckTunable(portable).ok());
 }
 
@@ -180,7 +182,7 @@ TEST_F(Tuner, ASteadyGainWinsInAnyPlacesAndAHalfPerCentDoesNot) {
       measurer_ = ScriptedMeasurer(seed);
       measurer_.cost = [gain](const Config& c) { return Silu(c).vecs == 6 ? gain * 1e-3 : 1e-3; };
       measurer_.placement = [](const Config& c, int place) {
-        search::Rng rng(static_cast<uint64_t>(place) * 1000003 + Silu(c).vecs);
+        Rng rng(static_cast<uint64_t>(place) * 1000003 + Silu(c).vecs);
         return 1 + 0.005 * std::abs(rng.Normal());
       };
       const TuneReport report = Run();
@@ -250,7 +252,7 @@ TEST_F(Tuner, TheBudgetIsStrict) {
       options_.evaluations = budget;
       const TuneReport report = Run();
       std::set<std::string> distinct;
-      for (const Config& config : measurer_.evaluated) distinct.insert(jit::ToString(config));
+      for (const Config& config : measurer_.evaluated) distinct.insert(ops::ToString(config));
       EXPECT_LE(static_cast<int>(distinct.size()), budget) << strategy;
       EXPECT_EQ(report.record.result.evaluations, static_cast<int>(distinct.size()));
       std::filesystem::remove_all(root_ + "/cache");
@@ -263,7 +265,7 @@ TEST_F(Tuner, ARecordOffTheLaddersCountsAndStandsIfItWasNotLookedAt) {
   options_.threads = 8;
   cache::Record record = Run().record;
   // The ladder is 1, 2, 4, 8, and what the default takes.
-  std::get<SigmoidMulConfig>(record.config).threads = Silu(record.config).threads == 5 ? 6 : 5;
+  record.config.set_threads(record.config.threads() == 5 ? 6 : 5);
   for (const int budget : {1, 2, 6}) {
     ASSERT_TRUE(layers_->Put(record).ok());
     measurer_ = ScriptedMeasurer(1);
@@ -361,7 +363,7 @@ TEST_F(Tuner, EveryEvaluationIsTold) {
   };
   std::vector<Told> told;
   options_.on_evaluation = [&](const TuneEvaluation& e) {
-    told.push_back({e.origin, e.is_final, e.number, jit::ToString(e.evaluation.config), e.best_s,
+    told.push_back({e.origin, e.is_final, e.number, ops::ToString(e.evaluation.config), e.best_s,
                     e.default_s, e.elapsed_s});
   };
   measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
@@ -372,7 +374,7 @@ TEST_F(Tuner, EveryEvaluationIsTold) {
   for (size_t i = 0; i < 40; ++i) {
     EXPECT_FALSE(told[i].is_final);
     EXPECT_EQ(told[i].number, static_cast<int>(i) + 1);
-    EXPECT_EQ(told[i].config, jit::ToString(measurer_.evaluated[i]));
+    EXPECT_EQ(told[i].config, ops::ToString(measurer_.evaluated[i]));
     EXPECT_EQ(told[i].origin == Origin::kDefault, i == 0);
     EXPECT_EQ(told[i].default_s, told[0].default_s);
     EXPECT_GT(told[i].default_s, 0);
@@ -396,7 +398,7 @@ TEST_F(Tuner, EveryEvaluationIsTold) {
   measurer_.evaluated.clear();
   Run();
   EXPECT_EQ(told[1].origin, Origin::kRecord);
-  EXPECT_EQ(told[1].config, jit::ToString(report.record.config));
+  EXPECT_EQ(told[1].config, ops::ToString(report.record.config));
 }
 
 // A recording asks for an hour so as never to be cut short; that is not what it takes.
@@ -428,8 +430,8 @@ TEST_F(Tuner, SameSeedSameWay) {
     std::filesystem::remove_all(root_ + "/cache");
     const TuneReport report = Run();
     std::vector<std::string> evaluated;
-    for (const Config& config : measurer_.evaluated) evaluated.push_back(jit::ToString(config));
-    evaluated.push_back(jit::ToString(report.record.config));
+    for (const Config& config : measurer_.evaluated) evaluated.push_back(ops::ToString(config));
+    evaluated.push_back(ops::ToString(report.record.config));
     return evaluated;
   };
   for (const std::string strategy : {"random", "genetic", "bayes"}) {
@@ -483,7 +485,7 @@ TEST_F(Tuner, ANearRecordIsTriedEarly) {
   measurer_ = ScriptedMeasurer(2);
   options_.strategy = "random";
   options_.evaluations = 12;
-  const jit::Problem near = jit::SigmoidMulProblem{.rows = 256, .cols = 384};
+  const ops::Problem near = ops::SigmoidMulProblem{.rows = 256, .cols = 384};
   auto report = Tune(near, TestCpu(), options_, measurer_, &*layers_, nullptr);
   ASSERT_TRUE(report.ok());
   ASSERT_GE(measurer_.evaluated.size(), 2u);

@@ -3,11 +3,16 @@
 #include "runtime/tuning_space.h"
 
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "gtest/gtest.h"
-#include "runtime/estimate.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "tests/jit/described_cpus.h"
 
 namespace jitattn::runtime {
@@ -15,13 +20,13 @@ namespace {
 
 struct Case {
   std::string name;
-  jit::Problem problem;
-  jit::Cpu cpu;
+  ops::Problem problem;
+  Cpu cpu;
   int threads;
 };
 
-jit::Cpu CpuOf(jit::Isa isa) {
-  jit::Cpu cpu;  // not this machine's: nothing is emitted here
+Cpu CpuOf(Isa isa) {
+  Cpu cpu;  // not this machine's: nothing is emitted here
   cpu.isa = cpu.detected_isa = isa;
   return cpu;
 }
@@ -30,12 +35,11 @@ jit::Cpu CpuOf(jit::Isa isa) {
 std::vector<Case> CasesOfEveryCpu() {
   std::vector<Case> cases;
   for (const jit::testing::DescribedCpu& described : jit::testing::DescribedCpus()) {
-    for (const jit::DType dtype :
-         {jit::DType::kF32, jit::DType::kF64, jit::DType::kBF16, jit::DType::kF16}) {
-      const std::string name = described.name + "_" + std::string(jit::Name(dtype));
-      const jit::AttentionProblem decode = {.dtype = dtype, .heads = 8, .q_len = 2, .kv_len = 500};
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+      const std::string name = described.name + "_" + std::string(Name(dtype));
+      const ops::AttentionProblem decode = {.dtype = dtype, .heads = 8, .q_len = 2, .kv_len = 500};
       cases.push_back({"decode_" + name, decode, described.cpu, 2});
-      const jit::SigmoidMulProblem silu = {.dtype = dtype, .rows = 100, .cols = 90};
+      const ops::SigmoidMulProblem silu = {.dtype = dtype, .rows = 100, .cols = 90};
       cases.push_back({"silu_" + name, silu, described.cpu, 2});
     }
   }
@@ -49,25 +53,19 @@ TEST_P(TuningSpaces, EveryPointIsValidCanonicalAndItself) {
   const auto space = TuningSpace::Create(problem, cpu, threads);
   ASSERT_TRUE(space.ok()) << space.status();
   EXPECT_LE(space->space().size(), TuningSpace::kMaxPoints);
-  const jit::Spec spec = jit::SpecOf(problem);
-  const jit::DType dtype = std::visit([](const auto& s) { return s.dtype; }, spec);
-  const jit::Isa isa = jit::testing::HasKernels(cpu, dtype) ? cpu.isa : jit::Isa::kPortable;
+  const Isa isa = jit::testing::HasKernels(cpu, problem.dtype()) ? cpu.isa : Isa::kPortable;
   std::set<std::string> seen;
   const int step = std::max(1, space->space().size() / 2000);
   for (int rank = 0; rank < space->space().size(); rank += step) {
-    const jit::Config config = space->ConfigAt(rank);
-    ASSERT_TRUE(jit::Validate(config, spec, cpu).ok()) << jit::ToString(config);
-    ASSERT_EQ(jit::Canonical(config, spec), config) << jit::ToString(config);
-    ASSERT_EQ(space->RankOf(config), rank) << jit::ToString(config);
-    ASSERT_GT(EstimateCycles(problem, config, cpu), 0) << jit::ToString(config);
-    EXPECT_TRUE(seen.insert(jit::ToString(config)).second) << "twice: " << jit::ToString(config);
-    std::visit(
-        [&](const auto& c) {
-          EXPECT_EQ(c.isa, isa);
-          EXPECT_GE(c.threads, 1);
-          EXPECT_LE(c.threads, GetParam().threads);
-        },
-        config);
+    const ops::Config config = space->ConfigAt(rank);
+    ASSERT_TRUE(ops::Validate(config, problem, cpu).ok()) << ops::ToString(config);
+    ASSERT_EQ(ops::Canonical(config, problem), config) << ops::ToString(config);
+    ASSERT_EQ(space->RankOf(config), rank) << ops::ToString(config);
+    ASSERT_GT(ops::EstimateCycles(problem, config, cpu), 0) << ops::ToString(config);
+    EXPECT_TRUE(seen.insert(ops::ToString(config)).second) << "twice: " << ops::ToString(config);
+    EXPECT_EQ(config.isa(), isa);
+    EXPECT_GE(config.threads(), 1);
+    EXPECT_LE(config.threads(), threads);
   }
 }
 
@@ -75,100 +73,137 @@ TEST_P(TuningSpaces, TheDefaultIsAPoint) {
   const auto& [name, problem, cpu, threads] = GetParam();
   const auto space = TuningSpace::Create(problem, cpu, threads);
   ASSERT_TRUE(space.ok()) << space.status();
-  const jit::Config config =
-      jit::Canonical(DefaultConfig(problem, cpu, threads), jit::SpecOf(problem));
-  EXPECT_EQ(jit::ToString(space->ConfigAt(space->RankOf(config))), jit::ToString(config));
+  const ops::Config config = ops::Canonical(ops::DefaultConfig(problem, cpu, threads), problem);
+  EXPECT_EQ(ops::ToString(space->ConfigAt(space->RankOf(config))), ops::ToString(config));
 }
 
-jit::AttentionProblem Square(int64_t n, jit::DType dtype = jit::DType::kF32,
+ops::AttentionProblem Square(int64_t n, DType dtype = DType::kF32,
                              jit::Mask mask = jit::Mask::kNone) {
   return {.dtype = dtype, .mask = mask, .q_len = n, .kv_len = n, .head_dim = n, .value_dim = n};
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, TuningSpaces,
-    testing::Values(Case{"f32_64_avx512", Square(64), CpuOf(jit::Isa::kAvx512), 1},
-                    Case{"f32_1024_avx512", Square(1024), CpuOf(jit::Isa::kAvx512), 6},
-                    Case{"f64_400_avx2", Square(400, jit::DType::kF64), CpuOf(jit::Isa::kAvx2), 2},
-                    Case{"causal_avx2", Square(128, jit::DType::kF32, jit::Mask::kCausal),
-                         CpuOf(jit::Isa::kAvx2), 3},
-                    Case{"decode",
-                         jit::AttentionProblem{
-                             .q_len = 1, .kv_len = 4096, .head_dim = 128, .value_dim = 128},
-                         CpuOf(jit::Isa::kAvx512), 2},
-                    Case{"size_one", Square(1), CpuOf(jit::Isa::kAvx512), 2},
-                    Case{"portable", Square(64), CpuOf(jit::Isa::kPortable), 2},
-                    Case{"silu_f32", jit::SigmoidMulProblem{.rows = 64, .cols = 64},
-                         CpuOf(jit::Isa::kAvx512), 5},
-                    Case{"silu_f64_avx2",
-                         jit::SigmoidMulProblem{.dtype = jit::DType::kF64, .rows = 9, .cols = 7},
-                         CpuOf(jit::Isa::kAvx2), 1}),
+    testing::Values(
+        Case{"f32_64_avx512", Square(64), CpuOf(Isa::kAvx512), 1},
+        Case{"f32_1024_avx512", Square(1024), CpuOf(Isa::kAvx512), 6},
+        Case{"f64_400_avx2", Square(400, DType::kF64), CpuOf(Isa::kAvx2), 2},
+        Case{"causal_avx2", Square(128, DType::kF32, jit::Mask::kCausal), CpuOf(Isa::kAvx2), 3},
+        Case{"decode",
+             ops::AttentionProblem{.q_len = 1, .kv_len = 4096, .head_dim = 128, .value_dim = 128},
+             CpuOf(Isa::kAvx512), 2},
+        Case{"size_one", Square(1), CpuOf(Isa::kAvx512), 2},
+        Case{"portable", Square(64), CpuOf(Isa::kPortable), 2},
+        Case{"silu_f32", ops::SigmoidMulProblem{.rows = 64, .cols = 64}, CpuOf(Isa::kAvx512), 5},
+        Case{"silu_f64_avx2", ops::SigmoidMulProblem{.dtype = DType::kF64, .rows = 9, .cols = 7},
+             CpuOf(Isa::kAvx2), 1}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(OfEveryCpu, TuningSpaces, testing::ValuesIn(CasesOfEveryCpu()),
                          [](const auto& info) { return info.param.name; });
 
 TEST(TuningSpace, ThreadsAreTheLadderAndTheBudget) {
-  const auto space = TuningSpace::Create(jit::SigmoidMulProblem{.rows = 4096, .cols = 4096},
-                                         CpuOf(jit::Isa::kAvx2), 6);
+  const auto space =
+      TuningSpace::Create(ops::SigmoidMulProblem{.rows = 4096, .cols = 4096}, CpuOf(Isa::kAvx2), 6);
   ASSERT_TRUE(space.ok());
   EXPECT_EQ(space->space().parameters().back().name, "threads");
   EXPECT_EQ(space->space().parameters().back().values, (std::vector<double>{1, 2, 4, 6}));
 }
 
 TEST(TuningSpace, AConfigOffTheLaddersFindsItsNeighbour) {
-  const jit::Problem problem = Square(512);
+  const ops::Problem problem = Square(512);
   // Small enough to be whole: of a larger space only what is estimated to be fast is kept.
   const auto space =
-      TuningSpace::Create(problem, CpuOf(jit::Isa::kAvx512), 4, SmallSpace(jit::Op::kAttention));
+      TuningSpace::Create(problem, CpuOf(Isa::kAvx512), 4, SmallSpace(ops::kAttention));
   ASSERT_TRUE(space.ok());
   // Of a point: the default's own values may be of no other.
-  jit::AttentionConfig config;
+  jit::TilesConfig config;
   for (int rank = 0; config.kv_block != 256 || config.threads != 2; ++rank) {
     ASSERT_LT(rank, space->space().size());
-    config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
+    config = space->ConfigAt(rank).As<jit::TilesConfig>();
   }
   config.kv_block = 192;  // between 128 and 256
   config.threads = 3;
-  const auto near =
-      std::get<jit::AttentionConfig>(space->ConfigAt(space->RankOf(jit::Config(config))));
+  const auto near = space->ConfigAt(space->RankOf(config)).As<jit::TilesConfig>();
   EXPECT_EQ(near.q_vecs, config.q_vecs);
   EXPECT_TRUE(near.kv_block == 128 || near.kv_block == 256) << near.kv_block;
   EXPECT_TRUE(near.threads == 2 || near.threads == 4) << near.threads;
 }
 
 TEST(TuningSpace, BlocksBeyondTheProblemAreLeftOut) {
-  const jit::AttentionProblem problem{.q_len = 20, .kv_len = 100, .head_dim = 64, .value_dim = 64};
-  const auto space = TuningSpace::Create(problem, CpuOf(jit::Isa::kAvx512), 1);
+  const ops::AttentionProblem problem{.q_len = 20, .kv_len = 100, .head_dim = 64, .value_dim = 64};
+  const auto space = TuningSpace::Create(problem, CpuOf(Isa::kAvx512), 1);
   ASSERT_TRUE(space.ok());
-  const auto base =
-      std::get<jit::AttentionConfig>(DefaultConfig(problem, CpuOf(jit::Isa::kAvx512), 1));
+  const ops::Config base = ops::TilesHeuristic(problem, CpuOf(Isa::kAvx512), 1);
+  const int base_vecs = base.As<jit::TilesConfig>().q_vecs;
+  int tiles = 0, rows = 0;
   for (int rank = 0; rank < space->space().size(); ++rank) {
-    const auto config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
-    // 20 queries fill two vectors of floats; the default's own tile is a point all the same.
-    EXPECT_TRUE(config.lanes == jit::LaneAxis::kColumns || config.q_vecs <= 2 ||
-                config.q_vecs == base.q_vecs)
-        << config.q_vecs;
-    EXPECT_LE(config.kv_block, 128);
+    const ops::Config config = space->ConfigAt(rank);
+    if (const auto* c = config.If<jit::TilesConfig>()) {
+      // 20 queries fill two vectors of floats; the best guess's own tile is a point all the same.
+      EXPECT_TRUE(c->q_vecs <= 2 || c->q_vecs == base_vecs) << c->q_vecs;
+      EXPECT_LE(c->kv_block, 128);
+      ++tiles;
+    } else {
+      ASSERT_TRUE(config.Is<jit::RowsConfig>());
+      EXPECT_LE(config.As<jit::RowsConfig>().tile_rows, 16);
+      EXPECT_LE(config.As<jit::RowsConfig>().kv_block, 128);
+      ++rows;
+    }
+  }
+  EXPECT_GT(tiles, 0);
+  EXPECT_GT(rows, 0);
+}
+
+TEST(TuningSpace, FewRowsHaveBothAlgorithmsAndManyOne) {
+  for (const int64_t q_len : {1, 48}) {  // 8 and 384 rows to a kv head
+    const auto space = TuningSpace::Create(
+        ops::AttentionProblem{.heads = 16, .kv_heads = 2, .q_len = q_len, .kv_len = 4096},
+        CpuOf(Isa::kAvx512), 2);
+    ASSERT_TRUE(space.ok()) << space.status();
+    std::set<std::string_view> algorithms;
+    std::set<int> tile_rows;
+    for (int rank = 0; rank < space->space().size(); ++rank) {
+      const ops::Config config = space->ConfigAt(rank);
+      algorithms.insert(config.algorithm().name);
+      if (const auto* rows = config.If<jit::RowsConfig>()) tile_rows.insert(rows->tile_rows);
+    }
+    const search::Parameter& first = space->space().parameters().front();
+    if (q_len == 1) {
+      EXPECT_EQ(algorithms, (std::set<std::string_view>{ops::kRows.name, ops::kTiles.name}));
+      EXPECT_EQ(*tile_rows.rbegin(), 8);
+      EXPECT_EQ(first.name, "algorithm");
+      EXPECT_EQ(first.kind, search::Parameter::Kind::kCategorical);
+      EXPECT_EQ(first.labels, (std::vector<std::string>{"rows", "tiles"}));
+    } else {
+      EXPECT_EQ(algorithms, std::set<std::string_view>{ops::kTiles.name});
+      EXPECT_NE(first.name, "algorithm");
+    }
   }
 }
 
-TEST(TuningSpace, FewRowsHaveBothKindsOfLanesAndManyOne) {
-  for (const int64_t q_len : {1, 48}) {  // 8 and 384 rows to a kv head
-    const auto space = TuningSpace::Create(
-        jit::AttentionProblem{.heads = 16, .kv_heads = 2, .q_len = q_len, .kv_len = 4096},
-        CpuOf(jit::Isa::kAvx512), 2);
-    ASSERT_TRUE(space.ok()) << space.status();
-    std::set<jit::LaneAxis> lanes;
-    std::set<int> tiles;
-    for (int rank = 0; rank < space->space().size(); ++rank) {
-      const auto config = std::get<jit::AttentionConfig>(space->ConfigAt(rank));
-      lanes.insert(config.lanes);
-      if (config.lanes == jit::LaneAxis::kColumns) tiles.insert(config.q_vecs);
+// What an algorithm has no field for stands at the lowest value of that parameter.
+TEST(TuningSpace, FieldsOfOneNameAreOneParameter) {
+  const auto space =
+      TuningSpace::Create(ops::AttentionProblem{.kv_len = 512}, CpuOf(Isa::kAvx512), 2);
+  ASSERT_TRUE(space.ok()) << space.status();
+  std::set<std::string> names;
+  for (const search::Parameter& parameter : space->space().parameters()) {
+    EXPECT_TRUE(names.insert(parameter.name).second) << parameter.name;
+  }
+  for (const ops::Algorithm* algorithm : {&ops::kTiles, &ops::kRows}) {
+    for (const ops::Field& field : algorithm->fields) {
+      EXPECT_TRUE(names.contains(std::string(field.name))) << field.name;
     }
-    EXPECT_EQ(lanes.size(), q_len == 1 ? 2u : 1u);
-    if (q_len == 1) {
-      EXPECT_EQ(*tiles.rbegin(), 8);
+  }
+  for (int rank = 0; rank < space->space().size(); ++rank) {
+    const ops::Algorithm& algorithm = space->ConfigAt(rank).algorithm();
+    const std::span<const int> point = space->space().Row(rank);
+    for (size_t p = 1; p < point.size(); ++p) {
+      const std::string& name = space->space().parameters()[p].name;
+      if (ops::FindField(algorithm, name) == nullptr) {
+        ASSERT_EQ(point[p], 0) << name;
+      }
     }
   }
 }

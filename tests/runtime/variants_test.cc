@@ -8,7 +8,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/heuristic.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -58,8 +60,8 @@ TEST(JudgeVariants, AGainMustBeSureAndATieGoesToTheEarlier) {
   EXPECT_EQ(all[1].reason, "gains less than 5 %, or not for sure");
 }
 
-jit::Problem Heads(jit::DType dtype) {
-  return jit::AttentionProblem{.dtype = dtype,
+ops::Problem Heads(DType dtype) {
+  return ops::AttentionProblem{.dtype = dtype,
                                .heads = 3,
                                .kv_heads = 3,
                                .q_len = 20,
@@ -71,34 +73,33 @@ jit::Problem Heads(jit::DType dtype) {
 // Against the data before rounding: the type's own rounding of the operands shows.
 TEST(Operands, ErrorToOriginalOrdersTheTypes) {
   double before = 0;
-  for (const jit::DType dtype :
-       {jit::DType::kF64, jit::DType::kF32, jit::DType::kF16, jit::DType::kBF16}) {
-    for (const Layout layout : {Layout::kHeads, Layout::kColumns}) {
-      const jit::Problem problem = Heads(dtype);
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
+      const ops::Problem problem = Heads(dtype);
       auto measurer = MakeMeasurer(problem, {.layout = layout, .error_to_original = true});
       ASSERT_TRUE(measurer.ok()) << measurer.status();
-      const Evaluation e = (*measurer)->Evaluate(DefaultConfig(problem, jit::HostCpu(), 1), {});
+      const Evaluation e = (*measurer)->Evaluate(ops::DefaultConfig(problem, HostCpu(), 1), {});
       ASSERT_EQ(e.outcome, Evaluation::Outcome::kMeasured) << e.error;
-      EXPECT_GT(e.max_error, 3 * before) << jit::Describe(problem);
-      EXPECT_LT(e.max_error, 0.05) << jit::Describe(problem);
-      if (layout == Layout::kColumns) before = e.max_error;
+      EXPECT_GT(e.max_error, 3 * before) << ops::Describe(problem);
+      EXPECT_LT(e.max_error, 0.05) << ops::Describe(problem);
+      if (layout == ops::Layout::kColumns) before = e.max_error;
     }
   }
 }
 
 TEST(Layouts, OneHeadHasOne) {
-  EXPECT_EQ(Effective(Layout::kColumns, Heads(jit::DType::kF32)), Layout::kColumns);
-  EXPECT_EQ(Effective(Layout::kColumns, jit::AttentionProblem{}), Layout::kHeads);
-  EXPECT_EQ(Effective(Layout::kColumns, jit::SigmoidMulProblem{}), Layout::kHeads);
+  EXPECT_EQ(ops::Effective(ops::Layout::kColumns, Heads(DType::kF32)), ops::Layout::kColumns);
+  EXPECT_EQ(ops::Effective(ops::Layout::kColumns, ops::AttentionProblem{}), ops::Layout::kHeads);
+  EXPECT_EQ(ops::Effective(ops::Layout::kColumns, ops::SigmoidMulProblem{}), ops::Layout::kHeads);
 }
 
 TEST(Variants, RaceInTurnOnTheirOwnOperands) {
-  const std::vector<Variant> variants = {{Heads(jit::DType::kF32)},
-                                         {Heads(jit::DType::kF64), Layout::kColumns}};
+  const std::vector<Variant> variants = {{Heads(DType::kF32)},
+                                         {Heads(DType::kF64), ops::Layout::kColumns}};
   std::vector<VariantCandidate> candidates;
   for (size_t v = 0; v < 2; ++v) {
     candidates.push_back({.variant = v, .winner = true});
-    candidates.back().evaluation.config = DefaultConfig(variants[v].problem, jit::HostCpu(), 1);
+    candidates.back().evaluation.config = ops::DefaultConfig(variants[v].problem, HostCpu(), 1);
   }
   ASSERT_TRUE(RaceVariants(variants, {}, 0.2, &candidates).ok());
   for (const VariantCandidate& c : candidates) {
@@ -110,15 +111,15 @@ TEST(Variants, RaceInTurnOnTheirOwnOperands) {
 }
 
 TEST(Conversion, IsNamedAndNothingForTheSame) {
-  const Variant f32 = {Heads(jit::DType::kF32)};
+  const Variant f32 = {Heads(DType::kF32)};
   EXPECT_EQ(TimeConversion(f32, f32, 1)->what, "");
-  EXPECT_EQ(TimeConversion(f32, {Heads(jit::DType::kBF16)}, 1)->what, "q, k, v to bf16; out back");
-  const auto both = TimeConversion(f32, {Heads(jit::DType::kF16), Layout::kColumns}, 1);
+  EXPECT_EQ(TimeConversion(f32, {Heads(DType::kBF16)}, 1)->what, "q, k, v to bf16; out back");
+  const auto both = TimeConversion(f32, {Heads(DType::kF16), ops::Layout::kColumns}, 1);
   EXPECT_EQ(both->what, "q, k, v to f16, columns; out back");
   EXPECT_GT(both->seconds, 0);
-  const Variant silu = {jit::SigmoidMulProblem{.rows = 3, .cols = 5}};
-  const Variant silu64 = {jit::SigmoidMulProblem{.dtype = jit::DType::kF64, .rows = 3, .cols = 5},
-                          Layout::kColumns};
+  const Variant silu = {ops::SigmoidMulProblem{.rows = 3, .cols = 5}};
+  const Variant silu64 = {ops::SigmoidMulProblem{.dtype = DType::kF64, .rows = 3, .cols = 5},
+                          ops::Layout::kColumns};
   EXPECT_EQ(TimeConversion(silu, silu64, 1)->what, "x to f64; out back");
 }
 

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/study_space.h"
 
 namespace jitattn::search {

@@ -11,7 +11,7 @@
 #include <limits>
 #include <set>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/study_space.h"
 #include "tests/search/synthetic.h"
 

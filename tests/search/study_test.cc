@@ -20,7 +20,7 @@
 #include <map>
 #include <set>
 
-#include "search/rng.h"
+#include "base/rng.h"
 #include "search/study_space.h"
 #include "tests/search/synthetic.h"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "search/rng.h"
+#include "base/rng.h"
 
 namespace jitattn::search {
 namespace {

@@ -1,0 +1,49 @@
+// What one call of an attention kernel is told.
+
+#ifndef JITATTN_JIT_ATTENTION_ARGS_H_
+#define JITATTN_JIT_ATTENTION_ARGS_H_
+
+#include <cstdint>
+
+#include "jit/attention/spec.h"
+
+namespace jitattn::jit {
+
+// A run of consecutive queries of one head, or ("rows" only) of every head of a group. Emitted code
+// reads the fields by offsetof.
+struct AttentionArgs {
+  const AttentionSpec* spec;                         // read by the portable kernel only
+  const void* q;                                     // [q_rows][head_dim]
+  const void* k;                                     // [kv_len][head_dim]
+  const void* v;                                     // [kv_len][value_dim]
+  void* out;                                         // [q_rows][value_dim]
+  int64_t q_stride, k_stride, v_stride, out_stride;  // between rows, in bytes; columns adjoin
+  int64_t q_rows;  // any number ≥ 0; the kernel walks them in tiles
+  int64_t kv_len;
+  int64_t causal_offset;  // row i of this call sees keys j ≤ i + causal_offset
+  double scale;
+  void* scratch;  // Kernel::scratch_bytes(kv_len, q_rows · group), 64-byte aligned, any contents
+
+  // The rest is read by "rows" kernels only.
+  int64_t group = 1;                               // query heads that share k and v
+  int64_t q_head_stride = 0, out_head_stride = 0;  // bytes between them
+  // A softmax over keys that are taken apart.
+  //   0       all keys in one call.
+  //   kPart   this call's partial result (m, l, O) goes to `part`, PartBytes() of it; `out` is
+  //           untouched.
+  //   n > 0   `k` and `v` are not read; n partial results, `part_stride` bytes apart from `part`
+  //   on,
+  //           are merged in this order into `out`.
+  // REQUIRES of n > 0: the other arguments are those of all keys together.
+  static constexpr int64_t kPart = -1;
+  int64_t parts = 0;
+  void* part = nullptr;  // 64-byte aligned
+  int64_t part_stride = 0;
+  // The rows of K that this thread will read next, `k_stride` apart; null where nothing is known.
+  const void* next_k = nullptr;
+  int64_t next_keys = 0;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_ARGS_H_

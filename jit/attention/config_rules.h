@@ -1,0 +1,70 @@
+// Rules that the configurations of both attention kernels share.
+
+#ifndef JITATTN_JIT_ATTENTION_CONFIG_RULES_H_
+#define JITATTN_JIT_ATTENTION_CONFIG_RULES_H_
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/cpu.h"
+#include "jit/attention/spec.h"
+#include "jit/parts/emit_exp.h"
+
+namespace jitattn::jit {
+
+// Vectors that the value columns fill: a wider register block would not be used.
+inline int ValueVecs(Isa isa, const AttentionSpec& spec) {
+  const int lanes = Lanes(isa, spec.dtype);
+  return (spec.value_dim + lanes - 1) / lanes;
+}
+
+// The first value of the ladder that reaches `limit`: all above it emit the same code.
+inline int CapAt(int value, int limit, std::span<const int> ladder) {
+  const auto cap = std::lower_bound(ladder.begin(), ladder.end(), limit);
+  return cap == ladder.end() ? value : std::min(value, *cap);
+}
+
+// Whether products of pairs of bf16 make sense; whether the CPU has them, CheckPairs asks.
+inline bool FitsPairs(Isa isa, const AttentionSpec& spec) {
+  return spec.dtype == DType::kBF16 && isa == Isa::kAvx512;
+}
+
+// `what`: the setting that asks for pairs.
+inline absl::Status CheckPairs(std::string_view what, Isa isa, const AttentionSpec& spec,
+                               const Cpu& cpu) {
+  if (FitsPairs(isa, spec) && cpu.avx512_bf16) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(std::string(what), " needs bf16 and avx512 with AVX-512 BF16; it is ",
+                   std::string(Name(spec.dtype)), " and ", std::string(Name(isa)),
+                   cpu.avx512_bf16 ? "" : " without"));
+}
+
+// `what`: "qk_keys × qk_vecs 9 × 4".
+inline absl::Status CheckRegisters(Isa isa, std::string_view what, int needed) {
+  if (needed <= VecRegs(isa)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(std::string(what), " needs ", needed,
+                                                 " vector registers, ", std::string(Name(isa)),
+                                                 " has ", VecRegs(isa)));
+}
+
+inline std::string Block(std::string_view names, int rows, int vecs) {
+  return absl::StrCat(std::string(names), " ", rows, " × ", vecs);
+}
+
+inline absl::Status CheckDegree(int degree, Isa isa, const AttentionSpec& spec) {
+  if (degree == 0) return absl::OkStatus();
+  const std::span<const int> degrees = EmitExp::Degrees(isa, spec.dtype);
+  if (std::find(degrees.begin(), degrees.end(), degree) != degrees.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("exp_degree ", degree, " is none of ", absl::StrJoin(degrees, ", "), ": it is ",
+                   std::string(Name(spec.dtype)), " and ", std::string(Name(isa))));
+}
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_CONFIG_RULES_H_

@@ -1,0 +1,35 @@
+// S[key][row] = Q[row] · K[key] of a block of keys, lanes are columns.
+
+#ifndef JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
+#define JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
+
+#include "jit/attention/rows_layout.h"
+#include "jit/attention/rows_prefetch.h"
+#include "jit/parts/emit_fold.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+class EmitDots {
+ public:
+  // A row of K a key, one of Q, the sums, and what waits to be folded.
+  static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec);
+
+  explicit EmitDots(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
+
+  // The current block's scores, for every row of the tile. Those behind its last key, up to a whole
+  // vector, repeat that one's.
+  void EmitBlock();
+
+ private:
+  struct Registers;
+  void EmitVector(Registers& r, int together, bool last);
+  void EmitColumns(Registers& r, int together, bool ahead);
+
+  const RowsContext& ctx_;
+  Assembler& a_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_EMIT_DOTS_H_

@@ -1,0 +1,16 @@
+// What a dot product is multiplied by to become a power of two.
+
+#ifndef JITATTN_JIT_ATTENTION_EMIT_SCALE_H_
+#define JITATTN_JIT_ATTENTION_EMIT_SCALE_H_
+
+#include "jit/assembler.h"
+
+namespace jitattn::jit {
+
+// to ← scale · log2 e, of the AttentionArgs, as one element of the compute type, rounded once; 64
+// bits are written.
+void EmitScale(Assembler& a, const Xbyak::Address& to);
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_EMIT_SCALE_H_

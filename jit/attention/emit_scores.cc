@@ -1,0 +1,275 @@
+// S = Q·Kᵀ of one column group of the tile, and what follows on the accumulators.
+
+#include "jit/attention/emit_scores.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+
+int EmitScores::VecsNeeded(const TilesConfig& config) {
+  const int accumulators = config.qk_keys * config.qk_vecs;
+  return std::max(EmitTileGemm::VecsNeeded(config.qk_keys, config.qk_vecs, config.qk_embed),
+                  accumulators + EmitSoftmax::VecsNeeded(config, config.qk_vecs));
+}
+
+// A narrower block has as many accumulators as the widest, as far as 12 keys give them: fewer would
+// wait for each other (AVX2's 6 × 1 loads seven times for six multiply-adds, 12 × 1 thirteen times
+// for twelve), and what is done once a block is done less often.
+int EmitScores::KeysAt(int vecs) const {
+  constexpr int kMost = 12;
+  const TilesConfig& c = ctx_.config;
+  return std::max(c.qk_keys, std::min(kMost, c.qk_keys * c.qk_vecs / vecs));
+}
+
+EmitScores::EmitScores(const TilesContext& ctx, const Reg64& state)
+    : ctx_(ctx),
+      a_(ctx.a),
+      softmax_(ctx),
+      entry_(ctx.config.qk_vecs + 1),
+      rescale_(ctx.config.qk_vecs + 1),
+      state_(state) {
+  const Gprs any = a_.pool().LeaseGprs("arguments of the scores", 5);
+  k_ = any[0], stride_ = any[1], keys_ = any[2], hidden_ = any[3], scores_ = any[4];
+}
+
+EmitScores::Arguments EmitScores::LeaseArguments() {
+  RegPool& pool = a_.pool();
+  return {pool.LeaseGpr("K", k_), pool.LeaseGpr("stride of K", stride_),
+          pool.LeaseGpr("keys left", keys_), pool.LeaseGpr("hidden lanes", hidden_),
+          pool.LeaseGpr("scores", scores_)};
+}
+
+// for each column group of qk_vecs vectors:
+//   keys that all of its queries see:          the whole group
+//   causal, for each step of `lanes` keys:     the columns from the step's on, the first one masked
+void EmitScores::EmitChunk() {
+  SectionScope section(a_, "scores");
+  const Arguments arguments = LeaseArguments();
+  const Gprs temp = a_.pool().LeaseGprs("temp");
+  const int group_bytes = ctx_.config.qk_vecs * a_.vec_bytes();
+
+  softmax_.EmitResetChunk(state_);
+  ctx_.LoadKeyStride(stride_);
+  a_.mov(ctx_.at(&TilesFrame::group), state_);
+  a_.mov(temp, ctx_.at(&TilesFrame::vecs));
+  a_.mov(ctx_.at(&TilesFrame::group_vecs), temp);
+  if (ctx_.causal()) {
+    a_.mov(temp, ctx_.at(&TilesFrame::diagonal));
+    a_.sub(temp, ctx_.at(&TilesFrame::first_key));
+    a_.mov(ctx_.at(&TilesFrame::group_diagonal), temp);
+  }
+
+  Label next_group;
+  a_.L(next_group);
+  a_.mov(temp, ctx_.at(&TilesFrame::group_vecs));
+  a_.Clamp(temp[0], ctx_.config.qk_vecs, keys_);
+  a_.mov(ctx_.at(&TilesFrame::width), temp);
+  a_.mov(k_, ctx_.at(&TilesFrame::v));
+  a_.mov(ctx_.at(&TilesFrame::first_values), k_);
+  a_.mov(k_, ctx_.at(&TilesFrame::k));
+  a_.lea(scores_, a_.ptr[state_ + ctx_.layout.scores]);
+  if (ctx_.causal()) {
+    a_.mov(keys_, ctx_.at(&TilesFrame::group_diagonal));
+    a_.Clamp(keys_, ctx_.at(&TilesFrame::keys), temp);
+    a_.mov(ctx_.at(&TilesFrame::key), keys_);
+    a_.mov(hidden_, -1);
+  } else {
+    a_.mov(keys_, ctx_.at(&TilesFrame::keys));
+  }
+  EmitCall();
+  if (ctx_.causal()) EmitDiagonal();
+  a_.mov(state_, ctx_.at(&TilesFrame::group));
+  a_.add(state_, group_bytes);
+  a_.mov(ctx_.at(&TilesFrame::group), state_);
+  if (ctx_.causal()) a_.add(ctx_.at(&TilesFrame::group_diagonal), ctx_.config.qk_vecs * a_.lanes());
+  a_.sub(ctx_.at(&TilesFrame::group_vecs), ctx_.config.qk_vecs);
+  a_.jg(next_group, a_.T_NEAR);
+
+  a_.mov(state_, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  if (!ctx_.config.fuse_exp) {
+    softmax_.EmitStored(state_, scores_, rescale_[1]);
+    a_.mov(state_, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  }
+}
+
+// Step s of the diagonal: the group's columns s, s + 1, … with the `lanes` chunk keys from
+// group_diagonal + lanes·s on; those are clipped to the chunk. Lane i of column s sees the first
+// i + 1 of them.
+void EmitScores::EmitDiagonal() {
+  const Gprs temp = a_.pool().LeaseGprs("temp"), step = a_.pool().LeaseGprs("step");
+  Label next_step, end, skip;
+  a_.mov(step, ctx_.at(&TilesFrame::group_diagonal));
+  a_.mov(ctx_.at(&TilesFrame::step), step);
+  a_.L(next_step);
+  a_.mov(temp, ctx_.at(&TilesFrame::key));
+  a_.cmp(temp, ctx_.at(&TilesFrame::keys));
+  a_.jge(end, a_.T_NEAR);
+  a_.mov(hidden_, temp);
+  a_.sub(hidden_, ctx_.at(&TilesFrame::step));
+  a_.add(ctx_.at(&TilesFrame::step), a_.lanes());
+  a_.mov(keys_, ctx_.at(&TilesFrame::step));
+  a_.Clamp(keys_, ctx_.at(&TilesFrame::keys), step);
+  a_.mov(ctx_.at(&TilesFrame::key), keys_);
+  a_.sub(keys_, temp);
+  EmitCall();
+  a_.add(state_, a_.vec_bytes());
+  a_.add(scores_, a_.vec_bytes());
+  a_.dec(ctx_.at(&TilesFrame::width));
+  a_.jnz(next_step, a_.T_NEAR);
+  a_.L(end);
+}
+
+void EmitScores::EmitCall() {
+  const Gprs width = a_.pool().LeaseGprs("width");
+  Label done;
+  a_.mov(width, ctx_.at(&TilesFrame::width));
+  for (int vecs = ctx_.config.qk_vecs; vecs > 1; --vecs) {
+    Label other;
+    a_.cmp(width, vecs);
+    a_.jne(other, a_.T_NEAR);
+    a_.call(entry_[vecs]);
+    a_.jmp(done, a_.T_NEAR);
+    a_.L(other);
+  }
+  a_.call(entry_[1]);
+  a_.L(done);
+}
+
+void EmitScores::EmitSubroutines() {
+  for (int vecs = ctx_.config.qk_vecs; vecs >= 1; --vecs) {
+    const Arguments arguments = LeaseArguments();
+    {
+      SectionScope section(a_, "qk × " + std::to_string(vecs));
+      a_.AlignCode(32);
+      a_.L(entry_[vecs]);
+      for (int keys : BlockSizes(KeysAt(vecs)))
+        a_.WhileAtLeast(keys_, keys, [&] { EmitBlock(keys, vecs); });
+      a_.ret();
+    }
+    // Where rescaling starts, the accumulators of the largest block are live.
+    const Vecs accumulators = a_.pool().LeaseVecs("scores", KeysAt(vecs) * vecs);
+    a_.L(rescale_[vecs]);
+    softmax_.EmitRescale(vecs, state_, scores_);
+  }
+}
+
+// acc[key][c] = 0
+// for d: acc[key][c] += K[key][d] · Qt[d][c]
+// [hide what the diagonal hides]
+// softmax on the accumulators; S[key][c] = acc[key][c]
+void EmitScores::EmitBlock(int keys, int vecs) {
+  const TilesLayout& layout = ctx_.layout;
+  const int depth = layout.depth - (layout.odd ? 1 : 0);  // of whole elements
+  const int unroll = std::clamp(depth, 1, ctx_.config.qk_unroll);
+  const int iterations = depth / unroll;
+  EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed, layout.pairs);
+  const Gprs temp = a_.pool().LeaseGprs("iterations");
+  {
+    RowAddresses rows(a_, k_, stride_, keys);
+    const Gprs q = a_.pool().LeaseGprs("queries");
+    rows.Set();
+    a_.lea(q, a_.ptr[state_ + layout.queries]);
+    for (int r = 0; r < keys; ++r)
+      for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
+    const auto step = [&](int u, const EmitTileGemm::Part& part) {
+      gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
+                [&](const Vec& x, int c) {
+                  a_.LoadVec(x, a_.ptr[q[0] + (u * layout.tile_bytes + c * layout.vec_bytes)]);
+                },
+                part);
+    };
+    const auto steps = [&](int count) {
+      for (int u = 0; u < count; ++u) step(u, {});
+    };
+    a_.Repeat(temp, iterations, [&] {
+      EmitFetchAhead(keys);
+      steps(unroll);
+      rows.Advance(unroll * layout.elem_bytes);
+      a_.add(q, unroll * layout.tile_bytes);
+    });
+    const int rest = depth - iterations * unroll;
+    steps(rest);
+    if (layout.odd) {
+      const Opmasks lower = a_.pool().LeaseMasks("lower words");
+      const Vecs pair = a_.pool().LeaseVecs("last column");
+      a_.mov(temp[0].cvt32(), 0x55555555);
+      a_.kmovd(lower[0], temp[0].cvt32());
+      step(rest, {.lower = &lower[0], .pair = &pair[0]});
+    }
+    a_.sub(k_, iterations * unroll * layout.elem_bytes);
+    AddMultiple(a_, k_, stride_, keys);
+  }
+  gemm.ReleaseOperands();
+  if (layout.pairs) {
+    const Vecs scale = a_.pool().LeaseVecs("scale");
+    a_.Broadcast(scale, ctx_.at(&TilesFrame::scale));
+    for (int r = 0; r < keys; ++r)
+      for (int c = 0; c < vecs; ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), scale);
+  }
+  if (ctx_.causal()) EmitHide(gemm, temp);
+  if (ctx_.config.fuse_exp) {
+    softmax_.EmitFused(gemm, state_, temp, rescale_[vecs]);
+  } else {
+    softmax_.EmitChunkMaximum(gemm, state_);
+  }
+  for (int r = 0; r < keys; ++r) {
+    for (int c = 0; c < vecs; ++c)
+      a_.StoreVec(a_.ptr[scores_ + (r * layout.tile_bytes + c * layout.vec_bytes)], gemm.acc(r, c));
+  }
+  a_.add(scores_, keys * layout.tile_bytes);
+  EmitFetchValues(keys);
+}
+
+// The columns of this block's values that P·V begins with.
+void EmitScores::EmitFetchValues(int keys) {
+  if (ctx_.config.pv_ahead == 0) return;
+  const Gprs row = a_.pool().LeaseGprs("values"), stride = a_.pool().LeaseGprs("their stride");
+  const int bytes =
+      ctx_.config.pv == PvForm::kTransposed ? 1 : ctx_.config.pv_vecs * a_.vec_bytes();
+  const int rows = ctx_.layout.pairs ? (keys + 1) / 2 : keys;
+  a_.mov(row, ctx_.at(&TilesFrame::first_values));
+  ctx_.LoadValueStride(stride);
+  for (int r = 0; r < rows; ++r) {
+    for (int at = 0; at < bytes; at += 64) EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[row[0] + at]);
+    a_.add(row, stride);
+  }
+  a_.mov(ctx_.at(&TilesFrame::first_values), row);
+}
+
+// The next block's keys, as far along their rows as this block is: from beyond the L2 they would
+// come too late for the broadcasts. A line is asked for several times, which costs nothing that is
+// scarce. (Rows a multiple of 2 KiB apart fall into one or two sets of the L1, which do not hold
+// both blocks.)
+void EmitScores::EmitFetchAhead(int keys) {
+  if (ctx_.config.qk_ahead == 0) return;
+  const Gprs row = a_.pool().LeaseGprs("next block's keys");
+  a_.mov(row, k_);
+  AddMultiple(a_, row, stride_, keys);
+  for (int r = 0; r < keys; ++r) {
+    if (r > 0 && r % 3 == 0) AddMultiple(a_, row, stride_, 3);
+    EmitFetch(a_, ctx_.config.qk_ahead,
+              r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
+  }
+}
+
+void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {
+  Label seen;
+  a_.test(hidden_, hidden_);
+  a_.js(seen, a_.T_NEAR);
+  TailMask mask(a_);
+  for (int r = 0; r < gemm.rows(); ++r) {
+    mask.Set(hidden_, temp);
+    mask.Fill(gemm.acc(r, 0), a_.Const(-std::numeric_limits<double>::infinity()));
+    a_.inc(hidden_);
+  }
+  a_.L(seen);
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,139 @@
+// Keys and values in scratch, row to row; those of a 16-bit type as floats.
+
+#include "jit/attention/emit_stage.h"
+
+#include <optional>
+
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Reg64;
+
+// Rows as short as this are copied without a loop over their vectors.
+constexpr int kStraightVecs = 8;
+
+// to[row] = rows of `dim` elements at `from`, padded with zeros; both and `count` are clobbered.
+void EmitCopy(const TilesContext& ctx, int dim, size_t stride, const Reg64& from, const Reg64& to,
+              const Reg64& count) {
+  Assembler& a = ctx.a;
+  const int whole = dim / a.lanes(), tail = dim % a.lanes();
+  VectorIo io(a, ctx.spec.dtype);
+  const Vecs x = a.pool().LeaseVecs("copied", 2);
+  const Gprs columns = a.pool().LeaseGprs("columns"), blocks = a.pool().LeaseGprs("blocks");
+  std::optional<TailMask> mask;
+  if (tail > 0) {
+    mask.emplace(a);
+    mask->Set(tail, blocks);
+  }
+  a.WhileAtLeast(count, 1, [&] {
+    int in = 0, out = 0;  // displacements of what follows the loop
+    a.mov(columns, from);
+    if (whole <= kStraightVecs) {
+      for (int i = 0; i < whole; ++i) {
+        io.Load(x[i % 2], a.ptr[columns[0] + i * io.vec_bytes()]);
+        a.StoreVec(a.ptr[to + i * a.vec_bytes()], x[i % 2]);
+      }
+      in = whole * io.vec_bytes(), out = whole * a.vec_bytes();
+    } else {
+      a.Repeat(blocks, whole, [&] {
+        io.Load(x[0], a.ptr[columns[0]]);
+        a.StoreVec(a.ptr[to], x[0]);
+        a.add(columns, io.vec_bytes());
+        a.add(to, a.vec_bytes());
+      });
+    }
+    if (tail > 0) {
+      io.Load(x[0], a.ptr[columns[0] + in], *mask);
+      a.StoreVec(a.ptr[to + out], x[0]);
+      out += a.vec_bytes();
+    }
+    if (out > 0) a.add(to, out);
+    a.add(from, ctx.arg(stride));
+  });
+}
+
+// to[pair] = pairs of the elements of rows 2·pair and 2·pair + 1; an odd row's partners are zeros.
+void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
+                    const Reg64& count) {
+  Assembler& a = ctx.a;
+  const int vecs = (ctx.spec.value_dim + a.lanes() - 1) / a.lanes();
+  const int tail = ctx.spec.value_dim % a.lanes();
+  const Vecs low = a.pool().LeaseVecs("first of each pair"), high = a.pool().LeaseVecs("second");
+  const Gprs next = a.pool().LeaseGprs("next row"), temp = a.pool().LeaseGprs("temp");
+  const Opmasks end = a.pool().LeaseMasks("row end");
+  a.mov(temp[0].cvt32(), tail == 0 ? 0xFFFF : (1 << tail) - 1);
+  a.kmovw(end[0], temp[0].cvt32());
+  const auto row = [&](bool odd) {
+    for (int i = 0; i < vecs; ++i) {
+      const auto load = [&](const Vec& x, const Reg64& base) {
+        const auto src = a.ptr[base + i * a.vec_bytes() / 2];
+        i + 1 == vecs ? a.vpmovzxwd(x | end[0] | Xbyak::util::T_z, src) : a.vpmovzxwd(x, src);
+      };
+      load(low, from);
+      if (!odd) {
+        load(high, next);
+        a.vpslld(high, high, 16);
+        a.vpord(low, low, high);
+      }
+      a.StoreVec(a.ptr[to + i * a.vec_bytes()], low);
+    }
+  };
+  Xbyak::Label done;
+  const auto stride = ctx.arg(offsetof(AttentionArgs, v_stride));
+  a.WhileAtLeast(count, 2, [&] {
+    a.mov(next, from);
+    a.add(next, stride);
+    row(false);
+    a.mov(from, next);
+    a.add(from, stride);
+    a.add(to, ctx.layout.value_row_bytes);
+  });
+  a.test(count, count);
+  a.jle(done, a.T_NEAR);
+  row(true);
+  a.L(done);
+}
+
+}  // namespace
+
+void EmitStagedAddresses(const TilesContext& ctx, const Reg64& keys, const Reg64& values) {
+  Assembler& a = ctx.a;
+  a.mov(keys, ctx.arg(offsetof(AttentionArgs, scratch)));
+  // Pairs: an odd number of them ends half a row behind kv_len · staged_bytes.
+  const int odd = ctx.layout.pairs ? ctx.layout.value_row_bytes : 0;
+  a.add(keys, static_cast<int>(ctx.layout.bytes) - odd);
+  a.imul(values, ctx.arg(offsetof(AttentionArgs, kv_len)), ctx.layout.key_row_bytes);
+  a.add(values, keys);
+  if (ctx.layout.pairs) a.mov(keys, ctx.arg(offsetof(AttentionArgs, k)));
+}
+
+void EmitStage(const TilesContext& ctx) {
+  Assembler& a = ctx.a;
+  SectionScope section(a, "stage keys and values");
+  const Gprs seen = a.pool().LeaseGprs("keys seen"), count = a.pool().LeaseGprs("rows left");
+  const Gprs keys = a.pool().LeaseGprs("staged keys"), values = a.pool().LeaseGprs("staged values");
+  const Gprs from = a.pool().LeaseGprs("rows");
+  a.mov(seen, ctx.arg(offsetof(AttentionArgs, kv_len)));
+  if (ctx.causal()) {  // the last query sees most
+    a.mov(count, ctx.at(&TilesFrame::diagonal));
+    a.add(count, ctx.arg(offsetof(AttentionArgs, q_rows)));
+    a.cmp(count, seen);
+    a.cmovl(seen, count);
+  }
+  EmitStagedAddresses(ctx, keys, values);
+  if (ctx.layout.pairs) {
+    a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
+    EmitInterleave(ctx, from, values, seen);
+    return;
+  }
+  a.mov(from, ctx.arg(offsetof(AttentionArgs, k)));
+  a.mov(count, seen);
+  EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
+  a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
+  a.mov(count, seen);
+  EmitCopy(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,238 @@
+// Oᵀ = Oᵀ·alpha + Vᵀ·P with Oᵀ in scratch.
+
+#include "jit/attention/emit_transposed_values.h"
+
+#include <optional>
+
+#include "jit/parts/emit_transpose.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+
+int EmitTransposedValues::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec) {
+  const int mask = spec.mask == Mask::kCausal ? TailMask::VecsNeeded(config.isa) : 0;
+  return EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed) + mask;
+}
+
+EmitTransposedValues::EmitTransposedValues(const TilesContext& ctx, const Reg64& state)
+    : ctx_(ctx), a_(ctx.a), state_(state) {}
+
+// for each group of pv_vecs vectors of queries:
+//   for each pv_rows value columns:
+//     acc = 0
+//     for each key that the whole group sees:  acc[r][c] += V[key][r] · P[key][c]
+//     causal, for each step of `lanes` keys:   the vectors from the step's on, the first one masked
+//     Ot = Ot·alpha + acc                      in the first chunk acc; in the last one · (1/l)
+void EmitTransposedValues::EmitChunk() {
+  SectionScope section(a_, "values, transposed");
+  RegPool& pool = a_.pool();
+  group_ = pool.LeaseGprs("state of the queries");
+  out_ = pool.LeaseGprs("outputs, transposed");
+  v_ = pool.LeaseGprs("V of the columns");
+  v_stride_ = pool.LeaseGprs("stride of V");
+  p_key_ = pool.LeaseGprs("P of the key");
+  v_key_ = pool.LeaseGprs("V of the key");
+  count_ = pool.LeaseGprs("keys left");
+
+  ctx_.LoadValueStride(v_stride_);
+  a_.mov(group_, state_);
+  a_.mov(count_, ctx_.at(&TilesFrame::vecs));
+  a_.mov(ctx_.at(&TilesFrame::group_vecs), count_);
+  if (ctx_.causal()) {
+    a_.mov(count_, ctx_.at(&TilesFrame::diagonal));
+    a_.sub(count_, ctx_.at(&TilesFrame::first_key));
+    a_.mov(ctx_.at(&TilesFrame::group_diagonal), count_);
+  }
+  for (int vecs = ctx_.config.pv_vecs; vecs >= 1; --vecs) {
+    Label top, end;
+    a_.L(top);
+    a_.cmp(ctx_.at(&TilesFrame::group_vecs), vecs);
+    a_.jl(end, a_.T_NEAR);
+    EmitGroup(vecs);
+    a_.add(group_, vecs * a_.vec_bytes());
+    if (ctx_.causal()) a_.add(ctx_.at(&TilesFrame::group_diagonal), vecs * a_.lanes());
+    a_.sub(ctx_.at(&TilesFrame::group_vecs), vecs);
+    a_.jmp(top, a_.T_NEAR);
+    a_.L(end);
+  }
+  for (Gprs* lease : {&group_, &out_, &v_, &v_stride_, &p_key_, &v_key_, &count_}) lease->Release();
+}
+
+void EmitTransposedValues::EmitGroup(int vecs) {
+  a_.mov(v_, ctx_.at(&TilesFrame::v));
+  a_.lea(out_, a_.ptr[group_[0] + static_cast<int>(ctx_.layout.outputs)]);
+  a_.mov(ctx_.at(&TilesFrame::rows_todo), ctx_.spec.value_dim);
+  for (int rows : BlockSizes(ctx_.config.pv_rows)) {
+    Label top, end;
+    if (rows > ctx_.spec.value_dim) continue;
+    a_.L(top);
+    a_.cmp(ctx_.at(&TilesFrame::rows_todo), rows);
+    a_.jl(end, a_.T_NEAR);
+    EmitBlock(rows, vecs);
+    a_.add(v_, rows * a_.elem_bytes());
+    a_.add(out_, rows * ctx_.layout.tile_bytes);
+    a_.sub(ctx_.at(&TilesFrame::rows_todo), rows);
+    a_.jmp(top, a_.T_NEAR);
+    a_.L(end);
+  }
+}
+
+void EmitTransposedValues::EmitBlock(int rows, int vecs) {
+  EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed);
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
+  EmitKeys(gemm);
+  if (ctx_.causal()) EmitDiagonal(gemm);
+  EmitEnd(gemm);
+}
+
+Xbyak::Address EmitTransposedValues::Accumulator(int r, int c) {
+  return a_.ptr[out_[0] + (r * ctx_.layout.tile_bytes + c * a_.vec_bytes())];
+}
+
+void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGemm::Part& part) {
+  gemm.Step([&](int r) { return v_key_[0] + r * a_.elem_bytes(); },
+            [&](const Vec& x, int c) {
+              a_.LoadVec(x,
+                         a_.ptr[p_key_[0] + (key * ctx_.layout.tile_bytes + c * a_.vec_bytes())]);
+            },
+            part);
+  if (ctx_.config.prefetch > 0)
+    a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch]);
+  // The columns of the next blocks begin in this line and go on in the next.
+  if (ctx_.config.pv_ahead != 0) EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + 64]);
+  a_.add(v_key_, v_stride_);
+}
+
+void EmitTransposedValues::EmitKeys(EmitTileGemm& gemm) {
+  if (ctx_.causal()) {
+    a_.mov(count_, ctx_.at(&TilesFrame::group_diagonal));
+    a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
+    a_.mov(ctx_.at(&TilesFrame::key), count_);
+  } else {
+    a_.mov(count_, ctx_.at(&TilesFrame::keys));
+  }
+  a_.lea(p_key_, a_.ptr[group_[0] + static_cast<int>(ctx_.layout.scores)]);
+  a_.mov(v_key_, v_);
+  for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
+    a_.WhileAtLeast(count_, keys, [&] {
+      for (int key = 0; key < keys; ++key) EmitKey(gemm, key, {});
+      a_.add(p_key_, keys * ctx_.layout.tile_bytes);
+    });
+  }
+}
+
+// The steps of EmitScores: key group_diagonal + lanes·s + i is hidden from the first i lanes of
+// vector s, and from every vector before it.
+void EmitTransposedValues::EmitDiagonal(EmitTileGemm& gemm) {
+  const Gprs hidden = a_.pool().LeaseGprs("hidden lanes"), temp = a_.pool().LeaseGprs("temp");
+  TailMask mask(a_);
+  Label end;
+  a_.mov(hidden, ctx_.at(&TilesFrame::key));
+  a_.sub(hidden, ctx_.at(&TilesFrame::group_diagonal));
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    Label next_key, next_vector;
+    a_.L(next_key);
+    a_.cmp(hidden, a_.lanes());
+    a_.jge(next_vector, a_.T_NEAR);
+    a_.mov(temp, ctx_.at(&TilesFrame::key));
+    a_.cmp(temp, ctx_.at(&TilesFrame::keys));
+    a_.jge(end, a_.T_NEAR);
+    mask.Set(hidden, temp);
+    EmitKey(gemm, 0, {.first_col = c, .hidden = &mask});
+    a_.add(p_key_, ctx_.layout.tile_bytes);
+    a_.inc(hidden);
+    a_.inc(ctx_.at(&TilesFrame::key));
+    a_.jmp(next_key, a_.T_NEAR);
+    a_.L(next_vector);
+    a_.sub(hidden, a_.lanes());
+  }
+  a_.L(end);
+}
+
+void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
+  Label first, store;
+  a_.test(ctx_.at(&TilesFrame::flags), TilesFrame::kFirst);
+  a_.jnz(first, a_.T_NEAR);
+  // alpha is 1 where nothing was rescaled: the product costs no more than the sum.
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    const int alpha = ctx_.layout.state(TilesLayout::kAlpha) + c * a_.vec_bytes();
+    a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + alpha]);
+    for (int r = 0; r < gemm.rows(); ++r)
+      a_.Fma231(gemm.acc(r, c), gemm.free_operand(), Accumulator(r, c));
+  }
+  a_.L(first);
+  a_.test(ctx_.at(&TilesFrame::flags), TilesFrame::kLast);
+  a_.jz(store, a_.T_NEAR);
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    const int inverse = ctx_.layout.state(TilesLayout::kInverse) + c * a_.vec_bytes();
+    a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + inverse]);
+    for (int r = 0; r < gemm.rows(); ++r)
+      a_.Mul(gemm.acc(r, c), gemm.acc(r, c), gemm.free_operand());
+  }
+  a_.L(store);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c) a_.StoreVec(Accumulator(r, c), gemm.acc(r, c));
+}
+
+// for each vector of rows:            at most `lanes` of them, `left` in number
+//   for each `lanes` columns d:
+//     x[i] = Ot[d + i]
+//     transpose x
+//     O[i][d …] = x[i]   for i < left
+void EmitTransposedValues::EmitOutput() {
+  SectionScope section(a_, "output");
+  const TilesLayout& layout = ctx_.layout;
+  const int lanes = layout.lanes;
+  const int whole = ctx_.spec.value_dim / lanes, tail = ctx_.spec.value_dim % lanes;
+  VectorIo io(a_, ctx_.spec.dtype);
+  EmitTranspose x(a_, "square of outputs");
+  std::optional<TailMask> mask;
+  if (tail > 0) mask.emplace(a_);
+  RegPool& pool = a_.pool();
+  const Gprs rows = pool.LeaseGprs("rows of this vector"), stride = pool.LeaseGprs("stride");
+  const Gprs left = pool.LeaseGprs("rows left"), from = pool.LeaseGprs("outputs, transposed");
+  const Gprs src = pool.LeaseGprs("load"), dst = pool.LeaseGprs("output columns");
+  const Gprs row = pool.LeaseGprs("row"), blocks = pool.LeaseGprs("blocks");
+
+  const auto square = [&](int columns) {
+    for (int i = 0; i < columns; ++i) a_.LoadVec(x[i], a_.ptr[src[0] + i * layout.tile_bytes]);
+    x.Emit();
+    Label end;
+    a_.mov(row, dst);
+    for (int i = 0; i < lanes; ++i) {
+      if (i > 0) {
+        a_.cmp(left, i);
+        a_.jle(end, a_.T_NEAR);
+        a_.add(row, stride);
+      }
+      columns == lanes ? io.Store(a_.ptr[row[0]], x[i]) : io.Store(a_.ptr[row[0]], x[i], *mask);
+    }
+    a_.L(end);
+  };
+
+  if (tail > 0) mask->Set(tail, blocks);
+  a_.mov(stride, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  a_.mov(rows, ctx_.at(&TilesFrame::out));
+  a_.mov(left, ctx_.at(&TilesFrame::rows));
+  a_.lea(from, a_.ptr[state_ + static_cast<int>(layout.outputs)]);
+  Label top;
+  a_.L(top);
+  a_.mov(src, from);
+  a_.mov(dst, rows);
+  a_.Repeat(blocks, whole, [&] {
+    square(lanes);
+    a_.add(src, lanes * layout.tile_bytes);
+    a_.add(dst, io.vec_bytes());
+  });
+  if (tail > 0) square(tail);
+  AddMultiple(a_, rows, stride, lanes);
+  a_.add(from, layout.vec_bytes);
+  a_.sub(left, lanes);
+  a_.jg(top, a_.T_NEAR);
+}
+
+}  // namespace jitattn::jit

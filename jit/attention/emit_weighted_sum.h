@@ -1,0 +1,38 @@
+// sums[row] += Σ over keys P[key][row] · V[key] of a block of keys, lanes are columns.
+
+#ifndef JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
+#define JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
+
+#include "jit/attention/rows_layout.h"
+#include "jit/attention/rows_prefetch.h"
+#include "jit/parts/emit_tile_gemm.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+class EmitWeightedSum {
+ public:
+  static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec);
+
+  explicit EmitWeightedSum(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
+
+  // No block has been summed.
+  void EmitReset();
+
+  // The keys of the current block that every row of the tile sees.
+  void EmitBlock();
+  // Those that only later rows see, one by one: V may hold anything where P is 0.
+  void EmitDiagonal();
+
+ private:
+  struct Registers;
+  void EmitColumns(Registers& r, int vecs, bool masked);
+  void EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked, bool ahead);
+
+  const RowsContext& ctx_;
+  Assembler& a_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_

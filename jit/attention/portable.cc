@@ -1,0 +1,303 @@
+// Attention without emitted code: online softmax (Milakov & Gimelshein 2018, algorithm 3) over
+// blocks of keys, lanes are queries.
+//
+//   for each tile of kLanes queries
+//     queries ← its rows, transposed
+//     for each block of kBlock keys that the tile's last query sees
+//       scores  ← scale · keys · queries
+//       m, l, outputs ← moved to the block's maximum
+//       scores  ← e^(scores − m)
+//       outputs ← outputs + valuesᵀ · scores
+//     out ← outputs / l, transposed
+
+#include "jit/attention/portable.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numbers>
+#include <type_traits>
+#include <utility>
+
+#include "base/small_float.h"
+#include "jit/attention/args.h"
+#include "jit/parts/exp_polynomial.h"
+
+namespace jitattn::jit {
+namespace {
+
+constexpr int kBlock = 64;  // keys whose scores are held at once: 4 KiB of them
+constexpr int kPacks = 4;
+
+// 16 bytes are what every x86-64 and every AArch64 has; four of them make a tile's row, so that two
+// rows of sums, a row of factors and a broadcast fit into 16 registers.
+template <typename T>
+struct Simd {
+  using Pack [[gnu::vector_size(16)]] = T;
+  static constexpr int kLanes = kPacks * 16 / sizeof(T);
+};
+
+// S: the type that memory holds. What is computed with is Compute<S>, T.
+template <typename S>
+Compute<S> LoadScalar(const char* p) {
+  S value;
+  std::memcpy(&value, p, sizeof value);  // strides need not keep elements aligned
+  return value;
+}
+
+// sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides in bytes. What is added
+// is summed from 0: over many blocks of keys the error grows with their number, not with the keys'.
+template <int kRows, typename S, typename T>
+inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride, const T* b,
+                         int64_t steps, T* sums) {
+  using Pack = typename Simd<T>::Pack;
+  constexpr int kLanes = Simd<T>::kLanes;
+  const auto load = [](const T* p) {
+    Pack pack;
+    std::memcpy(&pack, p, sizeof pack);
+    return pack;
+  };
+  constexpr int kPackLanes = kLanes / kPacks;
+  // The compiler keeps `sum` in registers only if every index is a constant: hence pack by pack.
+  Pack sum[kRows][kPacks] = {};
+  for (int64_t step = 0; step < steps; ++step) {
+    const T* factors = b + step * kLanes;
+    for (int row = 0; row < kRows; ++row) {
+      const T x = LoadScalar<S>(a + row * row_stride + step * step_stride);
+      for (int i = 0; i < kPacks; ++i) sum[row][i] += x * load(factors + i * kPackLanes);
+    }
+  }
+  for (int row = 0; row < kRows; ++row) {
+    for (int i = 0; i < kPacks; ++i) {
+      T* to = sums + row * kLanes + i * kPackLanes;
+      sum[row][i] += load(to);
+      std::memcpy(to, &sum[row][i], sizeof(Pack));
+    }
+  }
+}
+
+template <typename S, typename T>
+void Multiply(const char* a, int64_t rows, int64_t row_stride, int64_t step_stride, const T* b,
+              int64_t steps, T* sums) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  int64_t row = 0;
+  for (; row + 2 <= rows; row += 2)
+    MultiplyRows<2, S>(a + row * row_stride, row_stride, step_stride, b, steps,
+                       sums + row * kLanes);
+  if (row < rows)
+    MultiplyRows<1, S>(a + row * row_stride, row_stride, step_stride, b, steps,
+                       sums + row * kLanes);
+}
+
+// Unrolled by the language: a loop of twelve steps would keep the one around it from vectorising.
+template <typename T, size_t kCount, size_t... kIndex>
+inline T Horner(const double (&coefficients)[kCount], T x, std::index_sequence<kIndex...>) {
+  T p = 0;
+  ((p = p * x + static_cast<T>(coefficients[kCount - 1 - kIndex])), ...);
+  return p;
+}
+
+// e^x for x ≤ 0 or NaN; 0 where it would be denormal. Branchless, so that loops over it vectorise.
+template <typename T>
+inline T ExpOfNonPositive(T x) {
+  constexpr bool kF64 = std::is_same_v<T, double>;
+  using Bits = std::conditional_t<kF64, uint64_t, uint32_t>;
+  constexpr T kBias = kF64 ? 1023 : 127;
+  constexpr int kMantissaBits = kF64 ? 52 : 23;
+  // Adding 1.5·2^(mantissa bits) leaves round(x·log2 e) in the low bits, with the exponent's bias
+  // on top; shifted up those bits are the power of two.
+  constexpr T kMagic = (kF64 ? 0x1.8p52 : 0x1.8p23) + kBias;
+  // ln 2 in two parts, the first so short (9 and 32 bits) that its product with n is exact.
+  constexpr T kLn2High = kF64 ? 0x1.62e42feep-1 : 0x1.63p-1;
+  constexpr T kLn2Low = kF64 ? 1.9082149292705877e-10 : -2.1219444005469058e-4;
+  constexpr T kLowest = -(kBias - 1) * std::numbers::ln2_v<T>;
+  const T shifted = x * std::numbers::log2e_v<T> + kMagic;
+  const T n = shifted - kMagic;
+  const T r = (n * kLn2High - x) + n * kLn2Low;
+  T p;
+  if constexpr (kF64) {
+    p = Horner(kExpF64, r, std::make_index_sequence<std::size(kExpF64)>());
+  } else {
+    p = Horner(kExpF32, r, std::make_index_sequence<std::size(kExpF32)>());
+  }
+  const T y = p * std::bit_cast<T>(std::bit_cast<Bits>(shifted) << kMantissaBits);
+  return x < kLowest ? T{0} : y;
+}
+
+template <typename T>
+struct Scratch {
+  static constexpr int kLanes = Simd<T>::kLanes;
+  explicit Scratch(void* memory, int head_dim)
+      : scores(static_cast<T*>(memory)),
+        queries(scores + kBlock * kLanes),
+        outputs(queries + int64_t{head_dim} * kLanes) {}
+
+  T* scores;   // [kBlock][kLanes]
+  T* queries;  // [head_dim][kLanes]
+  T* outputs;  // [value_dim][kLanes]
+};
+
+template <typename S>
+class Tile {
+  using T = Compute<S>;
+
+ public:
+  static constexpr int kLanes = Simd<T>::kLanes;
+
+  Tile(const AttentionArgs& args, int64_t first_row)
+      : args_(args),
+        spec_(*args.spec),
+        first_row_(first_row),
+        rows_(static_cast<int>(std::min<int64_t>(kLanes, args.q_rows - first_row))),
+        offset_(std::clamp(args.causal_offset, -kFar, kFar)),
+        scratch_(args.scratch, spec_.head_dim) {
+    std::fill_n(max_, kLanes, -kInfinity);
+  }
+
+  void Run() {
+    LoadQueries();
+    std::fill_n(scratch_.outputs, int64_t{spec_.value_dim} * kLanes, T{0});
+    const int64_t end = KeysSeenBy(rows_ - 1);
+    for (int64_t key = 0; key < end; key += kBlock) {
+      const int keys = static_cast<int>(std::min<int64_t>(kBlock, end - key));
+      Scores(key, keys);
+      Softmax(key, keys);
+      AddValues(key, keys);
+    }
+    StoreOutputs();
+  }
+
+ private:
+  int64_t KeysSeenBy(int lane) const {
+    if (spec_.mask == Mask::kNone) return args_.kv_len;
+    return std::clamp<int64_t>(first_row_ + lane + offset_ + 1, 0, args_.kv_len);
+  }
+
+  // Lanes from this one on see the key.
+  int FirstLane(int64_t key) const {
+    if (spec_.mask == Mask::kNone) return 0;
+    return static_cast<int>(std::clamp<int64_t>(key - offset_ - first_row_, 0, kLanes));
+  }
+
+  void LoadQueries() {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const char* row = static_cast<const char*>(args_.q) + (first_row_ + lane) * args_.q_stride;
+      for (int d = 0; d < spec_.head_dim; ++d) {
+        scratch_.queries[d * kLanes + lane] =
+            lane < rows_ ? LoadScalar<S>(row + d * sizeof(S)) : T{0};
+      }
+    }
+  }
+
+  void Scores(int64_t key, int keys) {
+    const char* k = static_cast<const char*>(args_.k) + key * args_.k_stride;
+    std::fill_n(scratch_.scores, keys * kLanes, T{0});
+    Multiply<S>(k, keys, args_.k_stride, sizeof(S), scratch_.queries, spec_.head_dim,
+                scratch_.scores);
+    const T scale = static_cast<T>(args_.scale);
+    for (int i = 0; i < keys * kLanes; ++i) scratch_.scores[i] *= scale;
+  }
+
+  void Softmax(int64_t key, int keys) {
+    T highest[kLanes], shift[kLanes], alpha[kLanes], sum[kLanes] = {};
+    std::copy_n(max_, kLanes, highest);
+    for (int j = 0; j < keys; ++j) {
+      const T* scores = scratch_.scores + j * kLanes;
+      for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
+        highest[lane] = scores[lane] > highest[lane] ? scores[lane] : highest[lane];
+    }
+    for (int lane = 0; lane < kLanes; ++lane) {
+      // (−∞) − (−∞) would be NaN where a later block may still bring a finite score.
+      shift[lane] = highest[lane] == -kInfinity ? T{0} : highest[lane];
+      alpha[lane] = max_[lane] == highest[lane] ? T{1} : ExpOfNonPositive(max_[lane] - shift[lane]);
+      max_[lane] = highest[lane];
+      sum_[lane] *= alpha[lane];
+    }
+    for (int64_t d = 0; d < spec_.value_dim; ++d) {
+      for (int lane = 0; lane < kLanes; ++lane) scratch_.outputs[d * kLanes + lane] *= alpha[lane];
+    }
+    for (int j = 0; j < keys; ++j) {
+      T* scores = scratch_.scores + j * kLanes;
+      for (int lane = 0; lane < kLanes; ++lane)
+        scores[lane] = ExpOfNonPositive(scores[lane] - shift[lane]);
+      for (int lane = FirstLane(key + j); lane < kLanes; ++lane) sum[lane] += scores[lane];
+    }
+    for (int lane = 0; lane < kLanes; ++lane) sum_[lane] += sum[lane];
+  }
+
+  void AddValues(int64_t key, int keys) {
+    const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
+    int all = keys;  // keys that every lane sees; they come first
+    while (all > 0 && FirstLane(key + all - 1) > 0) --all;
+    if (all == keys) {
+      return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
+                         scratch_.outputs);
+    }
+    // Of the others the lanes that do not see them are left out, not multiplied by 0: 0·NaN is NaN.
+    // They belong to the block's sum all the same: a row's bits do not depend on its lane.
+    for (int d = 0; d < spec_.value_dim; ++d) {
+      T sums[kLanes] = {};
+      const char* column = v + d * sizeof(S);
+      Multiply<S>(column, 1, sizeof(S), args_.v_stride, scratch_.scores, all, sums);
+      for (int j = all; j < keys; ++j) {
+        const T value = LoadScalar<S>(column + j * args_.v_stride);
+        for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
+          sums[lane] += value * scratch_.scores[j * kLanes + lane];
+      }
+      for (int lane = 0; lane < kLanes; ++lane) scratch_.outputs[d * kLanes + lane] += sums[lane];
+    }
+  }
+
+  void StoreOutputs() const {
+    for (int lane = 0; lane < rows_; ++lane) {
+      char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
+      const bool sees_any = KeysSeenBy(lane) > 0;
+      for (int d = 0; d < spec_.value_dim; ++d) {
+        const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
+        std::memcpy(row + d * sizeof(S), &y, sizeof y);
+      }
+    }
+  }
+
+  // Beyond any length: offsets as far as that let sums of them and rows overflow.
+  static constexpr int64_t kFar = int64_t{1} << 61;
+  static constexpr T kInfinity = std::numeric_limits<T>::infinity();
+
+  const AttentionArgs& args_;
+  const AttentionSpec& spec_;
+  const int64_t first_row_;
+  const int rows_;  // of this tile; lanes beyond hold zeros and are not stored
+  const int64_t offset_;
+  const Scratch<T> scratch_;
+  T max_[kLanes], sum_[kLanes] = {};
+};
+
+template <typename S>
+void RunTiles(const AttentionArgs& args) {
+  for (int64_t row = 0; row < args.q_rows; row += Tile<S>::kLanes) Tile<S>(args, row).Run();
+}
+
+}  // namespace
+
+void RunPortableAttention(const void* args) {
+  const auto& a = *static_cast<const AttentionArgs*>(args);
+  switch (a.spec->dtype) {
+    case DType::kF64:
+      return RunTiles<double>(a);
+    case DType::kBF16:
+      return RunTiles<BFloat16>(a);
+    case DType::kF16:
+      return RunTiles<Float16>(a);
+    default:
+      return RunTiles<float>(a);
+  }
+}
+
+int64_t PortableAttentionScratchBytes(const AttentionSpec& spec) {
+  constexpr int64_t kRowBytes = kPacks * 16;
+  return (kBlock + int64_t{spec.head_dim} + spec.value_dim) * kRowBytes;
+}
+
+}  // namespace jitattn::jit

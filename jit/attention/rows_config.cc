@@ -1,0 +1,58 @@
+// The tunables of the "rows" kernel: what is valid, and what is the same point.
+
+#include "jit/attention/rows_config.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "jit/attention/config_rules.h"
+#include "jit/attention/emit_dots.h"
+#include "jit/attention/emit_row_softmax.h"
+#include "jit/attention/emit_weighted_sum.h"
+
+namespace jitattn::jit {
+
+absl::Status ValidateRows(const RowsConfig& config, const AttentionSpec& spec, const Cpu& cpu) {
+  const Isa isa = config.isa;
+  if (absl::Status s = CheckDegree(config.exp_degree, isa, spec); !s.ok()) return s;
+  if (config.pairs) {
+    if (absl::Status s = CheckPairs("pairs 1", isa, spec, cpu); !s.ok()) return s;
+  }
+  const int lanes = Lanes(isa, spec.dtype);
+  if (config.tile_rows > lanes) {
+    return absl::InvalidArgumentError(absl::StrCat("tile_rows ", config.tile_rows, " is above ",
+                                                   lanes, ", the lanes of a vector"));
+  }
+  const int keys = std::min(2, lanes / config.tile_rows);
+  if (config.qk_keys > keys) {
+    return absl::InvalidArgumentError(absl::StrCat("qk_keys ", config.qk_keys, " is above ", keys,
+                                                   ": tile_rows is ", config.tile_rows));
+  }
+  if (config.tile_rows % config.pv_rows != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pv_rows ", config.pv_rows, " does not divide tile_rows ", config.tile_rows));
+  }
+  absl::Status s =
+      CheckRegisters(isa, Block("qk_keys × tile_rows", config.qk_keys, config.tile_rows),
+                     EmitDots::VecsNeeded(config, spec));
+  if (!s.ok()) return s;
+  s = CheckRegisters(isa, Block("pv_rows × pv_vecs", config.pv_rows, config.pv_vecs),
+                     EmitWeightedSum::VecsNeeded(config, spec));
+  if (!s.ok()) return s;
+  return CheckRegisters(isa, absl::StrCat("exp_vecs ", config.exp_vecs),
+                        EmitRowSoftmax::VecsNeeded(config));
+}
+
+RowsConfig CanonicalRows(RowsConfig config, const AttentionSpec& spec) {
+  using Ladders = RowsLadders;
+  if (config.exp_degree == 0) config.exp_degree = EmitExp::Degrees(config.isa, spec.dtype).front();
+  if (!FitsPairs(config.isa, spec)) config.pairs = 0;
+  config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config.isa, spec), Ladders::kPvVecs);
+  const int lanes = Lanes(config.isa, spec.dtype);
+  const int depth = config.pairs ? (spec.head_dim + 1) / 2 : spec.head_dim;
+  config.depth_vecs = CapAt(config.depth_vecs, std::max(1, depth / lanes), Ladders::kDepthVecs);
+  return config;
+}
+
+}  // namespace jitattn::jit

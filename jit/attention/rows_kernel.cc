@@ -1,0 +1,464 @@
+// The fused attention kernel whose lanes are columns: its loop nest.
+
+#include "jit/attention/rows_kernel.h"
+
+#include <optional>
+
+#include "jit/attention/emit_dots.h"
+#include "jit/attention/emit_row_softmax.h"
+#include "jit/attention/emit_scale.h"
+#include "jit/attention/emit_weighted_sum.h"
+#include "jit/attention/rows_layout.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Label;
+using Xbyak::Reg64;
+using Frame = RowsFrame;
+
+class RowsEmitter {
+ public:
+  RowsEmitter(Assembler& a, const AttentionSpec& spec, const RowsConfig& config)
+      : a_(a),
+        frame_(a.pool().LeaseGprs("frame")),
+        scratch_(a.pool().LeaseGprs("scratch")),
+        part_(a.pool().LeaseGprs("m, l and O of the tile")),
+        ctx_{a, spec, config, RowsLayout(spec, config), frame_[0], scratch_[0]},
+        dots_(ctx_),
+        softmax_(ctx_, part_),
+        values_(ctx_) {}
+
+  void Emit();
+
+ private:
+  void EmitFirstRow();
+  void EmitFirstTile();
+  void EmitRows();
+  void EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale, const Vec& x,
+                const TailMask* tail);
+  void EmitReset();
+  void EmitFirstBlock();
+  void EmitNextBlock();
+  void EmitTile();
+  void EmitMerge();
+  void EmitOutput();
+  void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
+  template <typename Body>
+  void ForEachTile(Body body);
+
+  Assembler& a_;
+  const Gprs frame_, scratch_, part_;
+  const RowsContext ctx_;
+  EmitDots dots_;
+  EmitRowSoftmax softmax_;
+  EmitWeightedSum values_;
+};
+
+// for each tile of rows:                  queries × heads of a group, all heads of a query in turn
+//   Q = scale · log2 e · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
+// parts given: for each tile, for each of the parts:  (m, l, O) = both merged
+// else, for each block of kv_block keys that any row sees:
+//   fetch the pages of its values, and of the next block's keys
+//   for each tile:                        the block stays in the L2
+//     S = Q·Kᵀ, −∞ where a row does not see the key
+//     m moves, P = 2^(S − m), l = l · alpha + sums of P
+//     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
+//                                       grows with their number, not with the keys'
+// for each tile:  out = O / l             [a part asked for: m, l, O stay there]
+void RowsEmitter::Emit() {
+  SectionScope section(a_, "attention");
+  Label next_block, merge, finished, done;
+  a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
+  a_.mov(frame_, a_.rsp);
+  a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  EmitScale(a_, ctx_.at(&Frame::scale));
+  EmitFirstRow();
+  a_.cmp(ctx_.at(&Frame::tiles), 0);
+  a_.jle(done, a_.T_NEAR);
+  ForEachTile([&] {
+    EmitRows();
+    EmitReset();
+  });
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.jg(merge, a_.T_NEAR);
+
+  values_.EmitReset();
+  EmitFirstBlock();
+  a_.L(next_block);
+  {
+    const Gprs first = a_.pool().LeaseGprs("first key");
+    a_.mov(first, ctx_.at(&Frame::first_key));
+    a_.cmp(first, ctx_.at(&Frame::seen));
+    a_.jge(finished, a_.T_NEAR);
+  }
+  EmitNextBlock();
+  ForEachTile([&] { EmitTile(); });
+  {
+    const Gprs step = a_.pool().LeaseGprs("step");
+    a_.mov(step, ctx_.at(&Frame::block));
+    a_.add(ctx_.at(&Frame::first_key), step);
+    a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+    a_.add(ctx_.at(&Frame::v), step);
+  }
+  a_.jmp(next_block, a_.T_NEAR);
+
+  a_.L(merge);
+  ForEachTile([&] { EmitMerge(); });
+  a_.L(finished);
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.jl(done, a_.T_NEAR);
+  {
+    const Gprs rows = a_.pool().LeaseGprs("rows");
+    a_.mov(rows, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+    a_.imul(rows, ctx_.arg(offsetof(AttentionArgs, group)));
+    a_.mov(ctx_.at(&Frame::rows_left), rows);
+  }
+  ForEachTile([&] {
+    EmitOutput();
+    a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.rows);
+  });
+  a_.L(done);
+  a_.Epilog();
+}
+
+// body() for every tile of the run, at least one, with Frame::tile and the part's register set.
+template <typename Body>
+void RowsEmitter::ForEachTile(Body body) {
+  Label next;
+  EmitFirstTile();
+  a_.L(next);
+  body();
+  const Gprs step = a_.pool().LeaseGprs("step");
+  a_.add(ctx_.at(&Frame::tile), static_cast<int>(ctx_.layout.tile_bytes));
+  a_.mov(step, ctx_.at(&Frame::part_step));
+  a_.add(part_, step);
+  a_.dec(ctx_.at(&Frame::tiles_left));
+  a_.jnz(next, a_.T_NEAR);
+}
+
+// Where a tile's m, l and O are: in the part that is asked for, else in scratch.
+void RowsEmitter::EmitFirstTile() {
+  const RowsLayout& layout = ctx_.layout;
+  const Gprs temp = a_.pool().LeaseGprs("temp"), step = a_.pool().LeaseGprs("step of the parts");
+  Copy(&Frame::tiles_left, ctx_.at(&Frame::tiles), temp);
+  a_.lea(temp, ctx_.in_scratch(layout.tiles));
+  a_.mov(ctx_.at(&Frame::tile), temp);
+  a_.lea(part_, a_.ptr[temp[0] + layout.part]);
+  a_.mov(step, layout.tile_bytes);
+  a_.mov(temp, layout.part_bytes);
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.cmovl(part_, ctx_.arg(offsetof(AttentionArgs, part)));
+  a_.cmovl(step, temp);
+  a_.mov(ctx_.at(&Frame::part_step), step);
+}
+
+void RowsEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp) {
+  a_.mov(temp, from);
+  a_.mov(ctx_.at(to), temp);
+}
+
+void RowsEmitter::EmitFirstRow() {
+  const Gprs temp = a_.pool().LeaseGprs("temp"), bound = a_.pool().LeaseGprs("bound");
+  Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
+  Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
+  Copy(&Frame::from, ctx_.arg(offsetof(AttentionArgs, part)), temp);
+  a_.mov(ctx_.at(&Frame::head), 0);
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, group)));
+  a_.mov(ctx_.at(&Frame::rows_left), temp);
+  a_.add(temp, ctx_.layout.rows - 1);
+  a_.sar(temp, std::countr_zero(static_cast<unsigned>(ctx_.layout.rows)));
+  a_.mov(ctx_.at(&Frame::tiles), temp);
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, kv_len)));
+  if (ctx_.causal()) {
+    // The offset, clipped to where it stops making a difference, so that no sum overflows.
+    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, causal_offset)));
+    a_.cmp(bound, temp);
+    a_.cmovl(temp, bound);
+    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+    a_.neg(bound);
+    a_.cmp(temp, bound);
+    a_.cmovl(temp, bound);
+    a_.inc(temp);
+  }
+  a_.mov(ctx_.at(&Frame::limit), temp);
+}
+
+// Packs the tile's queries and lists what the rows see and where their output goes. Rows behind the
+// last one repeat it, so that they hold numbers of the problem.
+void RowsEmitter::EmitRows() {
+  SectionScope section(a_, "pack queries");
+  const RowsLayout& layout = ctx_.layout;
+  const Gprs q = a_.pool().LeaseGprs("query"), out = a_.pool().LeaseGprs("its output");
+  const Gprs left = a_.pool().LeaseGprs("rows left"), row = a_.pool().LeaseGprs("row");
+  const Gprs to = a_.pool().LeaseGprs("packed"), list = a_.pool().LeaseGprs("lists");
+  const Gprs count = a_.pool().LeaseGprs("count"), temp = a_.pool().LeaseGprs("temp");
+  const Gprs head = a_.pool().LeaseGprs("head");
+  const Vecs scale = a_.pool().LeaseVecs("scale"), x = a_.pool().LeaseVecs("columns of Q");
+  std::optional<TailMask> tail;
+  if (layout.tail() > 0) {
+    tail.emplace(a_);
+    tail->Set(layout.tail(), temp);
+  }
+  a_.Broadcast(scale, ctx_.at(&Frame::scale));
+  a_.mov(left, ctx_.at(&Frame::rows_left));
+  a_.mov(list, ctx_.at(&Frame::tile));
+  a_.lea(to, a_.ptr[list[0] + layout.queries]);
+  a_.Repeat(row, layout.rows, [&] {
+    Label last, same_query;
+    a_.mov(head, ctx_.at(&Frame::head));
+    a_.mov(q, head);
+    a_.imul(q, ctx_.arg(offsetof(AttentionArgs, q_head_stride)));
+    a_.add(q, ctx_.at(&Frame::q));
+    a_.mov(out, head);
+    a_.imul(out, ctx_.arg(offsetof(AttentionArgs, out_head_stride)));
+    a_.add(out, ctx_.at(&Frame::out));
+    a_.mov(a_.qword[list[0] + layout.outs], out);
+    a_.mov(out, ctx_.at(&Frame::limit));
+    a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
+    a_.mov(a_.qword[list[0] + layout.kLimits], out);
+    a_.mov(ctx_.at(&Frame::seen), out);
+    EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
+    a_.add(list, 8);
+
+    a_.dec(left);
+    a_.jle(last, a_.T_NEAR);
+    a_.inc(head);
+    a_.cmp(head, ctx_.arg(offsetof(AttentionArgs, group)));
+    a_.jl(same_query, a_.T_NEAR);
+    a_.xor_(head.regs()[0].cvt32(), head.regs()[0].cvt32());
+    for (const auto& [first, offset] :
+         {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
+          std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
+      a_.mov(temp, ctx_.arg(offset));
+      a_.add(ctx_.at(first), temp);
+    }
+    if (ctx_.causal()) a_.inc(ctx_.at(&Frame::limit));
+    a_.L(same_query);
+    a_.mov(ctx_.at(&Frame::head), head);
+    a_.L(last);
+  });
+  a_.mov(ctx_.at(&Frame::rows_left), left);
+}
+
+void RowsEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,
+                           const Vec& x, const TailMask* tail) {
+  const RowsLayout& layout = ctx_.layout;
+  VectorIo io(a_, layout.pairs ? DType::kF32 : ctx_.spec.dtype);
+  a_.Repeat(count, layout.whole_vecs(), [&] {
+    io.Load(x, a_.ptr[q]);
+    if (!layout.pairs) a_.Mul(x, x, scale);
+    a_.StoreVec(a_.ptr[to], x);
+    a_.add(q, io.vec_bytes());
+    a_.add(to, layout.vec_bytes);
+  });
+  if (tail == nullptr) return;
+  if (layout.odd) {
+    const Opmasks words = a_.pool().LeaseMasks("words of the row's end");
+    a_.mov(count.cvt32(), layout.tail_words(ctx_.spec.head_dim));
+    a_.kmovd(words[0], count.cvt32());
+    a_.vmovdqu16(x | words[0] | Xbyak::util::T_z, a_.ptr[q]);
+  } else {
+    io.Load(x, a_.ptr[q], *tail);
+  }
+  if (!layout.pairs) a_.Mul(x, x, scale);
+  a_.StoreVec(a_.ptr[to], x);
+  a_.add(to, layout.vec_bytes);
+}
+
+void RowsEmitter::EmitReset() {
+  const RowsLayout& layout = ctx_.layout;
+  const Gprs count = a_.pool().LeaseGprs("count"), o = a_.pool().LeaseGprs("O");
+  const Vecs zero = a_.pool().LeaseVecs("0");
+  softmax_.EmitReset();
+  a_.Zero(zero);
+  a_.lea(o, a_.ptr[part_[0] + layout.outputs]);
+  a_.Repeat(count, layout.rows * layout.output_bytes / layout.vec_bytes, [&] {
+    a_.StoreVec(a_.ptr[o[0]], zero);
+    a_.add(o, layout.vec_bytes);
+  });
+}
+
+void RowsEmitter::EmitFirstBlock() {
+  const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
+  Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
+  Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
+  a_.mov(ctx_.at(&Frame::first_key), 0);
+  a_.mov(keys, ctx_.at(&Frame::seen));
+  a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), keys,
+                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// What is read next after the last block is another run's.
+void RowsEmitter::EmitNextBlock() {
+  const Gprs keys = a_.pool().LeaseGprs("keys"), left = a_.pool().LeaseGprs("keys left");
+  const Gprs k = a_.pool().LeaseGprs("next K"), temp = a_.pool().LeaseGprs("temp");
+  a_.mov(left, ctx_.at(&Frame::seen));
+  a_.sub(left, ctx_.at(&Frame::first_key));
+  a_.mov(keys, left);
+  a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+  a_.mov(ctx_.at(&Frame::block), keys);
+  a_.mov(k, ctx_.at(&Frame::next_k));
+  a_.mov(ctx_.at(&Frame::k), k);
+  a_.mov(temp, keys);
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+  a_.add(k, temp);
+  {
+    Label within;
+    a_.sub(left, keys);
+    a_.jg(within, a_.T_NEAR);
+    a_.mov(left, ctx_.arg(offsetof(AttentionArgs, next_keys)));
+    a_.test(left, left);
+    a_.cmovg(k, ctx_.arg(offsetof(AttentionArgs, next_k)));
+    a_.L(within);
+  }
+  a_.mov(ctx_.at(&Frame::next_k), k);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::v), ctx_.arg(offsetof(AttentionArgs, v_stride)), keys,
+                 ctx_.spec.value_dim * SizeOf(ctx_.spec.dtype));
+  a_.Clamp(left[0], ctx_.config.kv_block, temp);
+  EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), left,
+                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// The current block for one tile.
+void RowsEmitter::EmitTile() {
+  Label all_seen, sees_none;
+  {
+    const Gprs keys = a_.pool().LeaseGprs("keys"), common = a_.pool().LeaseGprs("seen by all");
+    const Gprs tile = a_.pool().LeaseGprs("tile"), temp = a_.pool().LeaseGprs("temp");
+    const auto seen = [&](const Reg64& keys, int row) {
+      a_.mov(keys, a_.qword[tile[0] + (ctx_.layout.kLimits + row * 8)]);
+      a_.sub(keys, ctx_.at(&Frame::first_key));
+      a_.Clamp(keys, ctx_.at(&Frame::block), temp);
+    };
+    a_.mov(tile, ctx_.at(&Frame::tile));
+    seen(common, 0);
+    a_.mov(ctx_.at(&Frame::common), common);
+    seen(keys, ctx_.layout.rows - 1);
+    a_.mov(ctx_.at(&Frame::keys), keys);
+    a_.test(keys, keys);
+    a_.jz(sees_none, a_.T_NEAR);
+  }
+  dots_.EmitBlock();
+  {
+    const Gprs keys = a_.pool().LeaseGprs("keys");
+    Label hide;
+    a_.mov(keys, ctx_.at(&Frame::keys));
+    a_.cmp(keys, ctx_.at(&Frame::common));
+    a_.jne(hide, a_.T_NEAR);
+    a_.test(keys, ctx_.layout.keys - 1);
+    a_.jz(all_seen, a_.T_NEAR);
+    a_.L(hide);
+  }
+  softmax_.EmitHide();
+  a_.L(all_seen);
+  softmax_.EmitBlock();
+  values_.EmitBlock();
+  if (ctx_.causal()) values_.EmitDiagonal();
+  softmax_.EmitRescale(/*add_sums=*/true);
+  a_.L(sees_none);
+}
+
+// In the order in which the parts lie.
+void RowsEmitter::EmitMerge() {
+  SectionScope section(a_, "merge");
+  const RowsLayout& layout = ctx_.layout;
+  const Vecs alpha = a_.pool().LeaseVecs("alpha of the part");
+  const Gprs from = a_.pool().LeaseGprs("part"), to = a_.pool().LeaseGprs("O");
+  const Gprs row = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
+  const Gprs factor = a_.pool().LeaseGprs("factor of the row");
+  Label next;
+  Copy(&Frame::parts, ctx_.arg(offsetof(AttentionArgs, parts)), from);
+  a_.mov(from, ctx_.at(&Frame::from));
+  a_.add(ctx_.at(&Frame::from), static_cast<int>(layout.part_bytes));
+  a_.mov(ctx_.at(&Frame::next_part), from);
+  a_.L(next);
+  a_.mov(from, ctx_.at(&Frame::next_part));
+  softmax_.EmitMerge(from, alpha);
+  softmax_.EmitRescale(/*add_sums=*/false);
+  a_.StoreVec(ctx_.in_scratch(layout.scores), alpha);
+  a_.lea(factor, ctx_.in_scratch(layout.scores));
+  a_.add(from, layout.outputs);
+  a_.lea(to, a_.ptr[part_[0] + layout.outputs]);
+  {
+    const Vecs x = a_.pool().LeaseVecs("O");
+    a_.Repeat(row, layout.rows, [&] {
+      a_.Broadcast(alpha, a_.ptr[factor[0]]);
+      a_.Repeat(count, layout.output_bytes / layout.vec_bytes, [&] {
+        a_.LoadVec(x, a_.ptr[to[0]]);
+        a_.Fma231(x, alpha, a_.ptr[from[0]]);
+        a_.StoreVec(a_.ptr[to[0]], x);
+        a_.add(from, layout.vec_bytes);
+        a_.add(to, layout.vec_bytes);
+      });
+      a_.add(factor, layout.elem_bytes);
+    });
+  }
+  a_.mov(from, ctx_.arg(offsetof(AttentionArgs, part_stride)));
+  a_.add(ctx_.at(&Frame::next_part), from);
+  a_.dec(ctx_.at(&Frame::parts));
+  a_.jnz(next, a_.T_NEAR);
+}
+
+// out = O / l, and 0 for rows that see no key.
+void RowsEmitter::EmitOutput() {
+  SectionScope section(a_, "output");
+  const RowsLayout& layout = ctx_.layout;
+  const int whole = ctx_.spec.value_dim / layout.lanes, rest = ctx_.spec.value_dim % layout.lanes;
+  VectorIo io(a_, ctx_.spec.dtype);
+  const Vecs inverse = a_.pool().LeaseVecs("1/l of the row"), x = a_.pool().LeaseVecs("O");
+  const Gprs rows = a_.pool().LeaseGprs("rows left"), count = a_.pool().LeaseGprs("count");
+  const Gprs row_o = a_.pool().LeaseGprs("O of the row"), o = a_.pool().LeaseGprs("O");
+  const Gprs to = a_.pool().LeaseGprs("output"), list = a_.pool().LeaseGprs("lists");
+  const Gprs factor = a_.pool().LeaseGprs("1/l");
+  std::optional<TailMask> tail;
+  if (rest > 0) {
+    tail.emplace(a_);
+    tail->Set(rest, count);
+  }
+  softmax_.EmitInverse();
+  a_.mov(rows, ctx_.at(&Frame::rows_left));
+  a_.Clamp(rows[0], layout.rows, count);
+  a_.lea(row_o, a_.ptr[part_[0] + layout.outputs]);
+  a_.mov(list, ctx_.at(&Frame::tile));
+  a_.lea(factor, ctx_.in_scratch(layout.kAlpha));
+  a_.WhileAtLeast(rows, 1, [&] {
+    Label sees;
+    a_.Broadcast(inverse, a_.ptr[factor[0]]);
+    a_.cmp(a_.qword[list[0] + layout.kLimits], 0);
+    a_.jg(sees, a_.T_NEAR);
+    a_.Zero(inverse);
+    a_.L(sees);
+    a_.mov(to, a_.qword[list[0] + layout.outs]);
+    a_.mov(o, row_o);
+    a_.Repeat(count, whole, [&] {
+      a_.Mul(x, inverse, a_.ptr[o[0]]);
+      io.Store(a_.ptr[to[0]], x);
+      a_.add(o, layout.vec_bytes);
+      a_.add(to, io.vec_bytes());
+    });
+    if (rest > 0) {
+      a_.Mul(x, inverse, a_.ptr[o[0]]);
+      io.Store(a_.ptr[to[0]], x, *tail);
+    }
+    a_.add(row_o, layout.output_bytes);
+    a_.add(list, 8);
+    a_.add(factor, layout.elem_bytes);
+  });
+}
+
+}  // namespace
+
+void EmitRows(Assembler& a, const AttentionSpec& spec, const RowsConfig& config) {
+  RowsEmitter(a, spec, config).Emit();
+}
+
+ScratchNeeds RowsScratch(const AttentionSpec& spec, const RowsConfig& config) {
+  const RowsLayout layout(spec, config);
+  return {.bytes = layout.tiles, .tile_rows = layout.rows, .bytes_per_tile = layout.tile_bytes};
+}
+
+}  // namespace jitattn::jit

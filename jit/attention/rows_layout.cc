@@ -1,0 +1,47 @@
+// Where the attention kernel whose lanes are columns keeps what.
+
+#include "jit/attention/rows_layout.h"
+
+#include "jit/attention/rows_kernel.h"
+
+namespace jitattn::jit {
+namespace {
+
+constexpr int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+}  // namespace
+
+RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
+    : vec_bytes(VecBytes(config.isa)),
+      elem_bytes(SizeOf(ComputeType(spec.dtype))),
+      pairs(config.pairs != 0),
+      depth(pairs ? (spec.head_dim + 1) / 2 : spec.head_dim),
+      odd(pairs && spec.head_dim % 2 != 0),
+      rows(config.tile_rows) {
+  lanes = vec_bytes / elem_bytes;
+  keys = lanes / rows;
+  query_bytes = static_cast<int>(RoundUp(depth * elem_bytes, vec_bytes));
+  output_bytes = static_cast<int>(RoundUp(spec.value_dim * elem_bytes, vec_bytes));
+
+  sum = vec_bytes;
+  outputs = 2 * vec_bytes;
+  part_bytes = RoundUp(outputs + int64_t{rows} * output_bytes, 64);
+
+  scores = RoundUp(kAlpha + vec_bytes, 64);
+  // The last vector and the last group of exponentials are padded.
+  const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
+  sums = RoundUp(scores + vectors * vec_bytes, 64);
+  tiles = RoundUp(sums + int64_t{rows} * output_bytes, 64);
+
+  outs = kLimits + int64_t{rows} * 8;
+  queries = RoundUp(outs + int64_t{rows} * 8, 64);
+  part = RoundUp(queries + int64_t{rows} * query_bytes, 64);
+  tile_bytes = part + part_bytes;
+}
+
+int64_t RowsPartBytes(const AttentionSpec& spec, const RowsConfig& config, int64_t rows) {
+  const RowsLayout layout(spec, config);
+  return layout.Tiles(rows) * layout.part_bytes;
+}
+
+}  // namespace jitattn::jit

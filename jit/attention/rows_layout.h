@@ -1,0 +1,108 @@
+// Where the attention kernel whose lanes are columns keeps what: its scratch memory and its stack
+// frame.
+
+#ifndef JITATTN_JIT_ATTENTION_ROWS_LAYOUT_H_
+#define JITATTN_JIT_ATTENTION_ROWS_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/assembler.h"
+#include "jit/attention/args.h"
+#include "jit/attention/rows_config.h"
+
+namespace jitattn::jit {
+
+// A tile's rows are query positions times the heads of a group: all that share a kv head. Its
+// scores lie as [key][row], so that a vector holds those of `keys` keys for every row, and what is
+// kept once a row (m, l, alpha) is a vector too, repeated as often.
+//
+//   alpha     a vector
+//   scores    s, then P                                 [kv_block][rows]
+//   sums      P·V of the current block of keys          [rows][value_dim]
+//   tiles     as many as the rows of a run take, each:
+//     limits    keys that a row sees, 64 bits each      [rows]
+//     outs      where a row's output goes               [rows]
+//     queries   scale · log2 e · Q  (pairs: Q)          [rows][head_dim]
+//     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
+//
+// Rows of Q, O and the sums are padded with zeros to whole vectors.
+//
+// With vdpbf16ps (pairs) Q·Kᵀ multiplies pairs of bf16 as they lie in Q and K: an element is
+// two columns, and the scores are scaled, not the queries.
+struct RowsLayout {
+  RowsLayout(const AttentionSpec& spec, const RowsConfig& config);
+
+  int lanes, vec_bytes, elem_bytes;
+  bool pairs;
+  int depth;         // elements of a row of Q and K: the head size, or half of it
+  bool odd;          // the last pair is one column, with 0 beside it
+  int rows;          // a tile
+  int keys;          // a vector of scores
+  int query_bytes;   // a packed row of Q
+  int output_bytes;  // a row of O
+
+  static constexpr int kMax = 0;  // offsets in a part
+  int sum, outputs;
+  int64_t part_bytes;
+
+  static constexpr int kAlpha = 0;  // offsets in scratch
+  int64_t scores, sums, tiles;
+
+  static constexpr int kLimits = 0;  // offsets in a tile
+  int64_t outs, queries, part;
+  int64_t tile_bytes;
+
+  // Vectors of a row of Q and K that are loaded whole, and the elements behind them.
+  int whole_vecs() const { return (depth - (odd ? 1 : 0)) / lanes; }
+  int tail() const { return depth - whole_vecs() * lanes; }
+  // Of the row's end, where it is odd: an opmask of its words.
+  uint32_t tail_words(int head_dim) const {
+    return (1u << (head_dim - whole_vecs() * lanes * 2)) - 1;
+  }
+
+  int64_t Tiles(int64_t all_rows) const { return (all_rows + rows - 1) / rows; }
+};
+
+// Run-time values of the loop nest, on the stack. All 64 bits wide.
+struct RowsFrame {
+  int64_t scale;   // scale · log2 e as one element of the compute type
+  int64_t q, out;  // first head of the next row's query
+  int64_t head;    // of the next row in its group
+  int64_t limit;   // keys that the next row sees, before clipping
+  int64_t rows_left;
+  int64_t tiles, tiles_left;  // of the run
+  int64_t tile, part_step;    // the tile; bytes from its part to the next tile's
+  int64_t seen;               // keys that the run's last row sees
+  int64_t first_key, block;   // of the block; its keys
+  int64_t keys, common;       // of these, how many the tile's last row sees, and all its rows
+  int64_t k, v, next_k;       // the block's, and the one after
+  int64_t from, next_part;    // merging: a tile's first part, the next one
+  int64_t parts;              // left
+  // P·V: keys left in the block; of the run; column groups and row blocks left.
+  int64_t block_keys, run_keys, columns, row_blocks;
+};
+
+// What every part of the kernel is emitted with.
+struct RowsContext {
+  Assembler& a;
+  const AttentionSpec& spec;
+  const RowsConfig& config;
+  const RowsLayout layout;
+  Xbyak::Reg64 frame;
+  Xbyak::Reg64 scratch;
+
+  bool causal() const { return spec.mask == Mask::kCausal; }
+  Xbyak::Address at(int64_t RowsFrame::*field) const {
+    const RowsFrame zero{};
+    const auto offset =
+        reinterpret_cast<const char*>(&(zero.*field)) - reinterpret_cast<const char*>(&zero);
+    return a.qword[frame + static_cast<int>(offset)];
+  }
+  Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
+  Xbyak::Address in_scratch(int64_t offset) const { return a.ptr[scratch + offset]; }
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_ROWS_LAYOUT_H_

@@ -1,0 +1,72 @@
+// The tunables of the "tiles" kernel: what is valid, and what is the same point.
+
+#include "jit/attention/tiles_config.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "jit/attention/config_rules.h"
+#include "jit/attention/emit_scores.h"
+#include "jit/attention/emit_softmax.h"
+#include "jit/attention/emit_transposed_values.h"
+#include "jit/attention/emit_values.h"
+
+namespace jitattn::jit {
+
+absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec, const Cpu& cpu) {
+  const Isa isa = config.isa;
+  if (absl::Status s = CheckDegree(config.exp_degree, isa, spec); !s.ok()) return s;
+  if (config.pv == PvForm::kPairs) {
+    if (absl::Status s = CheckPairs("pv pairs", isa, spec, cpu); !s.ok()) return s;
+  }
+  if (config.qk_vecs > config.q_vecs) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "qk_vecs ", config.qk_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
+  }
+  if (config.pv == PvForm::kTransposed && config.pv_vecs > config.q_vecs) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "pv_vecs ", config.pv_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
+  }
+  if (config.pv == PvForm::kPairs && (config.fuse_exp != 0 || config.exp_vecs % 2 != 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pv pairs needs fuse_exp 0 and an even exp_vecs, they are ", config.fuse_exp,
+                     " and ", config.exp_vecs));
+  }
+  if ((config.qk_embed || config.pv_embed) && isa != Isa::kAvx512) {
+    return absl::InvalidArgumentError(absl::StrCat(config.qk_embed ? "qk_embed" : "pv_embed",
+                                                   " 1 needs avx512, isa is ",
+                                                   std::string(Name(isa))));
+  }
+  absl::Status s = CheckRegisters(isa, Block("qk_keys × qk_vecs", config.qk_keys, config.qk_vecs),
+                                  EmitScores::VecsNeeded(config));
+  if (!s.ok()) return s;
+  s = CheckRegisters(isa, Block("pv_rows × pv_vecs", config.pv_rows, config.pv_vecs),
+                     config.pv == PvForm::kTransposed
+                         ? EmitTransposedValues::VecsNeeded(config, spec)
+                         : EmitValues::VecsNeeded(config, spec));
+  if (!s.ok() || config.fuse_exp) return s;
+  return CheckRegisters(isa, absl::StrCat("exp_vecs ", config.exp_vecs),
+                        EmitSoftmax::StoredVecsNeeded(config));
+}
+
+TilesConfig CanonicalTiles(TilesConfig config, const AttentionSpec& spec) {
+  using Ladders = TilesLadders;
+  if (config.exp_degree == 0) config.exp_degree = EmitExp::Degrees(config.isa, spec.dtype).front();
+  if (SizeOf(spec.dtype) == 2) config.pack = 0;  // copied in any case
+  if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
+  // One vector wide, every broadcast has a single use and is part of its FMA anyway.
+  if (config.qk_vecs == 1) config.qk_embed = 0;
+  if (config.pv == PvForm::kPairs && !FitsPairs(config.isa, spec)) config.pv = PvForm::kNatural;
+  if (config.pv != PvForm::kTransposed) {
+    config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config.isa, spec), Ladders::kPvVecs);
+  } else {
+    config.pv_rows = CapAt(config.pv_rows, spec.value_dim, Ladders::kPvRows);
+  }
+  if (config.pv_vecs == 1) config.pv_embed = 0;
+  const int depth = spec.head_dim / (config.pv == PvForm::kPairs ? 2 : 1);
+  config.qk_unroll = CapAt(config.qk_unroll, std::max(1, depth), Ladders::kQkUnroll);
+  return config;
+}
+
+}  // namespace jitattn::jit

@@ -1,0 +1,92 @@
+// The register block of both products: acc[r][c] += left[r] · right[c], where left[r] is a scalar
+// that memory broadcasts and right[c] a vector; or pairs of bf16 as elements of both, whose two
+// products are added.
+
+#ifndef JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
+#define JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
+
+#include <functional>
+#include <vector>
+
+#include "jit/assembler.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+// Addresses of rows a run-time stride apart, with one register for three rows: x86 scales an index
+// by 1 or 2, so row r is base[r / 3] + (r mod 3)·stride.
+class RowAddresses {
+ public:
+  static int GprsNeeded(int rows) { return (rows - 1) / 3; }  // beside `first` and `stride`
+
+  RowAddresses(Assembler& a, const Xbyak::Reg64& first, const Xbyak::Reg64& stride, int rows);
+
+  void Set();  // derives the other bases from `first`
+  Xbyak::RegExp operator()(int row) const;
+  void Advance(int bytes);  // along every row
+
+ private:
+  Assembler& a_;
+  Xbyak::Reg64 first_, stride_;
+  Gprs more_;
+};
+
+// reg += count · stride.
+void AddMultiple(Assembler& a, const Xbyak::Reg64& reg, const Xbyak::Reg64& stride, int count);
+
+// Fetches the line at `address` to the first or second level of the caches.
+void EmitFetch(Assembler& a, int level, const Xbyak::Address& address);
+
+// How `total` rows are split when a block takes `most`: `most` as often as it fits, then each of
+// the powers of two below it at most once. Fewer bodies than one a remainder.
+std::vector<int> BlockSizes(int most);
+
+class EmitTileGemm {
+ public:
+  // Accumulators, one row of `right`, and a register for the broadcast where it is not part of the
+  // FMA itself (`embed`; AVX-512 only).
+  static int VecsNeeded(int rows, int vecs, bool embed) {
+    return rows * vecs + vecs + (embed ? 0 : 1);
+  }
+
+  EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int vecs, bool embed,
+               bool pairs = false);
+
+  int rows() const { return rows_; }
+  int vecs() const { return vecs_; }
+  const Vec& acc(int r, int c) const { return acc_[r * vecs_ + c]; }
+  // Every accumulator, in groups of at most `size`.
+  std::vector<std::vector<Vec>> Groups(int size) const;
+
+  using Left = std::function<Xbyak::RegExp(int row)>;
+  using LoadRight = std::function<void(const Vec& x, int col)>;
+
+  // Which part of the block a step touches: rows and columns from the first ones on, and in the
+  // first column not the lanes that `hidden` selects, whatever `left` holds for them.
+  struct Part {
+    int first_row = 0, first_col = 0;
+    TailMask* hidden = nullptr;
+    // Of pairs that are one element and 0: the opmask of the lower words, and a register.
+    const Xbyak::Opmask* lower = nullptr;
+    const Vec* pair = nullptr;
+  };
+
+  // One step of the inner dimension.
+  void Step(const Left& left, const LoadRight& right, const Part& part);
+  void Step(const Left& left, const LoadRight& right) { Step(left, right, Part()); }
+
+  // A register of the operands, free between steps.
+  const Vec& free_operand() const { return right_[0]; }
+  // Gives back all but the accumulators; no Step may follow.
+  void ReleaseOperands();
+
+ private:
+  Assembler& a_;
+  int rows_, vecs_;
+  bool embed_, pairs_;
+  Vecs acc_, right_, broadcast_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_

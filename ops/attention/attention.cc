@@ -1,0 +1,317 @@
+// Attention, declared.
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "base/small_float.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/checker.h"
+#include "ops/attention/problem.h"
+#include "ops/check_operand.h"
+#include "ops/operation.h"
+#include "parallel/scratch.h"
+
+namespace jitattn::ops {
+namespace {
+
+using P = AttentionProblem;
+
+constexpr int64_t kMaxSize = int64_t{1} << 62;  // `validate` knows better
+
+constexpr Dim kDims[] = {
+    DimOf<&P::batch>({.name = "batch",
+                      .tag = "b",
+                      .flag = "--batch",
+                      .help = "independent problems in one call (1)",
+                      .role = Dim::Role::kAtMost,
+                      .least = 1,
+                      .most = kMaxSize}),
+    DimOf<&P::heads>({.name = "heads",
+                      .tag = "h",
+                      .flag = "--heads",
+                      .help = "heads that the columns of --dim are split into (1)",
+                      .role = Dim::Role::kExact,
+                      .least = 1,
+                      .most = kMaxSize}),
+    DimOf<&P::kv_heads>({.name = "kv_heads",
+                         .tag = "g",
+                         .flag = "--kv-heads",
+                         .help = "heads of keys and values; must divide --heads (as --heads)",
+                         .role = Dim::Role::kExact,
+                         .least = 1,
+                         .most = kMaxSize}),
+    DimOf<&P::q_len>({.name = "q_len",
+                      .tag = ".q",
+                      .flag = "--seq",
+                      .help = "queries, and keys where --kv-seq is not given",
+                      .role = Dim::Role::kAtMost,
+                      .least = 0,
+                      .most = kMaxSize}),
+    DimOf<&P::kv_len>({.name = "kv_len",
+                       .tag = "k",
+                       .flag = "--kv-seq",
+                       .help = "keys and values (as --seq)",
+                       .role = Dim::Role::kAtMost,
+                       .least = 0,
+                       .most = kMaxSize}),
+    DimOf<&P::head_dim>({.name = "head_dim",
+                         .tag = "",
+                         .flag = "--head-dim",
+                         .help = "columns of a head of queries and keys",
+                         .role = Dim::Role::kInCode,
+                         .least = 1,
+                         .most = kMaxHeadDim}),
+    DimOf<&P::value_dim>({.name = "value_dim",
+                          .tag = "",
+                          .flag = "--value-dim",
+                          .help = "columns of a head of values (as --head-dim)",
+                          .role = Dim::Role::kInCode,
+                          .least = 1,
+                          .most = kMaxHeadDim}),
+};
+enum : size_t { kBatch, kHeads, kKvHeads, kQLen, kKvLen, kHeadDim, kValueDim };
+
+constexpr std::string_view kMasks[] = {"none", "causal"};
+constexpr Option kOptions[] = {
+    OptionOf<&P::mask>({.name = "mask",
+                        .words = kMasks,
+                        .flag = "--causal",
+                        .help = "a query sees no later key; the last query sees them all"}),
+};
+
+constexpr const Algorithm* kAlgorithms[] = {&kTiles, &kRows, &kPortableAttention};
+
+absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> given,
+                                  std::optional<int64_t> dim) {
+  if (!dim && (!given[kQLen] || !given[kHeadDim])) {
+    return absl::InvalidArgumentError("attention needs --dim, or --seq and --head-dim");
+  }
+  P p = stated.As<P>();
+  if (!given[kKvHeads]) p.kv_heads = p.heads;
+  if (!given[kQLen]) p.q_len = *dim;
+  if (!given[kKvLen]) p.kv_len = p.q_len;
+  if (!given[kHeadDim]) {
+    if (*dim % p.heads != 0) {
+      return absl::InvalidArgumentError(absl::StrCat("--heads ", p.heads, " does not divide --dim ",
+                                                     *dim, ": ", *dim % p.heads,
+                                                     " columns would be left over"));
+    }
+    p.head_dim = *dim / p.heads;
+  }
+  if (!given[kValueDim]) p.value_dim = p.head_dim;
+  return p;
+}
+
+bool IsOfDim(const Problem& problem, int64_t dim) {
+  const P& p = problem.As<P>();
+  return p.q_len == dim && p.kv_len == dim && p.heads * p.head_dim == dim;
+}
+
+absl::Status ValidateProblem(const Problem& problem) {
+  const P& p = problem.As<P>();
+  if (p.heads % p.kv_heads != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("heads ", p.heads, " is not a multiple of kv_heads ", p.kv_heads));
+  }
+  return absl::OkStatus();
+}
+
+// Pairs (query, key) that one head's mask lets through, in floating point: lengths may be huge.
+double VisiblePairs(const P& p) {
+  const double q = static_cast<double>(p.q_len), kv = static_cast<double>(p.kv_len);
+  if (p.mask == jit::Mask::kNone) return q * kv;
+  // Row i sees kv − q + i + 1 keys, the last one all kv: a triangle where q ≥ kv (its first rows
+  // are empty), else a rectangle without one.
+  return q >= kv ? kv * (kv + 1) / 2 : q * kv - q * (q - 1) / 2;
+}
+
+// 2·(head_dim + value_dim) a visible pair (query, key); causal counts only pairs with
+// j ≤ i + kv_len − q_len.
+double FlopsOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  return 2.0 * static_cast<double>(p.head_dim + p.value_dim) * VisiblePairs(p) *
+         static_cast<double>(p.batch) * static_cast<double>(p.heads);
+}
+
+double BytesOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  const double dims = static_cast<double>(p.head_dim + p.value_dim);  // q and out, k and v
+  const double q_rows = static_cast<double>(p.heads) * static_cast<double>(p.q_len);
+  const double kv_rows = static_cast<double>(p.kv_heads) * static_cast<double>(p.kv_len);
+  return SizeOf(p.dtype) * static_cast<double>(p.batch) * dims * (q_rows + kv_rows);
+}
+
+std::string DescribeProblem(const Problem& problem) {
+  const P& p = problem.As<P>();
+  std::string line = absl::StrCat("attention ", std::string(Name(p.dtype)), " ", p.batch, "×",
+                                  p.heads, p.heads == 1 ? " head" : " heads");
+  if (p.kv_heads != p.heads) absl::StrAppend(&line, " (", p.kv_heads, " kv)");
+  absl::StrAppend(&line, ", ", p.q_len, "×", p.kv_len, ", head size ", p.head_dim);
+  if (p.value_dim != p.head_dim) absl::StrAppend(&line, ", value size ", p.value_dim);
+  if (p.mask == jit::Mask::kCausal) absl::StrAppend(&line, ", causal");
+  return line;
+}
+
+std::string CodeName(const Problem& problem) {
+  const P& p = problem.As<P>();
+  std::string name = absl::StrCat("attn_", std::string(Name(p.dtype)), "_d", p.head_dim);
+  if (p.value_dim != p.head_dim) absl::StrAppend(&name, "v", p.value_dim);
+  if (p.mask == jit::Mask::kCausal) absl::StrAppend(&name, "_causal");
+  return name;
+}
+
+Problem BucketOf(const Problem& problem) {
+  P p = problem.As<P>();
+  p.q_len = LengthBucket(p.q_len);
+  p.kv_len = LengthBucket(p.kv_len);
+  return p;
+}
+
+// Lengths, and heads over all batches.
+std::array<double, 4> ExtentsOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  const auto positive = [](int64_t length) {
+    return static_cast<double>(std::max<int64_t>(length, 1));
+  };
+  const auto batch = static_cast<double>(p.batch);
+  return {positive(p.q_len), positive(p.kv_len), batch * static_cast<double>(p.heads),
+          batch * static_cast<double>(p.kv_heads)};
+}
+
+Arrays ArraysOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  return {.array = {Array{"q", p.batch, p.heads, p.q_len, p.head_dim},
+                    {"k", p.batch, p.kv_heads, p.kv_len, p.head_dim},
+                    {"v", p.batch, p.kv_heads, p.kv_len, p.value_dim},
+                    {"out", p.batch, p.heads, p.q_len, p.value_dim}},
+          .count = 4};
+}
+
+// The usual scale, the mask aligned bottom-right.
+Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
+  const P& p = problem.As<P>();
+  jitattn_attention_args args = {};
+  args.struct_size = sizeof args;
+  args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
+  args.q = data[0], args.k = data[1], args.v = data[2], args.out = data[3];
+  const Arrays arrays = ArraysOf(problem);
+  int64_t* const strides[] = {args.q_strides, args.k_strides, args.v_strides, args.out_strides};
+  for (int i = 0; i < arrays.count; ++i) {
+    std::ranges::copy(DenseStrides(arrays[i], layout), strides[i]);
+  }
+  args.scale = 1 / std::sqrt(static_cast<double>(p.head_dim));
+  args.causal_offset = p.kv_len - p.q_len;
+  return Args(args);
+}
+
+absl::Status CheckArgsOf(const Problem& problem, const void* run) {
+  return CheckArgs(problem.As<P>(), *static_cast<const jitattn_attention_args*>(run));
+}
+
+std::unique_ptr<Checker> MakeCheckerOf(const Problem& problem, const void* args, double max_ops) {
+  return MakeAttentionChecker(problem.As<P>(), *static_cast<const jitattn_attention_args*>(args),
+                              max_ops);
+}
+
+std::vector<std::pair<std::string_view, int64_t>> FactsOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  std::vector<std::pair<std::string_view, int64_t>> facts = {{"group", p.heads / p.kv_heads}};
+  if (p.q_len == p.kv_len) {
+    facts.push_back({"length", p.q_len});
+    if (p.batch * p.heads == 1 && p.q_len == p.head_dim) facts.push_back({"square", p.q_len});
+  }
+  return facts;
+}
+
+// Each tile of queries but the first reads the keys and values of its head again. Pairs that the
+// mask leaves out are neither computed nor read.
+Rereads RereadsOf(const Problem& problem, double rows_at_once) {
+  const P& p = problem.As<P>();
+  const double kv_len = static_cast<double>(p.kv_len), q_len = static_cast<double>(p.q_len);
+  const double head_bytes =
+      kv_len * static_cast<double>(p.head_dim + p.value_dim) * SizeOf(p.dtype);
+  const double tiles = std::ceil(q_len / rows_at_once) * static_cast<double>(p.batch * p.heads);
+  const double once = static_cast<double>(p.batch * p.kv_heads);
+  const double all = q_len * kv_len, visible = all > 0 ? VisiblePairs(p) / all : 0;
+  return {.bytes = std::max(0.0, tiles * visible - once) * head_bytes, .set_bytes = head_bytes};
+}
+
+// Records before format 1.4 had both emitted algorithms under one name: `lanes` told them apart.
+const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view)>& word) {
+  if (word("isa") == "none") return &kPortableAttention;
+  const std::string lanes = word("lanes");
+  if (lanes == "columns") return &kRows;
+  return lanes.empty() || lanes == "queries" ? &kTiles : nullptr;
+}
+
+}  // namespace
+
+absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& args) {
+  if (absl::Status s = CheckSize("batch", args.batch, p.batch); !s.ok()) return s;
+  if (absl::Status s = CheckSize("q_len", args.q_len, p.q_len); !s.ok()) return s;
+  if (absl::Status s = CheckSize("kv_len", args.kv_len, p.kv_len); !s.ok()) return s;
+  if (args.batch == 0 || args.q_len == 0) return absl::OkStatus();  // nothing is touched
+
+  if (reinterpret_cast<uintptr_t>(args.scratch) % kScratchAlignment != 0) {
+    return absl::InvalidArgumentError("scratch is not aligned to 64 bytes");
+  }
+
+  const int bytes = SizeOf(p.dtype);
+  Operand q =
+      MakeOperand("q", args.q, bytes, args.batch, p.heads, args.q_len, p.head_dim, args.q_strides);
+  Operand out = MakeOperand("out", args.out, bytes, args.batch, p.heads, args.q_len, p.value_dim,
+                            args.out_strides);
+  if (absl::Status s = CheckOperand(q, bytes); !s.ok()) return s;
+  if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
+  if (args.kv_len == 0) return CheckOut(out, {&q});
+
+  Operand k = MakeOperand("k", args.k, bytes, args.batch, p.kv_heads, args.kv_len, p.head_dim,
+                          args.k_strides);
+  Operand v = MakeOperand("v", args.v, bytes, args.batch, p.kv_heads, args.kv_len, p.value_dim,
+                          args.v_strides);
+  if (absl::Status s = CheckOperand(k, bytes); !s.ok()) return s;
+  if (absl::Status s = CheckOperand(v, bytes); !s.ok()) return s;
+  return CheckOut(out, {&q, &k, &v});
+}
+
+// Q·Kᵀ has queries in its lanes, P·V value columns or queries too.
+double PaddedFlops(const AttentionProblem& p, Isa isa, bool columns_in_lanes) {
+  const int64_t bytes = isa == Isa::kPortable ? 0 : VecBytes(isa);
+  const int64_t lanes = std::max<int64_t>(1, bytes / SizeOf(p.dtype));
+  const auto whole = [lanes](int64_t size) { return (size + lanes - 1) / lanes * lanes; };
+  const double products = static_cast<double>(
+      whole(p.q_len) * p.head_dim +
+      (columns_in_lanes ? p.q_len * whole(p.value_dim) : whole(p.q_len) * p.value_dim));
+  return 2.0 * static_cast<double>(p.batch * p.heads * p.kv_len) * products;
+}
+
+const Operation kAttention = {
+    .name = "attention",
+    .rate = Rate::kFlops,
+    .dims = kDims,
+    .options = kOptions,
+    .algorithms = kAlgorithms,
+    .blank = [] { return Problem(P{}); },
+    .from_flags = FromFlags,
+    .is_of_dim = IsOfDim,
+    .validate = ValidateProblem,
+    .flops = FlopsOf,
+    .bytes = BytesOf,
+    .describe = DescribeProblem,
+    .code_name = CodeName,
+    .bucket = BucketOf,
+    .extents = ExtentsOf,
+    .arrays = ArraysOf,
+    .bind = Bind,
+    .check_args = CheckArgsOf,
+    .make_checker = MakeCheckerOf,
+    .heuristic = AttentionHeuristic,
+    .flops_per_cycle = AttentionFlopsPerCycle,
+    .facts = FactsOf,
+    .rereads = RereadsOf,
+    .algorithm_of_old = AlgorithmOfOld,
+};
+
+}  // namespace jitattn::ops

@@ -1,0 +1,224 @@
+// Results of attention against the truth in higher precision. The yardstick is the error that a
+// straightforward implementation in the kernel's own type makes.
+
+#include "ops/attention/checker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "base/format.h"
+#include "ops/attention/formula_rows.h"
+#include "ops/operation.h"
+#include "parallel/parallel.h"
+
+namespace jitattn::ops {
+namespace {
+
+// The rows to look at: all of them, or as many as `max_ops` multiplications pay for, but at least
+// one for every batch and kv head, since each has operands of its own.
+std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_attention_args& args,
+                              double max_ops) {
+  std::vector<RowId> rows;
+  if (args.q_len == 0 || args.batch == 0) return rows;
+  const double row_ops =
+      std::max<double>(1, static_cast<double>(args.kv_len) *
+                              static_cast<double>(problem.head_dim + problem.value_dim));
+  const double affordable = max_ops / row_ops;
+  const int64_t heads = args.batch * problem.heads;
+  const int64_t group = problem.heads / problem.kv_heads;
+  const bool every_head = affordable >= static_cast<double>(heads);
+  const int64_t each =
+      every_head ? static_cast<int64_t>(std::min<double>(static_cast<double>(args.q_len),
+                                                         affordable / static_cast<double>(heads)))
+                 : 1;
+  int64_t turn = 0;
+  for (int64_t batch = 0; batch < args.batch; ++batch) {
+    for (int64_t head = 0; head < problem.heads; ++head) {
+      // One query head of a group stands for the others, a different one each time.
+      if (!every_head && head % group != turn % group) {
+        if (head % group == group - 1) ++turn;
+        continue;
+      }
+      for (const int64_t row : SampleRows(args.q_len, each, turn)) {
+        rows.push_back({batch, head, row});
+      }
+      if (every_head || head % group == group - 1) ++turn;
+    }
+  }
+  return rows;
+}
+
+// How far results may be off. float and double: eight times what a straightforward loop in the type
+// is off at most, or 4 ε · max|V| where that has few rows in which rounding shows. A kernel's sums
+// start at half the maximum and so are some three times as large on the way as the loop's; and both
+// errors are the largest of a few rows' random ones, six times apart now and then where the results
+// are right. A wrong one is off by a thousand times that.
+//
+// 16-bit types: twice that of a loop in float whose probabilities and results are rounded to the
+// type. With u = 2^-digits, half the distance from 1 to the next number: a result o = Σ w_j v_j is
+// rounded by at most u·|o|; probabilities rounded by a share δ_j ≤ u each, their sum likewise, move
+// it by Σ w_j δ_j (v_j − o), at most u · Σ w_j |v_j − o|. The loop shows the largest of the first
+// over all elements, unless a lucky one is the largest, hence at least 2u·max|o|; and of the
+// second, where errors average out, if there are enough elements; where there are few the sum
+// stands itself. Below float's smallest normal number vdpbf16ps has zeros.
+template <typename T>
+class AttentionChecker : public Checker {
+  using Real = Compute<T>;
+
+ public:
+  AttentionChecker(const AttentionProblem& problem, const jitattn_attention_args& args,
+                   double max_ops)
+      : problem_(problem), args_(args), rows_(ChooseRows(problem, args, max_ops)) {
+    truth_.resize(rows_.size() * static_cast<size_t>(problem.value_dim));
+    keeps_spread_ = kIsSmallFloat<T> && truth_.size() < kEnough;
+    const Findings all = SolveAll();
+    double least = 4 * std::numeric_limits<Real>::epsilon() * LargestValue();
+    if (kIsSmallFloat<T>) {
+      constexpr double kHalfUlp = 0.5 * std::numeric_limits<T>::epsilon();
+      least += kHalfUlp * (2 * all.largest_result + all.spread) +
+               std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
+    }
+    bound_ = std::max((kIsSmallFloat<T> ? 2 : 8) * all.plain_error, least);
+  }
+
+  int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
+
+  Verdict Check(const void* out) const override {
+    Verdict verdict{.correct = true, .bound = bound_};
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      const RowId& id = rows_[i];
+      const T* row = static_cast<const T*>(out) + id.batch * args_.out_strides[0] +
+                     id.head * args_.out_strides[1] + id.row * args_.out_strides[2];
+      for (int64_t d = 0; d < problem_.value_dim; ++d) {
+        const double error = ErrorOf<T>(row[d], Truth(i)[d]);
+        if (!(error > verdict.max_error)) continue;
+        verdict.max_error = error;
+        verdict.correct = error <= bound_;
+        verdict.what = Format(
+            "batch %d, head %d, row %d, column %d: %.9g, should be %.9g; off by %.2g, allowed %.2g",
+            id.batch, id.head, id.row, d, static_cast<double>(row[d]),
+            static_cast<double>(Truth(i)[d]), error, bound_);
+      }
+    }
+    if (verdict.max_error > 0) verdict.share = verdict.max_error / bound_;
+    return verdict;
+  }
+
+ private:
+  static constexpr size_t kEnough = 1024;  // elements, so that the largest error is no accident
+
+  Wide<T>* Truth(size_t row) { return truth_.data() + row * problem_.value_dim; }
+  const Wide<T>* Truth(size_t row) const { return truth_.data() + row * problem_.value_dim; }
+
+  // What rows say of how far results may be off.
+  struct Findings {
+    double plain_error = 0, largest_result = 0;
+    double spread = 0;  // largest Σ w_j |v_j − o|, where it is asked for
+    void Add(const Findings& other) {
+      plain_error = std::max(plain_error, other.plain_error);
+      largest_result = std::max(largest_result, other.largest_result);
+      spread = std::max(spread, other.spread);
+    }
+  };
+
+  // Rows that share keys and values, which are converted once for all of them.
+  struct Block {
+    size_t first, count;
+  };
+  static constexpr size_t kBlockRows = 16;
+
+  struct Job {
+    AttentionChecker* checker;
+    std::vector<Block> blocks;
+    std::vector<Findings> found;  // by worker
+    std::atomic<size_t> next{0};
+  };
+
+  Findings SolveAll() {
+    Job job{.checker = this};
+    const int64_t group = problem_.heads / problem_.kv_heads;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      const RowId& id = rows_[i];
+      const Block* last = job.blocks.empty() ? nullptr : &job.blocks.back();
+      const bool joins = last != nullptr && last->count < kBlockRows &&
+                         rows_[last->first].batch == id.batch &&
+                         rows_[last->first].head / group == id.head / group;
+      joins ? void(++job.blocks.back().count) : job.blocks.push_back({i, 1});
+    }
+    const int workers = static_cast<int>(
+        std::clamp<size_t>(job.blocks.size(), 1, static_cast<size_t>(ThreadBudget(0))));
+    job.found.resize(workers);
+    ParallelFor(workers, Work, &job);
+    Findings all;
+    for (const Findings& found : job.found) all.Add(found);
+    return all;
+  }
+
+  static void Work(int worker, void* context) {
+    Job& job = *static_cast<Job*>(context);
+    for (size_t i; (i = job.next.fetch_add(1, std::memory_order_relaxed)) < job.blocks.size();) {
+      job.found[worker].Add(job.checker->Solve(job.blocks[i]));
+    }
+  }
+
+  // The truth of a block's rows, and what a plain loop makes of them.
+  Findings Solve(const Block& block) {
+    Findings found;
+    const auto rows = std::span(rows_).subspan(block.first, block.count);
+    const FormulaRows<T, Wide<T>> exact(problem_, args_, rows);
+    std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
+    if (keeps_spread_) found.spread = exact.Spread();
+    const FormulaRows<T, Real> plain(problem_, args_, rows);
+    for (size_t i = 0; i < plain.out().size(); ++i) {
+      const Wide<T> truth = exact.out()[i];
+      const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);
+      // Where the type itself overflows, the plain row sets no standard.
+      if (std::isfinite(error)) found.plain_error = std::max(found.plain_error, error);
+      const double result = static_cast<double>(std::abs(truth));
+      if (std::isfinite(result)) found.largest_result = std::max(found.largest_result, result);
+    }
+    return found;
+  }
+
+  // max |v| over its finite elements.
+  double LargestValue() const {
+    Real largest = 0;
+    for (int64_t batch = 0; batch < args_.batch; ++batch) {
+      for (int64_t head = 0; head < problem_.kv_heads; ++head) {
+        for (int64_t row = 0; row < args_.kv_len; ++row) {
+          const T* v = static_cast<const T*>(args_.v) + batch * args_.v_strides[0] +
+                       head * args_.v_strides[1] + row * args_.v_strides[2];
+          for (int64_t d = 0; d < problem_.value_dim; ++d) {
+            const Real magnitude = std::abs(static_cast<Real>(v[d]));
+            if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) {
+              largest = magnitude;
+            }
+          }
+        }
+      }
+    }
+    return static_cast<double>(largest);
+  }
+
+  const AttentionProblem problem_;
+  const jitattn_attention_args args_;
+  const std::vector<RowId> rows_;
+  std::vector<Wide<T>> truth_;  // rows_.size() × value_dim
+  bool keeps_spread_ = false;
+  double bound_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> MakeAttentionChecker(const AttentionProblem& problem,
+                                              const jitattn_attention_args& args, double max_ops) {
+  return CallWithType(problem.dtype, [&]<typename T>() -> std::unique_ptr<Checker> {
+    return std::make_unique<AttentionChecker<T>>(problem, args, max_ops);
+  });
+}
+
+}  // namespace jitattn::ops

@@ -1,0 +1,173 @@
+// Attention by its formula, for rows that share keys and values.
+
+#ifndef JITATTN_OPS_ATTENTION_FORMULA_ROWS_H_
+#define JITATTN_OPS_ATTENTION_FORMULA_ROWS_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "base/small_float.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
+
+namespace jitattn::ops {
+
+struct RowId {
+  int64_t batch, head, row;
+};
+
+// out[r][d] = Σ_j softmax_j(scale · q_r·k[j]) · v[j][d], operands of type T, computed in A. With a
+// type wider than T's Compute it is the truth; with that type what one would write first: three
+// loops, sums in order, probabilities rounded to T.
+//   Keys that no row sees are not read, and those that a row does not see do not reach it; none
+//   visible gives zeros. Infinite scores take their course: ∞ − ∞ is NaN.
+template <typename T, typename A>
+class FormulaRows {
+ public:
+  // REQUIRES: at least one row; all are of one batch and one kv head.
+  FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
+              std::span<const RowId> rows);
+
+  const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
+  // Largest Σ_j softmax_j · |v[j][d] − out[r][d]| of a row and column.
+  double Spread() const;
+
+ private:
+  // Keys at a time, so that sums are independent, or stay in registers.
+  static constexpr int kKeys = std::is_same_v<A, long double> ? 4 : 8;
+  // What operands are converted to, once for all rows; to long double by what loads them anyway.
+  using Held = std::conditional_t<std::is_same_v<A, long double>, T, A>;
+
+  void Scores(const std::vector<Held>& q, A scale);
+  void Normalise(size_t row);
+  void Sum();
+
+  const int64_t head_dim_, value_dim_;
+  int64_t keys_;  // that any of the rows sees
+  const T *k_, *v_;
+  const int64_t k_stride_, v_stride_;
+  std::vector<int64_t> visible_;  // by row
+  std::vector<A> weights_;        // [rows][keys]
+  std::vector<A> out_;
+};
+
+template <typename T, typename A>
+FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
+                               std::span<const RowId> rows)
+    : head_dim_(problem.head_dim),
+      value_dim_(problem.value_dim),
+      k_stride_(args.k_strides[2]),
+      v_stride_(args.v_strides[2]) {
+  const auto at = [](const void* base, const int64_t(&strides)[3], int64_t batch, int64_t head) {
+    return static_cast<const T*>(base) + batch * strides[0] + head * strides[1];
+  };
+  const int64_t batch = rows[0].batch, kv_head = rows[0].head / (problem.heads / problem.kv_heads);
+  k_ = at(args.k, args.k_strides, batch, kv_head);
+  v_ = at(args.v, args.v_strides, batch, kv_head);
+  std::vector<Held> q;
+  for (const RowId& id : rows) {
+    const T* row = at(args.q, args.q_strides, id.batch, id.head) + id.row * args.q_strides[2];
+    for (int64_t d = 0; d < head_dim_; ++d) q.push_back(static_cast<Held>(row[d]));
+    const bool causal = problem.mask == jit::Mask::kCausal;
+    const int64_t last = causal ? id.row + args.causal_offset + 1 : args.kv_len;
+    visible_.push_back(std::clamp<int64_t>(last, 0, args.kv_len));
+  }
+  keys_ = *std::max_element(visible_.begin(), visible_.end());
+  weights_.resize(rows.size() * keys_);
+  out_.resize(rows.size() * value_dim_);
+  Scores(q, static_cast<A>(args.scale));
+  for (size_t row = 0; row < rows.size(); ++row) Normalise(row);
+  Sum();
+}
+
+// weights[r][j] = scale · q_r·k[j], the products in the order of the columns.
+template <typename T, typename A>
+void FormulaRows<T, A>::Scores(const std::vector<Held>& q, A scale) {
+  std::vector<Held> columns(head_dim_ * kKeys);  // [head_dim][kKeys]
+  for (int64_t j = 0; j < keys_; j += kKeys) {
+    const int64_t here = std::min<int64_t>(kKeys, keys_ - j);
+    for (int64_t key = 0; key < here; ++key) {
+      const T* row = k_ + (j + key) * k_stride_;
+      for (int64_t d = 0; d < head_dim_; ++d) columns[d * kKeys + key] = static_cast<Held>(row[d]);
+    }
+    for (size_t r = 0; r < visible_.size(); ++r) {
+      A sums[kKeys] = {};
+      for (int64_t d = 0; d < head_dim_; ++d) {
+        const A x = q[r * head_dim_ + d];
+        for (int key = 0; key < kKeys; ++key) sums[key] += x * columns[d * kKeys + key];
+      }
+      for (int64_t key = 0; key < here; ++key) weights_[r * keys_ + j + key] = scale * sums[key];
+    }
+  }
+}
+
+template <typename T, typename A>
+void FormulaRows<T, A>::Normalise(size_t row) {
+  const std::span<A> weights(weights_.data() + row * keys_, visible_[row]);
+  A largest = -std::numeric_limits<A>::infinity(), sum = 0;
+  for (const A w : weights) {
+    if (w > largest) largest = w;
+  }
+  for (A& w : weights) {
+    w = std::exp(w - largest);
+    if constexpr (std::is_same_v<A, Compute<T>>) w = static_cast<T>(w);
+    sum += w;
+  }
+  for (A& w : weights) w /= sum;  // the quotient of a rounded probability is not rounded again
+}
+
+// out[r] = Σ_j weights[r][j] · v[j], in the order of the keys.
+template <typename T, typename A>
+void FormulaRows<T, A>::Sum() {
+  std::vector<Held> values(kKeys * value_dim_);  // [kKeys][value_dim]
+  for (int64_t j = 0; j < keys_; j += kKeys) {
+    for (int64_t key = 0; key < std::min<int64_t>(kKeys, keys_ - j); ++key) {
+      const T* row = v_ + (j + key) * v_stride_;
+      Held* const value = values.data() + key * value_dim_;
+      for (int64_t d = 0; d < value_dim_; ++d) value[d] = static_cast<Held>(row[d]);
+    }
+    for (size_t r = 0; r < visible_.size(); ++r) {
+      const A* const weights = weights_.data() + r * keys_ + j;
+      A* const out = out_.data() + r * value_dim_;
+      if (j + kKeys <= visible_[r]) {
+        A w[kKeys];  // registers, since `out` might lie over the weights for all the compiler knows
+        std::copy_n(weights, kKeys, w);
+        for (int64_t d = 0; d < value_dim_; ++d) {
+          A sum = out[d];
+          for (int key = 0; key < kKeys; ++key) sum += w[key] * values[key * value_dim_ + d];
+          out[d] = sum;
+        }
+        continue;
+      }
+      for (int64_t key = 0; key < visible_[r] - j; ++key) {
+        for (int64_t d = 0; d < value_dim_; ++d) {
+          out[d] += weights[key] * values[key * value_dim_ + d];
+        }
+      }
+    }
+  }
+}
+
+template <typename T, typename A>
+double FormulaRows<T, A>::Spread() const {
+  double largest = 0;
+  for (size_t i = 0; i < out_.size(); ++i) {
+    const size_t row = i / value_dim_, d = i % value_dim_;
+    A spread = 0;
+    for (int64_t j = 0; j < visible_[row]; ++j) {
+      spread +=
+          weights_[row * keys_ + j] * std::abs(static_cast<A>(v_[j * v_stride_ + d]) - out_[i]);
+    }
+    if (std::isfinite(spread)) largest = std::max(largest, static_cast<double>(spread));
+  }
+  return largest;
+}
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_ATTENTION_FORMULA_ROWS_H_

@@ -1,0 +1,287 @@
+// The configurations of attention that are used where nothing was tuned.
+
+#include <algorithm>
+#include <bit>
+#include <span>
+
+#include "base/sizes.h"
+#include "ops/attention/algorithms.h"
+#include "ops/operation.h"
+
+namespace jitattn::ops {
+namespace {
+
+using P = AttentionProblem;
+using Tiles = jit::TilesConfig;
+using Rows = jit::RowsConfig;
+
+// Of one core: two operations a lane of a fused multiply-add.
+double FlopsPerCycle(DType dtype, const Cpu& cpu) {
+  if (cpu.isa == Isa::kPortable) return 2;
+  return 2.0 * cpu.fma_units * Lanes(cpu.isa, dtype);
+}
+
+// Of one core, from memory.
+constexpr double kBytesPerCycle = 8;
+
+// Whether there are products of pairs of bf16.
+bool HasPairs(const P& p, const Cpu& cpu) {
+  return p.dtype == DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16;
+}
+
+// What one core needs at least.
+double Cycles(const P& p, const Cpu& cpu) {
+  return std::max(Flops(p) / FlopsPerCycle(p.dtype, cpu), Bytes(p) / kBytesPerCycle);
+}
+
+// How a tile of queries is worked on. Each was best, or within 2 % of it, on its kind of problem,
+// among all combinations of some fifteen tilings and seven forms of P·V (lengths 16 … 1024, head
+// sizes 16 … 1024, one thread of Zen 4; the tuner measures the rest).
+struct Tiling {
+  int q_vecs, kv_block;
+  int qk_keys, qk_vecs, qk_embed;
+};
+
+// 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers. P·V loads and stores its
+// output once a block of keys, and stores take from the multiply-adds: a long block does it rarely,
+// and its scores still fit in the L2.
+constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0};
+// Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
+// to share out. Few enough accumulators a key that the FMA may do the broadcast.
+constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1};
+constexpr Tiling kAvx512Quarter = {1, 512, 14, 1, 1};
+// 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
+constexpr Tiling kAvx2Wide = {8, 128, 6, 2, 0};
+constexpr Tiling kAvx2Half = {4, 128, 6, 2, 0};
+constexpr Tiling kAvx2Quarter = {2, 256, 6, 2, 0};
+
+void Apply(const Tiling& t, Tiles& c) {
+  c.q_vecs = t.q_vecs;
+  c.kv_block = t.kv_block;
+  c.qk_keys = t.qk_keys;
+  c.qk_vecs = t.qk_vecs;
+  c.qk_embed = t.qk_embed;
+}
+
+// A quarter tile's scores stay in the L1, which counts where exponentials do: .5 % to 1.5 % at head
+// sizes 40 to 112 (lengths 256 to 4096). It reads keys and values four times as often, from beyond
+// the L3 in twice the time that it computes with them.
+bool FitsQuarterTiles(const P& p, const Cpu& cpu) {
+  const int size = SizeOf(ComputeType(p.dtype));
+  const int64_t bytes = p.kv_len * (p.head_dim + p.value_dim) * size;
+  return size == 4 && !HasPairs(p, cpu) && p.head_dim > 32 && p.head_dim < 128 && p.q_len >= 256 &&
+         bytes <= cpu.l3_bytes / 8;
+}
+
+void TileForAvx512(const P& p, const Cpu& cpu, Tiles& c) {
+  // Scores of a short dot product are cheap: what counts is that exponentials run apart from them.
+  const bool f64 = p.dtype == DType::kF64;
+  const bool half = p.head_dim <= 32 || (f64 && p.head_dim < 256);
+  Apply(half ? kAvx512Half : FitsQuarterTiles(p, cpu) ? kAvx512Quarter : kAvx512Wide, c);
+  c.pv_rows = 6;
+  c.pv_vecs = 4;
+  if (f64 && p.value_dim >= 256) {
+    c.pv_rows = 8;
+    c.pv_vecs = 3;
+  }
+}
+
+void TileForAvx2(const P& p, Tiles& c) {
+  const bool causal = p.mask == jit::Mask::kCausal;
+  const bool f64 = p.dtype == DType::kF64;
+  c.exp_vecs = 2;
+  Apply(causal && !f64 && p.q_len > 128 ? kAvx2Wide : kAvx2Quarter, c);
+  c.pv_rows = 6;
+  c.pv_vecs = 2;
+  if (p.q_len > 32 && !causal && (f64 || p.q_len > 128)) {
+    // With 16 registers P·V over natural rows of V spends its time on loading them; over queries it
+    // reuses P, which a narrow tile keeps in L1.
+    c.pv = jit::PvForm::kTransposed;
+  } else if ((p.q_len <= 32 || f64) && p.value_dim % (f64 ? 4 : 8) == 0) {
+    // 12 accumulators as well; with a tail's mask they would need the 17th register.
+    c.pv_rows = 4;
+    c.pv_vecs = 3;
+  }
+}
+
+// Rows that a key is held against while it is in registers. The sums of twice as many take turns in
+// so few registers that every step loads more than it computes.
+int64_t RowsAtOnce(DType dtype, Isa isa) {
+  return std::min(Lanes(isa, dtype), isa == Isa::kAvx512 && dtype == DType::kF64 ? 4 : 8);
+}
+
+// Up to here columns in the lanes are faster than queries whatever the number of keys.
+constexpr int64_t kFewRows = 16;
+// The time of a multiply-add with columns in the lanes in that of one in a tile of queries that is
+// full (head sizes 64 and 128, 512 to 8192 keys, one thread of Zen 4).
+double ColumnsSlowdown(const P& p, const Cpu& cpu) {
+  const bool avx512 = cpu.isa == Isa::kAvx512;
+  switch (p.dtype) {
+    case DType::kF32:
+      return avx512 ? 1.06 : 1.08;
+    case DType::kF64:
+      return avx512 ? 1.12 : 1.2;
+    case DType::kBF16:
+      if (HasPairs(p, cpu)) return 1.45;  // tiles multiply pairs in both products
+      [[fallthrough]];
+    case DType::kF16:
+      // Every head converts its keys and values: few queries do not make up for that.
+      return p.q_len <= Lanes(cpu.isa, p.dtype) ? 0.95 : 1.06;
+  }
+  return 1;
+}
+
+int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+// Whether a kv head's rows are few enough to hold all of them against each of its keys. A tile of
+// queries is of one head: Q·Kᵀ computes as much for one query as for a vector of them, P·V does
+// not.
+bool HasFewRows(const P& p, const Cpu& cpu) {
+  const int64_t rows = RowsOfGroup(p);
+  if (rows <= kFewRows) return true;
+  if (p.kv_len < 4 * p.q_len) return false;
+  const double padded = static_cast<double>(RoundUp(p.q_len, Lanes(cpu.isa, p.dtype)));
+  const double tiles =
+      static_cast<double>(rows / p.q_len) *
+      (padded * static_cast<double>(p.head_dim) + static_cast<double>(p.q_len * p.value_dim));
+  const int64_t columns = RoundUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
+  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < tiles;
+}
+
+// The value of a ladder that is nearest from below; the lowest where there is none.
+int Nearest(std::span<const int> ladder, double value) {
+  const auto above = std::upper_bound(ladder.begin() + 1, ladder.end(), value);
+  return *(above - 1);
+}
+
+// K and V are read once, in the order of their addresses: blocks of a quarter of a megabyte of the
+// one and the other in turn.
+constexpr double kBlockBytes = 256 << 10;
+// As far ahead as lines are fetched: a few times what memory delivers within its latency.
+constexpr double kAheadBytes = 16 << 10;
+// A task is worth its start and its part of the merging; less where several threads would have
+// fewer than four of them each.
+constexpr double kTaskBytes = 1 << 20;
+
+// Columns of values from which on fetching them ahead pays.
+constexpr int kLongValues = 128;
+
+// Room for the scores of keys that are not there is of no use.
+template <typename C>
+void KeepToKeys(const P& p, C& c) {
+  while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
+}
+
+}  // namespace
+
+double AttentionFlopsPerCycle(const Problem& problem, const Cpu& cpu) {
+  // What reading takes longer than computing is not paid for by its operations.
+  return std::max(1.0, Flops(problem)) / std::max(1.0, Cycles(problem.As<P>(), cpu));
+}
+
+Config PortableAttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
+  return PortableAttentionConfig{.threads = WorthwhileThreads(problem, cpu, threads)};
+}
+
+Config RowsHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
+  const P& p = problem.As<P>();
+  Rows c{.isa = cpu.isa, .threads = WorthwhileThreads(problem, cpu, threads)};
+  const int lanes = Lanes(c.isa, p.dtype);
+  const bool avx512 = c.isa == Isa::kAvx512;
+  c.tile_rows = static_cast<int>(std::bit_ceil(
+      static_cast<uint64_t>(std::clamp<int64_t>(RowsOfGroup(p), 1, RowsAtOnce(p.dtype, c.isa)))));
+  c.qk_keys = c.tile_rows > 1 && c.tile_rows * 2 <= (avx512 ? 16 : 8)
+                  ? std::min(2, lanes / c.tile_rows)
+                  : 1;
+  c.depth_vecs = 8;
+  if (HasPairs(p, cpu)) c.pairs = 1;  // twice the products an instruction, and nothing to widen
+  c.exp_vecs = avx512 ? 4 : 2;
+  c.pv_rows = std::min(c.tile_rows, 4);
+  c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : 4) : c.pv_rows == 4 ? 2 : 4;
+  c.pv_unroll = 4;
+  const double row_bytes = static_cast<double>(std::max(p.head_dim, p.value_dim)) * SizeOf(p.dtype);
+  const double bytes = 2 * row_bytes * static_cast<double>(p.batch * p.kv_heads * p.kv_len);
+  const double task_bytes =
+      c.threads == 1 ? kTaskBytes : std::min(kTaskBytes, bytes / (4 * c.threads));
+  c.kv_block =
+      Nearest(jit::RowsLadders::kKvBlock, std::min(kBlockBytes, task_bytes / 2) / row_bytes);
+  KeepToKeys(p, c);
+  c.prefetch = Nearest(jit::RowsLadders::kPrefetch, kAheadBytes / row_bytes);
+  c.kv_split =
+      Nearest(jit::RowsLadders::kKvSplit, std::max(1.0, task_bytes / (2 * row_bytes * c.kv_block)));
+  return c;
+}
+
+Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
+  const P& p = problem.As<P>();
+  Tiles c{.isa = cpu.isa, .threads = WorthwhileThreads(problem, cpu, threads)};
+  const bool avx512 = cpu.isa == Isa::kAvx512;
+  const int64_t lanes = Lanes(cpu.isa, p.dtype);
+  // Scores are stored before their exponentials: as fast or faster than the fused form nearly
+  // everywhere, half the code, and no slower where logits grow and rescaling is often due.
+  c.fuse_exp = 0;
+  avx512 ? TileForAvx512(p, cpu, c) : TileForAvx2(p, c);
+  // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
+  // latency.
+  const int value_vecs = static_cast<int>((p.value_dim + lanes - 1) / lanes);
+  if (c.pv == jit::PvForm::kNatural && value_vecs < c.pv_vecs) {
+    c.pv_vecs = value_vecs;
+    c.pv_rows = value_vecs == 3 ? 8 : avx512 || value_vecs == 1 ? 12 : 6;
+  }
+
+  // Smaller tiles where there would be less than four tasks a thread: an uneven last one then costs
+  // an eighth on average.
+  const auto tasks = [&] {
+    const int64_t rows = c.q_vecs * lanes;
+    return SizeProduct({p.batch, p.heads, RoundUp(p.q_len, rows) / rows});
+  };
+  if (c.threads > 1) {
+    for (const Tiling& smaller :
+         {avx512 ? kAvx512Half : kAvx2Half, avx512 ? kAvx512Quarter : kAvx2Quarter}) {
+      if (tasks() < 4 * c.threads && smaller.q_vecs < c.q_vecs) Apply(smaller, c);
+    }
+    if (c.pv == jit::PvForm::kTransposed) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
+    c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
+  }
+  if (avx512 && p.dtype == DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 1024 &&
+      c.q_vecs >= c.pv_vecs) {
+    // The rows of a register block of P·V lie 4 KiB apart and more. The transposed form reads one
+    // row of V at a time, and its output stays in scratch: up to 1 % faster, and half a per cent by
+    // the unroll.
+    c.pv = jit::PvForm::kTransposed;
+    c.pv_unroll = 4;
+  }
+  // Keys and values come from beyond the L2 where there are many, and short rows of values are over
+  // before a fetch would help. (To the L1 they would come as soon, but rows a multiple of 2 KiB
+  // apart share a few of its sets.)
+  c.qk_ahead = 2;
+  if (p.value_dim >= kLongValues) c.pv_ahead = 2;
+  KeepToKeys(p, c);
+  if (SizeOf(p.dtype) == 2) {
+    if (HasPairs(p, cpu)) {
+      c.pv = jit::PvForm::kPairs;  // twice the products an instruction
+      c.exp_vecs = 4;
+      if (c.q_vecs == 4 && value_vecs >= 4) {
+        // One vector of queries at a time, P as the multiplication's memory operand: .3 % to 2.4 %
+        // faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
+        c.qk_vecs = 1;
+        c.pv_vecs = 2;
+        c.pv_embed = 1;
+      }
+    }
+    // Keys and values are converted once a task: several tiles share that, as long as there are
+    // tasks to share out.
+    while (c.threads > 1 && c.task_tiles < 8 && tasks() / c.task_tiles >= 8 * c.threads) {
+      c.task_tiles *= 2;
+    }
+  }
+  return c;
+}
+
+Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
+  if (cpu.isa == Isa::kPortable) return PortableAttentionHeuristic(problem, cpu, threads);
+  return HasFewRows(problem.As<P>(), cpu) ? RowsHeuristic(problem, cpu, threads)
+                                          : TilesHeuristic(problem, cpu, threads);
+}
+
+}  // namespace jitattn::ops

@@ -1,0 +1,65 @@
+// What a kernel is told of a run of attention, and how much work the run is.
+
+#ifndef JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
+#define JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "jit/attention/args.h"
+#include "jitattn/jitattn.h"
+#include "ops/attention/problem.h"
+
+namespace jitattn::ops {
+
+// What one call of the kernel computes: consecutive queries of a head against consecutive keys.
+struct CallRange {
+  int64_t batch, head, kv_head;
+  int64_t heads = 1;  // from `head` on, all of kv_head's ("rows" kernels)
+  int64_t first_row = 0, rows;
+  int64_t first_key = 0, keys;
+};
+
+// Strides are in elements in `run` and in bytes in the kernel's arguments. What a softmax over keys
+// that are taken apart needs besides is the caller's to add. Inline, for small calls.
+inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
+                                     const jitattn_attention_args& run, const CallRange& range,
+                                     void* scratch) {
+  const int64_t bytes = SizeOf(spec.dtype);
+  const auto offset = [&](const int64_t(&strides)[3], int64_t head, int64_t row) {
+    return (range.batch * strides[0] + head * strides[1] + row * strides[2]) * bytes;
+  };
+  const auto at = [](const void* base, int64_t distance) {
+    return static_cast<const char*>(base) + distance;
+  };
+  return {
+      .spec = &spec,
+      .q = at(run.q, offset(run.q_strides, range.head, range.first_row)),
+      .k = at(run.k, offset(run.k_strides, range.kv_head, range.first_key)),
+      .v = at(run.v, offset(run.v_strides, range.kv_head, range.first_key)),
+      .out = static_cast<char*>(run.out) + offset(run.out_strides, range.head, range.first_row),
+      .q_stride = run.q_strides[2] * bytes,
+      .k_stride = run.k_strides[2] * bytes,
+      .v_stride = run.v_strides[2] * bytes,
+      .out_stride = run.out_strides[2] * bytes,
+      .q_rows = range.rows,
+      .kv_len = range.keys,
+      // Beyond these a larger offset changes nothing; within them no sum in a kernel overflows.
+      .causal_offset =
+          std::clamp(run.causal_offset, -run.q_len, run.kv_len) + range.first_row - range.first_key,
+      .scale = run.scale,
+      .scratch = scratch,
+      .group = range.heads,
+      .q_head_stride = run.q_strides[1] * bytes,
+      .out_head_stride = run.out_strides[1] * bytes,
+  };
+}
+
+// All pairs: what a causal mask leaves out is left out of the plan's own work too.
+inline double DenseFlops(const AttentionProblem& p, double batch, double q_len, double kv_len) {
+  return 2.0 * batch * p.heads * q_len * kv_len * (p.head_dim + p.value_dim);
+}
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_

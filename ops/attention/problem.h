@@ -1,0 +1,45 @@
+// Attention: its problems.
+//
+//   out[b][h][i][d] = Σ_j softmax_j(scale · q[b][h][i]·k[b][g][j]) · v[b][g][j][d]
+//     g = h / (heads / kv_heads);  causal: query i sees keys j ≤ i + offset
+
+#ifndef JITATTN_OPS_ATTENTION_PROBLEM_H_
+#define JITATTN_OPS_ATTENTION_PROBLEM_H_
+
+#include <cstdint>
+
+#include "jit/attention/spec.h"
+#include "ops/problem.h"
+
+namespace jitattn::ops {
+
+// Lengths, strides, batch, scale and offset are arguments of a run; here they are what to plan for.
+struct AttentionProblem {
+  DType dtype = DType::kF32;
+  jit::Mask mask = jit::Mask::kNone;
+  int64_t batch = 1, heads = 1, kv_heads = 1;
+  int64_t q_len = 1, kv_len = 1;
+  int64_t head_dim = 64, value_dim = 64;
+
+  friend bool operator==(const AttentionProblem&, const AttentionProblem&) = default;
+};
+
+inline constexpr int64_t kMaxHeadDim = 4096;
+
+extern const Operation kAttention;
+template <>
+inline constexpr const Operation* OperationOf<AttentionProblem> = &kAttention;
+
+inline jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
+  return {.dtype = problem.dtype,
+          .mask = problem.mask,
+          .head_dim = static_cast<int>(problem.head_dim),
+          .value_dim = static_cast<int>(problem.value_dim)};
+}
+
+// Query rows that share the keys and values of a kv head.
+inline int64_t RowsOfGroup(const AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_ATTENTION_PROBLEM_H_

@@ -1,0 +1,161 @@
+// The "rows" kernel over batch, kv heads and keys.
+
+#include "ops/attention/rows_runner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <utility>
+
+#include "jit/attention/rows_kernel.h"
+#include "ops/attention/kernel_args.h"
+
+namespace jitattn::ops {
+namespace {
+
+// Tasks of a head that are done.
+using Done = std::atomic<int32_t>;
+
+int64_t DoneBytes(int64_t heads) { return AlignedScratch(SizeProduct({heads, sizeof(Done)})); }
+
+// How a problem's keys are cut, and what its parts take.
+struct Split {
+  Split(const AttentionProblem& problem, const jit::RowsConfig& config)
+      : rows(problem.q_len * (problem.heads / problem.kv_heads)),
+        keys(int64_t{config.kv_split} * config.kv_block),
+        tile_rows(config.tile_rows),
+        tile_part_bytes(jit::RowsPartBytes(SpecOf(problem), config, 1)) {}
+
+  int64_t Parts(int64_t kv_len) const {
+    return keys == 0 ? 1 : std::max<int64_t>(1, (kv_len + keys - 1) / keys);
+  }
+  int64_t PartBytes(int64_t all_rows) const {
+    return SizeProduct({(all_rows + tile_rows - 1) / tile_rows, tile_part_bytes});
+  }
+  // Of a run of the whole problem: how many of each head's parts are done, and the parts.
+  int64_t SharedBytes(const AttentionProblem& problem) const {
+    const int64_t heads = problem.batch * problem.kv_heads, parts = Parts(problem.kv_len);
+    if (parts == 1) return 0;
+    return SizeSum({DoneBytes(heads), SizeProduct({heads, parts, PartBytes(rows)})});
+  }
+
+  int64_t rows;  // of a kv head
+  int64_t keys;  // of a task; 0: all
+  int64_t tile_rows, tile_part_bytes;
+};
+
+class RowsRunner : public Runner {
+ public:
+  RowsRunner(const AttentionProblem& problem, const Split& split, Options options)
+      : Runner(std::move(options)),
+        problem_(problem),
+        spec_(SpecOf(problem)),
+        group_(problem.heads / problem.kv_heads),
+        split_(split) {}
+
+ protected:
+  using Run = jitattn_attention_args;
+
+  Work WorkOf(const void* args, int) const override {
+    const Run& run = *static_cast<const Run*>(args);
+    if (run.batch == 0 || run.q_len == 0) return {};
+    return {.amount = DenseFlops(problem_, run.batch, run.q_len, run.kv_len),
+            .tasks = Heads(run) * split_.Parts(run.kv_len)};
+  }
+
+  void* ScratchOf(const void* args) const override {
+    return static_cast<const Run*>(args)->scratch;
+  }
+
+  size_t ScratchBytesOf(const void* args) const override {
+    return static_cast<const jitattn_attention_args*>(args)->scratch_bytes;
+  }
+
+  bool Shares(const void* args) const override {
+    return split_.Parts(static_cast<const Run*>(args)->kv_len) > 1;
+  }
+
+  void Share(const RunState& state) const override {
+    const int64_t heads = Heads(*static_cast<const Run*>(state.args));
+    Done* done = static_cast<Done*>(state.shared);
+    for (int64_t head = 0; head < heads; ++head) new (done + head) Done(0);
+  }
+
+  bool takes_early() const override { return true; }
+
+  void RunTask(const RunState& state, int64_t task, int64_t next, void* scratch) const override {
+    const Run& run = *static_cast<const Run*>(state.args);
+    const int64_t parts = split_.Parts(run.kv_len);
+    const Keys keys = KeysOf(run, parts, task);
+    jit::AttentionArgs args = ArgsOf(run, keys, scratch);
+    if (next < state.tasks) {
+      const Keys after = KeysOf(run, parts, next);
+      args.next_k = ArgsOf(run, after, nullptr).k;
+      args.next_keys = after.count;
+    }
+    if (parts == 1) return kernel().Run(args);
+    const int64_t part_bytes = split_.PartBytes(run.q_len * group_);
+    Done* const done = static_cast<Done*>(state.shared) + keys.head;
+    char* const first =
+        static_cast<char*>(state.shared) + DoneBytes(Heads(run)) + keys.head * parts * part_bytes;
+    args.parts = jit::AttentionArgs::kPart;
+    args.part = first + task % parts * part_bytes;
+    kernel().Run(args);
+    // Releases this part, acquires the others.
+    if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < parts) return;
+    args = ArgsOf(run, {keys.head, 0, run.kv_len}, scratch);
+    args.parts = parts;
+    args.part = first;
+    args.part_stride = part_bytes;
+    kernel().Run(args);
+  }
+
+ private:
+  struct Keys {  // of a task
+    int64_t head, first, count;
+  };
+
+  int64_t Heads(const Run& run) const { return run.batch * problem_.kv_heads; }
+
+  Keys KeysOf(const Run& run, int64_t parts, int64_t task) const {
+    if (parts == 1) return {task, 0, run.kv_len};
+    const int64_t first = task % parts * split_.keys;
+    return {task / parts, first, std::min(split_.keys, run.kv_len - first)};
+  }
+
+  jit::AttentionArgs ArgsOf(const Run& run, const Keys& keys, void* scratch) const {
+    const int64_t kv_head = keys.head % problem_.kv_heads;
+    const CallRange range{.batch = keys.head / problem_.kv_heads,
+                          .head = kv_head * group_,
+                          .kv_head = kv_head,
+                          .heads = group_,
+                          .rows = run.q_len,
+                          .first_key = keys.first,
+                          .keys = keys.count};
+    return KernelArgs(spec_, run, range, scratch);
+  }
+
+  const AttentionProblem problem_;
+  const jit::AttentionSpec spec_;
+  const int64_t group_;  // query heads that share a kv head
+  const Split split_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> MakeRowsRunner(const AttentionProblem& problem,
+                                       const jit::RowsConfig& config,
+                                       std::shared_ptr<const jit::Kernel> kernel, int threads,
+                                       double worthwhile_flops) {
+  const Split split(problem, config);
+  Runner::Options options{
+      .kernel = kernel,
+      .threads = threads,
+      .planned_work = DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len),
+      .worthwhile_work = worthwhile_flops,
+      .scratch_bytes = kernel->scratch_bytes(problem.kv_len, split.rows),
+      .shared_bytes = split.SharedBytes(problem)};
+  return std::make_unique<RowsRunner>(problem, split, std::move(options));
+}
+
+}  // namespace jitattn::ops

@@ -1,0 +1,313 @@
+// The "tiles" algorithm, declared.
+
+#include <algorithm>
+#include <cmath>
+
+#include "jit/attention/tiles_kernel.h"
+#include "jit/compile.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/tiles_runner.h"
+#include "ops/estimate_parts.h"
+#include "ops/operation.h"
+
+namespace jitattn::ops {
+namespace {
+
+using P = AttentionProblem;
+using C = jit::TilesConfig;
+using L = jit::TilesLadders;
+
+constexpr std::string_view kAheadWords[] = {"no", "l1", "l2"};
+constexpr std::string_view kPvWords[] = {"natural", "transposed", "pairs"};
+constexpr std::string_view kDegreeWords[] = {"default"};
+
+// What a search tries. The full ladders span billions of points: fields that a hundred evaluations
+// cannot tell apart, since they move the time by a per cent or less where they were measured, are
+// climbed in coarser steps.
+constexpr int kQVecsSteps[] = {1, 2, 4, 6, 8}, kQVecsSmallSteps[] = {1, 2, 4, 8};
+constexpr int kKvBlockSteps[] = {64, 128, 256, 512};
+constexpr int kQkUnrollSteps[] = {1, 4}, kPvUnrollSteps[] = {2, 4}, kExpVecsSteps[] = {2, 4};
+constexpr int kPrefetchSteps[] = {0}, kTaskTilesSteps[] = {1, 4}, kAheadSteps[] = {0, 2};
+// The forms with a table, beside the default's; 0 is whatever is valid.
+constexpr int kExpDegreeSteps[] = {0, 3, 7};
+
+// A block that holds every key already gains nothing by being longer.
+void NarrowKvBlock(const Problem& problem, const Cpu&, std::vector<int>& steps) {
+  DropBeyond(problem.As<P>().kv_len, steps);
+}
+
+// Rows of one head lie one behind the other as they are.
+void NarrowPack(const Problem& problem, const Cpu&, std::vector<int>& steps) {
+  if (problem.As<P>().heads == 1) steps = {0};
+}
+
+void NarrowPv(const Problem& problem, const Cpu&, std::vector<int>& steps) {
+  if (problem.dtype() != DType::kBF16) std::erase(steps, static_cast<int>(jit::PvForm::kPairs));
+}
+
+constexpr Field kFields[] = {
+    IsaField<C>(),
+    FieldOf<&C::q_vecs>({.name = "q_vecs",
+                         .tag = "_q",
+                         .help = "tile, in vectors of queries",
+                         .values = L::kQVecs,
+                         .is_log = true,
+                         .steps = kQVecsSteps,
+                         .small_steps = kQVecsSmallSteps}),
+    FieldOf<&C::kv_block>({.name = "kv_block",
+                           .tag = "b",
+                           .help = "keys whose scores are held at once",
+                           .values = L::kKvBlock,
+                           .is_log = true,
+                           .steps = kKvBlockSteps,
+                           .narrow = NarrowKvBlock}),
+    FieldOf<&C::pack>({.name = "pack",
+                       .tag = "k",
+                       .help = "1: keys and values are copied row to row first",
+                       .values = kNoYes,
+                       .narrow = NarrowPack,
+                       .minor = true,
+                       .varied_alone = true,
+                       .since = 3}),
+    FieldOf<&C::qk_keys>({.name = "qk_keys",
+                          .tag = "_s",
+                          .help = "register block of Q·Kt: keys",
+                          .values = L::kQkKeys,
+                          .is_log = true,
+                          .full_once_set = "qk_embed"}),
+    FieldOf<&C::qk_vecs>({.name = "qk_vecs",
+                          .tag = "x",
+                          .help = "register block of Q·Kt: vectors of queries",
+                          .values = L::kQkVecs}),
+    FieldOf<&C::qk_unroll>({.name = "qk_unroll",
+                            .tag = "u",
+                            .help = "steps of the head dimension an iteration",
+                            .values = L::kQkUnroll,
+                            .is_log = true,
+                            .steps = kQkUnrollSteps,
+                            .minor = true}),
+    FieldOf<&C::qk_embed>({.name = "qk_embed",
+                           .tag = "m",
+                           .help = "1: the FMA broadcasts its key element",
+                           .values = kNoYes,
+                           .minor = true}),
+    FieldOf<&C::qk_ahead>({.name = "qk_ahead",
+                           .tag = "_a",
+                           .help = "cache that the next register block's keys are fetched to",
+                           .values = L::kAhead,
+                           .labels = kAheadWords,
+                           .steps = kAheadSteps,
+                           .minor = true,
+                           .varied_alone = true,
+                           .since = 3}),
+    FieldOf<&C::fuse_exp>({.name = "fuse_exp",
+                           .tag = "_f",
+                           .help = "1: exponentials on the accumulators",
+                           .values = kNoYes}),
+    FieldOf<&C::exp_vecs>({.name = "exp_vecs",
+                           .tag = "e",
+                           .help = "exponentials in flight",
+                           .values = L::kExpVecs,
+                           .steps = kExpVecsSteps,
+                           .minor = true}),
+    FieldOf<&C::exp_degree>({.name = "exp_degree",
+                             .tag = "d",
+                             .help = "degree of the exponential's polynomial",
+                             .values = L::kExpDegree,
+                             .labels = kDegreeWords,
+                             .steps = kExpDegreeSteps,
+                             .minor = true,
+                             .varied_alone = true,
+                             .since = 3}),
+    FieldOf<&C::pv>({.name = "pv",
+                     .tag = "_",
+                     .help =
+                         "P·V broadcasts P (natural), V (transposed), or P in pairs of bf16, as "
+                         "Q·Kt then does K",
+                     .values = L::kPv,
+                     .labels = kPvWords,
+                     .narrow = NarrowPv,
+                     .old_name = "pv_form"}),
+    FieldOf<&C::pv_rows>({.name = "pv_rows",
+                          .tag = "_r",
+                          .help = "register block of P·V: broadcast operands",
+                          .values = L::kPvRows,
+                          .is_log = true,
+                          .full_once_set = "pv_embed"}),
+    FieldOf<&C::pv_vecs>({.name = "pv_vecs",
+                          .tag = "x",
+                          .help = "register block of P·V: vectors",
+                          .values = L::kPvVecs}),
+    FieldOf<&C::pv_unroll>({.name = "pv_unroll",
+                            .tag = "u",
+                            .help = "keys an iteration",
+                            .values = L::kPvUnroll,
+                            .is_log = true,
+                            .steps = kPvUnrollSteps,
+                            .minor = true}),
+    FieldOf<&C::pv_embed>({.name = "pv_embed",
+                           .tag = "m",
+                           .help = "1: the FMA broadcasts its operand",
+                           .values = kNoYes,
+                           .minor = true}),
+    FieldOf<&C::pv_ahead>({.name = "pv_ahead",
+                           .tag = "_a",
+                           .help = "cache that the next value columns are fetched to",
+                           .values = L::kAhead,
+                           .labels = kAheadWords,
+                           .steps = kAheadSteps,
+                           .minor = true,
+                           .varied_alone = true,
+                           .since = 3}),
+    FieldOf<&C::prefetch>({.name = "prefetch",
+                           .tag = "_p",
+                           .help = "rows of V fetched ahead, 0: none",
+                           .values = L::kPrefetch,
+                           .steps = kPrefetchSteps,
+                           .minor = true}),
+    FieldOf<&C::task_tiles>({.name = "task_tiles",
+                             .tag = "",
+                             .help = "query tiles a thread takes at a time",
+                             .values = L::kTaskTiles,
+                             .is_log = true,
+                             .steps = kTaskTilesSteps,
+                             .minor = true}),
+    ThreadsField<C>(),
+};
+
+absl::Status ValidateConfig(const Config& config, const Problem& problem, const Cpu& cpu) {
+  return jit::ValidateTiles(config.As<C>(), SpecOf(problem.As<P>()), cpu);
+}
+
+Config CanonicalConfig(const Config& config, const Problem& problem) {
+  return jit::CanonicalTiles(config.As<C>(), SpecOf(problem.As<P>()));
+}
+
+bool IsWorthTrying(const Problem& problem, const Config& config, const Field& field,
+                   const Config& base) {
+  const C& c = config.As<C>();
+  const P& p = problem.As<P>();
+  if (field.name == "q_vecs") {
+    // A tile that holds every query already gains nothing by being wider.
+    const int64_t in_vec = Lanes(c.isa, p.dtype);
+    return field.get(config) == field.get(base) || c.q_vecs == 1 ||
+           (c.q_vecs - 1) * in_vec < p.q_len;
+  }
+  // Column groups that do not divide the tile leave a narrow one, which wastes registers.
+  if (field.name == "qk_vecs") return c.q_vecs % c.qk_vecs == 0;
+  if (field.name == "pv_vecs" && c.pv == jit::PvForm::kTransposed) return c.q_vecs % c.pv_vecs == 0;
+  return true;
+}
+
+// Lines from the second level arrive at about half the rate of loads from the first.
+constexpr double kSecondLevelFactor = 1.8;
+constexpr double kThirdLevelFactor = 4;
+
+// How much slower loads are from where `bytes` of working set lie.
+double LoadFactor(double bytes, const Cpu& cpu) {
+  // Half of the first level: the operands that stream past take the rest.
+  if (bytes <= 0.5 * static_cast<double>(cpu.l1d_bytes)) return 1;
+  if (bytes <= 0.75 * static_cast<double>(cpu.l2_bytes)) return kSecondLevelFactor;
+  return kThirdLevelFactor;
+}
+
+double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
+  const P& p = problem.As<P>();
+  const C& c = config.As<C>();
+  const double lanes = Lanes(c.isa, p.dtype);
+  const double size = SizeOf(ComputeType(p.dtype));
+  const double units = FmaUnits(c.isa, cpu);
+  const double queries = c.q_vecs * lanes;
+  const double head_dim = static_cast<double>(p.head_dim);
+  const double value_dim = static_cast<double>(p.value_dim);
+
+  // One tile of queries against one block of keys.
+  const double keys =
+      std::min<double>(c.kv_block, static_cast<double>(std::max<int64_t>(1, p.kv_len)));
+  const double packed_q = queries * head_dim * size;
+  const double qk_step =
+      BlockStep(c.qk_vecs, c.qk_keys, c.qk_embed != 0, units, LoadFactor(packed_q, cpu)) +
+      kLoopCycles / c.qk_unroll;
+  const double qk = std::ceil(static_cast<double>(c.q_vecs) / c.qk_vecs) *
+                    std::ceil(keys / c.qk_keys) * (head_dim * qk_step + c.qk_vecs * c.qk_keys);
+  const double exp =
+      kExpCycles * c.q_vecs * keys * (c.fuse_exp != 0 ? 0.9 : 1) * (1 + 0.1 / c.exp_vecs);
+  // Natural: value columns lie in the lanes and V is loaded; transposed: queries, and P is.
+  const bool transposed = c.pv == jit::PvForm::kTransposed;
+  const double streamed = keys * size * (transposed ? queries : value_dim);
+  const double pv_step =
+      BlockStep(c.pv_vecs, c.pv_rows, c.pv_embed != 0, units, LoadFactor(streamed, cpu)) +
+      kLoopCycles / c.pv_unroll;
+  const double columns = c.pv_vecs * lanes;
+  const double blocks_across = std::ceil((transposed ? queries : value_dim) / columns);
+  const double blocks_down = std::ceil((transposed ? value_dim : queries) / c.pv_rows);
+  // The accumulators come from the output and go back to it, once a block of keys.
+  const double pv = blocks_down * blocks_across * (keys * pv_step + 2.0 * c.pv_rows * c.pv_vecs);
+  // Maximum, tile decision, rescaling now and then.
+  const double bookkeeping = c.q_vecs * (keys + 30) + 40;
+
+  const double kv_len = static_cast<double>(p.kv_len);
+  double blocks = kv_len / keys;
+  if (p.mask == jit::Mask::kCausal && p.q_len > 1) {
+    // A tile sees whole blocks up to its last query: half of the square and half a tile beyond.
+    const double seen = 0.5 * (kv_len + std::max(0.0, kv_len - static_cast<double>(p.q_len)));
+    blocks = (seen + 0.5 * (queries + keys)) / keys;
+  }
+  const double tile =
+      std::max(1.0, blocks) * (qk + exp + pv + bookkeeping) + 4 * c.q_vecs * head_dim;  // packing Q
+
+  // Tasks of task_tiles tiles; the last round of them may leave threads without work.
+  const double heads = static_cast<double>(p.batch * p.heads);
+  const double tiles = std::ceil(static_cast<double>(p.q_len) / queries);
+  const double tasks = heads * std::ceil(tiles / c.task_tiles);
+  const double threads = std::min<double>(c.threads, std::max(1.0, tasks));
+  const double idle = RoundUpTo(tasks, threads) / tasks;
+  return heads * tiles * tile / threads * idle + (threads > 1 ? kForkJoinCycles : 0) +
+         20 * tasks / threads;
+}
+
+absl::StatusOr<std::shared_ptr<const jit::Kernel>> CompileKernel(const Problem& problem,
+                                                                 const Config& config,
+                                                                 const Cpu& cpu) {
+  const jit::AttentionSpec spec = SpecOf(problem.As<P>());
+  const C& c = config.As<C>();
+  return jit::Compile(KernelName(problem, config), c.isa, cpu, jit::TilesScratch(spec, c),
+                      [&](jit::Assembler& a) { jit::EmitTiles(a, spec, c); });
+}
+
+std::unique_ptr<Runner> MakeRunner(const Problem& problem, const Config& config,
+                                   std::shared_ptr<const jit::Kernel> kernel, int threads,
+                                   double worthwhile) {
+  const C& c = config.As<C>();
+  const int64_t task_rows = int64_t{c.task_tiles} * c.q_vecs * Lanes(c.isa, problem.dtype());
+  return MakeTilesRunner(problem.As<P>(), task_rows, std::move(kernel), threads, worthwhile);
+}
+
+}  // namespace
+
+const Algorithm kTiles = {
+    .name = "tiles",
+    .fields = kFields,
+    .blank = [] { return Config(C{}); },
+    .validate = ValidateConfig,
+    .canonical = CanonicalConfig,
+    .heuristic = TilesHeuristic,
+    .estimate = Estimate,
+    .worth_searching = [](const Problem&, const Cpu&) { return true; },
+    .worth_trying = IsWorthTrying,
+    .compile = CompileKernel,
+    .make_runner = MakeRunner,
+    .block = [](const Config& config) { return config.As<C>().kv_block; },
+    .padded_flops =
+        [](const Problem& problem, const Config& config) {
+          return PaddedFlops(problem.As<P>(), config.isa(),
+                             config.As<C>().pv == jit::PvForm::kNatural);
+        },
+    .call_bytes = sizeof(jit::AttentionArgs),
+    .rows_at_once =
+        [](const Problem& problem, const Config& config) {
+          return config.As<C>().q_vecs * Lanes(config.isa(), problem.dtype());
+        },
+};
+
+}  // namespace jitattn::ops

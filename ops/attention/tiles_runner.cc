@@ -1,0 +1,84 @@
+// One attention kernel over batch, heads and queries.
+
+#include "ops/attention/tiles_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ops/attention/kernel_args.h"
+
+namespace jitattn::ops {
+namespace {
+
+class TilesRunner : public Runner {
+ public:
+  TilesRunner(const AttentionProblem& problem, int64_t task_rows, Options options)
+      : Runner(std::move(options)),
+        problem_(problem),
+        spec_(SpecOf(problem)),
+        group_(problem.heads / problem.kv_heads),
+        task_rows_(task_rows) {}
+
+ protected:
+  Work WorkOf(const void* args, int threads) const override {
+    const auto& run = *static_cast<const jitattn_attention_args*>(args);
+    if (run.batch == 0 || run.q_len == 0) return {};
+    return {.amount = DenseFlops(problem_, run.batch, run.q_len, run.kv_len),
+            .tasks = run.batch * problem_.heads * Tiles(run, threads)};
+  }
+
+  void* ScratchOf(const void* args) const override {
+    return static_cast<const jitattn_attention_args*>(args)->scratch;
+  }
+
+  size_t ScratchBytesOf(const void* args) const override {
+    return static_cast<const jitattn_attention_args*>(args)->scratch_bytes;
+  }
+
+  void RunTask(const RunState& state, int64_t task, int64_t, void* scratch) const override {
+    const auto& run = *static_cast<const jitattn_attention_args*>(state.args);
+    const int64_t tiles = Tiles(run, state.threads), heads = state.tasks / tiles;
+    // Under a causal mask late tiles cost most, so they come first, over all heads: no thread is
+    // left with a long task at the end. Without one all cost the same, and neighbours in time share
+    // the keys and values of a head.
+    const bool causal = spec_.mask == jit::Mask::kCausal;
+    const int64_t all_head = causal ? task % heads : task / tiles;
+    const int64_t tile = causal ? tiles - 1 - task / heads : task % tiles;
+    const int64_t first_row = tile * task_rows_, head = all_head % problem_.heads;
+    const CallRange range{
+        .batch = all_head / problem_.heads,
+        .head = head,
+        .kv_head = head / group_,
+        .first_row = first_row,
+        .rows = tiles == 1 ? run.q_len : std::min(task_rows_, run.q_len - first_row),
+        .keys = run.kv_len};
+    kernel().Run(KernelArgs(spec_, run, range, scratch));
+  }
+
+ private:
+  // Tasks of a head.
+  int64_t Tiles(const jitattn_attention_args& run, int threads) const {
+    return threads == 1 ? 1 : (run.q_len + task_rows_ - 1) / task_rows_;
+  }
+
+  const AttentionProblem problem_;
+  const jit::AttentionSpec spec_;
+  const int64_t group_;  // query heads that share a kv head
+  const int64_t task_rows_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> MakeTilesRunner(const AttentionProblem& problem, int64_t task_rows,
+                                        std::shared_ptr<const jit::Kernel> kernel, int threads,
+                                        double worthwhile_flops) {
+  Runner::Options options{
+      .kernel = kernel,
+      .threads = threads,
+      .planned_work = DenseFlops(problem, problem.batch, problem.q_len, problem.kv_len),
+      .worthwhile_work = worthwhile_flops,
+      .scratch_bytes = kernel->scratch_bytes(problem.kv_len, problem.q_len)};
+  return std::make_unique<TilesRunner>(problem, task_rows, std::move(options));
+}
+
+}  // namespace jitattn::ops

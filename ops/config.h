@@ -1,0 +1,191 @@
+// How a problem is solved: a configuration of some algorithm, and the table that describes it.
+//
+// An algorithm has a plain struct of tunables (TilesConfig), which begins with the instruction set
+// and the threads, and one table of fields. A Config holds such a struct of any algorithm. The
+// kernel's name, records, JSON, the search space and the command line are made from the table: a
+// new tunable is one line there and its use in an emitter.
+
+#ifndef JITATTN_OPS_CONFIG_H_
+#define JITATTN_OPS_CONFIG_H_
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/cpu.h"
+#include "base/isa.h"
+#include "base/member_of.h"
+#include "ops/problem.h"
+
+namespace jitattn::ops {
+
+struct Algorithm;
+
+// The algorithm whose configurations are T's. Each algorithm specialises it for its struct.
+template <typename T>
+inline constexpr const Algorithm* AlgorithmOf = nullptr;
+
+template <typename T>
+concept ConfigStruct = std::has_unique_object_representations_v<T> && requires(T t) {
+  { t.isa } -> std::convertible_to<Isa>;
+  { t.threads } -> std::convertible_to<int>;
+} && AlgorithmOf<T>
+!= nullptr;
+
+class Config {
+ public:
+  // Of no algorithm: only to be assigned to.
+  Config() = default;
+
+  template <ConfigStruct T>
+  Config(const T& config) : algorithm_(AlgorithmOf<T>) {  // NOLINT: a T is a configuration
+    static_assert(sizeof(T) <= sizeof bytes_ && offsetof(T, isa) == 0 &&
+                  offsetof(T, threads) == sizeof(Isa));
+    new (bytes_) T(config);
+  }
+
+  // REQUIRES of all but Is and If: of an algorithm.
+  const Algorithm& algorithm() const { return *algorithm_; }
+  Isa isa() const { return static_cast<Isa>(Int(0)); }
+  int threads() const { return Int(sizeof(Isa)); }
+  void set_threads(int threads) { std::memcpy(bytes_ + sizeof(Isa), &threads, sizeof threads); }
+
+  template <ConfigStruct T>
+  bool Is() const {
+    return algorithm_ == AlgorithmOf<T>;
+  }
+  // Null where the configuration is of another algorithm.
+  template <ConfigStruct T>
+  const T* If() const {
+    return Is<T>() ? std::launder(reinterpret_cast<const T*>(bytes_)) : nullptr;
+  }
+  // REQUIRES: Is<T>().
+  template <ConfigStruct T>
+  const T& As() const {
+    return *std::launder(reinterpret_cast<const T*>(bytes_));
+  }
+  template <ConfigStruct T>
+  T& As() {
+    return *std::launder(reinterpret_cast<T*>(bytes_));
+  }
+
+  friend bool operator==(const Config& a, const Config& b) {
+    return a.algorithm_ == b.algorithm_ && std::memcmp(a.bytes_, b.bytes_, sizeof a.bytes_) == 0;
+  }
+
+ private:
+  int Int(size_t offset) const {
+    int value;
+    std::memcpy(&value, bytes_ + offset, sizeof value);
+    return value;
+  }
+
+  const Algorithm* algorithm_ = nullptr;
+  alignas(8) std::byte bytes_[96] = {};  // zero beyond the struct
+};
+
+struct Field {
+  std::string_view name;  // in records, CSV, JSON and on the command line
+  std::string_view tag;   // before the value in a kernel's name, separator included: "_q", "k";
+                          // empty: does not shape code
+  std::string_view help;
+  std::span<const int> values;                    // the ladder a search climbs, ascending
+  std::span<const std::string_view> labels = {};  // words for 0, 1, …; empty for plain numbers
+  bool is_log = false;                            // spaced by ratio: a surrogate sees log2(value)
+
+  // What a search tries, where that is less than the ladder.
+  std::span<const int> steps = {};
+  // The steps for this problem; null: all of them. `steps` may be changed in place.
+  void (*narrow)(const Problem& problem, const Cpu& cpu, std::vector<int>& steps) = nullptr;
+  // Moves the time by a per cent or less where it was measured: the small space has the default's
+  // value alone. `small_steps`: what the small space has where that is less than `steps`.
+  bool minor = false;
+  std::span<const int> small_steps = {};
+  // Varied alone, beside the default's values of the others of this kind: no other field's validity
+  // depends on it, and its effect hardly depends on theirs.
+  bool varied_alone = false;
+  // Of a register block's rows: only the largest value that is valid is tried, once the field of
+  // this name, the last that the count of registers depends on, is set. A block with fewer rows
+  // than fit has more loads to each multiply-add and fewer chains to hide latency.
+  std::string_view full_once_set = {};
+
+  // 1: results bypass the caches, which whoever reads them next regrets.
+  bool bypasses_caches = false;
+
+  // Records before format 1.4.
+  std::string_view old_name = {};   // where the name was another
+  int (*old_value)(int) = nullptr;  // of the number in such a record; null: the same
+  int since = 0;                    // minor format of the first records that have the field; their
+                                    // predecessors meant the struct's default
+
+  int (*get)(const Config&) = nullptr;
+  void (*set)(Config&, int) = nullptr;
+
+  bool shapes_code() const { return !tag.empty(); }
+};
+
+// FieldOf<&TilesConfig::q_vecs>({.name = "q_vecs", …}): `get` and `set` of that member.
+template <auto kMember>
+constexpr Field FieldOf(Field field) {
+  using Owner = typename MemberOf<decltype(kMember)>::Owner;
+  using Value = typename MemberOf<decltype(kMember)>::Value;
+  field.get = [](const Config& c) { return static_cast<int>(c.As<Owner>().*kMember); };
+  field.set = [](Config& c, int value) { c.As<Owner>().*kMember = static_cast<Value>(value); };
+  return field;
+}
+
+// The two fields that every algorithm has.
+inline constexpr int kEmittedIsas[] = {1, 2};
+inline constexpr int kNoIsa[] = {0};
+inline constexpr std::string_view kIsaWords[] = {"none", "avx2", "avx512"};
+inline constexpr int kNoYes[] = {0, 1};
+inline constexpr int kThreads[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
+template <typename T>
+constexpr Field IsaField(std::span<const int> isas = kEmittedIsas) {
+  return FieldOf<&T::isa>(
+      {.name = "isa", .tag = "_", .help = "instruction set", .values = isas, .labels = kIsaWords});
+}
+template <typename T>
+constexpr Field ThreadsField() {
+  return FieldOf<&T::threads>(
+      {.name = "threads", .tag = "", .help = "threads", .values = kThreads, .is_log = true});
+}
+
+// Null if there is none of that name.
+const Field* FindField(const Algorithm& algorithm, std::string_view name);
+
+// "avx2" where the field has words for its values, else the number.
+std::string ValueText(const Field& field, int value);
+// The inverse; a word's number is as good as the word. InvalidArgument: "pv=x: expected …".
+absl::StatusOr<int> ParseValue(const Field& field, std::string_view text);
+
+// InvalidArgument where the value is not on the field's ladder; threads may be any number.
+absl::Status CheckLadder(const Field& field, int value);
+
+// The only judge of validity; says which rule failed, with numbers: "qk_keys × qk_vecs 9 × 4 needs
+// 41 vector registers, avx512 has 32".
+absl::Status Validate(const Config& config, const Problem& problem, const Cpu& cpu);
+
+// Fields that have no effect at this point set to their one agreed value, so that one kernel and
+// schedule is one point. REQUIRES: an algorithm of the problem's operation.
+Config Canonical(const Config& config, const Problem& problem);
+
+// The kernel's one name: what is burnt into its code, the algorithm, and the tags and values of the
+// fields that shape code.
+std::string KernelName(const Problem& problem, const Config& config);
+
+// "algorithm=tiles isa=avx512 q_vecs=4 …" for people and logs.
+std::string ToString(const Config& config);
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_CONFIG_H_

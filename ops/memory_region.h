@@ -1,0 +1,43 @@
+// The addresses that a strided operand covers, and whether two operands share one.
+
+#ifndef JITATTN_OPS_MEMORY_REGION_H_
+#define JITATTN_OPS_MEMORY_REGION_H_
+
+#include <cstdint>
+
+namespace jitattn::ops {
+
+// Rows of row_bytes at base + Σ index[d] · stride[d], 0 ≤ index[d] < count[d]. Strides in bytes,
+// of any sign, 0 included.
+struct MemoryRegion {
+  const void* base = nullptr;
+  int64_t row_bytes = 0;
+  int64_t count[3] = {1, 1, 1};
+  int64_t stride[3] = {0, 0, 0};
+  int64_t low = 0, high = 0;  // [low, high) in addresses; set by Measure
+
+  // Computes low and high; false where an address does not fit 63 bits. Inline: four a run.
+  bool Measure() {
+    low = high = reinterpret_cast<intptr_t>(base);
+    bool overflow = __builtin_add_overflow(high, row_bytes, &high);
+    for (int d = 0; d < 3; ++d) {
+      if (count[d] <= 1) continue;
+      int64_t span;
+      overflow |= __builtin_mul_overflow(count[d] - 1, stride[d], &span);
+      int64_t& end = span < 0 ? low : high;
+      overflow |= __builtin_add_overflow(end, span, &end);
+    }
+    return !overflow;
+  }
+};
+
+// REQUIRES: both measured. True wherever it cannot be told that no byte is shared.
+bool MayOverlap(const MemoryRegion& a, const MemoryRegion& b);
+
+// True if two rows of the region share a byte. Exact; some nanoseconds for the usual layouts, where
+// each stride steps over all that the shorter ones cover.
+bool OverlapsItself(const MemoryRegion& region);
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_MEMORY_REGION_H_

@@ -1,0 +1,74 @@
+// The arrays of a run, as tables describe them, and how they lie in memory.
+
+#ifndef JITATTN_OPS_OPERANDS_H_
+#define JITATTN_OPS_OPERANDS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ops/problem.h"
+
+namespace jitattn::ops {
+
+// How arrays of several heads lie: each head's rows one after the other, or the heads side by side
+// in the columns of one matrix, as a layer of a transformer has them. With one head they are the
+// same.
+enum class Layout { kHeads, kColumns };
+std::string_view Name(Layout layout);  // "heads", "columns"
+
+// An input, or the output: rows of `cols` numbers, for each of `heads` heads of each of `batch`
+// independent parts.
+struct Array {
+  std::string_view name = {};  // "q", "out"
+  int64_t batch = 1, heads = 1, rows = 1, cols = 1;
+
+  int64_t count() const { return batch * heads * rows * cols; }
+};
+
+// Elements from one batch, head and row to the next, without gaps. Products of sizes that nobody
+// has checked wrap; a plan for such a problem is refused.
+using Strides = std::array<int64_t, 3>;
+Strides DenseStrides(const Array& array, Layout layout);
+
+// The arrays of an operation's run: inputs, and the output last.
+struct Arrays {
+  static constexpr int kMost = 4;
+  std::array<Array, kMost> array;
+  int count = 0;
+
+  const Array& operator[](int i) const { return array[i]; }
+  const Array& output() const { return array[count - 1]; }
+};
+
+// kHeads where no array of the problem has several heads, since both are the same.
+Layout Effective(Layout layout, const Problem& problem);
+
+// What a run is given: the C struct of the problem's operation (jitattn_attention_args).
+class Args {
+ public:
+  template <typename T>
+  explicit Args(const T& args) {
+    static_assert(sizeof(T) <= sizeof bytes_ && std::is_trivially_copyable_v<T>);
+    new (bytes_) T(args);
+  }
+  // For RunChecked and the like; valid as long as this.
+  const void* get() const { return bytes_; }
+  // REQUIRES: made of a T.
+  template <typename T>
+  const T& As() const {
+    return *std::launder(reinterpret_cast<const T*>(bytes_));
+  }
+  template <typename T>
+  T& As() {
+    return *std::launder(reinterpret_cast<T*>(bytes_));
+  }
+
+ private:
+  alignas(8) std::byte bytes_[320];
+};
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_OPERANDS_H_

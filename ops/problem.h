@@ -1,0 +1,158 @@
+// What is asked: a problem of some operation, and the tables that describe problems.
+//
+// An operation has a plain struct for its problems (AttentionProblem), which begins with the type
+// of the numbers, and one table of its sizes and one of its options. A Problem holds such a struct
+// of any operation. Flags, records, JSON, keys and descriptions are made from the tables, so that
+// none of them knows an operation by name.
+
+#ifndef JITATTN_OPS_PROBLEM_H_
+#define JITATTN_OPS_PROBLEM_H_
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "absl/status/status.h"
+#include "base/dtype.h"
+#include "base/member_of.h"
+
+namespace jitattn::ops {
+
+struct Operation;
+
+// The operation whose problems are T's. Each problem struct specialises it beside its definition.
+template <typename T>
+inline constexpr const Operation* OperationOf = nullptr;
+
+template <typename T>
+concept ProblemStruct = std::is_trivially_copyable_v<T> && requires(T t) {
+  { t.dtype } -> std::convertible_to<DType>;
+} && OperationOf<T>
+!= nullptr;
+
+class Problem {
+ public:
+  // Of no operation: only to be assigned to.
+  Problem() = default;
+
+  template <ProblemStruct T>
+  Problem(const T& problem) : operation_(OperationOf<T>) {  // NOLINT: a T is a problem
+    static_assert(sizeof(T) <= sizeof bytes_ && offsetof(T, dtype) == 0);
+    new (bytes_) T(problem);
+  }
+
+  // REQUIRES of all but Is and If: of an operation.
+  const Operation& operation() const { return *operation_; }
+  DType dtype() const {
+    DType dtype;
+    std::memcpy(&dtype, bytes_, sizeof dtype);
+    return dtype;
+  }
+  void set_dtype(DType dtype) { std::memcpy(bytes_, &dtype, sizeof dtype); }
+
+  template <ProblemStruct T>
+  bool Is() const {
+    return operation_ == OperationOf<T>;
+  }
+  // Null where the problem is of another operation.
+  template <ProblemStruct T>
+  const T* If() const {
+    return Is<T>() ? std::launder(reinterpret_cast<const T*>(bytes_)) : nullptr;
+  }
+  // REQUIRES: Is<T>().
+  template <ProblemStruct T>
+  const T& As() const {
+    return *std::launder(reinterpret_cast<const T*>(bytes_));
+  }
+  template <ProblemStruct T>
+  T& As() {
+    return *std::launder(reinterpret_cast<T*>(bytes_));
+  }
+
+  // The same operation, type, options and sizes.
+  friend bool operator==(const Problem& a, const Problem& b);
+
+ private:
+  const Operation* operation_ = nullptr;
+  alignas(8) std::byte bytes_[88] = {};
+};
+
+// A size of a problem.
+struct Dim {
+  enum class Role {
+    kInCode,  // burnt into emitted code
+    kExact,   // a run has as many as its plan
+    kAtMost,  // a run may have fewer than its plan
+  };
+
+  std::string_view name;  // in records, JSON and CSV: "head_dim"
+  std::string_view tag;   // before the value in a record's key, separator included: "b", ".q";
+                          // empty for what the kernel's name tells
+  std::string_view flag;  // on the command line: "--head-dim"
+  std::string_view help;  // of the flag
+  Role role;
+  int64_t least, most;
+  int64_t (*get)(const Problem&);
+  void (*set)(Problem&, int64_t);
+};
+
+// Something about a problem that is one of a few words.
+struct Option {
+  std::string_view name;                    // in records, JSON and CSV: "mask"
+  std::span<const std::string_view> words;  // of 0, 1, …: "none", "causal"
+  std::string_view flag, help;              // sets the option to 1
+  int (*get)(const Problem&);
+  void (*set)(Problem&, int);
+};
+
+// DimOf<&AttentionProblem::heads>({.name = "heads", …}): `get` and `set` of that member.
+template <auto kMember>
+constexpr Dim DimOf(Dim dim) {
+  using Owner = typename MemberOf<decltype(kMember)>::Owner;
+  dim.get = [](const Problem& p) -> int64_t { return p.As<Owner>().*kMember; };
+  dim.set = [](Problem& p, int64_t value) { p.As<Owner>().*kMember = value; };
+  return dim;
+}
+
+template <auto kMember>
+constexpr Option OptionOf(Option option) {
+  using Owner = typename MemberOf<decltype(kMember)>::Owner;
+  using Value = typename MemberOf<decltype(kMember)>::Value;
+  option.get = [](const Problem& p) { return static_cast<int>(p.As<Owner>().*kMember); };
+  option.set = [](Problem& p, int value) { p.As<Owner>().*kMember = static_cast<Value>(value); };
+  return option;
+}
+
+// Every size within its table's bounds, every product of a tensor's sizes below 2^62 bytes, and the
+// operation's own rules; else InvalidArgument with the value and the rule.
+absl::Status Validate(const Problem& problem);
+
+// Operations of the formula, and bytes of inputs and output, each counted once.
+double Flops(const Problem& problem);
+double Bytes(const Problem& problem);
+
+// One line for people: "attention f32 1×16 heads, 1024×1024, head size 64, causal".
+std::string Describe(const Problem& problem);
+
+// Whether the same code solves both: equal but for the sizes that are not burnt into code.
+bool SameCode(const Problem& a, const Problem& b);
+
+// A length rounded up to the next power of two or three halves of one: 1, 2, 3, 4, 6, 8, 12, 16,
+// 24 … Problems with the same bucket share a record.
+int64_t LengthBucket(int64_t length);
+Problem Bucket(const Problem& problem);  // REQUIRES: valid
+
+// Sizes of a tensor that fit in memory: their product with `bytes` below 2^62; else InvalidArgument
+// naming `what`. A size of 0 counts as 1, so that code which multiplies any of the others need not
+// ask whether the product fits. REQUIRES: every size ≥ 0.
+absl::Status FitsInMemory(std::string_view what, int64_t bytes, std::span<const int64_t> sizes);
+
+}  // namespace jitattn::ops
+
+#endif  // JITATTN_OPS_PROBLEM_H_

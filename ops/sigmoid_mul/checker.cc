@@ -1,0 +1,129 @@
+// x / (1 + exp(−x)) in higher precision, and how many units in the last place a result is off.
+
+#include "ops/sigmoid_mul/checker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "base/format.h"
+#include "ops/operation.h"
+
+namespace jitattn::ops {
+namespace {
+
+// 16-bit results are the float's, off by a share (emit_sigmoid.h), rounded: ½ and that share of
+// 2^digits ulp at most, 2^-12.8 · 2^8 (bf16) and 2^-13.6 · 2^11 (f16).
+template <typename T>
+constexpr double kMaxUlps = std::is_same_v<T, BFloat16>  ? 0.54
+                            : std::is_same_v<T, Float16> ? 0.66
+                                                         : 2.5;
+
+// An element costs about as much as this many multiplications: an exponential and a division.
+constexpr double kElementOps = 64;
+
+// Below this x the result is about to underflow, and only an absolute bound is promised: 0.7 of
+// |x|·exp(x) there, which is 1e-36 for float and 1.6e-305 for double.
+// The scaled form that bf16 takes has no such region, and f16 does not reach it.
+template <typename T>
+constexpr double kUnderflowFrom = kIsSmallFloat<T> ? -std::numeric_limits<double>::infinity()
+                                  : std::is_same_v<T, float> ? -87
+                                                             : -708;
+template <typename T>
+constexpr double kUnderflowBound = std::is_same_v<T, float> ? 1e-36 : 1.6e-305;
+
+// The distance of the two numbers of type T around |value|; the smallest subnormal at zero. What is
+// not finite is right or wrong, with no distance: 1.
+template <typename T>
+double UlpOf(Wide<T> value) {
+  using Real = Compute<T>;
+  const Real rounded = std::abs(static_cast<Real>(static_cast<T>(static_cast<Real>(value))));
+  if (!std::isfinite(rounded)) return 1;
+  const int exponent = std::max(rounded > 0 ? std::ilogb(rounded) : std::numeric_limits<int>::min(),
+                                std::numeric_limits<T>::min_exponent - 1);
+  return std::ldexp(1.0, exponent - std::numeric_limits<T>::digits + 1);
+}
+
+template <typename T>
+class SigmoidMulChecker : public Checker {
+ public:
+  SigmoidMulChecker(const jitattn_sigmoid_mul_args& args, double max_ops) : args_(args) {
+    const double affordable = max_ops / kElementOps;
+    const int64_t cols = std::max<int64_t>(1, args.cols);
+    const int64_t count = static_cast<int64_t>(std::clamp<double>(
+        affordable / static_cast<double>(cols), 1, static_cast<double>(args.rows)));
+    // A single row longer than that is sampled itself, in blocks so that every lane is looked at.
+    const int64_t blocks = (args.cols + kBlock - 1) / kBlock;
+    const int64_t block_count = static_cast<int64_t>(
+        std::clamp<double>(affordable / kBlock, 1, static_cast<double>(blocks)));
+    if (args.rows > 0) rows_ = SampleRows(args.rows, count, 0);
+    if (args.cols > 0) blocks_ = SampleRows(blocks, block_count, 0);
+    for (const int64_t row : rows_) {
+      const T* x = static_cast<const T*>(args.x) + row * args.x_stride;
+      ForEachColumn([&](int64_t column) {
+        const Wide<T> wide = static_cast<Wide<T>>(x[column]);
+        const Wide<T> truth = wide / (1 + std::exp(-wide));
+        truth_.push_back(truth);
+        // Kept beside the truth, since x is gone where the kernel works in place.
+        allowed_.push_back(x[column] < kUnderflowFrom<T> ? kUnderflowBound<T>
+                                                         : kMaxUlps<T> * UlpOf<T>(truth));
+      });
+    }
+  }
+
+  int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
+
+  Verdict Check(const void* out) const override {
+    Verdict verdict{.correct = true};
+    double worst = 0;  // error ÷ what is allowed
+    size_t element = 0;
+    for (const int64_t row : rows_) {
+      const T* y = static_cast<const T*>(out) + row * args_.out_stride;
+      ForEachColumn([&](int64_t column) {
+        const double error = ErrorOf<T>(y[column], truth_[element]);
+        const double share = error / allowed_[element];
+        verdict.max_error = std::max(verdict.max_error, error);
+        if (share > worst) {
+          worst = share;
+          verdict.bound = allowed_[element];
+          verdict.what =
+              Format("row %d, column %d: %.9g, should be %.9g", row, column,
+                     static_cast<double>(y[column]), static_cast<double>(truth_[element]));
+        }
+        ++element;
+      });
+    }
+    verdict.share = worst;
+    verdict.correct = worst <= 1;
+    return verdict;
+  }
+
+ private:
+  static constexpr int64_t kBlock = 4096;
+
+  template <typename Body>
+  void ForEachColumn(Body body) const {
+    for (const int64_t block : blocks_) {
+      const int64_t end = std::min(args_.cols, (block + 1) * kBlock);
+      for (int64_t column = block * kBlock; column < end; ++column) body(column);
+    }
+  }
+
+  const jitattn_sigmoid_mul_args args_;
+  std::vector<int64_t> rows_, blocks_;
+  std::vector<Wide<T>> truth_;
+  std::vector<double> allowed_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> MakeSigmoidMulChecker(const SigmoidMulProblem& problem,
+                                               const jitattn_sigmoid_mul_args& args,
+                                               double max_ops) {
+  return CallWithType(problem.dtype, [&]<typename T>() -> std::unique_ptr<Checker> {
+    return std::make_unique<SigmoidMulChecker<T>>(args, max_ops);
+  });
+}
+
+}  // namespace jitattn::ops

@@ -1,0 +1,35 @@
+// Sleeping until a word changes; Linux's futex, private to the process.
+
+#ifndef JITATTN_PARALLEL_FUTEX_H_
+#define JITATTN_PARALLEL_FUTEX_H_
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+
+namespace jitattn::inline base {
+
+// Returns at once where `word` is no longer `value`, else when it is woken; now and then for no
+// reason. errno stays as it was.
+inline void FutexWait(std::atomic<uint32_t>& word, uint32_t value) {
+  const int saved = errno;
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+  errno = saved;
+}
+
+// Wakes at most `count` of those that sleep on `word`.
+inline void FutexWake(std::atomic<uint32_t>& word, int count) {
+  const int saved = errno;
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+  errno = saved;
+}
+
+static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_always_lock_free);
+
+}  // namespace jitattn::inline base
+
+#endif  // JITATTN_PARALLEL_FUTEX_H_

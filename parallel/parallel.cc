@@ -1,0 +1,156 @@
+// Running a function on several threads. The only file that includes OpenMP.
+
+#include "parallel/parallel.h"
+
+#include <omp.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/cpu.h"
+#include "base/cpu_topology.h"
+#include "base/env.h"
+#include "base/fork.h"
+#include "base/log.h"
+#include "base/thread_local.h"
+#include "parallel/fp_environment.h"
+#include "parallel/hooks.h"
+#include "parallel/thread_pool.h"
+
+namespace jitattn::inline base {
+namespace {
+
+struct HostPool {
+  ParallelForHook parallel_for = nullptr;
+  void* context = nullptr;
+};
+
+constinit SetOnce<HostPool> host_pool;
+
+struct Job {
+  void (*body)(int index, void* context);
+  void* context;
+  std::atomic<bool> has_thrown{false};
+  std::exception_ptr thrown;  // by the first body that did
+};
+
+JITATTN_THREAD_LOCAL bool in_body = false;
+
+// Every body has its own guard: a thread of a pool starts with whatever MXCSR its creator had.
+void RunBody(int32_t index, void* data) noexcept {
+  Job& job = *static_cast<Job*>(data);
+  const bool outer = std::exchange(in_body, true);
+  try {
+    DefaultFpEnvironment environment;
+    job.body(index, job.context);
+  } catch (...) {
+    if (!job.has_thrown.exchange(true)) job.thrown = std::current_exception();
+  }
+  in_body = outer;
+}
+
+void RunOnOpenMp(int count, Job* job) {
+  // num_threads touches no setting of the program. It is an upper bound: where the runtime gives
+  // fewer threads (a limit, a dynamic adjustment), each takes several bodies.
+#pragma omp parallel num_threads(count)
+  {
+    const int stride = omp_get_num_threads();
+    for (int i = omp_get_thread_num(); i < count; i += stride) RunBody(i, job);
+  }
+}
+
+enum class Threads : int { kUnknown, kOwn, kOpenMp };
+
+Threads ReadThreads() {
+  const char* word = Env("JITATTN_THREADS");
+  if (word == nullptr || std::string_view(word) == "pool") return Threads::kOwn;
+  if (std::string_view(word) == "openmp") return Threads::kOpenMp;
+  Log(LogLevel::kWarning,
+      absl::StrCat("JITATTN_THREADS is '", word, "': expected pool or openmp; pool is used"));
+  return Threads::kOwn;
+}
+
+// Read once. Threads that ask for it first at the same time may each read it: the answer is one.
+Threads ThreadsOfChoice() {
+  static constinit std::atomic<Threads> choice{Threads::kUnknown};
+  Threads threads = choice.load(std::memory_order_relaxed);
+  if (threads == Threads::kUnknown) {
+    threads = ReadThreads();
+    choice.store(threads, std::memory_order_relaxed);
+  }
+  return threads;
+}
+
+// OpenMP binds the thread that loads it where OMP_PROC_BIND or OMP_PLACES ask for that, before
+// anybody can ask what the process was given: its places are that.
+std::vector<int> CpusOfPlaces() {
+  std::vector<int> cpus;
+  if (omp_get_proc_bind() == omp_proc_bind_false) return cpus;
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> ids(static_cast<size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, ids.data());
+    cpus.insert(cpus.end(), ids.begin(), ids.end());
+  }
+  return cpus;
+}
+
+// When the library is loaded, since the CPU is described once, by whoever asks first.
+[[maybe_unused]] const bool bound_cpus_are_told = [] {
+  SetBoundCpus(CpusOfPlaces());
+  return true;
+}();
+
+}  // namespace
+
+bool HelpersSleepAtOnce() {
+  const char* policy = Env("OMP_WAIT_POLICY");
+  const char* spins = Env("GOMP_SPINCOUNT");
+  return (policy != nullptr && strcasecmp(policy, "passive") == 0) ||
+         (spins != nullptr && strcmp(spins, "0") == 0);
+}
+
+double WorthwhileCycles() {
+  if (host_pool.get() != nullptr) return 40e3;
+  return HelpersSleepAtOnce() ? 200e3 : 12e3;
+}
+
+int ThreadsFor(double work, double planned_work, double worthwhile, int threads) {
+  if (threads <= 1 || work >= planned_work / 2) return threads;
+  return static_cast<int>(std::clamp<double>(work / worthwhile, 1, threads));
+}
+
+void ParallelFor(int count, void (*body)(int index, void* context), void* context) {
+  Job job{.body = body, .context = context};
+  if (count <= 1 || in_body || InForkedChild() || omp_in_parallel()) {
+    for (int i = 0; i < count; ++i) RunBody(i, &job);
+  } else if (const HostPool* pool = host_pool.get()) {
+    pool->parallel_for(count, RunBody, &job, pool->context);
+  } else if (ThreadsOfChoice() == Threads::kOpenMp) {
+    RunOnOpenMp(count, &job);
+  } else {
+    RunOnPool(count, RunBody, &job);
+  }
+  if (job.has_thrown.load(std::memory_order_relaxed)) std::rethrow_exception(job.thrown);
+}
+
+bool SetParallelForHook(ParallelForHook hook, void* context) {
+  return host_pool.Set({hook, context});
+}
+
+int ThreadBudget(int requested) {
+  const int limit = std::clamp(omp_get_thread_limit(), 1, kMaxThreads);
+  if (requested > 0) return std::min(requested, limit);
+  // OpenMP's own answer is OMP_NUM_THREADS where that is set, what the program last asked for by
+  // omp_set_num_threads, else every logical CPU: never less than the cores unless somebody wants
+  // so.
+  return std::clamp(std::min(HostCpu().physical_cores, omp_get_max_threads()), 1, limit);
+}
+
+}  // namespace jitattn::inline base

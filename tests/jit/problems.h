@@ -1,0 +1,76 @@
+// Specs and configurations of kernels as the problems and configurations of ops/, whose tables say
+// what is valid, what is the same point, and what a kernel is called.
+
+#ifndef JITATTN_TESTS_JIT_PROBLEMS_H_
+#define JITATTN_TESTS_JIT_PROBLEMS_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/cpu.h"
+#include "jit/attention/spec.h"
+#include "jit/kernel.h"
+#include "jit/sigmoid_mul/args.h"
+#include "ops/attention/algorithms.h"
+#include "ops/attention/problem.h"
+#include "ops/config.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/algorithms.h"
+#include "ops/sigmoid_mul/problem.h"
+
+namespace jitattn::jit::testing {
+
+inline ops::AttentionProblem ProblemOf(const AttentionSpec& spec) {
+  return {.dtype = spec.dtype,
+          .mask = spec.mask,
+          .head_dim = spec.head_dim,
+          .value_dim = spec.value_dim};
+}
+
+inline ops::SigmoidMulProblem ProblemOf(const SigmoidMulSpec& spec) {
+  return {.dtype = spec.dtype};
+}
+
+// Here `config` is a configuration of any algorithm: TilesConfig, RowsConfig,
+// PortableAttentionConfig, …, or an ops::Config.
+
+template <typename Spec>
+absl::StatusOr<std::shared_ptr<const Kernel>> CompileFor(const Spec& spec,
+                                                         const ops::Config& config,
+                                                         const Cpu& cpu) {
+  return ops::Compile(ProblemOf(spec), config, cpu);
+}
+
+template <typename Spec>
+absl::Status ValidateFor(const Spec& spec, const ops::Config& config, const Cpu& cpu) {
+  return ops::Validate(config, ProblemOf(spec), cpu);
+}
+
+template <typename Spec>
+ops::Config CanonicalFor(const Spec& spec, const ops::Config& config) {
+  return ops::Canonical(config, ProblemOf(spec));
+}
+
+// Of the kernel.
+template <typename Spec>
+std::string NameFor(const Spec& spec, const ops::Config& config) {
+  return ops::KernelName(ProblemOf(spec), config);
+}
+
+// "attn_f32_d64_causal".
+template <typename Spec>
+std::string NameOf(const Spec& spec) {
+  const ops::Problem problem = ProblemOf(spec);
+  return problem.operation().code_name(problem);
+}
+
+// "none", "causal".
+inline std::string NameOf(Mask mask) {
+  return std::string(ops::kAttention.options[0].words[static_cast<size_t>(mask)]);
+}
+
+}  // namespace jitattn::jit::testing
+
+#endif  // JITATTN_TESTS_JIT_PROBLEMS_H_

@@ -1,0 +1,70 @@
+// What a kernel is told of a run.
+
+#include "ops/attention/kernel_args.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace jitattn::ops {
+namespace {
+
+class KernelArgsTest : public testing::Test {
+ protected:
+  jit::AttentionArgs Of(const CallRange& range) { return KernelArgs(spec, run, range, &scratch); }
+
+  const jit::AttentionSpec spec{.dtype = DType::kBF16};
+  char memory[16384], scratch;
+  jitattn_attention_args run{.q = memory,
+                             .k = memory + 1,
+                             .v = memory + 2,
+                             .out = memory + 3,
+                             .q_len = 100,
+                             .kv_len = 40,
+                             .q_strides = {1000, 100, 10},
+                             .k_strides = {2000, 200, 20},
+                             .v_strides = {3000, 300, 30},
+                             .out_strides = {4000, 400, 40},
+                             .scale = .5};
+};
+
+TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
+  const jit::AttentionArgs args = Of({.batch = 1,
+                                      .head = 4,
+                                      .kv_head = 2,
+                                      .heads = 2,
+                                      .first_row = 3,
+                                      .rows = 7,
+                                      .first_key = 5,
+                                      .keys = 9});
+  EXPECT_EQ(args.spec, &spec);
+  EXPECT_EQ(args.q, memory + 2 * 1430);
+  EXPECT_EQ(args.k, memory + 1 + 2 * 2500);
+  EXPECT_EQ(args.v, memory + 2 + 2 * 3750);
+  EXPECT_EQ(args.out, memory + 3 + 2 * 5720);
+  EXPECT_EQ(args.q_stride, 20);
+  EXPECT_EQ(args.k_stride, 40);
+  EXPECT_EQ(args.v_stride, 60);
+  EXPECT_EQ(args.out_stride, 80);
+  EXPECT_EQ(args.q_rows, 7);
+  EXPECT_EQ(args.kv_len, 9);
+  EXPECT_EQ(args.scale, .5);
+  EXPECT_EQ(args.scratch, &scratch);
+  EXPECT_EQ(args.group, 2);
+  EXPECT_EQ(args.q_head_stride, 200);
+  EXPECT_EQ(args.out_head_stride, 800);
+  EXPECT_EQ(args.parts, 0);
+}
+
+TEST_F(KernelArgsTest, TheDiagonalMovesWithTheRangeAndNeverOverflows) {
+  CallRange range{.first_row = 3, .rows = 1, .first_key = 5, .keys = 1};
+  run.causal_offset = -7;
+  EXPECT_EQ(Of(range).causal_offset, -7 + 3 - 5);
+  run.causal_offset = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(Of(range).causal_offset, 40 + 3 - 5);
+  run.causal_offset = std::numeric_limits<int64_t>::min();
+  EXPECT_EQ(Of(range).causal_offset, -100 + 3 - 5);
+}
+
+}  // namespace
+}  // namespace jitattn::ops

@@ -1,0 +1,226 @@
+// Problems: their tables, validation without overflow, counts, names, buckets.
+
+#include "ops/problem.h"
+
+#include <limits>
+#include <set>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "ops/attention/problem.h"
+#include "ops/operation.h"
+#include "ops/sigmoid_mul/problem.h"
+
+namespace jitattn::ops {
+namespace {
+
+using jit::Mask;
+using ::testing::ElementsAre;
+using ::testing::Optional;
+
+std::string ErrorOf(const Problem& problem) {
+  const absl::Status status = Validate(problem);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << Describe(problem);
+  return std::string(status.message());
+}
+
+TEST(WordsTest, RoundTrip) {
+  for (const Operation* operation : {&kAttention, &kSigmoidMul})
+    EXPECT_EQ(FindOperation(operation->name), operation);
+  for (DType t : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16})
+    EXPECT_THAT(DTypeFromName(Name(t)), Optional(t));
+  EXPECT_THAT(DTypeFromName("float32"), Optional(DType::kF32));
+  EXPECT_THAT(DTypeFromName("float64"), Optional(DType::kF64));
+  EXPECT_THAT(DTypeFromName("bfloat16"), Optional(DType::kBF16));
+  EXPECT_THAT(DTypeFromName("float16"), Optional(DType::kF16));
+  EXPECT_EQ(DTypeFromName("f46"), std::nullopt);
+  EXPECT_EQ(FindOperation("atention"), nullptr);
+}
+
+TEST(OptionTest, MaskIsOneOfTwoWords) {
+  ASSERT_EQ(kAttention.options.size(), 1u);
+  const Option& mask = kAttention.options[0];
+  EXPECT_THAT(mask.words, ElementsAre("none", "causal"));
+  Problem problem = AttentionProblem{};
+  for (const Mask m : {Mask::kCausal, Mask::kNone}) {
+    mask.set(problem, static_cast<int>(m));
+    EXPECT_EQ(problem.As<AttentionProblem>().mask, m);
+    EXPECT_EQ(mask.get(problem), static_cast<int>(m));
+  }
+}
+
+TEST(DimTest, TablesAreWellFormed) {
+  for (const Operation* operation : Operations()) {
+    std::set<std::string_view> words;
+    for (const Dim& dim : operation->dims) {
+      EXPECT_TRUE(words.insert(dim.name).second) << dim.name << " twice";
+      EXPECT_TRUE(words.insert(dim.flag).second) << dim.flag << " twice";
+      EXPECT_FALSE(dim.help.empty()) << dim.name;
+      EXPECT_LE(dim.least, dim.most) << dim.name;
+      EXPECT_EQ(dim.tag.empty(), dim.role == Dim::Role::kInCode) << dim.name;
+      Problem problem = operation->blank();
+      dim.set(problem, 5);
+      for (const Dim& other : operation->dims) {
+        EXPECT_EQ(other.get(problem), &other == &dim ? 5 : other.get(operation->blank()))
+            << dim.name << " sets " << other.name;
+      }
+    }
+  }
+}
+
+TEST(ProblemTest, IsEqualWhereOperationTypeOptionsAndSizesAre) {
+  const Problem problem = AttentionProblem{.q_len = 3};
+  EXPECT_EQ(problem, Problem(AttentionProblem{.q_len = 3}));
+  EXPECT_NE(problem, Problem(AttentionProblem{.q_len = 4}));
+  EXPECT_NE(problem, Problem(AttentionProblem{.mask = Mask::kCausal, .q_len = 3}));
+  EXPECT_NE(problem, Problem(AttentionProblem{.dtype = DType::kBF16, .q_len = 3}));
+  EXPECT_NE(problem, Problem(SigmoidMulProblem{}));
+  EXPECT_NE(problem, Problem());
+  EXPECT_EQ(Problem(), Problem());
+  EXPECT_EQ(problem.If<SigmoidMulProblem>(), nullptr);
+  ASSERT_NE(problem.If<AttentionProblem>(), nullptr);
+  EXPECT_EQ(problem.If<AttentionProblem>()->q_len, 3);
+}
+
+TEST(SameCodeTest, LooksAtWhatIsBurntIntoCode) {
+  const AttentionProblem p = {.heads = 4, .kv_heads = 2, .q_len = 9, .kv_len = 12};
+  EXPECT_TRUE(SameCode(p, AttentionProblem{}));
+  EXPECT_FALSE(SameCode(p, AttentionProblem{.mask = Mask::kCausal}));
+  EXPECT_FALSE(SameCode(p, AttentionProblem{.dtype = DType::kF64}));
+  EXPECT_FALSE(SameCode(p, AttentionProblem{.head_dim = 65}));
+  EXPECT_FALSE(SameCode(p, AttentionProblem{.value_dim = 65}));
+  EXPECT_FALSE(SameCode(p, SigmoidMulProblem{}));
+  EXPECT_TRUE(SameCode(SigmoidMulProblem{.rows = 3, .cols = 5}, SigmoidMulProblem{}));
+}
+
+TEST(ValidateTest, AcceptsEdges) {
+  EXPECT_TRUE(Validate(AttentionProblem{}).ok());
+  EXPECT_TRUE(Validate(AttentionProblem{.q_len = 0, .kv_len = 0}).ok());
+  EXPECT_TRUE(
+      Validate(AttentionProblem{.heads = 12, .kv_heads = 4, .head_dim = 4096, .value_dim = 1})
+          .ok());
+  EXPECT_TRUE(Validate(SigmoidMulProblem{.rows = 1, .cols = (int64_t{1} << 60) - 1}).ok());
+}
+
+TEST(ValidateTest, NamesTheValueAndTheRule) {
+  EXPECT_EQ(ErrorOf(AttentionProblem{.heads = 7, .kv_heads = 2}),
+            "heads 7 is not a multiple of kv_heads 2");
+  EXPECT_EQ(ErrorOf(AttentionProblem{.head_dim = 0}), "head_dim 0 is below 1");
+  EXPECT_EQ(ErrorOf(AttentionProblem{.value_dim = 5000}), "value_dim 5000 is above 4096");
+  EXPECT_EQ(ErrorOf(AttentionProblem{.q_len = -3}), "q_len -3 is below 0");
+  EXPECT_EQ(ErrorOf(AttentionProblem{.kv_heads = 0}), "kv_heads 0 is below 1");
+  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.rows = 0}), "rows 0 is below 1");
+  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.cols = -3}), "cols -3 is below 1");
+}
+
+TEST(ValidateTest, HugeSizesDoNotOverflow) {
+  const int64_t huge = int64_t{1} << 62;  // the most that a size may be at all
+  ErrorOf(AttentionProblem{.batch = std::numeric_limits<int64_t>::max()});
+  ErrorOf(SigmoidMulProblem{.cols = std::numeric_limits<int64_t>::max()});
+  EXPECT_EQ(ErrorOf(AttentionProblem{.batch = huge, .q_len = 1}),
+            "q would take 2^62 bytes or more");
+  EXPECT_EQ(
+      ErrorOf(AttentionProblem{.batch = huge, .heads = huge, .kv_heads = huge, .q_len = huge}),
+      "q would take 2^62 bytes or more");
+  EXPECT_EQ(ErrorOf(AttentionProblem{.kv_len = int64_t{1} << 62}),
+            "k would take 2^62 bytes or more");
+  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.rows = int64_t{1} << 32, .cols = int64_t{1} << 32}),
+            "x would take 2^62 bytes or more");
+  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.cols = int64_t{1} << 60}),
+            "x would take 2^62 bytes or more");
+}
+
+// A count by the definition, pair by pair.
+double CountPairs(int64_t q_len, int64_t kv_len) {
+  double pairs = 0;
+  for (int64_t i = 0; i < q_len; ++i)
+    for (int64_t j = 0; j < kv_len; ++j) pairs += j <= i + kv_len - q_len;
+  return pairs;
+}
+
+TEST(FlopsTest, CountsVisiblePairs) {
+  for (auto [q, kv] : {std::pair{1, 1}, {5, 5}, {3, 9}, {9, 3}, {1, 7}, {7, 1}, {0, 4}, {4, 0}}) {
+    AttentionProblem p = {.batch = 2,
+                          .heads = 6,
+                          .kv_heads = 3,
+                          .q_len = q,
+                          .kv_len = kv,
+                          .head_dim = 5,
+                          .value_dim = 7};
+    EXPECT_EQ(Flops(p), 2.0 * 12 * 12 * q * kv) << q << "×" << kv;
+    p.mask = Mask::kCausal;
+    EXPECT_EQ(Flops(p), 2.0 * 12 * 12 * CountPairs(q, kv)) << q << "×" << kv;
+  }
+  EXPECT_EQ(Flops(SigmoidMulProblem{.rows = 3, .cols = 5}), 60);
+}
+
+TEST(BytesTest, CountsEachTensorOnce) {
+  const AttentionProblem p = {.dtype = DType::kF64,
+                              .batch = 2,
+                              .heads = 4,
+                              .kv_heads = 2,
+                              .q_len = 3,
+                              .kv_len = 5,
+                              .head_dim = 6,
+                              .value_dim = 7};
+  EXPECT_EQ(Bytes(p), 8.0 * 2 * (4 * 3 * (6 + 7) + 2 * 5 * (6 + 7)));
+  EXPECT_EQ(Bytes(SigmoidMulProblem{.rows = 3, .cols = 5}), 2 * 4 * 15);
+}
+
+std::string CodeName(const Problem& problem) { return problem.operation().code_name(problem); }
+
+TEST(NameTest, OfCodeAndProblems) {
+  AttentionProblem p = {
+      .mask = Mask::kCausal, .heads = 16, .kv_heads = 16, .q_len = 1024, .kv_len = 1024};
+  EXPECT_EQ(CodeName(p), "attn_f32_d64_causal");
+  EXPECT_EQ(Describe(p), "attention f32 1×16 heads, 1024×1024, head size 64, causal");
+  p.value_dim = 32;
+  p.mask = Mask::kNone;
+  p.kv_heads = 4;
+  EXPECT_EQ(CodeName(p), "attn_f32_d64v32");
+  EXPECT_EQ(Describe(p), "attention f32 1×16 heads (4 kv), 1024×1024, head size 64, value size 32");
+  EXPECT_EQ(CodeName(SigmoidMulProblem{.dtype = DType::kF64}), "silu_f64");
+  EXPECT_EQ(Describe(SigmoidMulProblem{.rows = 3, .cols = 5}), "sigmoid-mul f32 3×5");
+}
+
+TEST(BucketTest, PowersOfTwoAndTheirHalves) {
+  const std::pair<int64_t, int64_t> expected[] = {
+      {-1, 0}, {0, 0},  {1, 1},   {2, 2},   {3, 3},   {4, 4},       {5, 6},      {6, 6},
+      {7, 8},  {9, 12}, {12, 12}, {13, 16}, {17, 24}, {1000, 1024}, {1025, 1536}};
+  for (auto [length, bucket] : expected) EXPECT_EQ(LengthBucket(length), bucket) << length;
+  const int64_t huge = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(LengthBucket(huge), huge);
+}
+
+TEST(BucketTest, IsIdempotentMonotoneAndNeverBelow) {
+  int64_t last = 0;
+  for (int64_t length = 0; length < 5000; ++length) {
+    const int64_t bucket = LengthBucket(length);
+    EXPECT_GE(bucket, length);
+    EXPECT_LE(bucket, length + length / 2);
+    EXPECT_GE(bucket, last);
+    EXPECT_EQ(LengthBucket(bucket), bucket);
+    last = bucket;
+  }
+}
+
+TEST(BucketTest, KeepsWhatIsNoLength) {
+  const AttentionProblem p = {.dtype = DType::kF64,
+                              .mask = Mask::kCausal,
+                              .batch = 3,
+                              .heads = 10,
+                              .kv_heads = 5,
+                              .q_len = 100,
+                              .kv_len = 1000,
+                              .head_dim = 65,
+                              .value_dim = 66};
+  AttentionProblem expected = p;
+  expected.q_len = 128;
+  expected.kv_len = 1024;
+  EXPECT_EQ(Bucket(p), Problem(expected));
+  EXPECT_EQ(Bucket(SigmoidMulProblem{.rows = 10, .cols = 100}),
+            Problem(SigmoidMulProblem{.rows = 1, .cols = 1024}));
+}
+
+}  // namespace
+}  // namespace jitattn::ops
