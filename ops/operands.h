@@ -53,7 +53,7 @@ class Args {
     static_assert(sizeof(T) <= sizeof bytes_ && std::is_trivially_copyable_v<T>);
     new (bytes_) T(args);
   }
-  // For RunChecked and the like; valid as long as this.
+  // For Plan::Run and Operation::check_args; valid as long as this.
   const void* get() const { return bytes_; }
   // REQUIRES: made of a T.
   template <typename T>

@@ -26,7 +26,7 @@ constexpr int64_t kCalmTimes = 4;
 // one costly waking is no sign yet; a second one is.
 constexpr int32_t kFruitlessRuns = 8, kCostlyRun = kFruitlessRuns / 2;
 constexpr int64_t kCostlyWaking = 20 * kMicrosecond;
-constexpr int64_t kFirstFruitless = kMillisecond, kLongestFruitless = 50 * kMillisecond;
+constexpr int64_t kFirstFruitless = kMillisecond, kLongestFruitless = 500 * kMillisecond;
 
 }  // namespace
 
@@ -45,7 +45,11 @@ bool BackOff::Learn(const RunTimes& times) {
     StayAlone(times.end, kFirstTimes * waited, kLongest);
     return true;
   }
-  if (!times.helped) {
+  // A helper that is woken on the caller's own core takes the core, helps, and spins there: the
+  // caller spends all that within the system call.
+  const bool for_nothing =
+      !times.helped || (times.waking > kCostlyWaking && times.end - times.begin < 2 * times.waking);
+  if (for_nothing) {
     const int32_t weight = times.waking > kCostlyWaking ? kCostlyRun : 1;
     if (fruitless_.fetch_add(weight, std::memory_order_relaxed) + weight >= kFruitlessRuns) {
       StayAlone(times.end, kFirstFruitless, kLongestFruitless);

@@ -24,7 +24,8 @@ struct RunTimes {
 //
 // Waking helpers that never come in time, since runs are short and rare or the cores are taken,
 // costs the caller a system call each, which beside a busy neighbour or in a virtual machine takes
-// some 50 µs: that is given up for a while too, the sooner the more it costs.
+// some 50 µs: that is given up for a while too, the sooner the more it costs. So is help that costs
+// more than the rest of the run.
 //
 // Any number of threads may use one at once. What they tell may be lost in a race: it is advice.
 class BackOff {

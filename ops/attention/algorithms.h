@@ -38,7 +38,7 @@ inline constexpr const Algorithm* AlgorithmOf<PortableAttentionConfig> = &kPorta
 // Algorithm::padded_flops.
 double PaddedFlops(const AttentionProblem& problem, Isa isa, bool columns_in_lanes);
 
-// What the heuristics share (heuristic.cc).
+// heuristic.cc.
 Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config RowsHeuristic(const Problem& problem, const Cpu& cpu, int threads);

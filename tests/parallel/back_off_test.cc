@@ -97,6 +97,29 @@ TEST(BackOff, StopsSoonWhereWakingIsCostly) {
   }
 }
 
+// Help counts for nothing where waking the helper took longer than all else of the run.
+TEST(BackOff, StopsWhereHelpCostsMoreThanTheRun) {
+  BackOff back_off;
+  int64_t now = 0;
+  for (int run = 0; run < 2; ++run, now += 70 * kUs) {
+    EXPECT_TRUE(back_off.WantsHelp(now));
+    back_off.Learn({.begin = now,
+                    .computed = now + 65 * kUs,
+                    .end = now + 67 * kUs,
+                    .helped = true,
+                    .waking = 58 * kUs});
+  }
+  EXPECT_FALSE(back_off.WantsHelp(now));
+  // Of a longer run the waking is a part, and helpers that are awake cost nothing.
+  BackOff patient;
+  for (int run = 0; run < 100; ++run) {
+    patient.Learn(
+        {.begin = 0, .computed = 900 * kUs, .end = 905 * kUs, .helped = true, .waking = 58 * kUs});
+    patient.Learn({.begin = 0, .computed = 9 * kUs, .end = 10 * kUs, .helped = true});
+    EXPECT_TRUE(patient.WantsHelp(1000 * kUs));
+  }
+}
+
 // Bursts with pauses between them: a helper that comes once does not make every run of the next
 // burst wake one.
 TEST(BackOff, APauseIsNoCalm) {
