@@ -38,7 +38,7 @@ inline constexpr const Algorithm* AlgorithmOf<PortableAttentionConfig> = &kPorta
 // Algorithm::padded_flops.
 double PaddedFlops(const AttentionProblem& problem, Isa isa, bool columns_in_lanes);
 
-// heuristic.cc.
+// The configurations to start from, by the size of the problem and the threads (heuristic.cc).
 Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config RowsHeuristic(const Problem& problem, const Cpu& cpu, int threads);
