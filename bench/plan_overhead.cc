@@ -12,7 +12,7 @@
 #include "benchmark/benchmark.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
-#include "runtime/kernel_calls.h"
+#include "lab/measuring/kernel_calls.h"
 #include "runtime/plan.h"
 
 namespace {
@@ -51,7 +51,7 @@ void BM_Kernel(benchmark::State& state) {
       .q_len = o.args.q_len, .kv_len = 1, .head_dim = kDim, .value_dim = kDim};
   const auto plan = jitattn::runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
   if (!plan.ok()) return state.SkipWithError("no plan");
-  const auto calls = jitattn::runtime::KernelCalls::Of(*plan, &o.args);
+  const auto calls = jitattn::lab::KernelCalls::Of(*plan, &o.args);
   state.SetLabel((*plan)->kernel().name());
   for (auto _ : state) calls->Run();
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,11 @@
 #include "absl/strings/str_replace.h"
 #include "cli/clean.h"
 #include "cli/command.h"
+#include "cli/laboratory.h"
 #include "cli/text.h"
+#include "cli/tune.h"
 #include "jitattn/jitattn.h"
+#include "search/strategies/strategies.h"
 
 namespace jitattn::cli {
 namespace {
@@ -84,16 +88,15 @@ int Fail(const absl::Status& status) {
 
 namespace {
 
-int Run(int argc, char** argv) {
+int Run(int argc, char** argv, std::span<const AddCommand> add_commands) {
   CLI::App app("Attention and sigmoid-mul (SiLU) kernels, emitted and tuned for this CPU.",
                "jitattn");
   app.set_version_flag("--version", std::string("jitattn ") + jitattn_version());
   app.set_help_flag("-h,--help", "Print this and exit");
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  const Command commands[] = {AddTune(&app),  AddRun(&app),     AddCache(&app),    AddCpu(&app),
-                              AddShow(&app),  AddBench(&app),   AddRoofline(&app), AddReplay(&app),
-                              AddAudit(&app), AddCompare(&app), AddPlot(&app),     AddReport(&app)};
+  std::vector<Command> commands;
+  for (const AddCommand& add : add_commands) commands.push_back(add(&app));
   // Set after the commands were added, which would inherit it.
   app.footer("jitattn COMMAND --help tells the flags of each.");
   try {
@@ -103,7 +106,7 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return ParseFailure(app, error);
   }
-  const auto asked = std::find_if(std::begin(commands), std::end(commands),
+  const auto asked = std::find_if(commands.begin(), commands.end(),
                                   [](const Command& command) { return command.app->parsed(); });
   const int exit_code = asked->run();
   // A full disk behind a redirection shows here at the latest.
@@ -116,18 +119,28 @@ int Run(int argc, char** argv) {
 
 }  // namespace
 
-int Main(int argc, char** argv) {
+int RunCommandLine(int argc, char** argv, std::span<const AddCommand> commands) {
+  search::AddAllStrategies();
   // A file that may grow no further is a write that fails, as on a full disk, and no reason to die
   // in the middle of it.
   std::signal(SIGXFSZ, SIG_IGN);
   // A command of whatever a file held must end in a line, not in std::terminate.
   try {
-    return Run(argc, argv);
+    return Run(argc, argv, commands);
   } catch (const std::bad_alloc&) {
     return PrintError("out of memory", kFailed);
   } catch (const std::exception& error) {
     return PrintError(error.what(), kFailed);
   }
+}
+
+int Main(int argc, char** argv) {
+  const auto tune_in_laboratory = [argv](const TuneFlags&) { return HandOver(argv); };
+  std::vector<AddCommand> commands = {
+      [&](CLI::App* app) { return AddTune(app, tune_in_laboratory); }, AddRun, AddCache, AddCpu,
+      AddShow};
+  for (AddCommand& command : HandedOver(argv)) commands.push_back(std::move(command));
+  return RunCommandLine(argc, argv, commands);
 }
 
 }  // namespace jitattn::cli

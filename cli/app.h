@@ -1,12 +1,19 @@
-// The command line as a whole: picks the command, prints its errors, chooses the exit code.
+// The command line: subcommands, --version, errors.
 
 #ifndef JITATTN_CLI_APP_H_
 #define JITATTN_CLI_APP_H_
 
+#include <span>
+
+#include "cli/command.h"
+
 namespace jitattn::cli {
 
-// Returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+// The command jitattn. The laboratory's commands are handed over to jitattn-lab.
 int Main(int argc, char** argv);
+
+// A program with these commands, listed in their order. Returns the exit code.
+int RunCommandLine(int argc, char** argv, std::span<const AddCommand> commands);
 
 }  // namespace jitattn::cli
 

@@ -4,7 +4,6 @@
 #define JITATTN_CLI_COMMAND_H_
 
 #include <functional>
-#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -24,19 +23,14 @@ struct Command {
   std::function<int()> run;  // returns the exit code
 };
 
-// Each adds one subcommand to `app`, in a file of its own.
-Command AddTune(CLI::App* app);
+// Adds one subcommand to `app`. Each command has one such function, in a file of its own.
+using AddCommand = std::function<Command(CLI::App* app)>;
+
 Command AddRun(CLI::App* app);
 Command AddCache(CLI::App* app);
 Command AddCpu(CLI::App* app);
 Command AddShow(CLI::App* app);
-Command AddBench(CLI::App* app);
-Command AddRoofline(CLI::App* app);
-Command AddReplay(CLI::App* app);
-Command AddAudit(CLI::App* app);
-Command AddCompare(CLI::App* app);
-Command AddPlot(CLI::App* app);
-Command AddReport(CLI::App* app);
+// AddTune: cli/tune.h. The laboratory's: cli/laboratory.h here, lab/commands.h there.
 
 // Prints one line, "jitattn: …", on the error stream and returns the exit code: kUsage for
 // InvalidArgument, where the request itself is wrong, else kFailed.

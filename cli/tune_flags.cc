@@ -7,11 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/bench_presets.h"
+#include "cli/laboratory.h"
 #include "cli/text.h"
-#include "cli/tune_variants.h"
 #include "runtime/tuner.h"
-#include "search/standing.h"
+#include "search/strategies/standing.h"
 #include "search/strategy.h"
 
 namespace jitattn::cli {
@@ -24,6 +23,18 @@ std::vector<std::string_view> StrategyNames() {
   std::vector<std::string_view> names = {"auto"};
   for (const search::StrategyInfo& info : search::Strategies()) names.push_back(info.name);
   return names;
+}
+
+// Of --variants: "dtype" for every type, "layout" for both layouts, or single ones.
+std::vector<std::string_view> VariantWords() {
+  std::vector<std::string_view> words = {"dtype", "layout"};
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kBF16, DType::kF16}) {
+    words.push_back(Name(dtype));
+  }
+  for (const ops::Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
+    words.push_back(Name(layout));
+  }
+  return words;
 }
 
 std::string StandingText(std::string_view strategy) {

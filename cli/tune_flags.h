@@ -43,6 +43,11 @@ struct TuneFlags {
 
   void AddTo(CLI::App* command);
 
+  // Whether they ask for what the laboratory does: presets, studies, variants, recordings.
+  bool WantLaboratory() const {
+    return !preset.empty() || space == "study-a" || !variants.empty() || !record.empty();
+  }
+
   // Fills in what one flag says about others. InvalidArgument where they do not go together.
   absl::Status Settle();
 

@@ -12,45 +12,10 @@
 #include "cli/peak_watch.h"
 #include "cli/progress.h"
 #include "cli/text.h"
-#include "cli/text_file.h"
-#include "cli/tune_recording.h"
-#include "cli/tune_report.h"
 #include "ops/operation.h"
-#include "runtime/seeds.h"
-#include "runtime/tuning_space.h"
-#include "search/recording.h"
 
 namespace jitattn::cli {
 namespace {
-
-// Also after a search that was interrupted or failed: what was measured took its time. Nothing is
-// written where nothing of the space was measured.
-absl::StatusOr<std::optional<Recorded>> Record(const TuneJob& job, const Cpu& cpu,
-                                               const RecordingMeasurer& measurer) {
-  const runtime::TuneOptions& options = job.options;
-  runtime::SpaceLimits limits = options.limits;  // as the tuner has them
-  runtime::KeepResultsInCaches(job.problem, cpu, options.buffers, &limits);
-  const auto space = runtime::TuningSpace::Create(job.problem, cpu, options.threads, limits);
-  if (!space.ok()) return space.status();
-  // An older record may lie outside this space, and is looked at all the same.
-  std::vector<RecordedEvaluation> inside;
-  for (const RecordedEvaluation& recorded : measurer.evaluations()) {
-    const ops::Config& config = recorded.evaluation.config;
-    if (space->ConfigAt(space->RankOf(config)) == config) inside.push_back(recorded);
-  }
-  if (inside.empty()) return std::nullopt;
-  std::vector<ops::Config> guesses;
-  for (const runtime::Seed& seed : runtime::Seeds(
-           job.problem, cpu, *space, ops::DefaultConfig(job.problem, cpu, options.threads),
-           std::nullopt, options.evaluations, options.seed)) {
-    if (seed.origin != runtime::Origin::kLatin) guesses.push_back(space->ConfigAt(seed.rank));
-  }
-  const auto recording = MakeRecording(job.problem, cpu, inside, guesses);
-  if (!recording.ok()) return recording.status();
-  absl::Status status = WriteTextFile(job.record, search::WriteKernelTunerCache(*recording));
-  if (!status.ok()) return status;
-  return Recorded{job.record, recording->space.size(), space->space().size()};
-}
 
 absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::Layers& layers,
                               const TuneOutput& output) {
@@ -63,9 +28,7 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::L
                                                       .layout = options.layout,
                                                       .seed = options.seed});
   if (!measurer.ok()) return measurer.status();
-  RecordingMeasurer recorder(**measurer, job.record_samples);
-  const bool record = !job.record.empty();
-  PeakWatch watch(record ? recorder : **measurer, **probe);
+  PeakWatch watch(job.recorder ? job.recorder->Between(**measurer) : **measurer, **probe);
   Progress bar(job.problem, output.quiet);
   Json log = Json::array();
   options.on_evaluation = [&](const runtime::TuneEvaluation& look) {
@@ -80,8 +43,8 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::L
   auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
                               [&](const runtime::TuneProgress& now) { bar.Update(now); });
   std::optional<Recorded> recorded;
-  if (record) {
-    auto written = Record(job, cpu, recorder);
+  if (job.recorder) {
+    auto written = job.recorder->Write(job, cpu);
     if (!written.ok()) return written.status();
     recorded = *std::move(written);
   }

@@ -8,6 +8,7 @@ install(DIRECTORY include/jitattn TYPE INCLUDE FILES_MATCHING PATTERN "*.h" PATT
 install(TARGETS jitattn_library EXPORT jitattn_targets)
 if(JITATTN_BUILD_COMMAND)
   install(TARGETS jitattn_command)
+  install(TARGETS jitattn_lab_command RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jitattn)
 endif()
 
 install(EXPORT jitattn_targets NAMESPACE jitattn:: FILE jitattn-config.cmake

@@ -4,6 +4,7 @@
 #define JITATTN_SEARCH_REGISTRY_H_
 
 #include <memory>
+#include <span>
 
 #include "search/options.h"
 #include "search/strategy.h"
@@ -15,9 +16,12 @@ struct StrategyEntry {
   std::unique_ptr<Strategy> (*make)(const StrategyContext& context, const Options& options);
 };
 
-// One file each; strategy.cc lists them.
-extern const StrategyEntry kBayes, kThompson, kLocalSearch, kAnnealing, kGenetic,
-    kDifferentialEvolution, kCmaEs, kBandit, kHyperband, kRandom, kExhaustive, kGeneticStudy;
+// What a program has before it adds others: all that tuning on demand needs.
+extern const StrategyEntry kBayes;
+
+// Further strategies, listed behind kBayes, in place of those that were added before. `entries`
+// must live as long as the program. REQUIRES: no strategy is being made meanwhile.
+void SetFurtherStrategies(std::span<const StrategyEntry* const> entries);
 
 }  // namespace jitattn::search
 

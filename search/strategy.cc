@@ -2,21 +2,23 @@
 
 #include "search/strategy.h"
 
-#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "search/options.h"
 #include "search/registry.h"
-#include "search/study_space.h"
 
 namespace jitattn::search {
 namespace {
 
-constexpr const StrategyEntry* kEntries[] = {
-    &kBayes, &kThompson, &kLocalSearch, &kAnnealing, &kGenetic,    &kDifferentialEvolution,
-    &kCmaEs, &kBandit,   &kHyperband,   &kRandom,    &kExhaustive, &kGeneticStudy};
+constinit std::span<const StrategyEntry* const> further;
+
+std::vector<const StrategyEntry*> Entries() {
+  std::vector<const StrategyEntry*> entries = {&kBayes};
+  entries.insert(entries.end(), further.begin(), further.end());
+  return entries;
+}
 
 absl::Status CheckContext(const StrategyContext& context) {
   if (context.space == nullptr) return absl::InvalidArgumentError("a strategy needs a space");
@@ -35,9 +37,11 @@ absl::Status CheckContext(const StrategyContext& context) {
 
 }  // namespace
 
+void SetFurtherStrategies(std::span<const StrategyEntry* const> entries) { further = entries; }
+
 std::vector<StrategyInfo> Strategies() {
   std::vector<StrategyInfo> infos;
-  for (const StrategyEntry* entry : kEntries) infos.push_back(entry->info);
+  for (const StrategyEntry* entry : Entries()) infos.push_back(entry->info);
   return infos;
 }
 
@@ -45,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
                                                        const StrategyContext& context,
                                                        const StrategyOptions& options) {
   if (name == "auto") name = DefaultStrategy();
-  for (const StrategyEntry* entry : kEntries) {
+  for (const StrategyEntry* entry : Entries()) {
     if (entry->info.name != name) continue;
     if (absl::Status status = CheckContext(context); !status.ok()) return status;
     absl::StatusOr<Options> read = Options::Parse(name, entry->info.options, options);
@@ -59,8 +63,10 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
 }
 
 absl::Status CheckStrategy(std::string_view name, const StrategyOptions& options) {
-  const Space space = StudySpace();  // any that costs nothing
-  return MakeStrategy(name, {.space = &space}, options).status();
+  // Any space will do.
+  auto space = Space::Create({{.name = "x", .values = {0, 1}}}, nullptr);
+  if (!space.ok()) return space.status();
+  return MakeStrategy(name, {.space = &*space}, options).status();
 }
 
 std::string_view DefaultStrategy() { return "bayes"; }

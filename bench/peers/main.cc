@@ -7,14 +7,14 @@
 
 #include "bench/peers/peer.h"
 #include "cli/app.h"
-#include "cli/compare_methods.h"
-#include "runtime/bench_timing.h"
+#include "lab/compare_methods.h"
+#include "lab/measuring/bench_timing.h"
 #include "runtime/operands.h"
 
 namespace jitattn::bench {
 namespace {
 
-class PeerContender final : public runtime::Contender {
+class PeerContender final : public lab::Contender {
  public:
   PeerContender(Peer peer, const ops::Problem& problem, const runtime::Operands& operands)
       : peer_(std::move(peer)), problem_(problem), operands_(operands) {}
@@ -34,16 +34,16 @@ class PeerContender final : public runtime::Contender {
 
   absl::StatusOr<double> Time(int threads, int64_t calls, bool warm, double limit_s) override {
     if (absl::Status status = Prepare(threads); !status.ok()) return status;
-    const double deadline = runtime::SteadyNow() + limit_s;
+    const double deadline = lab::SteadyNow() + limit_s;
     if (warm) Once(threads);
-    const double start = runtime::SteadyNow();
+    const double start = lab::SteadyNow();
     for (int64_t i = 0; i < calls; ++i) {
       Once(threads);
-      if (calls > 1 && i % kLook == 0 && runtime::SteadyNow() > deadline) {
+      if (calls > 1 && i % kLook == 0 && lab::SteadyNow() > deadline) {
         return absl::DeadlineExceededError("given up");
       }
     }
-    return (runtime::SteadyNow() - start) / static_cast<double>(calls);
+    return (lab::SteadyNow() - start) / static_cast<double>(calls);
   }
 
  private:
@@ -65,10 +65,10 @@ class PeerContender final : public runtime::Contender {
   int64_t set_ = 0;
 };
 
-cli::LinkedMethod MethodOf(const Peer& peer) {
+lab::LinkedMethod MethodOf(const Peer& peer) {
   return {peer.name, peer.version,
           [peer](const ops::Problem& problem, const runtime::Operands& operands)
-              -> absl::StatusOr<std::unique_ptr<runtime::Contender>> {
+              -> absl::StatusOr<std::unique_ptr<lab::Contender>> {
             auto contender = std::make_unique<PeerContender>(peer, problem, operands);
             if (absl::Status status = contender->Prepare(1); !status.ok()) return status;
             return contender;
@@ -76,7 +76,7 @@ cli::LinkedMethod MethodOf(const Peer& peer) {
 }
 
 void AddPeers(const std::vector<Peer>& peers) {
-  for (const Peer& peer : peers) cli::LinkedMethods().push_back(MethodOf(peer));
+  for (const Peer& peer : peers) lab::LinkedMethods().push_back(MethodOf(peer));
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "cli/clean.h"
-#include "cli/gzip.h"
+#include "lab/gzip.h"
 #include "cli/json.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
-#include "tests/cli/plot_testing.h"
+#include "tests/lab/plot_testing.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/cpu.h"
-#include "tests/cli/plot_testing.h"
+#include "tests/lab/plot_testing.h"
 #include "tests/cli/process.h"
 
 namespace jitattn::cli {

@@ -94,6 +94,7 @@ TEST_F(ThirdOperationTest, IsListedAndClearedByWhoDoesNot) {
   EXPECT_TRUE(FilesUnder(cache_.path()).empty());
 }
 
+// By the laboratory's program of this command, which has the same registration line.
 TEST_F(ThirdOperationTest, IsMeasured) {
   const ProcessResult bench = RunThird(
       cache_, Axpy({"bench"}, {"--repeat", "3", "--time", "1", "--threads", "1", "--json"}));

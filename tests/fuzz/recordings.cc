@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "fuzz.h"
-#include "search/recording.h"
-#include "search/replay.h"
+#include "lab/replay/recording.h"
+#include "lab/replay/replay.h"
+#include "search/strategies/strategies.h"
 #include "search/strategy.h"
 
 namespace jitattn::fuzz {
@@ -12,27 +13,28 @@ namespace {
 
 constexpr size_t kMostPoints = 300;  // that are replayed: more only take longer
 
-void Replay(const search::Recording& recording, size_t choice) {
-  const auto space = search::ReplaySpace::Create(recording);
+void Replay(const lab::Recording& recording, size_t choice) {
+  const auto space = lab::ReplaySpace::Create(recording);
   if (!space.ok() || recording.points.size() > kMostPoints) return;
   Require(space->optimum() <= space->worst(), "the best is no worse than the worst");
-  search::ReplayOptions options;
+  lab::ReplayOptions options;
   options.repeats = 1;
   options.seeds = true;
   options.noisy = choice % 2 == 1;
+  search::AddAllStrategies();
   const auto strategies = search::Strategies();
-  const auto runs = search::Replay(*space, strategies[choice % strategies.size()].name, 6, options);
+  const auto runs = lab::Replay(*space, strategies[choice % strategies.size()].name, 6, options);
   if (!runs.ok()) return;
-  for (const search::ReplayRun& run : *runs) {
+  for (const lab::ReplayRun& run : *runs) {
     Require(run.size() <= 6, "no more evaluations than the budget has");
-    for (const search::ReplayStep& step : run) {
+    for (const lab::ReplayStep& step : run) {
       Require(step.cost >= space->optimum(), "nothing is better than the optimum");
     }
   }
 }
 
 void Try(std::string_view text) {
-  const auto recording = search::ReadRecording(text);
+  const auto recording = lab::ReadRecording(text);
   if (!recording.ok()) {
     Require(absl::IsInvalidArgument(recording.status()), "a refusal is InvalidArgument");
     return;
@@ -40,8 +42,8 @@ void Try(std::string_view text) {
   Require(recording->points.size() == static_cast<size_t>(recording->space.size()),
           "a point for each rank");
   for (const auto& [write, read] :
-       {std::pair{&search::WriteKernelTunerCache, &search::ReadKernelTunerCache},
-        {&search::WriteT4Results, &search::ReadT4Results}}) {
+       {std::pair{&lab::WriteKernelTunerCache, &lab::ReadKernelTunerCache},
+        {&lab::WriteT4Results, &lab::ReadT4Results}}) {
     const auto again = read(write(*recording));
     if (!again.ok()) std::fprintf(stderr, "%s\n", again.status().ToString().c_str());
     Require(again.ok(), "a recording that was read can be written and read again");

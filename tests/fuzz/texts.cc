@@ -5,7 +5,7 @@
 
 #include "cache/toml.h"
 #include "cli/clean.h"
-#include "cli/gzip.h"
+#include "lab/gzip.h"
 #include "fuzz.h"
 #include "ops/attention/problem.h"
 #include "ops/config.h"
@@ -60,7 +60,7 @@ void Words(std::string_view text) {
 
 void Gzip(std::string_view bytes) {
   // A thousand bytes hold a megabyte at most.
-  if (bytes.size() <= 1000 && cli::IsGzip(bytes)) (void)cli::Gunzip(bytes);
+  if (bytes.size() <= 1000 && lab::IsGzip(bytes)) (void)lab::Gunzip(bytes);
 }
 
 }  // namespace

@@ -17,9 +17,13 @@
 #include "runtime/confirm.h"
 #include "runtime/tuner.h"
 #include "scripted_measurer.h"
+#include "search/strategies/strategies.h"
 
 namespace jitattn::runtime {
 namespace {
+
+// Strategies are asked for while tests are still being listed.
+const bool all_strategies = (search::AddAllStrategies(), true);
 
 using jit::SigmoidMulConfig;
 using ops::Config;

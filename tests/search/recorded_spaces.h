@@ -13,7 +13,7 @@
 #include <string>
 #include <utility>
 
-#include "search/recording.h"
+#include "lab/replay/recording.h"
 
 namespace jitattn::search {
 

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "search/recording.h"
-#include "search/replay.h"
+#include "lab/replay/recording.h"
+#include "lab/replay/replay.h"
 #include "search/strategy.h"
 
 namespace jitattn::search {

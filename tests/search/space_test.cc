@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "base/rng.h"
-#include "search/study_space.h"
+#include "lab/replay/study_space.h"
 
 namespace jitattn::search {
 namespace {

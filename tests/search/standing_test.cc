@@ -1,6 +1,6 @@
 // The standing of each strategy, against the spaces that it is said to be of.
 
-#include "search/standing.h"
+#include "search/strategies/standing.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "lab/replay/tournament.h"
 #include "search/strategy.h"
-#include "search/tournament.h"
 #include "tests/search/recorded_spaces.h"
 
 namespace jitattn::search {
@@ -32,7 +32,7 @@ TEST_P(StandingOf, IsThatOfTheSpacesForJudging) {
     recordings.push_back(LoadSpace(name));
     spaces.push_back(*ReplaySpace::Create(recordings.back()));
   }
-  // As search/standing.cc says that its figures were made, with fewer repeats.
+  // As search/strategies/standing.cc says that its figures were made, with fewer repeats.
   TournamentOptions options;
   options.strategies = {GetParam()};
   options.budgets = {100};

@@ -12,7 +12,7 @@
 #include <set>
 
 #include "base/rng.h"
-#include "search/study_space.h"
+#include "lab/replay/study_space.h"
 #include "tests/search/synthetic.h"
 
 namespace jitattn::search {

@@ -1,6 +1,6 @@
 // The defects of the study's searches, each with the test that would have caught it:
 //   1 tunables that the kernel ignored            Law 3: jit/attention_code_test, sigmoid_mul_test;
-//                                                 runtime/study_test: AllPointsAreValidAndDifferent
+//                                                 lab/study_test: AllPointsAreValidAndDifferent
 //   2 the bandit's sign, scale, initialisation    here: Bandit…; a model never fitted:
 //                                                 EveryModelLearnsWithin18Of32
 //   3 repeats not memoised, the wrong best kept   here: GeneticPreset…, GeneticKeeps…
@@ -9,7 +9,7 @@
 //   5 softmax wrong where kv length ≠ q length    jit/attention_test; for the baselines
 //                                                 baselines/baselines_test: AllAreRightOnAnyThreads
 //   6 shifted columns, an outlier's speed-up      cli/tune_csv_test: TheDocumentHasTheColumns;
-//                                                 cli/compare_test: UnstableRowsAreMarked
+//                                                 lab/compare_command_test: UnstableRowsAreMarked
 //   7 flags of the README that there were not     cli/documented_flags_test
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@
 #include <set>
 
 #include "base/rng.h"
-#include "search/study_space.h"
+#include "lab/replay/study_space.h"
 #include "tests/search/synthetic.h"
 
 namespace jitattn::search {

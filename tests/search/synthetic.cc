@@ -7,9 +7,13 @@
 #include <limits>
 
 #include "base/rng.h"
+#include "search/strategies/strategies.h"
 
 namespace jitattn::search {
 namespace {
+
+// Strategies are asked for while tests are still being listed.
+const bool all_strategies = (AddAllStrategies(), true);
 
 Parameter MakeParameter(int index, int levels, Rng* rng) {
   Parameter parameter;

@@ -1,0 +1,72 @@
+// From jitattn to jitattn-lab.
+
+#include "cli/laboratory.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "absl/strings/str_format.h"
+
+namespace jitattn::cli {
+namespace {
+
+constexpr LaboratoryCommand kCommands[] = {
+    {"bench", "Measure problems against the limits of this machine"},
+    {"roofline", "Which limit of this machine binds each problem"},
+    {"replay", "Judge search strategies on recorded spaces (docs/search.md)"},
+    {"audit", "Hold the tuner and the defaults against the best there is on this machine"},
+    {"compare", "Measure problems against other ways of doing the same (docs/compare.md)"},
+    {"plot", "Pictures, SVG and PNG, of what the other commands wrote (docs/plots.md)"},
+    {"report", "One HTML page with all pictures and their numbers (docs/plots.md)"},
+};
+
+constexpr std::string_view kPresets[] = {"square", "transformer", "decode", "sigmoid-mul",
+                                         "cliffs", "small",       "all"};
+
+// Where the laboratory's program may lie.
+std::vector<std::filesystem::path> Places() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string name = self.filename().string() + "-lab";
+  return {self.parent_path() / name, self.parent_path().parent_path() / "libexec/jitattn" / name};
+}
+
+}  // namespace
+
+std::span<const LaboratoryCommand> LaboratoryCommands() { return kCommands; }
+
+CLI::App* AddLaboratoryCommand(CLI::App* app, std::string_view name) {
+  const auto* command = std::ranges::find(kCommands, name, &LaboratoryCommand::name);
+  return app->add_subcommand(command->name, command->help);
+}
+
+std::vector<AddCommand> HandedOver(char** argv) {
+  std::vector<AddCommand> commands;
+  for (const LaboratoryCommand& command : kCommands) {
+    commands.emplace_back([name = command.name, argv](CLI::App* app) -> Command {
+      CLI::App* handed_over = AddLaboratoryCommand(app, name);
+      handed_over->set_help_flag();  // --help is the laboratory's to answer
+      handed_over->prefix_command();
+      return {handed_over, [argv] { return HandOver(argv); }};
+    });
+  }
+  return commands;
+}
+
+int HandOver(char** argv) {
+  const std::vector<std::filesystem::path> places = Places();
+  for (const std::filesystem::path& place : places) execv(place.c_str(), argv);
+  return Fail(absl::NotFoundError(absl::StrFormat(
+      "this is done by a second program, which is not there: %s (in a source tree, ./dev builds it "
+      "when it is first asked for; ./dev install installs it)",
+      places.front().string())));
+}
+
+std::vector<std::string_view> PresetNames() { return {std::begin(kPresets), std::end(kPresets)}; }
+
+}  // namespace jitattn::cli

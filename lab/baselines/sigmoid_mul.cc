@@ -1,0 +1,62 @@
+// The baselines of sigmoid-mul: which elements each thread takes.
+
+#include "jitattn/jitattn.h"
+#include "lab/baselines/baseline.h"
+#include "ops/sigmoid_mul/problem.h"
+#include "parallel/parallel.h"
+
+namespace jitattn::lab {
+namespace {
+
+using Give = std::function<bool()>;
+
+// Few enough elements that `give_up` is asked now and then, and that a temporary for all of them is
+// what the caches hold only where the matrix is small: it is the whole share at once.
+struct SigmoidMulJob {
+  const ops::SigmoidMulProblem& problem;
+  const jitattn_sigmoid_mul_args& args;
+  const Loops& loops;
+  double* scratch;
+  int64_t scratch_doubles;
+  int threads;
+};
+
+void SigmoidMulShare(int thread, void* context) {
+  const auto& job = *static_cast<SigmoidMulJob*>(context);
+  const int64_t count = job.problem.rows * job.problem.cols;
+  const int64_t first = count * thread / job.threads, end = count * (thread + 1) / job.threads;
+  double* scratch = job.scratch + thread * job.scratch_doubles;
+  if (job.problem.dtype == DType::kF64) {
+    job.loops.sigmoid_mul_f64(static_cast<const double*>(job.args.x) + first,
+                              static_cast<double*>(job.args.out) + first, end - first, scratch);
+  } else {
+    job.loops.sigmoid_mul_f32(static_cast<const float*>(job.args.x) + first,
+                              static_cast<float*>(job.args.out) + first, end - first,
+                              reinterpret_cast<float*>(scratch));
+  }
+}
+
+class SigmoidMulBaseline final : public Baseline {
+ public:
+  SigmoidMulBaseline(const ops::Problem& problem, const Loops& loops) : Baseline(problem, loops) {}
+
+  absl::StatusOr<bool> Run(const void* run, int threads, const Give& give_up) override {
+    const auto& args = *static_cast<const jitattn_sigmoid_mul_args*>(run);
+    if (give_up()) return false;
+    const auto& p = problem_.As<ops::SigmoidMulProblem>();
+    const int64_t share = (p.rows * p.cols + threads - 1) / threads;
+    absl::Status status = Reserve(threads, loops_.rows_of_scores ? share : 0);
+    if (!status.ok()) return status;
+    SigmoidMulJob job{p, args, loops_, scratch_.data(), scratch_doubles_, threads};
+    ParallelFor(threads, SigmoidMulShare, &job);
+    return true;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops) {
+  return std::make_unique<SigmoidMulBaseline>(problem, loops);
+}
+
+}  // namespace jitattn::lab

@@ -1,0 +1,174 @@
+// Lists of sizes → problems.
+
+#include "lab/bench_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "cli/laboratory.h"
+
+namespace jitattn::lab {
+namespace {
+
+// More would be a slip: a day of measuring.
+constexpr size_t kMaxProblems = 10000;
+constexpr int kMaxThreads = 4096;
+
+// Puts a list in the place of a flag that takes one value; its words stay.
+template <typename T>
+CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values) {
+  CLI::Option* single = command->get_option(name);
+  const std::string help = single->get_description(), group = single->get_group(),
+                    type = single->get_type_name();
+  command->remove_option(single);
+  return command->add_option(name, *values, help)->delimiter(',')->type_name(type)->group(group);
+}
+
+// Each of `all` once for each value of one flag; as it is where the flag was not given.
+template <typename T, typename Set>
+void Multiply(const std::vector<T>& values, std::vector<cli::ProblemFlags>* all, Set set) {
+  if (values.empty()) return;
+  std::vector<cli::ProblemFlags> product;
+  for (const cli::ProblemFlags& flags : *all) {
+    for (const T& value : values) set(product.emplace_back(flags), value);
+  }
+  *all = std::move(product);
+}
+
+}  // namespace
+
+void BenchFlags::AddTo(CLI::App* command) {
+  problem.AddTo(command);
+  for (const cli::SizeFlag& flag : cli::SizeFlags()) {
+    const std::string name(flag.name);
+    AsList(command, name.c_str(), &sizes[name])
+        ->check(CLI::Validator(cli::WholeNumber(1, INT64_MAX), ""));
+  }
+  AsList(command, "--dtype", &dtypes)
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return DTypeFromName(name) ? "" : absl::StrCat("unknown type '", name, "'");
+          },
+          ""));
+  command
+      ->add_option(
+          "--preset", preset,
+          "a list of problems: " +
+              [] {
+                std::string names;
+                for (const std::string_view name : cli::PresetNames()) {
+                  absl::StrAppend(&names, names.empty() ? "" : ", ", std::string(name));
+                }
+                return names;
+              }())
+      ->check(CLI::Validator(cli::OneOf("preset", cli::PresetNames()), ""))
+      ->type_name("NAME")
+      ->group("Problem");
+  command
+      ->add_option("--layout", layout,
+                   "heads: one after the other; columns: side by side in the columns")
+      ->check(CLI::Validator(cli::OneOf("layout", {"heads", "columns"}), ""))
+      ->type_name("LAYOUT")
+      ->capture_default_str()
+      ->group("Problem");
+  machine.AddTo(command);
+  AsList(command, "--threads", &threads)
+      ->check(CLI::Validator(cli::WholeNumber(1, kMaxThreads), ""));
+  command
+      ->add_option("--config", configs,
+                   "tuned: as the cache has it (if not given); default: as without a cache; or "
+                   "FIELD=VALUE pairs in quotes; several are measured in turn")
+      ->type_name("CONFIG")
+      ->group("Machine");
+  constexpr const char* kGroup = "Measuring";
+  command->add_option("--repeat", turns.rounds, "interleaved samples of each row, at most")
+      ->check(CLI::Validator(cli::WholeNumber(1, 1000000), ""))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+  command->add_option("--time", turns.seconds, "seconds to spend, for each problem")
+      ->check(CLI::Validator(cli::PositiveNumber(), ""))
+      ->type_name("S")
+      ->capture_default_str()
+      ->group(kGroup);
+  command->add_option("--seed", seed, "of the operands")
+      ->check(CLI::Validator(cli::WholeNumber(0, INT64_MAX), ""))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+std::vector<std::string> BenchFlags::Configs() const {
+  return configs.empty() ? std::vector<std::string>{"tuned"} : configs;
+}
+
+ops::Layout BenchFlags::Layout() const {
+  return layout == Name(ops::Layout::kColumns) ? ops::Layout::kColumns : ops::Layout::kHeads;
+}
+
+std::string BenchFlags::GivenProblemFlag() const {
+  std::string given = std::string(problem.SizeOrOption());
+  for (const auto& [name, values] : sizes) {
+    if (!values.empty()) given = name;
+  }
+  if (!problem.dims.empty()) given = "--dim";
+  if (!problem.op.empty()) given = "--op";
+  if (!dtypes.empty()) given = "--dtype";
+  return given;
+}
+
+bool BenchFlags::AsksForProblems() const { return !preset.empty() || !GivenProblemFlag().empty(); }
+
+absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const Cpu& cpu) const {
+  std::string given = GivenProblemFlag();
+  if (Layout() != ops::Layout::kHeads) given = "--layout";
+  if (!given.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
+  }
+  BenchPreset cases = MakePreset(preset, cpu, machine.Threads());
+  if (!threads.empty()) {
+    // Floors and lines are of the preset's own threads.
+    cases.lines.clear();
+    for (BenchCase& one : cases.cases) one.threads = threads, one.line = -1;
+  }
+  return cases;
+}
+
+absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
+  const absl::StatusOr<Cpu> cpu = machine.Cpu();
+  if (!cpu.ok()) return cpu.status();
+  if (!preset.empty()) return PresetCases(*cpu);
+
+  std::vector<cli::ProblemFlags> all = {problem};
+  for (const auto& [name, values] : sizes) {
+    Multiply(values, &all, [&name = name](cli::ProblemFlags& flags, int64_t value) {
+      flags.sizes[name] = value;
+    });
+    if (all.size() > kMaxProblems) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the lists of sizes make more than ", kMaxProblems, " problems"));
+    }
+  }
+  Multiply(dtypes, &all,
+           [](cli::ProblemFlags& flags, const std::string& name) { flags.dtype = name; });
+  BenchPreset result;
+  for (const cli::ProblemFlags& flags : all) {
+    const auto problems = flags.Problems();
+    if (!problems.ok()) return problems.status();
+    for (const ops::Problem& one : *problems) {
+      // A --dim's sigmoid-mul comes again with every size of attention.
+      const bool known = std::any_of(result.cases.begin(), result.cases.end(),
+                                     [&](const BenchCase& old) { return old.problem == one; });
+      const std::vector<int> counts =
+          threads.empty() ? std::vector<int>{machine.Threads()} : threads;
+      if (!known) result.cases.push_back({.problem = one, .isa = cpu->isa, .threads = counts});
+    }
+  }
+  return result;
+}
+
+}  // namespace jitattn::lab

@@ -1,0 +1,51 @@
+// What `jitattn bench` and `jitattn roofline` are asked to measure: the problem flags of every
+// command, each size a list, or a preset.
+
+#ifndef JITATTN_LAB_BENCH_FLAGS_H_
+#define JITATTN_LAB_BENCH_FLAGS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/problem_flags.h"
+#include "lab/bench_presets.h"
+#include "lab/measuring/bench.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jitattn::lab {
+
+struct BenchFlags {
+  cli::ProblemFlags problem;  // what is no list: --op, --dim, --causal
+  cli::MachineFlags machine;
+  std::map<std::string, std::vector<int64_t>> sizes;  // "--seq" → its values
+  std::vector<std::string> dtypes;
+  std::vector<int> threads;
+  std::string preset;
+  std::string layout = "heads";
+  std::vector<std::string> configs;  // none: {"tuned"}
+  TurnOptions turns;
+  uint64_t seed = 1;
+
+  void AddTo(CLI::App* command);
+
+  // Every combination of the lists, or the preset's. InvalidArgument with the flags and the rule
+  // that they break.
+  absl::StatusOr<BenchPreset> Cases() const;
+  std::vector<std::string> Configs() const;
+  ops::Layout Layout() const;
+  // Whether a flag or a preset names a problem.
+  bool AsksForProblems() const;
+
+ private:
+  std::string GivenProblemFlag() const;  // one of them; empty if none was given
+  absl::StatusOr<BenchPreset> PresetCases(const Cpu& cpu) const;
+};
+
+}  // namespace jitattn::lab
+
+#endif  // JITATTN_LAB_BENCH_FLAGS_H_

@@ -1,0 +1,23 @@
+// The laboratory's commands: what jitattn-lab has beside those of jitattn.
+
+#ifndef JITATTN_LAB_COMMANDS_H_
+#define JITATTN_LAB_COMMANDS_H_
+
+#include "cli/command.h"
+
+namespace jitattn::lab {
+
+cli::Command AddBench(CLI::App* app);
+cli::Command AddRoofline(CLI::App* app);
+cli::Command AddReplay(CLI::App* app);
+cli::Command AddAudit(CLI::App* app);
+cli::Command AddCompare(CLI::App* app);
+cli::Command AddPlot(CLI::App* app);
+cli::Command AddReport(CLI::App* app);
+
+// The command jitattn-lab: those above, and all of jitattn. Returns the exit code.
+int Main(int argc, char** argv);
+
+}  // namespace jitattn::lab
+
+#endif  // JITATTN_LAB_COMMANDS_H_

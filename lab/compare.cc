@@ -1,0 +1,221 @@
+// jitattn compare: this library against other ways of doing the same, or search strategies against
+// each other.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/interrupt.h"
+#include "cli/laboratory.h"
+#include "cli/problem_flags.h"
+#include "cli/text.h"
+#include "cli/text_file.h"
+#include "lab/bench_presets.h"
+#include "lab/commands.h"
+#include "lab/compare_flags.h"
+#include "lab/compare_methods.h"
+#include "lab/compare_report.h"
+#include "lab/compare_searches.h"
+#include "runtime/machine_flags.h"
+
+namespace jitattn::lab {
+namespace {
+
+// Refuses what is for --strategies, and fills in the methods.
+absl::Status SettleMethods(CompareFlags* flags) {
+  if (!flags->record.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--record %s: only --strategies measures a space", flags->record));
+  }
+  if (!flags->files.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: recorded spaces are for --strategies; methods need a problem", flags->files[0]));
+  }
+  CompareOptions& options = flags->options;
+  for (const std::string& method : flags->methods) {
+    const bool known =
+        std::find(options.methods.begin(), options.methods.end(), method) != options.methods.end();
+    if (!known) options.methods.push_back(method);
+  }
+  if (flags->methods.empty()) {
+    for (const std::string_view name : MethodNames()) options.methods.emplace_back(name);
+  }
+  const std::vector<std::string>& methods = options.methods;
+  if (!options.baseline.empty() &&
+      std::find(methods.begin(), methods.end(), options.baseline) == methods.end()) {
+    return absl::InvalidArgumentError(absl::StrFormat("--baseline %s: it is not among --methods %s",
+                                                      options.baseline,
+                                                      absl::StrJoin(methods, ",")));
+  }
+  return absl::OkStatus();
+}
+
+void ShowProgress(size_t done, size_t all, const ops::Problem& problem) {
+  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
+  std::fflush(stderr);
+}
+
+std::string PeersText(const CompareOptions& options, const PythonSide& python) {
+  std::vector<std::string> with;
+  for (const std::string& method : options.methods) {
+    if (const LinkedMethod* linked = FindLinked(method)) {
+      with.push_back(absl::StrCat(method, " ", linked->version));
+    }
+    if (!IsPython(method)) continue;
+    const PythonPeers::Method* known = python.Find(method);
+    const std::string why = python.WhyNot(method);
+    with.push_back(why.empty() ? absl::StrCat(method, " ", known->version)
+                               : absl::StrCat("no ", method));
+  }
+  if (python.peers != nullptr) with.push_back("Python " + python.peers->version());
+  return with.empty() ? "" : absl::StrCat("with ", absl::StrJoin(with, ", "), "\n");
+}
+
+cli::Json MethodsJson(const CompareOptions& options, const PythonSide& python) {
+  cli::Json methods = cli::Json::array();
+  for (const std::string& name : options.methods) {
+    const PythonPeers::Method* known = python.Find(name);
+    const LinkedMethod* linked = FindLinked(name);
+    const std::string version = known != nullptr    ? known->version
+                                : linked != nullptr ? linked->version
+                                                    : "";
+    methods.push_back(
+        {{"name", name},
+         {"version", cli::OrNull(version)},
+         {"missing", IsPython(name) ? cli::OrNull(python.WhyNot(name)) : cli::Json(nullptr)}});
+  }
+  return methods;
+}
+
+// jitattn's own wrong result is an error; a stranger's is a row of the table.
+int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
+  for (const CompareRow& row : rows) {
+    if (!row.standing.wrong || !row.method.starts_with("jitattn")) continue;
+    return cli::Fail(absl::InternalError(
+        absl::StrFormat("%s, %s: %s", row.key.ToString(), row.method, row.standing.failure)));
+  }
+  return interrupted ? cli::Interrupt::exit_code() : cli::kDone;
+}
+
+// As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and
+// sizes that are there for a cliff are compared with their neighbours only.
+absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags, const Cpu& cpu) {
+  if (flags.preset.empty()) return flags.problem.Problems();
+  if (const std::string_view given = flags.problem.AnyFlag(); !given.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(given),
+                                                   " has no effect on --preset ", flags.preset,
+                                                   ", which has its own problems"));
+  }
+  std::vector<ops::Problem> problems;
+  for (const BenchCase& one :
+       MakePreset(flags.preset, cpu, flags.options.machine.Threads()).cases) {
+    const bool known = std::find(problems.begin(), problems.end(), one.problem) != problems.end();
+    if (one.isa == cpu.isa && one.line >= 0 && !known) problems.push_back(one.problem);
+  }
+  return problems;
+}
+
+// What was named must be there; what is merely looked for need not.
+absl::StatusOr<PythonSide> PythonOf(const CompareFlags& flags) {
+  PythonSide side =
+      StartPython(flags.python.empty() ? "python3" : flags.python, flags.options.methods);
+  if (!flags.python.empty() && side.peers == nullptr && !side.error.empty()) {
+    return absl::NotFoundError(absl::StrCat("--python ", flags.python, ": ", side.error));
+  }
+  return side;
+}
+
+// Until it is interrupted. What is known of a problem is told at once.
+absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<ops::Problem>& problems,
+                                                   const CompareFlags& flags, PythonSide& python,
+                                                   const cli::Interrupt& interrupt) {
+  const bool progress = !flags.quiet && cli::IsTerminal(stderr);
+  std::vector<CompareRow> rows;
+  for (size_t i = 0; i < problems.size() && !interrupt.stop(); ++i) {
+    if (progress) ShowProgress(i, problems.size(), problems[i]);
+    auto measured = CompareMethods(problems[i], flags.options, python);
+    if (progress) std::fputs("\r\033[K", stderr);
+    if (!measured.ok()) return measured.status();
+    rows.insert(rows.end(), measured->begin(), measured->end());
+    if (!flags.json) {
+      std::printf("\n%s\n%s", cli::Bold(ops::Describe(problems[i]), stdout).c_str(),
+                  CompareText(*measured).c_str());
+      std::fflush(stdout);
+    }
+    if (flags.csv.empty()) continue;
+    absl::Status status = cli::WriteTextFile(flags.csv, CompareCsv(rows));
+    if (!status.ok()) return status;
+  }
+  return rows;
+}
+
+void PrintEnd(const std::vector<CompareRow>& rows, const std::vector<std::string>& beware) {
+  const std::string summary = SummaryText(rows), marks = MarksText(rows);
+  std::printf("%s%s%s%s", summary.empty() ? "" : "\n", summary.c_str(), marks.empty() ? "" : "\n",
+              marks.c_str());
+  if (!beware.empty()) std::printf("\nbeware: %s\n", absl::StrJoin(beware, ", ").c_str());
+}
+
+int RunCompareMethods(CompareFlags flags) {
+  if (absl::Status status = SettleMethods(&flags); !status.ok()) return cli::Fail(status);
+  const auto cpu = flags.options.machine.Cpu();
+  if (!cpu.ok()) return cli::Fail(cpu.status());
+  const auto problems = Problems(flags, *cpu);
+  if (!problems.ok()) return cli::Fail(problems.status());
+  if (!flags.csv.empty()) {
+    if (absl::Status status = cli::CheckTextFile("--csv", flags.csv); !status.ok())
+      return cli::Fail(status);
+  }
+  auto python = PythonOf(flags);
+  if (!python.ok()) return cli::Fail(python.status());
+
+  const cli::Interrupt interrupt;
+  const runtime::MachineWatch watch;
+  flags.options.contest.stop = &interrupt.stop();
+  if (!flags.json) {
+    std::printf("%s\n%s", cli::Bold(cpu->brand, stdout).c_str(),
+                PeersText(flags.options, *python).c_str());
+  }
+  const auto rows = MeasureAll(*problems, flags, *python, interrupt);
+  if (!rows.ok()) return cli::Fail(rows.status());
+  const std::vector<std::string> beware = watch.Flags();
+  if (!flags.json) {
+    PrintEnd(*rows, beware);
+  } else {
+    cli::Json json = cli::JsonHead("compare");
+    json["brand"] = cpu->brand;
+    json["machine_flags"] = beware;
+    json["python"] =
+        python->peers == nullptr ? cli::Json(nullptr) : cli::OrNull(python->peers->version());
+    json["methods"] = MethodsJson(flags.options, *python);
+    json["rounds"] = flags.options.contest.rounds;
+    json["rows"] = CompareJson(*rows);
+    json["interrupted"] = interrupt.stop().load();
+    cli::PrintJson(json);
+  }
+  return ExitCode(*rows, interrupt.stop());
+}
+
+int RunCompare(CompareFlags flags) {
+  if (flags.seconds > 0) flags.options.contest.seconds = flags.seconds;
+  return flags.strategies.empty() ? RunCompareMethods(std::move(flags))
+                                  : RunCompareStrategies(flags);
+}
+
+}  // namespace
+
+cli::Command AddCompare(CLI::App* app) {
+  auto flags = std::make_shared<CompareFlags>();
+  CLI::App* compare = cli::AddLaboratoryCommand(app, "compare");
+  flags->AddTo(compare);
+  return {compare, [flags] { return RunCompare(*flags); }};
+}
+
+}  // namespace jitattn::lab

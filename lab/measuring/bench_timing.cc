@@ -1,0 +1,60 @@
+// Timing several things in turn.
+
+#include "lab/measuring/bench_timing.h"
+
+#include <chrono>
+
+namespace jitattn::lab {
+namespace {
+
+// Filling the caches anew (32 MB at 30 GB/s: 1 ms) is a tenth of a run of this length, and its own
+// first pass over them is part of what such a run costs.
+constexpr double kLongRunSeconds = 10e-3;
+
+// Doubling from one run is also the warming up of clock, caches and sleeping threads.
+constexpr int64_t kMaxRuns = int64_t{1} << 24;
+
+double TimeRuns(const std::function<void()>& run, int64_t times, const Clock& now) {
+  const double start = now();
+  for (int64_t i = 0; i < times; ++i) run();
+  return (now() - start) / static_cast<double>(times);
+}
+
+int64_t RunsASample(const std::function<void()>& run, double min_sample_s, const Clock& now) {
+  int64_t times = 1;
+  while (times < kMaxRuns &&
+         TimeRuns(run, times, now) * static_cast<double>(times) < min_sample_s) {
+    times *= 2;
+  }
+  return times;
+}
+
+}  // namespace
+
+double SteadyNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::vector<Timing> TimeInTurn(std::span<const std::function<void()>> runs,
+                               const std::function<void()>& between, const TurnOptions& options,
+                               const Clock& now) {
+  const double deadline = now() + options.seconds;
+  std::vector<Timing> timings(runs.size());
+  for (size_t i = 0; i < runs.size(); ++i) {
+    timings[i].runs_a_sample = RunsASample(runs[i], options.min_sample_s, now);
+  }
+  for (int round = 0; round < options.rounds; ++round) {
+    if (round >= kLeastRounds && now() >= deadline) break;
+    if (between) between();
+    for (size_t i = 0; i < runs.size(); ++i) {
+      const size_t who = (i + static_cast<size_t>(round)) % runs.size();
+      Timing& timing = timings[who];
+      const bool is_long = !timing.seconds.empty() && timing.seconds.back() >= kLongRunSeconds;
+      if (!is_long) runs[who]();
+      timing.seconds.push_back(TimeRuns(runs[who], timing.runs_a_sample, now));
+    }
+  }
+  return timings;
+}
+
+}  // namespace jitattn::lab

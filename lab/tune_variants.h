@@ -1,0 +1,35 @@
+// `jitattn tune --variants`: the problem in other types and layouts, under gates.
+
+#ifndef JITATTN_LAB_TUNE_VARIANTS_H_
+#define JITATTN_LAB_TUNE_VARIANTS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/cpu.h"
+#include "cli/interrupt.h"
+#include "cli/tune_jobs.h"
+#include "lab/measuring/variants.h"
+
+namespace jitattn::lab {
+
+// The problem as it was asked for, then each other combination of the types and the layouts that
+// are named by `words`, as --variants has them; where only types are named the layout stays, and
+// the other way round.
+std::vector<Variant> ExpandVariants(const ops::Problem& problem, ops::Layout layout,
+                                    const std::vector<std::string>& words);
+
+struct VariantsOptions {
+  std::vector<std::string> words;
+  double min_gain = 0.05;
+};
+
+// Tunes each job's problem in its variants, by the job's options, and reports; with output.json one
+// document with "variants". Returns the exit code.
+int TuneVariants(const std::vector<cli::TuneJob>& jobs, const VariantsOptions& options,
+                 const Cpu& cpu, cli::TuneOutput output, const cli::Interrupt& interrupt);
+
+}  // namespace jitattn::lab
+
+#endif  // JITATTN_LAB_TUNE_VARIANTS_H_

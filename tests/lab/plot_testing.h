@@ -1,0 +1,20 @@
+// Whether pictures can be drawn here.
+
+#ifndef JITATTN_TESTS_LAB_PLOT_TESTING_H_
+#define JITATTN_TESTS_LAB_PLOT_TESTING_H_
+
+#include "tests/cli/process.h"
+
+namespace jitattn::lab {
+
+// In one of the Pythons that the command asks.
+inline bool HasMatplotlib() {
+  for (const char* python : {"python3", "/usr/bin/python3"}) {
+    if (Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace jitattn::lab
+
+#endif  // JITATTN_TESTS_LAB_PLOT_TESTING_H_

@@ -1,0 +1,394 @@
+// From `jitattn tune --record` to `jitattn replay`: what is recorded, what the tables hold, what a
+// careless user is told.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "lab/replay/recording.h"
+#include "tests/cli/process.h"
+
+namespace jitattn::lab {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+using cli::Json = nlohmann::json;
+
+// 24 points in a second.
+std::vector<std::string> Record(const std::string& file, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"tune",     "--op",     "sigmoid-mul",
+                                        "--dim",    "32",       "--threads",
+                                        "1",        "--fields", "vecs=1:2,unroll=1,prefetch=0",
+                                        "--record", file};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::vector<std::string> Exhaustive(const std::string& file) {
+  return Record(file, {"--strategy", "exhaustive", "--record-samples", "3"});
+}
+
+absl::StatusOr<Recording> ReadBack(const std::string& path) {
+  return ReadRecording(ReadFile(path));
+}
+
+TEST(RecordTest, AnExhaustiveSearchRecordsTheWholeSpace) {
+  const TempDir folder;
+  const std::string file = folder / "space.json";
+  const ProcessResult result = RunJitattn(folder, Exhaustive(file));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto recording = ReadBack(file);
+  ASSERT_TRUE(recording.ok()) << recording.status();
+  const int points = recording->space.size();
+  EXPECT_GE(points, 8);
+  const std::string count = std::to_string(points);
+  EXPECT_THAT(result.out,
+              HasSubstr("recorded " + count + " of " + count + " points: " + file + "\n"));
+  EXPECT_THAT(recording->kernel, HasSubstr("sigmoid-mul f32"));
+  EXPECT_THAT(recording->kernel, HasSubstr(" threads=1"));  // one value: no parameter
+  EXPECT_THAT(recording->problem_size, ElementsAre(32, 32));
+  EXPECT_THAT(recording->device, Not(IsEmpty()));
+  std::vector<std::string> names;
+  for (const search::Parameter& parameter : recording->space.parameters()) {
+    names.push_back(parameter.name);
+    EXPECT_GE(parameter.values.size(), 2u) << parameter.name;
+  }
+  ASSERT_THAT(recording->seeds, Not(IsEmpty()));  // the default, then the best by estimate
+  const ProcessResult replay =
+      RunJitattn(folder, {"replay", file, "--strategies", "random", "--seeds", "--repeats", "2"});
+  EXPECT_THAT(replay.out, HasSubstr("seed 1, first guesses given"));
+  EXPECT_THAT(names, testing::Contains("vecs"));
+  EXPECT_THAT(names, Not(testing::Contains("threads")));
+  for (const RecordedPoint& point : recording->points) {
+    ASSERT_FALSE(point.failed()) << point.error;
+    EXPECT_GT(point.cost, 0);
+    ASSERT_THAT(point.samples, Not(IsEmpty()));
+    EXPECT_LE(point.samples.size(), 3u);
+    EXPECT_LE(point.cost, *std::min_element(point.samples.begin(), point.samples.end()) * 1.000001);
+    EXPECT_GT(point.compile_seconds, 0);
+    EXPECT_GT(point.benchmark_seconds, 0);
+    EXPECT_THAT(point.timestamp, MatchesRegex("20..-..-.. ..:..:...00:00"));
+  }
+}
+
+TEST(RecordTest, AnyStrategyRecordsWhatItLookedAt) {
+  const TempDir folder;
+  const std::string file = folder / "some.json";
+  const ProcessResult result =
+      RunJitattn(folder, Record(file, {"--strategy", "random", "--evaluations", "5", "--quiet"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("recorded 5 of "));
+  const auto recording = ReadBack(file);
+  ASSERT_TRUE(recording.ok()) << recording.status();
+  EXPECT_EQ(recording->space.size(), 5);
+}
+
+TEST(RecordTest, AnOlderRecordOutsideTheSpaceIsNoPointOfIt) {
+  const TempDir folder;
+  const std::string file = folder / "space.json";
+  const std::vector<std::string> elsewhere = {
+      "tune",  "--op",     "sigmoid-mul",
+      "--dim", "32",       "--threads",
+      "1",     "--fields", "vecs=6,unroll=4,prefetch=8,table=0"};
+  ASSERT_EQ(RunJitattn(folder, elsewhere).exit_code, 0);
+  const ProcessResult result = RunJitattn(folder, Exhaustive(file));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string count = std::to_string(ReadBack(file)->space.size());
+  EXPECT_THAT(result.out, HasSubstr("recorded " + count + " of " + count + " points"));
+}
+
+TEST(RecordTest, SeveralProblemsGetAFileEach) {
+  const TempDir folder;
+  const ProcessResult result =
+      RunJitattn(folder, {"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--threads",
+                          "1", "--space", "small", "--record", folder / "x.json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::vector<std::string> recordings;
+  for (const std::string& path : FilesUnder(folder.path())) {
+    if (path.ends_with(".json")) recordings.push_back(path.substr(folder.path().size() + 1));
+  }
+  ASSERT_THAT(recordings, SizeIs(2));
+  EXPECT_THAT(recordings[0], AllOf(StartsWith("x.attn_f32_d32."), Not(HasSubstr("/"))));
+  EXPECT_THAT(recordings[1], StartsWith("x.silu_f32."));
+}
+
+TEST(RecordTest, CtrlCKeepsWhatWasMeasured) {
+  const TempDir folder;
+  const std::string file = folder / "part.json";
+  Process process(JitattnCommand({"tune", "--dim", "64", "--op", "attention", "--strategy",
+                                  "exhaustive", "--record", file}),
+                  {.env = {{"JITATTN_CACHE_DIR", folder.path()}}});
+  ASSERT_TRUE(process.WaitForError("best "));
+  process.Signal(SIGINT);
+  const ProcessResult result = process.Finish();
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  const auto recording = ReadBack(file);
+  ASSERT_TRUE(recording.ok()) << recording.status();
+  EXPECT_GE(recording->space.size(), 1);
+  EXPECT_THAT(result.out,
+              HasSubstr("recorded " + std::to_string(recording->space.size()) + " of "));
+}
+
+// ---- replay
+// ---------------------------------------------------------------------------------------
+
+// A bowl of 8 × 8 points; one fails.
+std::string Bowl() {
+  cli::Json json = {{"device_name", "a card"},
+                    {"kernel_name", "bowl"},
+                    {"problem_size", {64}},
+                    {"tune_params_keys", {"x", "y"}},
+                    {"tune_params", {{"x", cli::Json::array()}, {"y", cli::Json::array()}}},
+                    {"cache", cli::Json::object()}};
+  for (int x = 0; x < 8; ++x) {
+    json["tune_params"]["x"].push_back(x);
+    json["tune_params"]["y"].push_back(x);
+    for (int y = 0; y < 8; ++y) {
+      cli::Json entry = {{"x", x}, {"y", y}, {"time", 1 + (x - 2) * (x - 2) + (y - 5) * (y - 5)}};
+      if (x == 0 && y == 0) entry["time"] = "RuntimeFailedConfig";
+      json["cache"][std::to_string(x) + "," + std::to_string(y)] = entry;
+    }
+  }
+  return json.dump();
+}
+
+TEST(ReplayTest, TablesAreTheSameForASeed) {
+  const TempDir folder;
+  const std::string file = folder / "bowl.json", csv = folder / "bowl.csv";
+  WriteFile(file, Bowl());
+  const std::vector<std::string> arguments = {"replay",    file,    "--strategies", "genetic,auto",
+                                              "--budgets", "10,20", "--repeats",    "30",
+                                              "--csv",     csv,     "--seed",       "7"};
+  const ProcessResult first = RunJitattn(folder, arguments);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.out, AllOf(HasSubstr("bowl.json      64       1"), HasSubstr("(auto)"),
+                               HasSubstr("At 10 evaluations"), HasSubstr("At 20 evaluations"),
+                               HasSubstr("genetic"), HasSubstr("random")));
+  EXPECT_THAT(first.out, Not(HasSubstr("annealing")));
+  EXPECT_THAT(first.err, IsEmpty());
+  const std::string lines = ReadFile(csv);
+  EXPECT_THAT(lines, StartsWith("file,strategy,score,budget,mean,"));
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1 + 3 * 2);
+  std::vector<std::string> on_one_thread = arguments;
+  on_one_thread.insert(on_one_thread.end(), {"--threads", "1"});
+  EXPECT_EQ(RunJitattn(folder, on_one_thread).out, first.out);
+  EXPECT_EQ(ReadFile(csv), lines);
+}
+
+TEST(ReplayTest, WhatIsWorseThanChanceIsMarked) {
+  const TempDir folder;
+  // The optimum lies last in the order in which "exhaustive" looks, the worst first.
+  cli::Json json = cli::Json::parse(Bowl());
+  for (auto& [key, entry] : json["cache"].items()) {
+    entry["time"] = 100 - 8 * entry["x"].get<int>() - entry["y"].get<int>();
+  }
+  WriteFile(folder / "hill.json", json.dump());
+  const ProcessResult result =
+      RunJitattn(folder, {"replay", folder / "hill.json", "--strategies", "exhaustive", "--budgets",
+                          "20", "--repeats", "50", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const cli::Json out = cli::Json::parse(result.out);
+  ASSERT_THAT(out["strategies"], SizeIs(2));
+  EXPECT_EQ(out["strategies"][0]["name"], "random");
+  EXPECT_EQ(out["strategies"][0]["below_random"], false);
+  const cli::Json& last = out["strategies"][1];
+  EXPECT_EQ(last["name"], "exhaustive");
+  EXPECT_EQ(last["below_random"], true);
+  EXPECT_LT(last["score"], 0);
+  EXPECT_EQ(last["budgets"][0]["against_random"]["losses"], 1);
+  ASSERT_THAT(out["comparisons"], SizeIs(1));
+  EXPECT_EQ(out["comparisons"][0]["wins"], 1);
+}
+
+TEST(ReplayTest, NoiseChangesWhatIsChosen) {
+  const TempDir folder;
+  cli::Json json = cli::Json::parse(Bowl());
+  for (auto& [key, entry] : json["cache"].items()) {
+    if (!entry["time"].is_number()) continue;
+    const double time = entry["time"];
+    entry["times"] = {time, time * 3, time * 9};
+  }
+  WriteFile(folder / "noisy.json", json.dump());
+  auto mean = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {
+        "replay", folder / "noisy.json", "--strategies", "exhaustive", "--budgets",
+        "64",     "--repeats",           "20",           "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const cli::Json out = cli::Json::parse(RunJitattn(folder, arguments).out, nullptr, false);
+    for (const cli::Json& strategy : out.value("strategies", cli::Json::array())) {
+      if (strategy["name"] == "exhaustive") return strategy["budgets"][0]["mean"].get<double>();
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(mean({}), 1);
+  EXPECT_LT(mean({"--noisy"}), 1);
+  EXPECT_GT(mean({"--noisy"}), 0.2);
+}
+
+TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
+  const TempDir folder;
+  WriteFile(folder / "bowl.json", Bowl());
+  const std::string curves = folder / "curves.csv";
+  const ProcessResult result =
+      RunJitattn(folder, {"replay", folder / "bowl.json", "--strategies", "genetic", "--budgets",
+                          "5,12", "--repeats", "10", "--curves", curves, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(ReadFile(curves));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line,
+            "space,strategy,evaluations,fraction_mean,fraction_p10,fraction_p50,fraction_p90");
+  std::map<std::string, std::vector<double>> means;
+  while (std::getline(lines, line)) {
+    std::vector<std::string> fields = absl::StrSplit(line, ',');
+    ASSERT_THAT(fields, SizeIs(7));
+    EXPECT_EQ(fields[0], folder / "bowl.json");
+    means[fields[1]].push_back(std::stod(fields[3]));
+    EXPECT_EQ(fields[2], std::to_string(means[fields[1]].size()));
+    EXPECT_LE(std::stod(fields[4]), std::stod(fields[5]));
+    EXPECT_LE(std::stod(fields[5]), std::stod(fields[6]));
+  }
+  ASSERT_THAT(means, SizeIs(2));
+  for (const auto& [strategy, mean] : means) {
+    EXPECT_THAT(mean, SizeIs(12)) << strategy;
+    EXPECT_TRUE(std::is_sorted(mean.begin(), mean.end())) << strategy;
+    EXPECT_LE(mean.back(), 1);
+  }
+  const auto json = nlohmann::json::parse(result.out);
+  for (const auto& strategy : json["strategies"]) {
+    const auto& curve = strategy["curves"].at(0);
+    const std::vector<double>& mean = means.at(strategy["name"]);
+    for (const char* key : {"mean", "p10", "p50", "p90"}) EXPECT_EQ(curve[key].size(), mean.size());
+    for (size_t i = 0; i < mean.size(); ++i) EXPECT_NEAR(double{curve["mean"][i]}, mean[i], 1e-5);
+  }
+}
+
+TEST(ReplayTest, OthersResultsEnterTheTables) {
+  const TempDir folder;
+  const std::string bowl = folder / "bowl.json", csv = folder / "others.csv";
+  WriteFile(bowl, Bowl());
+  auto replay = [&](const std::string& lines) {
+    WriteFile(csv, lines);
+    return RunJitattn(folder, {"replay", bowl, "--strategies", "random", "--budgets", "4,9",
+                               "--repeats", "40", "--json", "--against", csv});
+  };
+  const std::string header = "file,space,strategy,budget,repeat,evaluations,best_time_ms\n";
+  std::string lines = header;
+  for (int repeat = 0; repeat < 30; ++repeat) {
+    for (const int budget : {4, 9, 30}) {
+      const std::string run = "," + std::to_string(budget) + "," + std::to_string(repeat) + ",4,";
+      lines += "\"" + bowl + "\",\"a, b\",x:sure" + run + "1\n";
+      lines += bowl + ",bowl,\"x:\"\"bad\"" + run + "\n";  // nothing found
+      lines += "elsewhere.json,bowl,x:sure" + run + "oops\n";
+    }
+  }
+  const ProcessResult result = replay(lines);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const cli::Json out = cli::Json::parse(result.out);
+  ASSERT_THAT(out["strategies"], SizeIs(3));  // outsiders last, the better one first
+  const cli::Json &sure = out["strategies"][1], &bad = out["strategies"][2];
+  EXPECT_EQ(out["strategies"][0]["outsider"], false);
+  EXPECT_EQ(sure["name"], "x:sure");
+  EXPECT_EQ(sure["outsider"], true);
+  EXPECT_THAT(sure["scores"], IsEmpty());
+  EXPECT_NEAR(sure["budgets"][0]["score"], 1, 1e-12);
+  EXPECT_EQ(sure["budgets"][1]["mean"], 1);
+  EXPECT_EQ(bad["name"], "x:\"bad");
+  EXPECT_LT(bad["budgets"][0]["score"], 0);
+  EXPECT_EQ(bad["budgets"][0]["against_random"]["losses"], 1);
+
+  const std::string one = bowl + ",bowl,x:sure,4,0,4,";
+  const std::pair<std::string, std::string> refused[] = {
+      {"file,strategy,budget\n", "line 1 names no column best_time_ms"},
+      {header, "has no line for these files and budgets"},
+      {header + one + "1\n", "has no line of x:sure for " + bowl + " at 9 evaluations"},
+      {header + one + "fast\n", "line 2 has the time 'fast'"},
+      {header + one + "nan\n", "line 2 has nan ms"},
+      {header + one + "0.9\n", "line 2 has 0.9 ms, but the fastest point of " + bowl},
+      {header + bowl + ",4\n", "line 2 has 2 fields, the header 7"},
+  };
+  for (const auto& [text, message] : refused) {
+    const ProcessResult failed = replay(text);
+    EXPECT_EQ(failed.exit_code, 1) << text;
+    EXPECT_THAT(failed.err, AllOf(HasSubstr("--against " + csv), HasSubstr(message)));
+  }
+}
+
+TEST(ReplayTest, ListingsSayWhatStrategiesAreWorth) {
+  const TempDir folder;
+  const std::string all = RunJitattn(folder, {"tune", "--help"}).out;
+  EXPECT_THAT(all, testing::ContainsRegex("bayes \\(auto\\) +[+]0[.][0-9]+ +Gaussian process"));
+  EXPECT_THAT(all, testing::ContainsRegex("exhaustive +-0[.][0-9]+, below random search +every"));
+  const std::string one = RunJitattn(folder, {"tune", "--strategy", "exhaustive", "--help"}).out;
+  EXPECT_THAT(one, testing::ContainsRegex("recorded spaces: -0[.][0-9]+, below random search"));
+  const std::string best = RunJitattn(folder, {"tune", "--strategy", "auto", "--help"}).out;
+  EXPECT_THAT(best, testing::ContainsRegex("Strategy bayes: .*\nScore on recorded spaces: [+]0"));
+  EXPECT_THAT(best, AllOf(HasSubstr("design=4"), Not(HasSubstr("below random"))));
+}
+
+TEST(ReplayTest, CarelessUse) {
+  const TempDir folder;
+  const std::string good = folder / "good.json", text = folder / "text.json",
+                    missing = folder / "missing.json", dead = folder / "dead.json";
+  WriteFile(good, Bowl());
+  WriteFile(text, "this is no recording");
+  WriteFile(dead, R"({"tune_params_keys": ["x"], "tune_params": {"x": [1]},
+                      "cache": {"1": {"x": 1, "time": "RuntimeFailedConfig"}}})");
+  const struct {
+    std::vector<std::string> arguments;
+    std::string message;
+    int exit_code;
+  } cases[] = {
+      {{"replay"}, "FILE", 2},
+      {{"replay", missing}, "cannot open " + missing + ": No such file", 1},
+      {{"replay", folder.path()}, "is a folder", 1},
+      {{"replay", good, text}, text + ": not a usable recording: a recording must be", 1},
+      {{"replay", dead}, dead + ": no point of the recorded space works", 1},
+      {{"replay", good, "--strategies", "magic"},
+       "unknown strategy 'magic'; expected one of auto",
+       2},
+      {{"replay", good, "--budgets", "18,0"}, "--budgets: 0 is too small; at least 1", 2},
+      {{"replay", good, "--budgets", "x"}, "'x' is not a whole number", 2},
+      {{"replay", good, "--repeats", "0"}, "--repeats: 0 is too small", 2},
+      {{"replay", good, "--csv", folder / "no/such.csv"}, "cannot write to its folder", 1},
+      {{"replay", good, "--csv", folder.path()}, "not a plain file", 1},
+      {Record(folder / "no/such.json"), "--record " + folder.path() + "/no/such.json", 1},
+      {Record(folder / ".hidden.json"), "does not begin with a dot", 2},
+      {{"tune", "--dim", "32", "--space", "study-a", "--record", good},
+       "--record has no effect on",
+       2},
+      {{"tune", "--dim", "32", "--fields", "vexs=1"}, "no field is called 'vexs'", 2},
+      {{"tune", "--dim", "32", "--fields", "vecs=9"}, "vecs=9: expected one of 1, 2", 2},
+      {{"tune", "--dim", "32", "--fields", "vecs"}, "FIELD=VALUE", 2},
+      {{"tune", "--dim", "32", "--fields", "isa=1"}, "isa is chosen by --isa", 2},
+  };
+  for (const auto& [arguments, message, exit_code] : cases) {
+    std::string line;
+    for (const std::string& argument : arguments) line += " " + argument;
+    SCOPED_TRACE("jitattn" + line);
+    const ProcessResult result = RunJitattn(folder, arguments);
+    EXPECT_EQ(result.exit_code, exit_code);
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, AllOf(StartsWith("jitattn: "), HasSubstr(message)));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+  EXPECT_EQ(ReadFile(good), Bowl());
+}
+
+}  // namespace
+}  // namespace jitattn::lab
