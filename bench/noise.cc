@@ -37,7 +37,8 @@ class Width {
 int Run(int64_t dim, int threads) {
   const ops::Problem problem =
       ops::AttentionProblem{.q_len = dim, .kv_len = dim, .head_dim = dim, .value_dim = dim};
-  auto measurer = jitattn::runtime::MakeMeasurer(problem, {.threads = threads});
+  auto measurer = jitattn::runtime::MakeMeasurer(problem, jitattn::HostCpu(),
+                                                 {.conditions = {.threads = threads}});
   if (!measurer.ok()) {
     std::fprintf(stderr, "%s\n", measurer.status().ToString().c_str());
     return 1;

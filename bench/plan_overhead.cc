@@ -49,7 +49,8 @@ void BM_Kernel(benchmark::State& state) {
   Operands o(state.range(0));
   const jitattn::ops::AttentionProblem problem{
       .q_len = o.args.q_len, .kv_len = 1, .head_dim = kDim, .value_dim = kDim};
-  const auto plan = jitattn::runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
+  const auto plan =
+      jitattn::runtime::Plan::Create(problem, jitattn::HostCpu(), {.use_cache = false});
   if (!plan.ok()) return state.SkipWithError("no plan");
   const auto calls = jitattn::lab::KernelCalls::Of(*plan, &o.args);
   state.SetLabel((*plan)->kernel().name());

@@ -11,8 +11,9 @@
 namespace jitattn::cache {
 
 std::optional<double> Distance(const Key& a, const Key& b) {
-  const bool comparable = ops::SameCode(a.bucket, b.bucket) && a.threads == b.threads &&
-                          a.isa == b.isa && a.buffers == b.buffers;
+  const ops::Conditions &ours = a.conditions, &theirs = b.conditions;
+  const bool comparable = ops::SameCode(a.bucket, b.bucket) && ours.threads == theirs.threads &&
+                          ours.isa == theirs.isa && ours.buffers == theirs.buffers;
   if (!comparable) return std::nullopt;
   const ops::Operation& operation = a.bucket.operation();
   const auto of_a = operation.extents(a.bucket), of_b = operation.extents(b.bucket);

@@ -23,13 +23,6 @@ constexpr double kLargestError = 1.7e308;
 constexpr int kMaxThreads = 1 << 16;
 constexpr int kMaxCount = 1 << 30;
 
-std::optional<Buffers> BuffersFromName(std::string_view name) {
-  for (Buffers buffers : {Buffers::kHot, Buffers::kCold}) {
-    if (name == Name(buffers)) return buffers;
-  }
-  return std::nullopt;
-}
-
 // The Describe functions list the fields of a file in its order. File is a RecordReader, which sets
 // what it is given, or a RecordWriter, which prints it: what is written cannot differ from what is
 // read, and a new field is one line.
@@ -75,7 +68,7 @@ void DescribeFingerprint(File& file, Fingerprint& fingerprint) {
 }
 
 template <typename File>
-void DescribeResult(File& file, Record::Result& result) {
+void DescribeResult(File& file, Record::Result& result, ops::Layout& layout) {
   file.Number("median_s", result.median_s, kShortest, kLongest);
   file.Number("mad_s", result.mad_s, 0, kLongest);
   file.Number("min_s", result.min_s, kShortest, kLongest);
@@ -91,7 +84,7 @@ void DescribeResult(File& file, Record::Result& result) {
   file.Integer("space_size", result.space_size, 0, kMaxCount);
   file.Number("tuning_s", result.tuning_s, 0, kLongest);
   file.Flag("complete", result.complete);
-  file.Since(1).Text("layout", result.layout);
+  file.Since(1).Word("layout", layout, ops::LayoutFromName);
   file.Texts("machine_flags", result.machine_flags);
 }
 
@@ -111,9 +104,9 @@ void Describe(File& file, Record& record, std::string& key_text) {
   if (!file.Good()) return;  // what follows depends on the operation
 
   file.Section("conditions");
-  file.Integer("threads", record.key.threads, 1, kMaxThreads);
-  file.Word("isa", record.key.isa, IsaFromName);
-  file.Word("buffers", record.key.buffers, BuffersFromName);
+  file.Integer("threads", record.key.conditions.threads, 1, kMaxThreads);
+  file.Word("isa", record.key.conditions.isa, IsaFromName);
+  file.Word("buffers", record.key.conditions.buffers, ops::BuffersFromName);
 
   file.Section("config");
   DescribeConfig(file, record.problem, record.config);
@@ -121,7 +114,7 @@ void Describe(File& file, Record& record, std::string& key_text) {
   DescribeConfig(file, record.problem, record.result.default_config);
 
   file.Section("result");
-  DescribeResult(file, record.result);
+  DescribeResult(file, record.result, record.key.conditions.layout);
 
   file.Section("fingerprint");
   DescribeFingerprint(file, record.fingerprint);
@@ -172,14 +165,14 @@ absl::Status CheckTogether(const Record& record, const std::string& key_text, co
   }
   // What exceeds the budget or the cap answers a question that was not asked: the record would make
   // `--threads 1` run on more.
-  if (record.config.threads() > record.key.threads) {
+  if (record.config.threads() > record.key.conditions.threads) {
     return absl::InvalidArgumentError(absl::StrCat("config.threads is ", record.config.threads(),
                                                    ", above conditions.threads ",
-                                                   record.key.threads));
+                                                   record.key.conditions.threads));
   }
-  if (record.config.isa() > record.key.isa) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("config.isa is above conditions.isa ", std::string(Name(record.key.isa))));
+  if (record.config.isa() > record.key.conditions.isa) {
+    return absl::InvalidArgumentError(absl::StrCat("config.isa is above conditions.isa ",
+                                                   std::string(Name(record.key.conditions.isa))));
   }
   // What ran without code of its own was no measurement of this configuration.
   if (record.code_hash == 0 && record.config.isa() != Isa::kPortable) {
@@ -201,19 +194,20 @@ absl::Status At(std::string_view source, const absl::Status& status) {
 
 }  // namespace
 
-std::string_view Name(Buffers buffers) { return buffers == Buffers::kHot ? "hot" : "cold"; }
-
 std::string Key::ToString() const {
   std::string sizes;
   for (const ops::Dim& dim : bucket.operation().dims) {
     if (!dim.tag.empty()) absl::StrAppend(&sizes, std::string(dim.tag), dim.get(bucket));
   }
-  return absl::StrCat(bucket.operation().code_name(bucket), ".", sizes, ".t", threads, ".",
-                      std::string(Name(isa)), ".", std::string(Name(buffers)));
+  return absl::StrCat(bucket.operation().code_name(bucket), ".", sizes, ".t", conditions.threads,
+                      ".", std::string(Name(conditions.isa)), ".",
+                      std::string(ops::Name(conditions.buffers)));
 }
 
-Key MakeKey(const ops::Problem& problem, int threads, Isa isa, Buffers buffers) {
-  return {.bucket = ops::Bucket(problem), .threads = threads, .isa = isa, .buffers = buffers};
+Key MakeKey(const ops::Problem& problem, const ops::Conditions& conditions) {
+  Key key = {ops::Bucket(problem), conditions};
+  key.conditions.layout = ops::Effective(conditions.layout, problem);
+  return key;
 }
 
 absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source, const Cpu& cpu) {
@@ -234,7 +228,7 @@ absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view sourc
   if (!reader.status().ok()) return reader.status();
   // Before the bucket is made, whose arithmetic expects sane sizes.
   if (absl::Status s = ops::Validate(record.problem); !s.ok()) return At(source, s);
-  record.key = MakeKey(record.problem, record.key.threads, record.key.isa, record.key.buffers);
+  record.key.bucket = ops::Bucket(record.problem);
   if (absl::Status s = CheckTogether(record, key_text, cpu); !s.ok()) return At(source, s);
 
   // A writer that is told of no known field writes the unknown ones alone.

@@ -12,25 +12,22 @@
 
 #include "absl/status/statusor.h"
 #include "cache/fingerprint.h"
+#include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/problem.h"
 
 namespace jitattn::cache {
 
-enum class Buffers { kHot, kCold };  // kCold: operands rotate through more memory than the caches
-std::string_view Name(Buffers buffers);
-
 // What a record is found by.
 struct Key {
-  ops::Problem bucket;     // ops::Bucket(problem)
-  int threads = 1;         // the budget: a config may use fewer
-  Isa isa = Isa::kAvx512;  // the cap under which it was tuned
-  Buffers buffers = Buffers::kHot;
+  ops::Problem bucket;         // ops::Bucket(problem)
+  ops::Conditions conditions;  // the layout is a note: records serve both
 
   // "attn_f32_d64_causal.b1h16g16.q1024k1024.t2.avx512.hot": a file name, and what people type.
   std::string ToString() const;
 };
-Key MakeKey(const ops::Problem& problem, int threads, Isa isa, Buffers buffers);
+// With the layout that the problem makes of the conditions' (ops::Effective).
+Key MakeKey(const ops::Problem& problem, const ops::Conditions& conditions);
 
 struct Record {
   static constexpr int kFormatMajor = 1, kFormatMinor = 4;
@@ -54,9 +51,7 @@ struct Record {
     uint64_t seed = 0;
     int evaluations = 0, space_size = 0;
     double tuning_s = 0;
-    bool complete = true;          // false: the search was cut short
-    std::string layout = "heads";  // of the operands it was measured on: "heads" lie one after the
-                                   // other, "columns": side by side in the columns
+    bool complete = true;                    // false: the search was cut short
     std::vector<std::string> machine_flags;  // "load 3.1 on 2 cpus", "governor powersave", …
   } result;
 

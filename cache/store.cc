@@ -61,8 +61,7 @@ bool IsRecordName(std::string_view file_name) {
   const bool counts = threads.size() > 1 && threads[0] == 't' &&
                       threads.find_first_not_of("0123456789", 1) == threads.npos;
   return words && counts && parts[0].find('_') != parts[0].npos &&
-         IsaFromName(parts[last - 1]).has_value() &&
-         (parts[last] == Name(Buffers::kHot) || parts[last] == Name(Buffers::kCold));
+         IsaFromName(parts[last - 1]).has_value() && ops::BuffersFromName(parts[last]).has_value();
 }
 
 void Reject(std::vector<RejectedRecord>* rejected, const std::string& path,

@@ -127,8 +127,9 @@ std::string RecordText(const Listed& stored) {
   const cache::Fingerprint& cpu = record.fingerprint;
   return Fields(
       {{"problem", ops::Describe(record.problem)},
-       {"for", absl::StrFormat("%d threads at most, %s, %s buffers", record.key.threads,
-                               Name(record.key.isa), cache::Name(record.key.buffers))},
+       {"for",
+        absl::StrFormat("%d threads at most, %s, %s buffers", record.key.conditions.threads,
+                        Name(record.key.conditions.isa), ops::Name(record.key.conditions.buffers))},
        {"config", ops::ToString(record.config)},
        {"default", ops::ToString(result.default_config)},
        {"kernel", absl::StrFormat("%s, code hash %016x", record.kernel, record.code_hash)},

@@ -21,15 +21,16 @@ void Look(runtime::PeakProbe& probe) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem& problem,
-                                                             const Cpu& cpu, int threads,
-                                                             cache::Buffers buffers) {
+                                                             const Cpu& cpu,
+                                                             const ops::Conditions& conditions) {
+  const int threads = conditions.threads;
   if (problem.operation().rate == ops::Rate::kFlops) {
     return runtime::MakeFmaProbe(problem.dtype(), cpu.isa, threads, cpu);
   }
   // Of the bytes half are read and half written: the probe copies the read half. Cold operands come
   // from memory, whatever their size.
   auto bytes = static_cast<int64_t>(ops::Bytes(problem) / 2);
-  if (buffers == cache::Buffers::kCold) bytes = std::max(bytes, 2 * cpu.l3_bytes);
+  if (conditions.buffers == ops::Buffers::kCold) bytes = std::max(bytes, 2 * cpu.l3_bytes);
   return runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, bytes, cpu.isa, threads, cpu);
 }
 

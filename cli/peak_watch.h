@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/cpu.h"
-#include "cache/record.h"
+#include "ops/conditions.h"
 #include "ops/problem.h"
 #include "runtime/measure.h"
 #include "runtime/peak.h"
@@ -18,8 +18,8 @@ namespace jitattn::cli {
 
 // What bounds the problem: FMA of its type for attention, copy bandwidth for sigmoid-mul.
 absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem& problem,
-                                                             const Cpu& cpu, int threads,
-                                                             cache::Buffers buffers);
+                                                             const Cpu& cpu,
+                                                             const ops::Conditions& conditions);
 
 class PeakWatch final : public runtime::Measurer {
  public:

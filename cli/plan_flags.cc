@@ -37,17 +37,13 @@ std::vector<ops::Problem> PlanFlags::Meant(const ProblemFlags& flags,
   return problems;
 }
 
-absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
-    const ops::Problem& problem, const MachineFlags& machine) const {
-  const auto cpu = machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
-  runtime::PlanOptions options = {.threads = machine.Threads(),
-                                  .isa = cpu->isa,
-                                  .buffers = machine.Buffers(),
+absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(const ops::Problem& problem,
+                                                                     const Machine& machine) const {
+  runtime::PlanOptions options = {.conditions = machine.conditions,
                                   .use_cache = config == "tuned",
                                   .log_stale = false};  // StaleText tells it
   if (config != "tuned" && config != "default") {
-    auto given = runtime::GivenConfig(config, problem, *cpu, options.threads);
+    auto given = runtime::GivenConfig(config, problem, machine.cpu, machine.conditions.threads);
     if (!given.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--config: ", std::string(given.status().message())));
@@ -55,7 +51,7 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(
     options.config = *given;
     options.config_origin = "given by --config";
   }
-  return runtime::Plan::Create(problem, options);
+  return runtime::Plan::Create(problem, machine.cpu, options);
 }
 
 std::string StaleText(const runtime::PlanSource& source) {

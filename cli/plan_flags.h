@@ -26,7 +26,7 @@ struct PlanFlags {
   std::vector<ops::Problem> Meant(const ProblemFlags& flags,
                                   std::vector<ops::Problem> problems) const;
   absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const ops::Problem& problem,
-                                                            const MachineFlags& machine) const;
+                                                            const Machine& machine) const;
 };
 
 // "record is stale: …", with the way out; "" where it is not.

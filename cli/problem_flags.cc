@@ -12,7 +12,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/text.h"
-#include "parallel/parallel.h"
 
 namespace jitattn::cli {
 namespace {
@@ -235,10 +234,9 @@ void MachineFlags::AddTo(CLI::App* command) {
       ->group(kGroup);
 }
 
-absl::StatusOr<jitattn::Cpu> MachineFlags::Cpu() const {
-  const jitattn::Cpu& host = HostCpu();
-  if (isa.empty()) return host;
-  const Isa cap = *IsaFromName(isa);
+absl::StatusOr<Machine> MachineFlags::Resolve(ops::Layout layout) const {
+  const Cpu& host = HostCpu();
+  const Isa cap = isa.empty() ? host.isa : *IsaFromName(isa);
   if (cap > host.isa) {
     const bool capped = cap <= host.detected_isa;
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -246,13 +244,13 @@ absl::StatusOr<jitattn::Cpu> MachineFlags::Cpu() const {
         capped ? "process is held by JITATTN_MAX_ISA to" : "machine has no more than",
         Name(host.isa)));
   }
-  return Capped(host, cap);
-}
-
-int MachineFlags::Threads() const { return ThreadBudget(threads.value_or(0)); }
-
-cache::Buffers MachineFlags::Buffers() const {
-  return buffers == "cold" ? cache::Buffers::kCold : cache::Buffers::kHot;
+  Machine machine = {.cpu = Capped(host, cap), .conditions = {}};
+  machine.conditions =
+      ops::Resolve({.threads = threads.value_or(0),
+                    .buffers = ops::BuffersFromName(buffers).value_or(ops::Buffers::kHot),
+                    .layout = layout},
+                   machine.cpu);
+  return machine;
 }
 
 }  // namespace jitattn::cli

@@ -15,7 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/cpu.h"
-#include "cache/record.h"
+#include "ops/conditions.h"
 #include "ops/operation.h"
 
 namespace CLI {
@@ -72,6 +72,12 @@ struct ProblemFlags {
                                          std::optional<int64_t> dim) const;
 };
 
+// The CPU as --isa lets it be seen, and the conditions of runs on it.
+struct Machine {
+  Cpu cpu;
+  ops::Conditions conditions;
+};
+
 struct MachineFlags {
   std::optional<int> threads;
   std::string isa;      // empty: the best this process may use
@@ -79,10 +85,8 @@ struct MachineFlags {
 
   void AddTo(CLI::App* command);
 
-  // The CPU as --isa lets it be seen. InvalidArgument where it has no such instructions.
-  absl::StatusOr<jitattn::Cpu> Cpu() const;
-  int Threads() const;  // the budget: --threads, else one for each physical core
-  cache::Buffers Buffers() const;
+  // InvalidArgument where the CPU has no such instructions.
+  absl::StatusOr<Machine> Resolve(ops::Layout layout = ops::Layout::kHeads) const;
 };
 
 }  // namespace jitattn::cli

@@ -50,9 +50,10 @@ bool RecordFilter::Any() const {
 bool RecordFilter::Matches(const cache::Record& record) const {
   return (problem.op.empty() || problem.op == record.problem.operation().name) &&
          (problem.dtype.empty() || problem.dtype_or_default() == record.problem.dtype()) &&
-         Agree(problem, record.problem) && (!threads || *threads == record.key.threads) &&
-         (isa.empty() || isa == Name(record.key.isa)) &&
-         (buffers.empty() || buffers == cache::Name(record.key.buffers));
+         Agree(problem, record.problem) &&
+         (!threads || *threads == record.key.conditions.threads) &&
+         (isa.empty() || isa == Name(record.key.conditions.isa)) &&
+         (buffers.empty() || buffers == ops::Name(record.key.conditions.buffers));
 }
 
 }  // namespace jitattn::cli

@@ -54,10 +54,11 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-absl::StatusOr<RunResult> RunOn(const RunFlags& flags, RunOperands& operands) {
+absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Machine& machine,
+                                RunOperands& operands) {
   RunResult result;
   const double asked = Now();
-  auto plan = flags.plan.Plan(operands.problem, flags.machine);
+  auto plan = flags.plan.Plan(operands.problem, machine);
   if (!plan.ok()) return plan.status();
   result.plan = *plan;
   result.ready_s = Now() - asked;
@@ -152,9 +153,10 @@ Json ResultJson(const RunFlags& flags, const RunResult& result) {
   return json;
 }
 
-absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, absl::StatusOr<RunOperands> loaded) {
+absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, const Machine& machine,
+                                    absl::StatusOr<RunOperands> loaded) {
   if (!loaded.ok()) return loaded.status();
-  return RunOn(flags, *loaded);
+  return RunOn(flags, machine, *loaded);
 }
 
 // Prints results as they come; JSON is printed whole at the end.
@@ -201,11 +203,12 @@ int RunRun(RunFlags flags) {
   }
   // An offset is an offset of the causal mask.
   if (flags.causal_offset) flags.problem.chosen.insert("--causal");
-  if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
+  const auto machine = flags.machine.Resolve();
+  if (!machine.ok()) return Fail(machine.status());
   Printer printer(flags);
   if (!given.empty()) {
     return printer.Finish(
-        printer.Print(RunLoaded(flags, given.front()->load(flags.files, flags.problem))));
+        printer.Print(RunLoaded(flags, *machine, given.front()->load(flags.files, flags.problem))));
   }
   auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
@@ -217,8 +220,8 @@ int RunRun(RunFlags flags) {
   }
   int exit_code = kDone;
   for (const ops::Problem& problem : *problems) {
-    exit_code =
-        std::max(exit_code, printer.Print(RunLoaded(flags, RandomOperands(problem, flags.seed))));
+    exit_code = std::max(
+        exit_code, printer.Print(RunLoaded(flags, *machine, RandomOperands(problem, flags.seed))));
   }
   return printer.Finish(exit_code);
 }

@@ -158,7 +158,8 @@ int RunShow(const ShowFlags& flags) {
   auto problems = flags.problem.Problems();
   if (!problems.ok()) return Fail(problems.status());
   problems = flags.plan.Meant(flags.problem, *std::move(problems));
-  if (const auto cpu = flags.machine.Cpu(); !cpu.ok()) return Fail(cpu.status());
+  const auto machine = flags.machine.Resolve();
+  if (!machine.ok()) return Fail(machine.status());
   if (!flags.raw.empty() && problems->size() > 1) {
     return Fail(absl::InvalidArgumentError(absl::StrFormat(
         "--raw takes the code of one problem, %d are asked for; --op chooses", problems->size())));
@@ -166,7 +167,7 @@ int RunShow(const ShowFlags& flags) {
   Json json = JsonHead("show");
   json["kernels"] = Json::array();
   for (const ops::Problem& problem : *problems) {
-    const auto plan = flags.plan.Plan(problem, flags.machine);
+    const auto plan = flags.plan.Plan(problem, *machine);
     if (!plan.ok()) return Fail(plan.status());
     const auto listing = Disassemble((*plan)->kernel());
     if (!listing.ok()) return Fail(listing.status());

@@ -44,7 +44,7 @@ std::vector<cache::Record> StaleRecords(const Cpu& cpu) {
   for (const cache::Store& store : layers.stores()) {
     for (cache::StoredRecord& stored : store.List(/*all_cpus=*/false, nullptr)) {
       const cache::Key& key = stored.record.key;
-      if (key.isa > cpu.isa || !keys.insert(key.ToString()).second) continue;
+      if (key.conditions.isa > cpu.isa || !keys.insert(key.ToString()).second) continue;
       if (runtime::HasStaleCode(stored.record, cpu)) records.push_back(std::move(stored.record));
     }
   }
@@ -54,13 +54,8 @@ std::vector<cache::Record> StaleRecords(const Cpu& cpu) {
 absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneRequest& request) {
   std::vector<TuneJob> jobs;
   for (const cache::Record& record : StaleRecords(request.cpu)) {
-    TuneRequest here = request;
-    here.options.threads = record.key.threads;
-    here.options.isa = record.key.isa;
-    here.options.buffers = record.key.buffers;
-    here.options.layout = record.result.layout == Name(ops::Layout::kColumns)
-                              ? ops::Layout::kColumns
-                              : ops::Layout::kHeads;
+    const ops::Conditions& then = record.key.conditions;
+    const TuneRequest here = request.Under({then.threads, then.buffers, then.layout}, then.isa);
     auto job = Jobs(here, {record.problem});
     if (!job.ok()) return job.status();
     jobs.push_back(std::move(job->front()));
@@ -93,7 +88,15 @@ absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
   return problems;
 }
 
-absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const Cpu& cpu) {
+// --dim N --heads H are H heads side by side in N columns.
+ops::Layout LayoutOf(const TuneFlags& flags) {
+  const ops::Layout usual =
+      flags.problem.dims.empty() ? ops::Layout::kHeads : ops::Layout::kColumns;
+  return ops::LayoutFromName(flags.layout).value_or(usual);
+}
+
+absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags,
+                                             const ops::Conditions& conditions) {
   auto strategy_options = ParseStrategyOptions(flags);
   if (!strategy_options.ok()) return strategy_options.status();
   runtime::TuneOptions options;
@@ -103,13 +106,7 @@ absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags, const Cpu& 
   options.seconds = flags.seconds.value_or(options.seconds);
   options.seed = flags.seed;
   if (absl::Status status = flags.goals.Fill(&options); !status.ok()) return status;
-  options.threads = flags.machine.Threads();
-  options.isa = cpu.isa;
-  options.buffers = flags.machine.Buffers();
-  // --dim N --heads H are H heads side by side in N columns.
-  const bool columns = flags.layout.empty() ? !flags.problem.dims.empty()
-                                            : flags.layout == Name(ops::Layout::kColumns);
-  options.layout = columns ? ops::Layout::kColumns : ops::Layout::kHeads;
+  options.conditions = conditions;
   return options;
 }
 
@@ -132,12 +129,20 @@ absl::StatusOr<TuneRequest> ReadTuneRequest(TuneFlags flags) {
   if (absl::Status status = flags.Settle(); !status.ok()) return status;
   auto problems = Problems(flags);
   if (!problems.ok()) return problems.status();
-  auto cpu = flags.machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
-  auto options = Options(flags, *cpu);
+  auto machine = flags.machine.Resolve(LayoutOf(flags));
+  if (!machine.ok()) return machine.status();
+  auto options = Options(flags, machine->conditions);
   if (!options.ok()) return options.status();
-  if (absl::Status status = CheckUseful(*cpu); !status.ok()) return status;
-  return TuneRequest{std::move(flags), *std::move(problems), *std::move(cpu), *std::move(options)};
+  if (absl::Status status = CheckUseful(machine->cpu); !status.ok()) return status;
+  return TuneRequest{std::move(flags), *std::move(problems), std::move(machine->cpu),
+                     *std::move(options)};
+}
+
+TuneRequest TuneRequest::Under(const ops::RequestedConditions& conditions, Isa isa) const {
+  TuneRequest here = *this;
+  here.cpu = Capped(cpu, isa);
+  here.options.conditions = ops::Resolve(conditions, here.cpu);
+  return here;
 }
 
 absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneRequest& request,
@@ -146,7 +151,7 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneRequest& request,
   for (const ops::Problem& problem : problems) operations.push_back(&problem.operation());
   std::vector<TuneJob> jobs;
   for (const ops::Problem& problem : problems) {
-    TuneJob job = {.problem = problem, .options = request.options};
+    TuneJob job = {.problem = problem, .cpu = request.cpu, .options = request.options};
     auto limits =
         LimitsOf(request.flags.space, request.flags.fields, problem.operation(), operations);
     if (!limits.ok()) return limits.status();

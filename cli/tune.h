@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/tune_flags.h"
 #include "cli/tune_jobs.h"
+#include "ops/conditions.h"
 #include "ops/problem.h"
 #include "runtime/tuner.h"
 
@@ -26,6 +27,9 @@ struct TuneRequest {
   std::vector<ops::Problem> problems;  // of the flags; none with --preset and --stale
   Cpu cpu;                             // as --isa caps it
   runtime::TuneOptions options;        // of every problem, but for its limits
+
+  // The same under other conditions, with at most `isa`.
+  TuneRequest Under(const ops::RequestedConditions& conditions, Isa isa) const;
 };
 
 // An error where flags do not go together, and where nothing can be tuned or saved here.

@@ -17,16 +17,13 @@
 namespace jitattn::cli {
 namespace {
 
-absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::Layers& layers,
+absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const cache::Layers& layers,
                               const TuneOutput& output) {
   runtime::TuneOptions options = job.options;
-  auto probe = ProbeFor(job.problem, cpu, options.threads, options.buffers);
+  auto probe = ProbeFor(job.problem, job.cpu, options.conditions);
   if (!probe.ok()) return probe.status();
-  auto measurer = runtime::MakeMeasurer(job.problem, {.threads = options.threads,
-                                                      .isa = options.isa,
-                                                      .buffers = options.buffers,
-                                                      .layout = options.layout,
-                                                      .seed = options.seed});
+  auto measurer = runtime::MakeMeasurer(job.problem, job.cpu,
+                                        {.conditions = options.conditions, .seed = options.seed});
   if (!measurer.ok()) return measurer.status();
   PeakWatch watch(job.recorder ? job.recorder->Between(**measurer) : **measurer, **probe);
   Progress bar(job.problem, output.quiet);
@@ -34,17 +31,17 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const Cpu& cpu, const cache::L
   options.on_evaluation = [&](const runtime::TuneEvaluation& look) {
     if (output.json) log.push_back(LookJson(job.problem, look, (*probe)->best()));
     if (output.csv == nullptr) return;
-    output.csv->Add({.key = {job.problem, options.threads, options.isa, options.buffers},
+    output.csv->Add({.key = {job.problem, options.conditions},
                      .strategy = StrategyName(options),
                      .seed = options.seed,
                      .peak = (*probe)->best()},
                     look);
   };
-  auto report = runtime::Tune(job.problem, cpu, options, watch, &layers,
+  auto report = runtime::Tune(job.problem, job.cpu, options, watch, &layers,
                               [&](const runtime::TuneProgress& now) { bar.Update(now); });
   std::optional<Recorded> recorded;
   if (job.recorder) {
-    auto written = job.recorder->Write(job, cpu);
+    auto written = job.recorder->Write(job);
     if (!written.ok()) return written.status();
     recorded = *std::move(written);
   }
@@ -83,7 +80,7 @@ int TuneAll(const std::vector<TuneJob>& jobs, const Cpu& cpu, TuneOutput output,
     if (interrupt.stop()) break;
     const bool as_text = !output.json && !output.quiet;
     if (as_text) Print(Bold(ops::Describe(job.problem), stdout) + "\n");
-    const absl::StatusOr<Tuned> tuned = TuneOne(job, cpu, layers, output);
+    const absl::StatusOr<Tuned> tuned = TuneOne(job, layers, output);
     if (!tuned.ok()) {
       exit_code = Fail(tuned.status());
       continue;

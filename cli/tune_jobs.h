@@ -29,11 +29,12 @@ class TuneRecorder {
   virtual runtime::Measurer& Between(runtime::Measurer& measurer) = 0;
   // Writes what was kept, also after a search that failed or was interrupted: what was measured
   // took its time. None where nothing of the space was measured.
-  virtual absl::StatusOr<std::optional<Recorded>> Write(const TuneJob& job, const Cpu& cpu) = 0;
+  virtual absl::StatusOr<std::optional<Recorded>> Write(const TuneJob& job) = 0;
 };
 
 struct TuneJob {
   ops::Problem problem;
+  Cpu cpu;
   runtime::TuneOptions options;
   std::shared_ptr<TuneRecorder> recorder;  // null: none
 };

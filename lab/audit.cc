@@ -42,9 +42,10 @@ struct AuditFlags {
   bool quiet = false, json = false;
 };
 
-absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const Cpu& cpu) {
+absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const cli::Machine& machine) {
   const cli::ProblemFlags& p = flags.problem;
-  const int threads = flags.machine.Threads();
+  const Cpu& cpu = machine.cpu;
+  const int threads = machine.conditions.threads;
   if (p.AnyFlag().empty()) return AuditCases(cpu, threads);
   const auto problems = p.Problems();
   if (!problems.ok()) return problems.status();
@@ -55,7 +56,8 @@ absl::StatusOr<std::vector<AuditCase>> Cases(const AuditFlags& flags, const Cpu&
 
 class Auditor {
  public:
-  Auditor(const AuditFlags& flags, const Cpu& cpu) : flags_(flags), cpu_(cpu) {}
+  Auditor(const AuditFlags& flags, const cli::Machine& machine)
+      : flags_(flags), machine_(machine) {}
 
   // An even share of what is left for each problem.
   Audited Run(const std::vector<AuditCase>& cases) {
@@ -90,31 +92,29 @@ class Auditor {
  private:
   absl::Status One(const AuditCase& one, double seconds, const cli::Interrupt& interrupt,
                    const std::string& name, Audited* audited) {
+    const Cpu cpu = Capped(machine_.cpu, one.isa);
+    const ops::Conditions conditions =
+        ops::Resolve({.threads = one.threads, .buffers = machine_.conditions.buffers}, cpu);
     AuditOptions options{.seconds = seconds};
-    options.tune.threads = one.threads;
-    options.tune.isa = one.isa;
-    options.tune.buffers = flags_.machine.Buffers();
+    options.tune.conditions = conditions;
     options.tune.evaluations = flags_.evaluations;
     options.tune.seed = flags_.seed;
     options.tune.stop = &interrupt.stop();
-    const runtime::MeasureOptions patient = {.threads = one.threads,
-                                             .isa = one.isa,
-                                             .buffers = flags_.machine.Buffers(),
-                                             .seed = flags_.seed};
-    auto measurer = runtime::MakeMeasurer(one.problem, patient);
+    const runtime::MeasureOptions patient = {.conditions = conditions, .seed = flags_.seed};
+    auto measurer = runtime::MakeMeasurer(one.problem, cpu, patient);
     if (!measurer.ok()) return measurer.status();
     auto progress = [&](const std::string& where) { Progress(name + ": " + where); };
     if (flags_.runs > 0) {
-      auto repeats = AuditRepeats(one.problem, cpu_, options, flags_.runs, **measurer, progress);
+      auto repeats = AuditRepeats(one.problem, cpu, options, flags_.runs, **measurer, progress);
       if (repeats.ok()) audited->repeats.push_back(*std::move(repeats));
       return repeats.status();
     }
     runtime::MeasureOptions brief = patient;
     brief.min_samples = kBriefSamples;
     brief.max_samples = kBriefMaxSamples;
-    auto brief_measurer = runtime::MakeMeasurer(one.problem, brief);
+    auto brief_measurer = runtime::MakeMeasurer(one.problem, cpu, brief);
     if (!brief_measurer.ok()) return brief_measurer.status();
-    auto loss = AuditLoss(one.problem, cpu_, options, **brief_measurer, **measurer, progress);
+    auto loss = AuditLoss(one.problem, cpu, options, **brief_measurer, **measurer, progress);
     if (loss.ok()) audited->losses.push_back(*std::move(loss));
     return loss.status();
   }
@@ -129,20 +129,20 @@ class Auditor {
   }
 
   const AuditFlags& flags_;
-  const Cpu& cpu_;
+  const cli::Machine& machine_;
   bool drawn_ = false;
 };
 
 int RunAudit(const AuditFlags& flags) {
-  const auto cpu = flags.machine.Cpu();
-  if (!cpu.ok()) return cli::Fail(cpu.status());
-  const auto cases = Cases(flags, *cpu);
+  const auto machine = flags.machine.Resolve();
+  if (!machine.ok()) return cli::Fail(machine.status());
+  const auto cases = Cases(flags, *machine);
   if (!cases.ok()) return cli::Fail(cases.status());
   if (!flags.csv.empty()) {
     if (absl::Status status = cli::CheckTextFile("--csv", flags.csv); !status.ok())
       return cli::Fail(status);
   }
-  const Audited audited = Auditor(flags, *cpu).Run(*cases);
+  const Audited audited = Auditor(flags, *machine).Run(*cases);
   if (flags.json) {
     cli::PrintJson(AuditJson(audited));
   } else {

@@ -48,15 +48,11 @@ absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchC
   const runtime::MachineWatch watch;
   const cli::Interrupt interrupt;
   const bool progress = !flags.quiet && cli::IsTerminal(stderr);
-  const BenchOptions options = {.turns = flags.bench.turns,
-                                .buffers = flags.bench.machine.Buffers(),
-                                .layout = flags.bench.Layout(),
-                                .seed = flags.bench.seed};
   Measured measured;
   absl::Status failed;
   for (size_t i = 0; i < cases.size() && failed.ok() && !interrupt.stop(); ++i) {
     if (progress) ShowProgress(i, cases.size(), cases[i].problem);
-    auto rows = MeasureCase(cases[i], flags.bench.Configs(), flags.bench.machine, options, floors);
+    auto rows = MeasureCase(cases[i], flags.bench, floors);
     if (!rows.ok()) failed = rows.status();
     if (rows.ok()) measured.rows.insert(measured.rows.end(), rows->begin(), rows->end());
   }

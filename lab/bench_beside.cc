@@ -58,13 +58,14 @@ class ProblemBeside {
                 PythonSide& python)
       : problem_(problem), flags_(flags), bench_(bench), python_(python) {
     options_.methods = flags.methods;
-    options_.machine = bench.machine;
     options_.seed = bench.seed;
   }
 
   absl::StatusOr<std::vector<BesideRow>> Run(const std::atomic<bool>& stop) {
-    auto operands =
-        runtime::Operands::Create(problem_, bench_.machine.Buffers(), bench_.seed, bench_.Layout());
+    auto machine = bench_.machine.Resolve(bench_.Layout());
+    if (!machine.ok()) return machine.status();
+    options_.machine = *std::move(machine);
+    auto operands = runtime::Operands::Create(problem_, options_.machine.conditions, bench_.seed);
     if (!operands.ok()) return operands.status();
     ContenderMaker maker(problem_, options_, python_, **operands);
     for (const std::string& method : flags_.methods) {
@@ -82,7 +83,7 @@ class ProblemBeside {
 
  private:
   std::vector<int> ThreadCounts() const {
-    const int all = bench_.machine.Threads();
+    const int all = options_.machine.conditions.threads;
     return all == 1 ? std::vector<int>{1} : std::vector<int>{1, all};
   }
 
@@ -103,8 +104,8 @@ class ProblemBeside {
   // Plans of one thread and of the budget: what a caller with default options gets.
   absl::Status AddPlans(const runtime::Operands& operands) {
     for (const int threads : ThreadCounts()) {
-      cli::MachineFlags machine = bench_.machine;
-      machine.threads = threads;
+      cli::Machine machine = options_.machine;
+      machine.conditions.threads = threads;
       auto plan = cli::PlanFlags{}.Plan(problem_, machine);
       if (!plan.ok()) return plan.status();
       entrants_.owners.push_back(MakePlanContender(operands, *std::move(plan)));

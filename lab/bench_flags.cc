@@ -122,14 +122,14 @@ std::string BenchFlags::GivenProblemFlag() const {
 
 bool BenchFlags::AsksForProblems() const { return !preset.empty() || !GivenProblemFlag().empty(); }
 
-absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const Cpu& cpu) const {
+absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const cli::Machine& here) const {
   std::string given = GivenProblemFlag();
   if (Layout() != ops::Layout::kHeads) given = "--layout";
   if (!given.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
   }
-  BenchPreset cases = MakePreset(preset, cpu, machine.Threads());
+  BenchPreset cases = MakePreset(preset, here.cpu, here.conditions.threads);
   if (!threads.empty()) {
     // Floors and lines are of the preset's own threads.
     cases.lines.clear();
@@ -139,9 +139,9 @@ absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const Cpu& cpu) const {
 }
 
 absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
-  const absl::StatusOr<Cpu> cpu = machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
-  if (!preset.empty()) return PresetCases(*cpu);
+  const absl::StatusOr<cli::Machine> here = machine.Resolve();
+  if (!here.ok()) return here.status();
+  if (!preset.empty()) return PresetCases(*here);
 
   std::vector<cli::ProblemFlags> all = {problem};
   for (const auto& [name, values] : sizes) {
@@ -164,8 +164,8 @@ absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
       const bool known = std::any_of(result.cases.begin(), result.cases.end(),
                                      [&](const BenchCase& old) { return old.problem == one; });
       const std::vector<int> counts =
-          threads.empty() ? std::vector<int>{machine.Threads()} : threads;
-      if (!known) result.cases.push_back({.problem = one, .isa = cpu->isa, .threads = counts});
+          threads.empty() ? std::vector<int>{here->conditions.threads} : threads;
+      if (!known) result.cases.push_back({.problem = one, .isa = here->cpu.isa, .threads = counts});
     }
   }
   return result;

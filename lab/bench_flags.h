@@ -43,7 +43,7 @@ struct BenchFlags {
 
  private:
   std::string GivenProblemFlag() const;  // one of them; empty if none was given
-  absl::StatusOr<BenchPreset> PresetCases(const Cpu& cpu) const;
+  absl::StatusOr<BenchPreset> PresetCases(const cli::Machine& here) const;
 };
 
 }  // namespace jitattn::lab

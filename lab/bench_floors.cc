@@ -63,9 +63,9 @@ std::string WrongWith(const cli::Json& rule) {
 cli::Json FactsOf(const cache::Key& key) {
   const ops::Problem& problem = key.bucket;
   cli::Json facts = cli::ToJson(problem);
-  facts["isa"] = Name(key.isa);
-  facts["threads"] = key.threads;
-  facts["buffers"] = cache::Name(key.buffers);
+  facts["isa"] = Name(key.conditions.isa);
+  facts["threads"] = key.conditions.threads;
+  facts["buffers"] = ops::Name(key.conditions.buffers);
   facts["flops"] = ops::Flops(problem);
   facts["bytes"] = ops::Bytes(problem);
   if (problem.operation().facts != nullptr) {

@@ -76,8 +76,9 @@ std::string RowsText(std::span<const BenchRow> rows) {
                                                   ">MEDIAN", ">SPREAD", ">SPEED", "", ">CYC/VEC",
                                                   ">PEAK", ">FRACTION", ">FLOOR"}};
   for (const BenchRow& row : rows) {
-    std::vector<std::string> cells = {ops::Describe(row.problem()), std::string(Name(row.key.isa)),
-                                      absl::StrCat(row.key.threads), ConfigText(row)};
+    std::vector<std::string> cells = {ops::Describe(row.problem()),
+                                      std::string(Name(row.key.conditions.isa)),
+                                      absl::StrCat(row.key.conditions.threads), ConfigText(row)};
     if (row.result.wrong.empty()) {
       const auto cycles = row.Figure(Metric::kCycles);
       const bool memory = row.memory_bound();
@@ -148,10 +149,10 @@ cli::Json ToJson(const BenchRow& row) {
   const BenchResult& result = row.result;
   cli::Json json = {{"name", row.name()}};
   json.update(cli::ToJson(row.problem()));
-  json["isa"] = Name(row.key.isa);
-  json["threads"] = row.key.threads;
-  json["buffers"] = cache::Name(row.key.buffers);
-  json["layout"] = Name(row.layout);
+  json["isa"] = Name(row.key.conditions.isa);
+  json["threads"] = row.key.conditions.threads;
+  json["buffers"] = ops::Name(row.key.conditions.buffers);
+  json["layout"] = Name(row.layout());
   json["asked"] = row.asked;
   json["source"] = row.source;
   json["kernel"] = row.kernel;

@@ -23,7 +23,7 @@ std::string_view Name(Metric metric) {
 }
 
 std::string BenchRow::name() const {
-  return layout == ops::Layout::kHeads ? key.ToString() : key.ToString() + ".columns";
+  return layout() == ops::Layout::kHeads ? key.ToString() : key.ToString() + ".columns";
 }
 
 bool BenchRow::memory_bound() const {
@@ -49,7 +49,7 @@ std::optional<double> BenchRow::Figure(Metric metric) const {
     case Metric::kSpeedup:
       return speedup;
     case Metric::kCycles:
-      if (result.clock_hz > 0) return CyclesAVector(problem(), result, key.threads);
+      if (result.clock_hz > 0) return CyclesAVector(problem(), result, key.conditions.threads);
       return std::nullopt;
     case Metric::kCliff:
       return cliff;

@@ -27,8 +27,7 @@ struct Floor {
 };
 
 struct BenchRow {
-  cache::Key key;  // the exact problem, not its bucket
-  ops::Layout layout = ops::Layout::kHeads;
+  cache::Key key;      // the exact problem, not its bucket
   std::string asked;   // "tuned", "default", or the pairs that were given
   std::string source;  // why it has its configuration
   ops::Config config;
@@ -45,6 +44,7 @@ struct BenchRow {
   int line = -1, cell = 0;  // place in the preset's table; -1: none
 
   const ops::Problem& problem() const { return key.bucket; }
+  ops::Layout layout() const { return key.conditions.layout; }
   std::string name() const;  // the same in every run
   bool memory_bound() const;
   double gflops() const;

@@ -33,8 +33,8 @@ void FillSpeedups(std::vector<BenchRow>* rows) {
   for (BenchRow& row : *rows) {
     for (const BenchRow& single : *rows) {
       const bool both_timed = row.result.seconds.min > 0 && single.result.seconds.min > 0;
-      if (row.key.threads > 1 && single.key.threads == 1 && row.asked == single.asked &&
-          both_timed) {
+      if (row.key.conditions.threads > 1 && single.key.conditions.threads == 1 &&
+          row.asked == single.asked && both_timed) {
         row.speedup = single.result.seconds.min / row.result.seconds.min;
       }
     }
@@ -55,8 +55,9 @@ void FillCliffs(std::vector<BenchRow>* rows) {
     size_t found = 0;
     for (const ops::Problem& problem : row.beside) {
       const auto other = std::find_if(rows->begin(), rows->end(), [&](const BenchRow& r) {
-        return r.problem() == problem && r.key.isa == row.key.isa &&
-               r.key.threads == row.key.threads && r.asked == row.asked && cost(r) > 0;
+        return r.problem() == problem && r.key.conditions.isa == row.key.conditions.isa &&
+               r.key.conditions.threads == row.key.conditions.threads && r.asked == row.asked &&
+               cost(r) > 0;
       });
       if (other == rows->end()) continue;
       sum += cost(*other);
@@ -68,42 +69,40 @@ void FillCliffs(std::vector<BenchRow>* rows) {
   }
 }
 
-absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
-                                                  const std::vector<std::string>& configs,
-                                                  const cli::MachineFlags& machine,
-                                                  const BenchOptions& options,
+absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one, const BenchFlags& flags,
                                                   const Floors& floors) {
-  cli::MachineFlags here = machine;
+  cli::MachineFlags here = flags.machine;
   here.isa = std::string(Name(one.isa));
-  const auto cpu = here.Cpu();
-  if (!cpu.ok()) return cpu.status();
+  Cpu cpu;
   std::vector<BenchRow> rows;
   std::vector<BenchEntrant> entrants;
   for (const int threads : one.threads) {
-    for (const std::string& config : configs) {
-      here.threads = threads;
-      auto plan = cli::PlanFlags{.config = config}.Plan(one.problem, here);
+    here.threads = threads;
+    const auto machine = here.Resolve(ops::Effective(flags.Layout(), one.problem));
+    if (!machine.ok()) return machine.status();
+    cpu = machine->cpu;
+    for (const std::string& config : flags.Configs()) {
+      auto plan = cli::PlanFlags{.config = config}.Plan(one.problem, *machine);
       if (!plan.ok()) return plan.status();
       BenchRow& row = rows.emplace_back();
-      row.key = {one.problem, threads, cpu->isa, here.Buffers()};
-      row.layout = ops::Effective(options.layout, one.problem);
+      row.key = {one.problem, machine->conditions};
       row.asked = config;
       const runtime::PlanSource& source = (*plan)->source();
       const std::string stale = cli::StaleText(source);
       row.source = stale.empty() ? source.reason : absl::StrCat(source.reason, "; ", stale);
       row.config = (*plan)->config();
       row.kernel = (*plan)->kernel().name();
-      row.differs = DiffersFromDefault(row.config, one.problem, *cpu, threads);
+      row.differs = DiffersFromDefault(row.config, one.problem, cpu, threads);
       row.beside = one.beside;
-      if (row.layout == ops::Layout::kHeads) row.floor = floors.Find(row.key);
+      if (row.layout() == ops::Layout::kHeads) row.floor = floors.Find(row.key);
       row.line = one.line;
       row.cell = one.cell;
-      entrants.push_back({*std::move(plan), cpu->isa, threads});
+      entrants.push_back({*std::move(plan), machine->conditions});
     }
   }
-  BenchOptions how = options;
-  how.kernel_alone |= one.kernel_alone;
-  auto results = Bench(one.problem, entrants, *cpu, how);
+  auto results =
+      Bench(one.problem, entrants, cpu,
+            {.turns = flags.turns, .seed = flags.seed, .kernel_alone = one.kernel_alone});
   if (!results.ok()) return results.status();
   for (size_t i = 0; i < rows.size(); ++i) rows[i].result = (*results)[i];
   FillSpeedups(&rows);

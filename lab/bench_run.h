@@ -14,11 +14,8 @@
 namespace jitattn::lab {
 
 // The rows of one case: a row for each configuration and thread count, all measured in turn on the
-// same operands. `machine` says what else holds; its isa and threads are those of the case.
-absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one,
-                                                  const std::vector<std::string>& configs,
-                                                  const cli::MachineFlags& machine,
-                                                  const BenchOptions& options,
+// same operands. The flags say what else holds.
+absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one, const BenchFlags& flags,
                                                   const Floors& floors);
 
 // Speedups of rows over that of the same configuration with one thread, where there is one.

@@ -106,16 +106,16 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
 
 // As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and
 // sizes that are there for a cliff are compared with their neighbours only.
-absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags, const Cpu& cpu) {
+absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags) {
   if (flags.preset.empty()) return flags.problem.Problems();
   if (const std::string_view given = flags.problem.AnyFlag(); !given.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(given),
                                                    " has no effect on --preset ", flags.preset,
                                                    ", which has its own problems"));
   }
+  const auto& [cpu, conditions] = flags.options.machine;
   std::vector<ops::Problem> problems;
-  for (const BenchCase& one :
-       MakePreset(flags.preset, cpu, flags.options.machine.Threads()).cases) {
+  for (const BenchCase& one : MakePreset(flags.preset, cpu, conditions.threads).cases) {
     const bool known = std::find(problems.begin(), problems.end(), one.problem) != problems.end();
     if (one.isa == cpu.isa && one.line >= 0 && !known) problems.push_back(one.problem);
   }
@@ -165,9 +165,7 @@ void PrintEnd(const std::vector<CompareRow>& rows, const std::vector<std::string
 
 int RunCompareMethods(CompareFlags flags) {
   if (absl::Status status = SettleMethods(&flags); !status.ok()) return cli::Fail(status);
-  const auto cpu = flags.options.machine.Cpu();
-  if (!cpu.ok()) return cli::Fail(cpu.status());
-  const auto problems = Problems(flags, *cpu);
+  const auto problems = Problems(flags);
   if (!problems.ok()) return cli::Fail(problems.status());
   if (!flags.csv.empty()) {
     if (absl::Status status = cli::CheckTextFile("--csv", flags.csv); !status.ok())
@@ -180,7 +178,7 @@ int RunCompareMethods(CompareFlags flags) {
   const runtime::MachineWatch watch;
   flags.options.contest.stop = &interrupt.stop();
   if (!flags.json) {
-    std::printf("%s\n%s", cli::Bold(cpu->brand, stdout).c_str(),
+    std::printf("%s\n%s", cli::Bold(flags.options.machine.cpu.brand, stdout).c_str(),
                 PeersText(flags.options, *python).c_str());
   }
   const auto rows = MeasureAll(*problems, flags, *python, interrupt);
@@ -190,7 +188,7 @@ int RunCompareMethods(CompareFlags flags) {
     PrintEnd(*rows, beware);
   } else {
     cli::Json json = cli::JsonHead("compare");
-    json["brand"] = cpu->brand;
+    json["brand"] = flags.options.machine.cpu.brand;
     json["machine_flags"] = beware;
     json["python"] =
         python->peers == nullptr ? cli::Json(nullptr) : cli::OrNull(python->peers->version());
@@ -205,6 +203,9 @@ int RunCompareMethods(CompareFlags flags) {
 
 int RunCompare(CompareFlags flags) {
   if (flags.seconds > 0) flags.options.contest.seconds = flags.seconds;
+  auto machine = flags.machine.Resolve();
+  if (!machine.ok()) return cli::Fail(machine.status());
+  flags.options.machine = *std::move(machine);
   return flags.strategies.empty() ? RunCompareMethods(std::move(flags))
                                   : RunCompareStrategies(flags);
 }

@@ -20,7 +20,7 @@ void CompareFlags::AddTo(CLI::App* command) {
   AddProblems(command);
   AddMethods(command);
   AddStrategies(command);
-  options.machine.AddTo(command);
+  machine.AddTo(command);
   AddOutput(command);
 }
 

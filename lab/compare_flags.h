@@ -18,7 +18,8 @@ namespace jitattn::lab {
 struct CompareFlags {
   cli::ProblemFlags problem;
   std::string preset;
-  CompareOptions options;
+  cli::MachineFlags machine;
+  CompareOptions options;            // machine: what those flags stand for
   std::vector<std::string> methods;  // empty: all
   std::string python;                // empty: python3
   std::string csv;

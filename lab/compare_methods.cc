@@ -88,17 +88,16 @@ absl::StatusOr<std::unique_ptr<Contender>> ContenderMaker::Make(const std::strin
                                                                 Standing* standing) {
   entry->pool = PoolOf(method);
   if (method == "jitattn" || method == "jitattn-default") {
-    entry->threads = {options_.machine.Threads()};  // the budget: how many it takes is tuned
+    entry->threads = {
+        options_.machine.conditions.threads};  // the budget: how many it takes is tuned
     return MakePlan(method == "jitattn" ? "tuned" : "default", standing);
   }
   // NumPy's exponential alone may be 2.5 units in the last place off, ONNX Runtime's sigmoid 30.
   entry->tolerance = kStrangersTolerance;
-  entry->threads = ThreadCounts(options_.machine.Threads());
+  entry->threads = ThreadCounts(options_.machine.conditions.threads);
   if (IsPython(method)) return MakePython(method, entry, standing);
   if (const LinkedMethod* linked = FindLinked(method)) return MakeLinked(*linked, standing);
-  const auto cpu = options_.machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
-  auto baseline = Baseline::Create(method, problem_, cpu->isa);
+  auto baseline = Baseline::Create(method, problem_, options_.machine.cpu.isa);
   if (absl::IsUnimplemented(baseline.status())) {
     standing->failure = std::string(baseline.status().message());
     return nullptr;
@@ -166,9 +165,7 @@ bool CompareRow::unstable() const { return timed() && standing.seconds.cv > kUns
 absl::StatusOr<std::vector<CompareRow>> CompareMethods(const ops::Problem& problem,
                                                        const CompareOptions& options,
                                                        PythonSide& python) {
-  const auto cpu = options.machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
-  auto operands = runtime::Operands::Create(problem, options.machine.Buffers(), options.seed);
+  auto operands = runtime::Operands::Create(problem, options.machine.conditions, options.seed);
   if (!operands.ok()) return operands.status();
   if (python.peers != nullptr && !python.peers->alive()) {
     python = StartPython(python.program, options.methods);
@@ -178,7 +175,7 @@ absl::StatusOr<std::vector<CompareRow>> CompareMethods(const ops::Problem& probl
   std::vector<CompareRow> rows;
   for (const std::string& method : options.methods) {
     CompareRow& row = rows.emplace_back();
-    row.key = {problem, options.machine.Threads(), cpu->isa, options.machine.Buffers()};
+    row.key = {problem, options.machine.conditions};
     row.method = method;
     ContestEntry entry;
     auto contender = maker.Make(method, &entry, &row.standing);

@@ -70,7 +70,7 @@ struct CompareOptions {
   std::vector<std::string> methods;
   std::string
       baseline;  // of `methods`; empty: numpy where there is one, else two-pass, else naive, …
-  cli::MachineFlags machine;
+  cli::Machine machine;
   uint64_t seed = 1;
   ContestOptions contest;
 };

@@ -38,22 +38,19 @@ absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
                                                      const cli::Interrupt& interrupt) {
   const auto problems = flags.problem.Problems();
   if (!problems.ok()) return problems.status();
-  const cli::MachineFlags& machine = flags.options.machine;
-  const auto cpu = machine.Cpu();
-  if (!cpu.ok()) return cpu.status();
+  const auto& [cpu, conditions] = flags.options.machine;
   std::deque<NamedSpace> spaces;
   std::vector<const ops::Operation*> operations;
   for (const ops::Problem& problem : *problems) operations.push_back(&problem.operation());
   for (const ops::Problem& problem : *problems) {
     const auto limits = cli::LimitsOf(flags.space, flags.fields, problem.operation(), operations);
     if (!limits.ok()) return limits.status();
-    LiveOptions live = {.threads = machine.Threads(),
-                        .buffers = machine.Buffers(),
+    LiveOptions live = {.conditions = conditions,
                         .seed = flags.options.seed,
                         .quiet = flags.quiet,
                         .stop = &interrupt.stop()};
     if (flags.seconds > 0) live.seconds = flags.seconds;
-    auto space = MeasureSpace(problem, *cpu, *limits, live);
+    auto space = MeasureSpace(problem, cpu, *limits, live);
     if (!space.ok()) return space.status();
     if (space->left_out > 0) {
       const int measured = space->recording.space.size();
@@ -61,7 +58,7 @@ absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
                    space->name.c_str(), measured, measured + space->left_out, flags.seconds);
     }
     if (!flags.record.empty()) {
-      const cache::Key key = cache::MakeKey(problem, live.threads, cpu->isa, live.buffers);
+      const cache::Key key = cache::MakeKey(problem, conditions);
       absl::Status status =
           cli::WriteTextFile(RecordingPath(flags.record, key.ToString(), problems->size() > 1),
                              WriteKernelTunerCache(space->recording));
@@ -92,7 +89,7 @@ TournamentOptions Options(const CompareFlags& flags, std::vector<std::string> st
   options.replay.seed = flags.options.seed;
   // On a machine a search sees noise; a recording is what was seen of it.
   options.replay.noisy = flags.noisy || flags.files.empty();
-  options.threads = flags.options.machine.Threads();
+  options.threads = flags.options.machine.conditions.threads;
   return options;
 }
 

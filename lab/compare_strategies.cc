@@ -79,13 +79,11 @@ std::string RegretText(double regret) { return absl::StrFormat("%.1f %%", regret
 
 absl::StatusOr<NamedSpace> MeasureSpace(const ops::Problem& problem, const Cpu& cpu,
                                         runtime::SpaceLimits limits, const LiveOptions& options) {
-  runtime::KeepResultsInCaches(problem, cpu, options.buffers, &limits);
-  const auto space = runtime::TuningSpace::Create(problem, cpu, options.threads, limits);
+  runtime::KeepResultsInCaches(problem, cpu, options.conditions.buffers, &limits);
+  const auto space = runtime::TuningSpace::Create(problem, cpu, options.conditions.threads, limits);
   if (!space.ok()) return space.status();
-  auto measurer = runtime::MakeMeasurer(problem, {.threads = options.threads,
-                                                  .isa = cpu.isa,
-                                                  .buffers = options.buffers,
-                                                  .seed = options.seed});
+  auto measurer =
+      runtime::MakeMeasurer(problem, cpu, {.conditions = options.conditions, .seed = options.seed});
   if (!measurer.ok()) return measurer.status();
   RecordingMeasurer recorder(**measurer, /*max_samples=*/1 << 20);
   const int size = space->space().size();

@@ -14,6 +14,7 @@
 #include "cli/json.h"
 #include "lab/replay/recording.h"
 #include "lab/replay/tournament.h"
+#include "ops/conditions.h"
 #include "ops/problem.h"
 #include "runtime/space_limits.h"
 
@@ -30,8 +31,7 @@ struct NamedSpace {
 // DeadlineExceeded where the time was too short for a single point.
 struct LiveOptions {
   double seconds = std::numeric_limits<double>::infinity();
-  int threads = 1;
-  cache::Buffers buffers = cache::Buffers::kHot;
+  ops::Conditions conditions;
   uint64_t seed = 1;
   bool quiet = false;
   const std::atomic<bool>* stop = nullptr;

@@ -39,7 +39,8 @@ constexpr int kChartWidth = 68, kChartHeight = 18;
 using RoofKey = std::tuple<std::string_view, DType, Isa, int>;
 RoofKey KeyOf(const BenchRow& row) {
   const DType dtype = row.problem().dtype();
-  return {row.problem().operation().name, dtype, row.key.isa, row.key.threads};
+  return {row.problem().operation().name, dtype, row.key.conditions.isa,
+          row.key.conditions.threads};
 }
 
 std::string RoofTitle(const RoofKey& key) {
@@ -134,13 +135,9 @@ cli::Json RoofJson(const RoofKey& key, const Roof& roof, const std::vector<Place
 
 absl::StatusOr<std::vector<BenchRow>> Measure(const BenchFlags& flags,
                                               const std::vector<BenchCase>& cases) {
-  const BenchOptions options = {.turns = flags.turns,
-                                .buffers = flags.machine.Buffers(),
-                                .layout = flags.Layout(),
-                                .seed = flags.seed};
   std::vector<BenchRow> all;
   for (const BenchCase& one : cases) {
-    auto rows = MeasureCase(one, flags.Configs(), flags.machine, options, Floors());
+    auto rows = MeasureCase(one, flags, Floors());
     if (!rows.ok()) return rows.status();
     for (BenchRow& row : *rows) {
       if (!row.result.wrong.empty()) {
@@ -155,9 +152,10 @@ absl::StatusOr<std::vector<BenchRow>> Measure(const BenchFlags& flags,
 int RunRoofline(const Flags& flags) {
   const auto preset = flags.bench.Cases();
   if (!preset.ok()) return cli::Fail(preset.status());
-  const auto cpu = flags.bench.machine.Cpu();
-  if (!cpu.ok()) return cli::Fail(cpu.status());
-  if (cpu->isa == Isa::kPortable) {
+  const auto machine = flags.bench.machine.Resolve();
+  if (!machine.ok()) return cli::Fail(machine.status());
+  const Cpu& cpu = machine->cpu;
+  if (cpu.isa == Isa::kPortable) {
     return cli::Fail(
         absl::FailedPreconditionError("roofline: the portable path has no vectors to probe"));
   }
@@ -172,17 +170,18 @@ int RunRoofline(const Flags& flags) {
   for (auto& [key, placed] : groups) {
     const auto& [op, dtype, isa, threads] = key;
     const auto roof = MeasureRoof(placed.front().row.problem().operation().rate, dtype, isa,
-                                  threads, *cpu, kLooks);
+                                  threads, cpu, kLooks);
     if (!roof.ok()) return cli::Fail(roof.status());
     for (Placed& one : placed) {
-      one.demand = DemandOf(one.row.problem(), one.row.config, one.row.key.buffers, threads, *cpu);
+      one.demand =
+          DemandOf(one.row.problem(), one.row.config, one.row.key.conditions.buffers, threads, cpu);
       one.binding = BindingOf(one.demand, *roof);
     }
     if (!flags.json) PrintText(key, *roof, placed);
     json["roofs"].push_back(RoofJson(key, *roof, placed));
   }
   if (!flags.json) return cli::kDone;
-  json["machine"] = MachineOf(*cpu, watch.Flags());
+  json["machine"] = MachineOf(cpu, watch.Flags());
   cli::PrintJson(json);
   return cli::kDone;
 }

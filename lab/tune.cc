@@ -34,8 +34,7 @@ absl::StatusOr<std::vector<cli::TuneJob>> RecordedJobs(const cli::TuneRequest& r
   auto jobs = cli::Jobs(request, problems);
   if (!jobs.ok() || request.flags.record.empty()) return jobs;
   for (cli::TuneJob& job : *jobs) {
-    const cache::Key key =
-        cache::MakeKey(job.problem, job.options.threads, job.options.isa, job.options.buffers);
+    const cache::Key key = cache::MakeKey(job.problem, job.options.conditions);
     const std::string file =
         RecordingPath(request.flags.record, key.ToString(), problems.size() > 1);
     if (absl::Status status = cli::CheckTextFile("--record", file); !status.ok()) return status;
@@ -56,17 +55,15 @@ bool IsOfCliff(const BenchCase& one, const std::vector<BenchCase>& cases) {
 // A preset has its own problems, each with its threads and instruction set.
 absl::StatusOr<std::vector<cli::TuneJob>> PresetJobs(const cli::TuneRequest& request) {
   std::vector<cli::TuneJob> jobs;
+  const ops::Conditions& asked = request.options.conditions;
   const std::vector<BenchCase> cases =
-      MakePreset(request.flags.preset, request.cpu, request.options.threads).cases;
+      MakePreset(request.flags.preset, request.cpu, asked.threads).cases;
   for (const BenchCase& one : cases) {
     if (IsOfCliff(one, cases)) continue;
     for (const int threads : one.threads) {
-      cli::TuneRequest here = request;
-      here.options.isa = one.isa;
-      here.options.threads = threads;
+      const cli::TuneRequest here = request.Under({threads, asked.buffers, asked.layout}, one.isa);
       const bool known = std::any_of(jobs.begin(), jobs.end(), [&](const cli::TuneJob& job) {
-        return job.problem == one.problem && job.options.isa == one.isa &&
-               job.options.threads == threads;
+        return job.problem == one.problem && job.options.conditions == here.options.conditions;
       });
       if (known) continue;
       auto job = cli::Jobs(here, {one.problem});

@@ -203,8 +203,7 @@ class FileRecorder final : public cli::TuneRecorder {
   runtime::Measurer& Between(runtime::Measurer& measurer) override {
     return measurer_.emplace(measurer, samples_);
   }
-  absl::StatusOr<std::optional<cli::Recorded>> Write(const cli::TuneJob& job,
-                                                     const Cpu& cpu) override;
+  absl::StatusOr<std::optional<cli::Recorded>> Write(const cli::TuneJob& job) override;
 
  private:
   const std::string file_;
@@ -212,12 +211,13 @@ class FileRecorder final : public cli::TuneRecorder {
   std::optional<RecordingMeasurer> measurer_;
 };
 
-absl::StatusOr<std::optional<cli::Recorded>> FileRecorder::Write(const cli::TuneJob& job,
-                                                                 const Cpu& cpu) {
+absl::StatusOr<std::optional<cli::Recorded>> FileRecorder::Write(const cli::TuneJob& job) {
   const runtime::TuneOptions& options = job.options;
+  const Cpu& cpu = job.cpu;
+  const int threads = options.conditions.threads;
   runtime::SpaceLimits limits = options.limits;  // as the tuner has them
-  runtime::KeepResultsInCaches(job.problem, cpu, options.buffers, &limits);
-  const auto space = runtime::TuningSpace::Create(job.problem, cpu, options.threads, limits);
+  runtime::KeepResultsInCaches(job.problem, cpu, options.conditions.buffers, &limits);
+  const auto space = runtime::TuningSpace::Create(job.problem, cpu, threads, limits);
   if (!space.ok()) return space.status();
   // An older record may lie outside this space, and is looked at all the same.
   std::vector<RecordedEvaluation> inside;
@@ -227,9 +227,9 @@ absl::StatusOr<std::optional<cli::Recorded>> FileRecorder::Write(const cli::Tune
   }
   if (inside.empty()) return std::nullopt;
   std::vector<ops::Config> guesses;
-  for (const runtime::Seed& seed : runtime::Seeds(
-           job.problem, cpu, *space, ops::DefaultConfig(job.problem, cpu, options.threads),
-           std::nullopt, options.evaluations, options.seed)) {
+  for (const runtime::Seed& seed :
+       runtime::Seeds(job.problem, cpu, *space, ops::DefaultConfig(job.problem, cpu, threads),
+                      std::nullopt, options.evaluations, options.seed)) {
     if (seed.origin != runtime::Origin::kLatin) guesses.push_back(space->ConfigAt(seed.rank));
   }
   const auto recording = MakeRecording(job.problem, cpu, inside, guesses);

@@ -53,16 +53,17 @@ cli::Json TrialJson(const StudyTrial& trial) {
 
 absl::StatusOr<std::vector<cli::TuneJob>> RunStudyJob(const StudyJob& job, const Cpu& cpu,
                                                       cli::TuneOutput* output) {
+  const ops::Conditions conditions = ops::Resolve({.threads = kStudyThreads,
+                                                   .buffers = job.tune.conditions.buffers,
+                                                   .layout = job.tune.conditions.layout},
+                                                  cpu);
   std::unique_ptr<runtime::Measurer> owners[2];
   runtime::Measurer* measurers[2];
   for (const DType dtype : kTypes) {
     ops::Problem problem = job.problem;
     problem.set_dtype(dtype);
-    auto measurer = runtime::MakeMeasurer(problem, {.threads = kStudyThreads,
-                                                    .isa = job.tune.isa,
-                                                    .buffers = job.tune.buffers,
-                                                    .layout = job.tune.layout,
-                                                    .seed = job.study.seed});
+    auto measurer =
+        runtime::MakeMeasurer(problem, cpu, {.conditions = conditions, .seed = job.study.seed});
     if (!measurer.ok()) return measurer.status();
     owners[static_cast<int>(dtype)] = *std::move(measurer);
     measurers[static_cast<int>(dtype)] = owners[static_cast<int>(dtype)].get();
@@ -80,14 +81,13 @@ absl::StatusOr<std::vector<cli::TuneJob>> RunStudyJob(const StudyJob& job, const
           if (measured && (best <= 0 || evaluation.seconds.min < best)) {
             best = evaluation.seconds.min;
           }
-          output->csv->Add(
-              {.key = {trial.point.problem, kStudyThreads, job.tune.isa, job.tune.buffers},
-               .strategy = job.study.strategy,
-               .seed = job.study.seed},
-              {.evaluation = evaluation,
-               .number = done,
-               .elapsed_s = measurers[0]->Now() - start,
-               .best_s = best});
+          output->csv->Add({.key = {trial.point.problem, conditions},
+                            .strategy = job.study.strategy,
+                            .seed = job.study.seed},
+                           {.evaluation = evaluation,
+                            .number = done,
+                            .elapsed_s = measurers[0]->Now() - start,
+                            .best_s = best});
         }
         if (output->quiet) return;
         std::fprintf(stderr, "study: %d of %d: %s, %d threads, block %d: %s\n", done,
@@ -102,9 +102,9 @@ absl::StatusOr<std::vector<cli::TuneJob>> RunStudyJob(const StudyJob& job, const
   }
   std::vector<cli::TuneJob> jobs;
   for (const DType dtype : kTypes) {
-    const auto* best = BestOf(*trials, dtype, job.tune.threads);
+    const auto* best = BestOf(*trials, dtype, job.tune.conditions.threads);
     if (best == nullptr) continue;
-    cli::TuneJob confirm = {best->point.problem, job.tune};
+    cli::TuneJob confirm = {best->point.problem, cpu, job.tune};
     confirm.options.candidates = {best->point.config};
     jobs.push_back(std::move(confirm));
   }

@@ -33,38 +33,33 @@ constexpr size_t kCandidates = 3;
 // Of the race, or the seconds of --time where they are fewer; after Ctrl-C the least that counts.
 constexpr double kRaceSeconds = 10;
 
-runtime::MeasureOptions MeasureOptionsOf(const runtime::TuneOptions& options, ops::Layout layout) {
-  return {.threads = options.threads,
-          .isa = options.isa,
-          .buffers = options.buffers,
-          .layout = layout,
-          .seed = options.seed,
-          .error_to_original = true};
+runtime::MeasureOptions MeasureOptionsOf(const runtime::TuneOptions& options) {
+  return {.conditions = options.conditions, .seed = options.seed, .error_to_original = true};
 }
 
 // Of the default. No time is spent on timing it: where it cannot run, the tuning says why.
 double DefaultError(const Variant& variant, const runtime::TuneOptions& options, const Cpu& cpu,
                     runtime::Measurer& measurer) {
-  const ops::Config config =
-      ops::Canonical(ops::DefaultConfig(variant.problem, Capped(cpu, options.isa), options.threads),
-                     variant.problem);
+  const ops::Config config = ops::Canonical(
+      ops::DefaultConfig(variant.problem, cpu, options.conditions.threads), variant.problem);
   return measurer.Evaluate(config, {.deadline_s = 0}).max_error;
 }
 
 // Tunes the variant at `index` and adds its candidates, the winner first.
-absl::Status TuneOne(size_t index, runtime::TuneOptions options, const Cpu& cpu, bool quiet,
+absl::Status TuneOne(size_t index, const cli::TuneJob& job, const cache::Layers& layers, bool quiet,
                      JudgedVariants* judged) {
   JudgedVariant& judged_variant = judged->variants[index];
   const Variant& variant = judged_variant.variant;
   // A record says nothing of layouts but a note: what was not asked for replaces none.
   bool save = variant.layout == judged->variants[0].variant.layout;
   if (!save) judged_variant.not_saved = "another layout was asked for";
-  options.layout = variant.layout;
-  auto measurer = runtime::MakeMeasurer(variant.problem, MeasureOptionsOf(options, variant.layout));
+  runtime::TuneOptions options = job.options;
+  options.conditions.layout = variant.layout;
+  auto measurer = runtime::MakeMeasurer(variant.problem, job.cpu, MeasureOptionsOf(options));
   if (!measurer.ok()) return measurer.status();
   double& gate = options.constraints.max_error;
   if (std::isfinite(gate)) {
-    const double error = DefaultError(variant, options, cpu, **measurer);
+    const double error = DefaultError(variant, options, job.cpu, **measurer);
     if (index == 0 && error > gate) {
       // Gains must have something to be over; the judgement drops it.
       gate = std::numeric_limits<double>::infinity();
@@ -76,9 +71,9 @@ absl::Status TuneOne(size_t index, runtime::TuneOptions options, const Cpu& cpu,
     }
   }
   cli::Progress bar(variant.problem, quiet);
-  const cache::Layers layers = cache::Layers::Default(cpu);
-  auto report = runtime::Tune(variant.problem, cpu, options, **measurer, save ? &layers : nullptr,
-                              [&](const runtime::TuneProgress& now) { bar.Update(now); });
+  auto report =
+      runtime::Tune(variant.problem, job.cpu, options, **measurer, save ? &layers : nullptr,
+                    [&](const runtime::TuneProgress& now) { bar.Update(now); });
   if (!report.ok()) return report.status();
   judged_variant.path = report->path;
   if (save) judged_variant.not_saved = report->not_saved;
@@ -97,14 +92,16 @@ absl::Status TuneOne(size_t index, runtime::TuneOptions options, const Cpu& cpu,
 }
 
 absl::StatusOr<JudgedVariants> Judge(const cli::TuneJob& job, const VariantsOptions& options,
-                                     const Cpu& cpu, bool quiet, const cli::Interrupt& interrupt) {
+                                     const cache::Layers& layers, bool quiet,
+                                     const cli::Interrupt& interrupt) {
   JudgedVariants judged;
-  std::vector<Variant> variants = ExpandVariants(job.problem, job.options.layout, options.words);
+  std::vector<Variant> variants =
+      ExpandVariants(job.problem, job.options.conditions.layout, options.words);
   for (const Variant& variant : variants) judged.variants.push_back({.variant = variant});
   for (size_t i = 0; i < variants.size(); ++i) {
     absl::Status status = interrupt.stop()
                               ? absl::CancelledError(std::string(cli::Interrupt::reason()))
-                              : TuneOne(i, job.options, cpu, quiet, &judged);
+                              : TuneOne(i, job, layers, quiet, &judged);
     if (i == 0 && !status.ok()) return status;  // nothing to compare with
     judged.variants[i].failed = std::string(status.message());
     if (!status.ok() || interrupt.stop()) continue;
@@ -113,8 +110,8 @@ absl::StatusOr<JudgedVariants> Judge(const cli::TuneJob& job, const VariantsOpti
     judged.variants[i].conversion = *conversion;
   }
   const double seconds = interrupt.stop() ? 0 : std::min(kRaceSeconds, job.options.seconds);
-  absl::Status status = RaceVariants(variants, MeasureOptionsOf(job.options, job.options.layout),
-                                     seconds, &judged.candidates);
+  absl::Status status =
+      RaceVariants(variants, job.cpu, MeasureOptionsOf(job.options), seconds, &judged.candidates);
   if (!status.ok()) return status;
   judged.final_candidate =
       JudgeVariants({.max_error = job.options.constraints.max_error, .min_gain = options.min_gain},
@@ -148,13 +145,14 @@ std::vector<Variant> ExpandVariants(const ops::Problem& problem, ops::Layout lay
 int TuneVariants(const std::vector<cli::TuneJob>& jobs, const VariantsOptions& options,
                  const Cpu& cpu, cli::TuneOutput output, const cli::Interrupt& interrupt) {
   const auto alone = [&](const cli::TuneJob& job) {
-    return ExpandVariants(job.problem, job.options.layout, options.words).size() == 1;
+    return ExpandVariants(job.problem, job.options.conditions.layout, options.words).size() == 1;
   };
   if (std::all_of(jobs.begin(), jobs.end(), alone)) {
     return cli::Fail(absl::InvalidArgumentError(
         absl::StrCat("--variants ", absl::StrJoin(options.words, ","), ": there is no other of ",
                      ops::Describe(jobs[0].problem))));
   }
+  const cache::Layers layers = cache::Layers::Default(cpu);
   int exit_code = cli::kDone;
   for (const cli::TuneJob& job : jobs) {
     if (interrupt.stop()) break;
@@ -162,7 +160,7 @@ int TuneVariants(const std::vector<cli::TuneJob>& jobs, const VariantsOptions& o
       std::printf("%s\n", cli::Bold(ops::Describe(job.problem), stdout).c_str());
       std::fflush(stdout);
     }
-    const auto judged = Judge(job, options, cpu, output.quiet, interrupt);
+    const auto judged = Judge(job, options, layers, output.quiet, interrupt);
     if (!judged.ok()) {
       exit_code = cli::Fail(judged.status());
       continue;

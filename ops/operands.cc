@@ -10,6 +10,13 @@ namespace jitattn::ops {
 
 std::string_view Name(Layout layout) { return layout == Layout::kHeads ? "heads" : "columns"; }
 
+std::optional<Layout> LayoutFromName(std::string_view name) {
+  for (const Layout layout : {Layout::kHeads, Layout::kColumns}) {
+    if (name == Name(layout)) return layout;
+  }
+  return std::nullopt;
+}
+
 Strides DenseStrides(const Array& array, Layout layout) {
   const auto product = [](int64_t a, int64_t b) {
     return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "ops/problem.h"
@@ -17,6 +18,7 @@ namespace jitattn::ops {
 // same.
 enum class Layout { kHeads, kColumns };
 std::string_view Name(Layout layout);  // "heads", "columns"
+std::optional<Layout> LayoutFromName(std::string_view name);
 
 // An input, or the output: rows of `cols` numbers, for each of `heads` heads of each of `batch`
 // independent parts.

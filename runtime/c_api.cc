@@ -9,14 +9,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cpu.h"
 #include "base/log.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/checker.h"
+#include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/checker.h"
 #include "parallel/allocator.h"
-#include "parallel/parallel.h"
 #include "runtime/c_struct.h"
 #include "runtime/entry.h"
 #include "runtime/given_config.h"
@@ -78,6 +79,22 @@ absl::Status CheckHooksOpen(const char* hook) {
       absl::StrCat(hook, " comes too late: hooks are set before any plan or one-shot call"));
 }
 
+// With a configuration, where one is given, and a record, where tuning is wanted.
+absl::StatusOr<PlanOptions> OptionsOf(const PlanRequest& request, const ops::Problem& problem,
+                                      const Cpu& cpu) {
+  PlanOptions options = {.conditions = ops::Resolve(request.conditions, cpu),
+                         .use_cache = request.use_cache};
+  if (!request.config.empty()) {
+    auto config = GivenConfig(request.config, problem, cpu, options.conditions.threads);
+    if (!config.ok()) return config.status();
+    // A budget that is not stated does not cut down a configuration that is.
+    if (request.conditions.threads == 0) options.conditions.threads = config->threads();
+    options.config = *std::move(config);
+  }
+  if (!request.tune) return options;
+  return TuneIfUnknown(problem, cpu, std::move(options), request.tune_seconds);
+}
+
 template <typename CProblem>
 jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c_options,
                         jitattn_plan** plan) {
@@ -89,20 +106,12 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
     *plan = nullptr;
     const auto problem = FromC(c_problem);
     if (!problem.ok()) return problem.status();
-    auto request = FromC(c_options);
+    const auto request = FromC(c_options);
     if (!request.ok()) return request.status();
     if (absl::Status status = ops::Validate(*problem); !status.ok()) return status;
-    if (!request->config.empty()) {
-      auto config = GivenConfig(request->config, *problem, Capped(HostCpu(), request->options.isa),
-                                ThreadBudget(request->options.threads));
-      if (!config.ok()) return config.status();
-      request->options.config = *std::move(config);
-    }
-    if (request->tune) {
-      request->options =
-          TuneIfUnknown(*problem, std::move(request->options), request->tune_seconds);
-    }
-    auto made = Plan::Create(*problem, request->options);
+    const auto options = OptionsOf(*request, *problem, HostCpu());
+    if (!options.ok()) return options.status();
+    auto made = Plan::Create(*problem, HostCpu(), *options);
     if (!made.ok()) return made.status();
     std::string config = ops::ToString((*made)->config());
     *plan = new jitattn_plan{*std::move(made), std::move(config)};

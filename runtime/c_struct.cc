@@ -122,10 +122,10 @@ absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {
     return absl::InvalidArgumentError(
         absl::StrCat("tune_seconds ", options->tune_seconds, ": must be 0 or more, and finite"));
   }
-  request.options.threads = options->threads;
-  request.options.buffers =
-      options->buffers == JITATTN_BUFFERS_COLD ? cache::Buffers::kCold : cache::Buffers::kHot;
-  request.options.use_cache = options->ignore_cache == 0;
+  request.conditions.threads = options->threads;
+  request.conditions.buffers =
+      options->buffers == JITATTN_BUFFERS_COLD ? ops::Buffers::kCold : ops::Buffers::kHot;
+  request.use_cache = options->ignore_cache == 0;
   if (options->config != nullptr) request.config = options->config;
   // A configuration that was given leaves nothing to tune, and a cache that is not to be used gives
   // nothing to compare with.

@@ -11,8 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jitattn/jitattn.h"
-#include "ops/problem.h"
-#include "runtime/plan.h"
+#include "ops/attention/problem.h"
+#include "ops/conditions.h"
+#include "ops/sigmoid_mul/problem.h"
 
 namespace jitattn::runtime {
 
@@ -53,8 +54,9 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* pro
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
 
 struct PlanRequest {
-  PlanOptions options;
-  std::string config;  // "" if none is given: GivenConfig makes options.config of it
+  ops::RequestedConditions conditions;
+  bool use_cache = true;
+  std::string config;  // "" if none is given
   bool tune = false;
   double tune_seconds = 0;
 };

@@ -58,8 +58,9 @@ std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
   return "";
 }
 
-std::vector<Candidate> Candidates(const ops::Problem& problem, const PlanOptions& options,
-                                  const Cpu& cpu, int threads) {
+std::vector<Candidate> Candidates(const ops::Problem& problem, const Cpu& cpu,
+                                  const PlanOptions& options) {
+  const int threads = options.conditions.threads;
   std::vector<Candidate> candidates;
   const auto add = [&](ops::Config config, PlanSource source) -> Candidate& {
     return candidates.emplace_back(Candidate{std::move(config), std::move(source), {}});
@@ -70,7 +71,7 @@ std::vector<Candidate> Candidates(const ops::Problem& problem, const PlanOptions
     // Its threads are worth tuning, so that it has records of its own.
     cache::Lookup lookup;
     if (options.use_cache) {
-      lookup = LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
+      lookup = LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
     }
     const bool found = lookup.match != cache::Match::kNone;
     const ops::Config fallback = ops::DefaultConfig(problem, cpu, threads);
@@ -82,8 +83,7 @@ std::vector<Candidate> Candidates(const ops::Problem& problem, const PlanOptions
     if (found) add(fallback, {.reason = why});
     return candidates;
   } else if (options.use_cache) {
-    cache::Lookup lookup =
-        LayersOf(options).Find(cache::MakeKey(problem, threads, cpu.isa, options.buffers));
+    cache::Lookup lookup = LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
     if (lookup.match != cache::Match::kNone) {
       const cache::Record record = lookup.found->record;
       add(record.config, SourceOf(std::move(lookup))).recorded_hash = record.code_hash;
@@ -112,10 +112,10 @@ const cache::Layers& LayersOf(const PlanOptions& options) {
   return options.layers != nullptr ? *options.layers : HostLayers();
 }
 
-absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const PlanOptions& options,
-                                    const Cpu& cpu, int threads) {
+absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
+                                    const PlanOptions& options) {
   std::string failures;
-  for (Candidate& candidate : Candidates(problem, options, cpu, threads)) {
+  for (Candidate& candidate : Candidates(problem, cpu, options)) {
     absl::StatusOr<CompiledKernel> compiled = GetKernel(problem, candidate.config, cpu);
     if (!compiled.ok()) {
       const absl::Status& status = compiled.status();

@@ -20,8 +20,8 @@ struct Choice {
 // default, the portable path. source.reason tells of each that did not. A config in the options is
 // an order: if it is invalid, or the emitter fails on it, that is an error; only a system without
 // executable memory turns it into the portable path.
-absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const PlanOptions& options,
-                                    const Cpu& cpu, int threads);
+absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
+                                    const PlanOptions& options);
 
 // options.layers, else the process's, from the environment.
 const cache::Layers& LayersOf(const PlanOptions& options);

@@ -58,12 +58,13 @@ bool IsSettled(std::vector<double> samples) {
 
 class PlanMeasurer : public Measurer {
  public:
-  PlanMeasurer(ops::Problem problem, const MeasureOptions& options,
+  PlanMeasurer(ops::Problem problem, const Cpu& cpu, const MeasureOptions& options,
                std::unique_ptr<Operands> operands)
       : problem_(std::move(problem)),
+        cpu_(cpu),
         options_(options),
         operands_(std::move(operands)),
-        placements_(problem_, options_, *operands_) {}
+        placements_(problem_, cpu_, options_, *operands_) {}
 
   double Now() override {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
@@ -80,11 +81,8 @@ class PlanMeasurer : public Measurer {
 
  private:
   absl::StatusOr<std::shared_ptr<const Plan>> MakePlan(const ops::Config& config) {
-    return Plan::Create(problem_, {.threads = options_.threads,
-                                   .isa = options_.isa,
-                                   .buffers = options_.buffers,
-                                   .use_cache = false,
-                                   .config = config});
+    return Plan::Create(problem_, cpu_,
+                        {.conditions = options_.conditions, .use_cache = false, .config = config});
   }
 
   // Runs once on set 0 and holds the result against the reference.
@@ -98,6 +96,7 @@ class PlanMeasurer : public Measurer {
   bool Dropped(const Evaluation& evaluation, const Limits& limits) const;
 
   const ops::Problem problem_;
+  const Cpu cpu_;
   const MeasureOptions options_;
   const std::unique_ptr<Operands> operands_;
   Placements placements_;  // of the races
@@ -257,11 +256,11 @@ double RaceSeconds(double run_s) {
   return RacePasses(run_s) * sample + kFreshSeconds;
 }
 
-absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem,
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem, const Cpu& cpu,
                                                        const MeasureOptions& options) {
-  auto operands = Operands::Create(problem, options.buffers, options.seed, options.layout);
+  auto operands = Operands::Create(problem, options.conditions, options.seed);
   if (!operands.ok()) return operands.status();
-  return std::make_unique<PlanMeasurer>(problem, options, *std::move(operands));
+  return std::make_unique<PlanMeasurer>(problem, cpu, options, *std::move(operands));
 }
 
 }  // namespace jitattn::runtime

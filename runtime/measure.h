@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "cache/record.h"
+#include "base/cpu.h"
+#include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/problem.h"
 #include "runtime/operands.h"
@@ -64,10 +65,7 @@ int RacePasses(double run_s);
 double RaceSeconds(double run_s);
 
 struct MeasureOptions {
-  int threads = 1;
-  Isa isa = Isa::kAvx512;
-  cache::Buffers buffers = cache::Buffers::kHot;
-  Layout layout = Layout::kHeads;
+  ops::Conditions conditions;
   uint64_t seed = 1;  // of the normal data
   // An evaluation's error is that to the data before rounding to the problem's type, for comparing
   // types; whether a result is right is judged by the type's own reference all the same.
@@ -77,7 +75,7 @@ struct MeasureOptions {
 };
 
 // The real one: plans of this library on normal data. Fails where the problem does not fit memory.
-absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem,
+absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem, const Cpu& cpu,
                                                        const MeasureOptions& options);
 
 // What makes numbers of this machine doubtful now: "governor powersave", "load 3.1 on 2 cpus", …;

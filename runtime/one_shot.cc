@@ -71,7 +71,7 @@ absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const ops::Problem& probl
   if (auto plan = Find(bucket)) return plan;
   // Outside the lock: other threads' calls do not wait for this one's kernel.
   const Undisturbed undisturbed;
-  auto plan = Plan::Create(bucket, PlanOptions{});
+  auto plan = Plan::Create(bucket, HostCpu(), {.conditions = ops::Resolve({}, HostCpu())});
   if (!plan.ok()) return plan;
   return Insert(bucket, *std::move(plan));
 }

@@ -143,12 +143,12 @@ int64_t AvailableMemoryBytes() {
 }
 
 absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& problem,
-                                                           cache::Buffers buffers, uint64_t seed,
-                                                           Layout layout) {
+                                                           const ops::Conditions& conditions,
+                                                           uint64_t seed) {
   if (absl::Status status = ops::Validate(problem); !status.ok()) return status;
   std::unique_ptr<Operands> o(new Operands);
   o->problem_ = problem;
-  o->layout_ = layout;
+  o->layout_ = conditions.layout;
   o->seed_ = seed;
   o->arrays_ = problem.operation().arrays(problem);
   int64_t at = kGapBytes;
@@ -166,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
                ops::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
                static_cast<double>(available) / (1 << 30)));
   }
-  if (buffers == cache::Buffers::kCold) {
+  if (conditions.buffers == ops::Buffers::kCold) {
     const int64_t wanted = ColdBytes() / o->set_bytes_ + 2;
     o->sets_ = std::clamp<int64_t>(available / 2 / o->set_bytes_, 1, wanted);
   }
@@ -234,7 +234,7 @@ absl::StatusOr<double> Operands::ErrorToOriginal() {
     ops::Problem problem = problem_;
     problem.set_dtype(DType::kF64);
     // The same seed and layout: element by element the numbers that these were rounded from.
-    auto made = Create(problem, cache::Buffers::kHot, seed_, layout_);
+    auto made = Create(problem, {.layout = layout_}, seed_);
     if (!made.ok()) return made.status();
     original_ = *std::move(made);
     // long double takes ten times as long as the reference of the type itself.

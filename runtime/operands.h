@@ -12,8 +12,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/small_float.h"
-#include "cache/record.h"
 #include "jitattn/jitattn.h"
+#include "ops/conditions.h"
 #include "ops/operation.h"
 #include "ops/problem.h"
 #include "runtime/plan.h"
@@ -38,8 +38,8 @@ class Operands {
  public:
   // ResourceExhausted, with both sizes, where the problem does not fit the memory that is left.
   static absl::StatusOr<std::unique_ptr<Operands>> Create(const ops::Problem& problem,
-                                                          cache::Buffers buffers, uint64_t seed,
-                                                          Layout layout = Layout::kHeads);
+                                                          const ops::Conditions& conditions,
+                                                          uint64_t seed);
   ~Operands();
 
   // Copies of the operands; 1 if the buffers are hot.

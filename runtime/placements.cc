@@ -16,9 +16,10 @@ constexpr int64_t kMemoryShare = 4;
 
 }  // namespace
 
-Placements::Placements(const ops::Problem& problem, const MeasureOptions& options,
+Placements::Placements(const ops::Problem& problem, const Cpu& cpu, const MeasureOptions& options,
                        const Operands& operands)
     : problem_(problem),
+      cpu_(cpu),
       options_(options),
       shared_(operands),
       room_(std::min(kMostHeldBytes, AvailableMemoryBytes() / kMemoryShare)),
@@ -28,7 +29,7 @@ Placements::Placements(const ops::Problem& problem, const MeasureOptions& option
 absl::StatusOr<Placement> Placements::Next(std::span<const ops::Config> configs) {
   Placement next;
   if (fresh_operands_) {
-    auto operands = Operands::Create(problem_, options_.buffers, options_.seed, options_.layout);
+    auto operands = Operands::Create(problem_, options_.conditions, options_.seed);
     if (!operands.ok()) return operands.status();
     next.operands = *std::move(operands);
   } else {
@@ -36,11 +37,8 @@ absl::StatusOr<Placement> Placements::Next(std::span<const ops::Config> configs)
   }
   int64_t bytes = fresh_operands_ ? next.operands->memory_bytes() : 0;
   for (const ops::Config& config : configs) {
-    auto plan = Plan::Create(problem_, {.threads = options_.threads,
-                                        .isa = options_.isa,
-                                        .buffers = options_.buffers,
-                                        .use_cache = false,
-                                        .config = config});
+    auto plan = Plan::Create(
+        problem_, cpu_, {.conditions = options_.conditions, .use_cache = false, .config = config});
     if (!plan.ok()) return plan.status();
     bytes += static_cast<int64_t>((*plan)->scratch_bytes());
     next.plans.push_back(*std::move(plan));

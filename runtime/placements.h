@@ -28,9 +28,10 @@ struct Placement {
 
 class Placements {
  public:
-  // `operands`, which must outlive this, are used where copies would not change anything: cold ones
-  // rotate through many places, and long ones cover every set of the caches evenly.
-  Placements(const ops::Problem& problem, const MeasureOptions& options, const Operands& operands);
+  // `operands` are used where copies would not change anything: cold ones rotate through many
+  // places, and long ones cover every set of the caches evenly. They and `cpu` must outlive this.
+  Placements(const ops::Problem& problem, const Cpu& cpu, const MeasureOptions& options,
+             const Operands& operands);
 
   // Memory that the earlier placements did not have: those are held, as many as memory suffices
   // for, since what is freed is what the system hands out next.
@@ -38,6 +39,7 @@ class Placements {
 
  private:
   const ops::Problem problem_;
+  const Cpu& cpu_;
   const MeasureOptions options_;
   const Operands& shared_;
   const int64_t room_;  // bytes, for all that are held

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "ops/operation.h"
-#include "parallel/parallel.h"
 #include "runtime/choose_config.h"
 
 namespace jitattn::runtime {
@@ -31,20 +30,15 @@ Plan::Plan(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Plan::~Plan() = default;
 
 absl::StatusOr<std::shared_ptr<const Plan>> Plan::Create(const ops::Problem& problem,
+                                                         const Cpu& cpu,
                                                          const PlanOptions& options) {
   if (absl::Status status = ops::Validate(problem); !status.ok()) return status;
-  const Cpu cpu = Capped(HostCpu(), options.isa);
-  // A budget that is not stated does not cut down a configuration that is.
-  const int budget = options.threads == 0 && options.config.has_value()
-                         ? options.config->threads()
-                         : ThreadBudget(options.threads);
-
-  absl::StatusOr<Choice> choice = ChooseConfig(problem, options, cpu, budget);
+  absl::StatusOr<Choice> choice = ChooseConfig(problem, cpu, options);
   if (!choice.ok()) return choice.status();
   auto impl = std::make_unique<Impl>();
   impl->problem = problem;
   impl->choice = *std::move(choice);
-  impl->threads = std::min(budget, impl->choice.config.threads());
+  impl->threads = std::min(options.conditions.threads, impl->choice.config.threads());
   const Choice& made = impl->choice;
   impl->runner =
       made.config.algorithm().make_runner(problem, made.config, made.compiled.kernel, impl->threads,

@@ -13,6 +13,7 @@
 #include "jit/kernel.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
+#include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/problem.h"
@@ -20,9 +21,7 @@
 namespace jitattn::runtime {
 
 struct PlanOptions {
-  int threads = 0;         // ThreadBudget(threads)
-  Isa isa = Isa::kAvx512;  // at most
-  cache::Buffers buffers = cache::Buffers::kHot;
+  ops::Conditions conditions;
   bool use_cache = true;
   std::optional<ops::Config> config;  // given: no record is looked for
   std::string config_origin = "configuration given by the caller";  // what `reason` says of it
@@ -46,6 +45,7 @@ class Plan {
   // system refuses executable memory, or the record's kernel cannot be compiled, falls back
   // (heuristic, then portable) and says so in source().reason.
   static absl::StatusOr<std::shared_ptr<const Plan>> Create(const ops::Problem& problem,
+                                                            const Cpu& cpu,
                                                             const PlanOptions& options);
   ~Plan();
 

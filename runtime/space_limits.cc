@@ -86,9 +86,9 @@ SpaceLimits SmallSpace(const ops::Operation& operation) {
   return limits;
 }
 
-void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, cache::Buffers buffers,
+void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, ops::Buffers buffers,
                          SpaceLimits* limits) {
-  if (buffers == cache::Buffers::kCold) return;
+  if (buffers == ops::Buffers::kCold) return;
   if (ops::Bytes(problem) > static_cast<double>(cpu.l3_bytes)) return;
   for (const ops::Algorithm* algorithm : problem.operation().algorithms) {
     for (const ops::Field& field : algorithm->fields) {

@@ -43,7 +43,7 @@ SpaceLimits SmallSpace(const ops::Operation& operation);
 // last level and are found there (not cold): whoever reads the result next wants it there too,
 // which timing the kernel alone does not see. Nothing where `limits` say what is wanted of that
 // field.
-void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, cache::Buffers buffers,
+void KeepResultsInCaches(const ops::Problem& problem, const Cpu& cpu, ops::Buffers buffers,
                          SpaceLimits* limits);
 
 // Adds "kv_block=64:128", "pv=natural" or "algorithm=rows". InvalidArgument: no such text, a field

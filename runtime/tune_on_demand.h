@@ -11,7 +11,8 @@ namespace jitattn::runtime {
 // Where no exact record is found: tunes for at most `seconds` (0: the tuner's default) and saves
 // the winner. Returns the options with which a plan gets it. A tuning that fails is no reason to
 // give no plan: it goes to the log, and the options come back as they were.
-PlanOptions TuneIfUnknown(const ops::Problem& problem, PlanOptions options, double seconds);
+PlanOptions TuneIfUnknown(const ops::Problem& problem, const Cpu& cpu, PlanOptions options,
+                          double seconds);
 
 }  // namespace jitattn::runtime
 

@@ -50,7 +50,6 @@ cache::Record MakeRecord(const ops::Problem& problem, const Cpu& cpu, const Tune
                    .space_size = outcome.space_size,
                    .tuning_s = outcome.tuning_s,
                    .complete = outcome.complete,
-                   .layout = std::string(Name(outcome.layout)),
                    .machine_flags = outcome.machine_flags};
   record.jitattn_version = JITATTN_VERSION;
   record.xbyak_version = jit::XbyakVersion();

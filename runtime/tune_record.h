@@ -11,7 +11,6 @@
 #include "cache/record.h"
 #include "ops/problem.h"
 #include "runtime/measure.h"
-#include "runtime/operands.h"
 #include "runtime/statistics.h"
 
 namespace jitattn::runtime {
@@ -27,7 +26,6 @@ struct TuneOutcome {
   int evaluations = 0, space_size = 0;
   double tuning_s = 0;
   bool complete = true;
-  Layout layout = Layout::kHeads;
   std::vector<std::string> machine_flags;
 };
 

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "jit/executable_memory.h"
 #include "ops/operation.h"
-#include "parallel/parallel.h"
 #include "runtime/candidates.h"
 #include "runtime/confirm.h"
 #include "runtime/directed_search.h"
@@ -36,9 +35,8 @@ class Tuning {
   Tuning(const ops::Problem& problem, const Cpu& cpu, const TuneOptions& options,
          Measurer& measurer, const cache::Layers* layers, const ProgressHook& progress)
       : problem_(problem),
-        cpu_(Capped(cpu, options.isa)),
+        cpu_(cpu),
         options_(options),
-        threads_(ThreadBudget(options.threads)),
         strategy_name_(options.strategy.empty() || options.strategy == "auto"
                            ? std::string(search::DefaultStrategy())
                            : options.strategy),
@@ -83,7 +81,6 @@ class Tuning {
   const ops::Problem problem_;
   const Cpu cpu_;
   const TuneOptions options_;
-  const int threads_;
   const std::string strategy_name_;
   Measurer& measurer_;
   const cache::Layers* const layers_;
@@ -120,9 +117,10 @@ absl::Status Tuning::Prepare() {
       !status.ok()) {
     return status;
   }
-  default_config_ = ops::Canonical(ops::DefaultConfig(problem_, cpu_, threads_), problem_);
+  default_config_ =
+      ops::Canonical(ops::DefaultConfig(problem_, cpu_, options_.conditions.threads), problem_);
   if (layers_ != nullptr) {
-    lookup_ = layers_->Find(cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers));
+    lookup_ = layers_->Find(cache::MakeKey(problem_, options_.conditions));
   }
   candidates_.set_deadline(deadline_ - 0.2 * options_.seconds);
   Progress(TuneProgress::Phase::kPreparing);
@@ -216,8 +214,9 @@ void Tuning::LookAtWhatStands() {
 // What is searched, where the search begins, and how it goes on.
 absl::Status Tuning::MakeSpace() {
   SpaceLimits limits = options_.limits;
-  KeepResultsInCaches(problem_, cpu_, options_.buffers, &limits);
-  absl::StatusOr<TuningSpace> space = TuningSpace::Create(problem_, cpu_, threads_, limits);
+  KeepResultsInCaches(problem_, cpu_, options_.conditions.buffers, &limits);
+  absl::StatusOr<TuningSpace> space =
+      TuningSpace::Create(problem_, cpu_, options_.conditions.threads, limits);
   if (!space.ok()) return space.status();
   space_.emplace(*std::move(space));
   for (size_t i = 0; i < candidates_.size(); ++i) {
@@ -333,7 +332,7 @@ void Tuning::Save(const Decision& decision, TuneReport& report) {
   const Evaluation& winner = report.finalists[decision.winner];
   const bool default_timed = !report.finalists[0].samples.empty();
   report.record = MakeRecord(problem_, cpu_,
-                             {.key = cache::MakeKey(problem_, threads_, cpu_.isa, options_.buffers),
+                             {.key = cache::MakeKey(problem_, options_.conditions),
                               .winner = winner,
                               .standing = default_timed ? report.finalists[0] : winner,
                               .default_config = default_config_,
@@ -344,7 +343,6 @@ void Tuning::Save(const Decision& decision, TuneReport& report) {
                               .space_size = space_->space().size(),
                               .tuning_s = measurer_.Now() - start_,
                               .complete = !report.interrupted,
-                              .layout = Effective(options_.layout, problem_),
                               .machine_flags = machine_.Flags()});
   if (layers_ == nullptr) {
     report.not_saved = "no cache was given";

@@ -13,6 +13,7 @@
 #include "base/cpu.h"
 #include "cache/layers.h"
 #include "cache/record.h"
+#include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/problem.h"
 #include "runtime/measure.h"
@@ -45,11 +46,7 @@ struct TuneOptions {
   int evaluations = 100;    // distinct candidates, seeds included
   double seconds = 25;      // everything: finalists too
   uint64_t seed = 1;
-  int threads = 0;
-  Isa isa = Isa::kAvx512;
-  cache::Buffers buffers = cache::Buffers::kHot;
-  Layout layout =
-      Layout::kHeads;  // of the operands, as the measurer has them; a note of the record
+  ops::Conditions conditions;               // as the measurer has them
   const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon, keep what was found
   EvaluationHook on_evaluation;
 };
@@ -82,8 +79,8 @@ struct TuneReport {
 // nothing to compare, and a record of it would lie. FailedPrecondition then.
 absl::Status CheckTunable(const Cpu& cpu);
 
-// The default, and the record that is to be replaced, are always finalists (law 4). `layers` may be
-// null: nothing is read or saved.
+// The default, and the record that is to be replaced, are always finalists (law 4). `measurer` is
+// made for the same CPU and conditions. `layers` may be null: nothing is read or saved.
 //   InvalidArgument  the problem, the strategy or its options
 //   FailedPrecondition  CheckTunable(cpu)
 //   Internal         no candidate at all gave a right result; the message says why the default's is

@@ -66,8 +66,9 @@ absl::StatusOr<std::vector<ops::Config>> LookAtAll(const ops::Problem& problem, 
                                                    const AuditProgress& progress, Loss* loss) {
   runtime::SpaceLimits limits = runtime::SmallSpace(problem.operation());
   limits.max_points = kAuditPoints;
-  runtime::KeepResultsInCaches(problem, cpu, options.tune.buffers, &limits);
-  const auto space = runtime::TuningSpace::Create(problem, cpu, options.tune.threads, limits);
+  const ops::Conditions& conditions = options.tune.conditions;
+  runtime::KeepResultsInCaches(problem, cpu, conditions.buffers, &limits);
+  const auto space = runtime::TuningSpace::Create(problem, cpu, conditions.threads, limits);
   if (!space.ok()) return space.status();
   std::vector<std::pair<double, int>> order;
   for (int rank = 0; rank < space->space().size(); ++rank) {
@@ -128,11 +129,10 @@ absl::StatusOr<Loss> AuditLoss(const ops::Problem& problem, const Cpu& cpu,
                                const AuditOptions& options, runtime::Measurer& brief,
                                runtime::Measurer& measurer, const AuditProgress& progress) {
   const double start = measurer.Now(), deadline = start + options.seconds;
-  const Cpu here = Capped(cpu, options.tune.isa);
   Loss loss;
   loss.default_config =
-      ops::Canonical(ops::DefaultConfig(problem, here, options.tune.threads), problem);
-  const auto few = LookAtAll(problem, here, options, start + kSpaceShare * options.seconds, brief,
+      ops::Canonical(ops::DefaultConfig(problem, cpu, options.tune.conditions.threads), problem);
+  const auto few = LookAtAll(problem, cpu, options, start + kSpaceShare * options.seconds, brief,
                              progress, &loss);
   if (!few.ok()) return few.status();
   const double looked = measurer.Now();

@@ -24,7 +24,7 @@ namespace jitattn::lab {
 inline constexpr int kAuditPoints = 2000;
 
 struct AuditOptions {
-  runtime::TuneOptions tune;  // as a user tunes; stop, threads and isa are the audit's too
+  runtime::TuneOptions tune;  // as a user tunes; stop and conditions are the audit's too
   double seconds = 60;        // for one problem, everything included
 };
 

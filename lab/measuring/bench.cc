@@ -47,7 +47,7 @@ double CyclesAVector(const ops::Problem& problem, const BenchResult& result, int
 absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
                                                const Cpu& cpu, const BenchOptions& options) {
-  auto operands = runtime::Operands::Create(problem, options.buffers, options.seed, options.layout);
+  auto operands = runtime::Operands::Create(problem, entrants.front().conditions, options.seed);
   if (!operands.ok()) return operands.status();
   runtime::Operands& data = **operands;
 
@@ -63,7 +63,7 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
     const runtime::Plan& plan = *entrants[i].plan;
     results[i].wrong = Verify(plan, data, &results[i].max_error);
     if (!results[i].wrong.empty()) continue;
-    const std::pair key(entrants[i].isa, entrants[i].threads);
+    const std::pair key(entrants[i].conditions.isa, entrants[i].conditions.threads);
     probes.try_emplace(key, problem, resident_bytes, key.first, key.second, cpu);
     // The status was looked at when the plan was verified, with these very arguments.
     runs.push_back([&plan, &data, &set] {
@@ -91,9 +91,10 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
 
   for (size_t t = 0; t < timed.size(); ++t) {
     const BenchEntrant& entrant = entrants[timed[t]];
+    const std::pair key(entrant.conditions.isa, entrant.conditions.threads);
     BenchResult& result = results[timed[t]];
     const double error_before = result.max_error;
-    result = Figures(timings[t].seconds, probes.at({entrant.isa, entrant.threads}).limits());
+    result = Figures(timings[t].seconds, probes.at(key).limits());
     result.clock_hz = clock_hz;
     result.max_error = error_before;
     for (size_t a = 0; a < alone.size(); ++a) {

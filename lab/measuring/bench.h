@@ -24,14 +24,12 @@ namespace jitattn::lab {
 
 struct BenchEntrant {
   std::shared_ptr<const runtime::Plan> plan;
-  Isa isa = Isa::kAvx512;  // whose FMA it is held against
-  int threads = 1;         // it was given these; a plan may use fewer
+  // What it was given: a plan may use fewer threads. All entrants have the same buffers and layout.
+  ops::Conditions conditions;
 };
 
 struct BenchOptions {
   TurnOptions turns;
-  cache::Buffers buffers = cache::Buffers::kHot;
-  ops::Layout layout = ops::Layout::kHeads;
   uint64_t seed = 1;          // of the operands
   bool kernel_alone = false;  // time the kernel calls of a run by themselves too
 };
@@ -59,8 +57,8 @@ BenchResult Figures(std::span<const double> samples, const Limits& limits);
 double CyclesAVector(const ops::Problem& problem, const BenchResult& result, int threads);
 
 // Results in the order of the entrants. Each is verified first; a wrong one is not timed.
-// ResourceExhausted: the operands do not fit the memory that is left. REQUIRES: plans are of the
-// problem.
+// ResourceExhausted: the operands do not fit the memory that is left. REQUIRES: there are
+// entrants, with plans of the problem.
 absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
                                                const Cpu& cpu, const BenchOptions& options);

@@ -63,10 +63,10 @@ absl::StatusOr<Roof> MeasureRoof(ops::Rate rate, DType dtype, Isa isa, int threa
   return roof;
 }
 
-Demand DemandOf(const ops::Problem& problem, const ops::Config& config, cache::Buffers buffers,
+Demand DemandOf(const ops::Problem& problem, const ops::Config& config, ops::Buffers buffers,
                 int threads, const Cpu& cpu) {
   Demand demand{.flops = ops::Flops(problem), .operand_bytes = ops::Bytes(problem)};
-  if (buffers == cache::Buffers::kHot) {
+  if (buffers == ops::Buffers::kHot) {
     demand.operand_level = LevelOf(demand.operand_bytes, threads, cpu);
   }
   if (problem.operation().rereads != nullptr) {

@@ -50,7 +50,7 @@ struct Demand {
 
   double intensity() const { return flops / operand_bytes; }  // flop a byte
 };
-Demand DemandOf(const ops::Problem& problem, const ops::Config& config, cache::Buffers buffers,
+Demand DemandOf(const ops::Problem& problem, const ops::Config& config, ops::Buffers buffers,
                 int threads, const Cpu& cpu);
 
 // What binds: FMA, or a level's bandwidth, and the time below which that alone allows no run.

@@ -59,22 +59,22 @@ int64_t OperandBytes(const ops::Problem& problem) {
   return numbers * SizeOf(problem.dtype());
 }
 
-absl::Status RaceVariants(std::span<const Variant> variants, const runtime::MeasureOptions& options,
-                          double seconds, std::vector<VariantCandidate>* candidates) {
+absl::Status RaceVariants(std::span<const Variant> variants, const Cpu& cpu,
+                          const runtime::MeasureOptions& options, double seconds,
+                          std::vector<VariantCandidate>* candidates) {
   std::vector<std::unique_ptr<runtime::Operands>> operands;
   for (const Variant& variant : variants) {
-    auto made =
-        runtime::Operands::Create(variant.problem, options.buffers, options.seed, variant.layout);
+    ops::Conditions conditions = options.conditions;
+    conditions.layout = variant.layout;
+    auto made = runtime::Operands::Create(variant.problem, conditions, options.seed);
     if (!made.ok()) return made.status();
     operands.push_back(*std::move(made));
   }
   std::vector<std::shared_ptr<const runtime::Plan>> plans;
   std::vector<std::function<void()>> runs;
   for (const VariantCandidate& candidate : *candidates) {
-    auto plan = runtime::Plan::Create(variants[candidate.variant].problem,
-                                      {.threads = options.threads,
-                                       .isa = options.isa,
-                                       .buffers = options.buffers,
+    auto plan = runtime::Plan::Create(variants[candidate.variant].problem, cpu,
+                                      {.conditions = options.conditions,
                                        .use_cache = false,
                                        .config = candidate.evaluation.config});
     if (!plan.ok()) return plan.status();
@@ -133,9 +133,9 @@ absl::StatusOr<Conversion> TimeConversion(const Variant& from, const Variant& to
   const DType from_type = from.problem.dtype(), to_type = to.problem.dtype();
   const bool relayout = Effective(from.layout, from.problem) != Effective(to.layout, to.problem);
   if (from_type == to_type && !relayout) return Conversion{};
-  auto theirs = runtime::Operands::Create(from.problem, cache::Buffers::kHot, seed, from.layout);
+  auto theirs = runtime::Operands::Create(from.problem, {.layout = from.layout}, seed);
   if (!theirs.ok()) return theirs.status();
-  auto ours = runtime::Operands::Create(to.problem, cache::Buffers::kHot, seed, to.layout);
+  auto ours = runtime::Operands::Create(to.problem, {.layout = to.layout}, seed);
   if (!ours.ok()) return ours.status();
   const int out = (*theirs)->arrays() - 1;
   Conversion conversion{.seconds = std::numeric_limits<double>::infinity()};

@@ -46,8 +46,9 @@ struct VariantGates {
 
 // Times all in turn on operands of their own, and fills in times and gains over the first.
 // Fails as Plan::Create and Operands::Create.
-absl::Status RaceVariants(std::span<const Variant> variants, const runtime::MeasureOptions& options,
-                          double seconds, std::vector<VariantCandidate>* candidates);
+absl::Status RaceVariants(std::span<const Variant> variants, const Cpu& cpu,
+                          const runtime::MeasureOptions& options, double seconds,
+                          std::vector<VariantCandidate>* candidates);
 
 // The rule by which a change is kept: its error is within the gate, it won its own tuning, and the
 // low end of its gain over the baseline, the first, is at least `min_gain`. The baseline stays by

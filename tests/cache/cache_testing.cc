@@ -46,7 +46,7 @@ ops::AttentionProblem Attention(int64_t q_len, int64_t kv_len) {
 Record TestRecord(const ops::Problem& problem) {
   Record record;
   record.problem = problem;
-  record.key = MakeKey(problem, 2, Isa::kAvx512, Buffers::kHot);
+  record.key = MakeKey(problem, {.threads = 2, .layout = ops::Layout::kColumns});
   if (problem.Is<ops::SigmoidMulProblem>()) {
     record.config = record.result.default_config = jit::SigmoidMulConfig();
   } else {
@@ -75,7 +75,6 @@ Record TestRecord(const ops::Problem& problem) {
   result.space_size = 20000;
   result.tuning_s = 12.5;
   result.complete = false;
-  result.layout = "columns";
   result.machine_flags = {"load 3.1 on 2 cpus", "governor powersave"};
   return record;
 }
@@ -95,7 +94,7 @@ std::vector<std::string> AllFields(const Record& record) {
   const auto& [key, problem, config, kernel, code_hash, fingerprint, result, jitattn, xbyak, date,
                unknown] = record;
   const auto& [median, mad, min, samples, default_config, default_median, gain, gain_low, gain_high,
-               error, strategy, seed, evaluations, space, tuning, complete, layout, flags] = result;
+               error, strategy, seed, evaluations, space, tuning, complete, flags] = result;
   const auto& [vendor, family, model, stepping, features, microcode, os, cores, l1, l2, l3] =
       fingerprint;
   std::vector<std::string> fields = {key.ToString(),
@@ -123,7 +122,7 @@ std::vector<std::string> AllFields(const Record& record) {
                                      absl::StrCat(evaluations),
                                      absl::StrCat(space),
                                      absl::StrCat(complete),
-                                     layout};
+                                     std::string(Name(key.conditions.layout))};
   for (double number :
        {median, mad, min, default_median, gain, gain_low, gain_high, error, tuning}) {
     fields.push_back(TomlNumber(number));

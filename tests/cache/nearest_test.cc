@@ -11,7 +11,7 @@
 namespace jitattn::cache {
 namespace {
 
-Key KeyOf(const ops::Problem& problem) { return MakeKey(problem, 2, Isa::kAvx512, Buffers::kHot); }
+Key KeyOf(const ops::Problem& problem) { return MakeKey(problem, {.threads = 2}); }
 
 TEST(Distance, CountsOctavesOfTheLengths) {
   const Key key = KeyOf(Attention(1024, 1024));
@@ -50,9 +50,9 @@ TEST(Distance, OnlyWithinTheSameSpecAndConditions) {
     if (change == 1) problem.mask = jit::Mask::kCausal;
     if (change == 2) problem.value_dim = 32;
     Key other = KeyOf(problem);
-    if (change == 3) other.threads = 1;
-    if (change == 4) other.isa = Isa::kAvx2;
-    if (change == 5) other.buffers = Buffers::kCold;
+    if (change == 3) other.conditions.threads = 1;
+    if (change == 4) other.conditions.isa = Isa::kAvx2;
+    if (change == 5) other.conditions.buffers = ops::Buffers::kCold;
     EXPECT_EQ(Distance(key, other), std::nullopt) << other.ToString();
   }
 }

@@ -39,7 +39,7 @@ std::string ErrorOf(const std::string& text) {
 TEST(Key, NamesTheFile) {
   EXPECT_EQ(TestRecord().key.ToString(), "attn_f32_d64_causal.b2h16g4.q1024k1024.t2.avx512.hot");
   const ops::SigmoidMulProblem silu{.dtype = DType::kF64, .rows = 1000, .cols = 1000};
-  EXPECT_EQ(MakeKey(silu, 1, Isa::kPortable, Buffers::kCold).ToString(),
+  EXPECT_EQ(MakeKey(silu, {.isa = Isa::kPortable, .buffers = ops::Buffers::kCold}).ToString(),
             "silu_f64.r1c1048576.t1.none.cold");
 }
 
@@ -241,7 +241,7 @@ TEST(Record, WhatTheCpuCannotRunIsRefused) {
 
 TEST(Record, ConfigMayNotExceedTheCapItWasTunedUnder) {
   Record record = TestRecord();
-  record.key.isa = Isa::kAvx2;
+  record.key.conditions.isa = Isa::kAvx2;
   EXPECT_THAT(ErrorOf(SerializeRecord(record)),
               HasSubstr("config.isa is above conditions.isa avx2"));
 }
@@ -352,7 +352,7 @@ TEST(Record, AnOlderFormatLacksOnlyWhatCameLater) {
     EXPECT_EQ(read->problem, record.problem);
     EXPECT_EQ(read->config, record.config);  // what came later is at its default
     EXPECT_EQ(read->result.default_config, record.result.default_config);
-    EXPECT_EQ(read->result.layout, "heads");
+    EXPECT_EQ(read->key.conditions.layout, ops::Layout::kHeads);
     EXPECT_TRUE(Parsed(SerializeRecord(*read)).ok());
     // Each key of its own format is needed, a whole section too.
     std::string section;

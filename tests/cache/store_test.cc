@@ -64,7 +64,7 @@ TEST_F(StoreTest, WhatIsPutIsGot) {
 
 TEST_F(StoreTest, ConditionsAreKeptApart) {
   Record one = TestRecord(), two = one;
-  two.key.threads = 1;
+  two.key.conditions.threads = 1;
   two.config.set_threads(1);
   two.result.strategy = "random";
   MustPut(one);
@@ -129,7 +129,7 @@ TEST_F(StoreTest, DamageIsAReason) {
 
 TEST_F(StoreTest, ACopyUnderAnotherNameIsRefused) {
   const Record record = TestRecord();
-  const Key other = MakeKey(Attention(64, 64), 2, Isa::kAvx512, Buffers::kHot);
+  const Key other = MakeKey(Attention(64, 64), {.threads = 2});
   MustPut(record);
   std::filesystem::copy_file(Path(record), store_.PathOf(other));
   EXPECT_EQ(WhyNot(other), store_.PathOf(other) + ": holds the record of " + record.key.ToString() +
@@ -170,7 +170,7 @@ TEST_F(StoreTest, NearFindsNeighboursNearestFirst) {
   causal.mask = jit::Mask::kCausal;
   for (const Record& record : {near, nearer, exact, far, TestRecord(causal)}) MustPut(record);
   Record single = TestRecord(Attention(1024, 1024));
-  single.key.threads = 1;
+  single.key.conditions.threads = 1;
   single.config.set_threads(1);
   MustPut(single);
   WriteText(store_.PathOf(TestRecord(Attention(1536, 1024)).key), "damaged");
@@ -268,8 +268,9 @@ TEST_F(StoreTest, EveryKeyMakesARemovableName) {
       ops::SigmoidMulProblem{.dtype = DType::kF16, .rows = 3, .cols = 5}};
   for (const ops::Problem& problem : problems) {
     for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
-      for (const Buffers buffers : {Buffers::kHot, Buffers::kCold}) {
-        const std::string path = store_.PathOf(MakeKey(problem, 12, isa, buffers));
+      for (const auto buffers : {ops::Buffers::kHot, ops::Buffers::kCold}) {
+        const std::string path =
+            store_.PathOf(MakeKey(problem, {.threads = 12, .isa = isa, .buffers = buffers}));
         WriteText(path, "damaged");
         EXPECT_TRUE(store_.Remove(path).ok()) << path;
       }

@@ -21,7 +21,7 @@ Tuned TunedAt(double share, const ops::Problem& problem) {
   Tuned tuned{.peak = 200e9, .peak_describe = "f32 FMA, 512-bit, 2 threads"};
   cache::Record& record = tuned.report.record;
   record.problem = problem;
-  record.key = cache::MakeKey(problem, 1, Isa::kAvx512, cache::Buffers::kHot);
+  record.key = cache::MakeKey(problem, {});
   record.config = problem.operation().algorithms.front()->blank();
   record.result.default_config = tuned.report.best_found = record.config;
   record.result.min_s = record.result.median_s = Rate(problem, 1) * 1e9 / (share * tuned.peak);

@@ -173,7 +173,7 @@ Outcome PutRecord(const std::string& folder) {
                                          .value_dim = task.problem().value_dim};
   const std::optional<ops::Config> config = ConfigOf(info.config);
   if (!config) return Outcome::kBadStatus;
-  record.key = cache::MakeKey(record.problem, kThreads, cpu.isa, cache::Buffers::kHot);
+  record.key = cache::MakeKey(record.problem, {.threads = kThreads, .isa = cpu.isa});
   record.config = record.result.default_config = *config;
   record.kernel = info.kernel;
   record.code_hash = 1;

@@ -25,7 +25,7 @@ void NoProgress(const std::string&) {}
 class Audit : public testing::Test {
  protected:
   Audit() {
-    options_.tune.threads = 1;
+    options_.tune.conditions.threads = 1;
     options_.seconds = 100;
   }
   absl::StatusOr<Loss> RunLoss() {

@@ -35,7 +35,7 @@ using ::testing::SizeIs;
 bool Never() { return false; }
 
 std::unique_ptr<runtime::Operands> MakeOperands(const ops::Problem& problem) {
-  auto operands = runtime::Operands::Create(problem, cache::Buffers::kHot, 42);
+  auto operands = runtime::Operands::Create(problem, {}, 42);
   EXPECT_TRUE(operands.ok()) << operands.status();
   return *std::move(operands);
 }

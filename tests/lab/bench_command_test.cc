@@ -38,7 +38,7 @@ Cpu BigCpu() {
 }
 
 cache::Key KeyOf(const ops::Problem& problem, int threads = 1, Isa isa = Isa::kAvx512) {
-  return {problem, threads, isa, cache::Buffers::kHot};
+  return {problem, {.threads = threads, .isa = isa}};
 }
 
 // A row of 100 M operations at a peak of 100 GFLOP/s: 1 ms at best.

@@ -138,19 +138,19 @@ TEST(RooflineTest, EveryQueryTileReadsKeysAndValuesAgain) {
   jit::TilesConfig config;  // a tile of 4 × 16 queries
   ops::AttentionProblem p{.heads = 2, .kv_heads = 2, .q_len = 200, .kv_len = 512};
   const double head_bytes = 512 * (64 + 64) * 4;
-  const Demand demand = DemandOf(p, config, cache::Buffers::kHot, 1, cpu);
+  const Demand demand = DemandOf(p, config, ops::Buffers::kHot, 1, cpu);
   EXPECT_DOUBLE_EQ(demand.flops, ops::Flops(p));
   EXPECT_DOUBLE_EQ(demand.intensity(), ops::Flops(p) / ops::Bytes(p));
   EXPECT_DOUBLE_EQ(demand.again_bytes, 2 * (4 - 1) * head_bytes);
   EXPECT_EQ(demand.again_level, Level::kL2);
   EXPECT_EQ(demand.operand_level, Level::kL2);
-  EXPECT_EQ(DemandOf(p, config, cache::Buffers::kCold, 1, cpu).operand_level, Level::kMemory);
+  EXPECT_EQ(DemandOf(p, config, ops::Buffers::kCold, 1, cpu).operand_level, Level::kMemory);
   // Grouped heads read the same keys: 8 · 4 tiles, of which 2 are the first.
   p.heads = 8;
-  EXPECT_DOUBLE_EQ(DemandOf(p, config, cache::Buffers::kHot, 1, cpu).again_bytes,
+  EXPECT_DOUBLE_EQ(DemandOf(p, config, ops::Buffers::kHot, 1, cpu).again_bytes,
                    (8 * 4 - 2) * head_bytes);
   p = {.q_len = 1, .kv_len = 512};
-  EXPECT_EQ(DemandOf(p, config, cache::Buffers::kHot, 1, cpu).again_bytes, 0);
+  EXPECT_EQ(DemandOf(p, config, ops::Buffers::kHot, 1, cpu).again_bytes, 0);
 }
 
 TEST(RooflineTest, WhatTakesLongestBinds) {
@@ -180,17 +180,17 @@ TEST(RooflineTest, WhatTakesLongestBinds) {
 class BenchTest : public ::testing::Test {
  protected:
   std::vector<BenchResult> Measure(const ops::Problem& problem, std::vector<int> threads,
-                                   cache::Buffers buffers = cache::Buffers::kHot) {
+                                   ops::Buffers buffers = ops::Buffers::kHot) {
     std::vector<BenchEntrant> entrants;
     for (const int count : threads) {
+      const ops::Conditions conditions = ops::Resolve({.threads = count, .buffers = buffers}, cpu_);
       auto plan =
-          runtime::Plan::Create(problem, {.threads = count, .isa = cpu_.isa, .use_cache = false});
+          runtime::Plan::Create(problem, cpu_, {.conditions = conditions, .use_cache = false});
       EXPECT_TRUE(plan.ok()) << plan.status();
-      entrants.push_back({*plan, cpu_.isa, count});
+      entrants.push_back({*plan, conditions});
     }
-    auto results =
-        Bench(problem, entrants, cpu_,
-              {.turns = {.rounds = 4, .seconds = 1, .min_sample_s = 1e-5}, .buffers = buffers});
+    auto results = Bench(problem, entrants, cpu_,
+                         {.turns = {.rounds = 4, .seconds = 1, .min_sample_s = 1e-5}});
     EXPECT_TRUE(results.ok()) << results.status();
     return *std::move(results);
   }
@@ -227,9 +227,10 @@ TEST_F(BenchTest, AttentionIsHeldAgainstFmaAndWithFewQueriesAgainstReadingToo) {
 
 TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
   const ops::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 16, .kv_len = 16};
-  auto plan = runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
+  const ops::Conditions conditions = ops::Resolve({.threads = 1}, cpu_);
+  auto plan = runtime::Plan::Create(problem, cpu_, {.conditions = conditions, .use_cache = false});
   ASSERT_TRUE(plan.ok()) << plan.status();
-  const BenchEntrant entrants[] = {{*plan, cpu_.isa, 1}, {*plan, cpu_.isa, 1}};
+  const BenchEntrant entrants[] = {{*plan, conditions}, {*plan, conditions}};
   for (const bool alone : {false, true}) {
     const auto results =
         Bench(problem, entrants, cpu_,
@@ -242,7 +243,7 @@ TEST_F(BenchTest, KernelCallsAreTimedAloneWhereAskedForAndOneThreadRuns) {
 TEST_F(BenchTest, SigmoidMulIsHeldAgainstCopyingAndKnowsTheClock) {
   if (cpu_.isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";
   const ops::SigmoidMulProblem problem{.rows = 3, .cols = 1001};
-  for (const cache::Buffers buffers : {cache::Buffers::kHot, cache::Buffers::kCold}) {
+  for (const ops::Buffers buffers : {ops::Buffers::kHot, ops::Buffers::kCold}) {
     const auto results = Measure(problem, {1}, buffers);
     EXPECT_EQ(results[0].wrong, "");
     EXPECT_FALSE(results[0].limits.fma.has_value());
@@ -255,7 +256,10 @@ TEST_F(BenchTest, SigmoidMulIsHeldAgainstCopyingAndKnowsTheClock) {
 
 TEST_F(BenchTest, AProblemBeyondMemoryIsRefusedWithBothSizes) {
   const ops::SigmoidMulProblem huge{.rows = int64_t{1} << 40, .cols = 1024};
-  const auto results = Bench(huge, {}, cpu_, {});
+  const auto plan = runtime::Plan::Create(huge, cpu_, {.use_cache = false});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const BenchEntrant entrants[] = {{.plan = *plan}};
+  const auto results = Bench(huge, entrants, cpu_, {});
   EXPECT_EQ(results.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(results.status().message()), ::testing::HasSubstr("GiB"));
 }

@@ -24,7 +24,7 @@ namespace {
 void ExpectTheSameBits(const ops::Problem& problem,
                        const std::shared_ptr<const runtime::Plan>& plan) {
   SCOPED_TRACE(ops::Describe(problem) + ": " + ops::ToString(plan->config()));
-  auto operands = runtime::Operands::Create(problem, cache::Buffers::kHot, 1);
+  auto operands = runtime::Operands::Create(problem, {}, 1);
   ASSERT_TRUE(operands.ok()) << operands.status();
   runtime::Operands& data = **operands;
   const auto output = data.Bytes(0, data.operands() - 1);
@@ -53,7 +53,7 @@ TEST(KernelCalls, ComputeWhatTheRunComputes) {
       ops::SigmoidMulProblem{.rows = 7, .cols = 130},
   };
   for (const ops::Problem& problem : problems) {
-    auto plan = runtime::Plan::Create(problem, {.threads = 1, .use_cache = false});
+    auto plan = runtime::Plan::Create(problem, HostCpu(), {.use_cache = false});
     ASSERT_TRUE(plan.ok()) << plan.status();
     ExpectTheSameBits(problem, *plan);
   }
@@ -66,7 +66,8 @@ TEST_P(KernelCallsOf, SeveralThreadsHaveNoSuchListAndKeysTakenApartHave) {
   if (const std::string needs = jit::testing::Needs(isa); !needs.empty()) GTEST_SKIP() << needs;
   const ops::AttentionProblem problem{.heads = 2, .kv_heads = 2, .q_len = 1, .kv_len = 4096};
   const auto make = [&](const ops::Config& config) {
-    auto plan = runtime::Plan::Create(problem, {.threads = config.threads(), .config = config});
+    auto plan = runtime::Plan::Create(
+        problem, HostCpu(), {.conditions = {.threads = config.threads()}, .config = config});
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : nullptr;
   };
@@ -79,7 +80,7 @@ TEST_P(KernelCallsOf, SeveralThreadsHaveNoSuchListAndKeysTakenApartHave) {
   }
   ASSERT_NE(make(tiles), nullptr);
   ExpectTheSameBits(problem, make(tiles));
-  auto operands = runtime::Operands::Create(problem, cache::Buffers::kHot, 1);
+  auto operands = runtime::Operands::Create(problem, {}, 1);
   ASSERT_TRUE(operands.ok()) << operands.status();
   const ops::Args args = (*operands)->Args(0);
   rows.threads = tiles.threads = 2;

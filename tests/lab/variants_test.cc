@@ -77,7 +77,8 @@ TEST(runtime::Operands, ErrorToOriginalOrdersTheTypes) {
   for (const DType dtype : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16}) {
     for (const Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
       const ops::Problem problem = Heads(dtype);
-      auto measurer = runtime::MakeMeasurer(problem, {.layout = layout, .error_to_original = true});
+      auto measurer = runtime::MakeMeasurer(
+          problem, HostCpu(), {.conditions = {.layout = layout}, .error_to_original = true});
       ASSERT_TRUE(measurer.ok()) << measurer.status();
       const runtime::Evaluation e =
           (*measurer)->Evaluate(ops::DefaultConfig(problem, HostCpu(), 1), {});
@@ -103,7 +104,7 @@ TEST(Variants, RaceInTurnOnTheirOwnOperands) {
     candidates.push_back({.variant = v, .winner = true});
     candidates.back().evaluation.config = ops::DefaultConfig(variants[v].problem, HostCpu(), 1);
   }
-  ASSERT_TRUE(RaceVariants(variants, {}, 0.2, &candidates).ok());
+  ASSERT_TRUE(RaceVariants(variants, HostCpu(), {}, 0.2, &candidates).ok());
   for (const VariantCandidate& c : candidates) {
     EXPECT_GE(c.evaluation.samples.size(), 3u);
     EXPECT_GT(c.evaluation.seconds.mean, 0);

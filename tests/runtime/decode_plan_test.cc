@@ -36,7 +36,9 @@ class DecodePlan : public testing::TestWithParam<Isa> {
                                     .pv_vecs = 2,
                                     .prefetch = 16,
                                     .kv_split = split};
-    auto plan = Plan::Create(problem, {.config = ops::Canonical(config, problem)});
+    auto plan = Plan::Create(
+        problem, HostCpu(),
+        {.conditions = {.threads = threads}, .config = ops::Canonical(config, problem)});
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : nullptr;
   }

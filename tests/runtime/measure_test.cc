@@ -30,8 +30,9 @@ ops::Config Default(const ops::Problem& problem, int threads = 1) {
 
 TEST(Measurer, EvaluatesBothOperationsHotAndCold) {
   for (const ops::Problem& problem : {kAttention, kSigmoidMul}) {
-    for (const auto buffers : {cache::Buffers::kHot, cache::Buffers::kCold}) {
-      auto measurer = MakeMeasurer(problem, {.threads = 2, .buffers = buffers});
+    for (const auto buffers : {ops::Buffers::kHot, ops::Buffers::kCold}) {
+      auto measurer =
+          MakeMeasurer(problem, HostCpu(), {.conditions = {.threads = 2, .buffers = buffers}});
       ASSERT_TRUE(measurer.ok()) << measurer.status();
       const Evaluation e = (*measurer)->Evaluate(Default(problem), {});
       ASSERT_EQ(e.outcome, Outcome::kMeasured) << e.error;
@@ -47,7 +48,7 @@ TEST(Measurer, EvaluatesBothOperationsHotAndCold) {
 }
 
 TEST(Measurer, WhatIsRefusedSaysWhy) {
-  auto measurer = MakeMeasurer(kSigmoidMul, {});
+  auto measurer = MakeMeasurer(kSigmoidMul, HostCpu(), {});
   ASSERT_TRUE(measurer.ok());
   const Evaluation e = (*measurer)->Evaluate(jit::SigmoidMulConfig{.vecs = 77}, {});
   EXPECT_EQ(e.outcome, Outcome::kFailed);
@@ -58,7 +59,7 @@ TEST(Measurer, WhatIsRefusedSaysWhy) {
 }
 
 TEST(Measurer, DropsWhatIsFarSlowerThanTheBest) {
-  auto measurer = MakeMeasurer(kAttention, {});
+  auto measurer = MakeMeasurer(kAttention, HostCpu(), {});
   ASSERT_TRUE(measurer.ok());
   const Evaluation e = (*measurer)->Evaluate(Default(kAttention), {.incumbent_s = 1e-12});
   EXPECT_EQ(e.outcome, Outcome::kCensored);
@@ -66,7 +67,7 @@ TEST(Measurer, DropsWhatIsFarSlowerThanTheBest) {
 }
 
 TEST(Measurer, KeepsTheDeadline) {
-  auto measurer = MakeMeasurer(kAttention, {});
+  auto measurer = MakeMeasurer(kAttention, HostCpu(), {});
   ASSERT_TRUE(measurer.ok());
   const double now = (*measurer)->Now();
   const Evaluation e = (*measurer)->Evaluate(Default(kAttention), {.deadline_s = now - 1});
@@ -79,13 +80,14 @@ TEST(Measurer, KeepsTheDeadline) {
 }
 
 TEST(Measurer, MoreResourceMoreSamples) {
-  auto measurer = MakeMeasurer(kSigmoidMul, {.min_sample_s = 1e-5});
+  auto measurer = MakeMeasurer(kSigmoidMul, HostCpu(), {.min_sample_s = 1e-5});
   ASSERT_TRUE(measurer.ok());
   EXPECT_GE((*measurer)->Evaluate(Default(kSigmoidMul), {.resource = 3}).samples.size(), 21u);
 }
 
 TEST(Measurer, RacesInWholeRounds) {
-  auto measurer = MakeMeasurer(kSigmoidMul, {.threads = 2, .min_sample_s = 1e-5});
+  auto measurer =
+      MakeMeasurer(kSigmoidMul, HostCpu(), {.conditions = {.threads = 2}, .min_sample_s = 1e-5});
   ASSERT_TRUE(measurer.ok());
   const ops::Config configs[] = {Default(kSigmoidMul), Default(kSigmoidMul, 2),
                                  Default(kSigmoidMul)};
@@ -101,7 +103,7 @@ TEST(Measurer, RacesInWholeRounds) {
 TEST(Measurer, AProblemThatNoMachineHolds) {
   const ops::Problem problem =
       ops::SigmoidMulProblem{.rows = int64_t{1} << 30, .cols = int64_t{1} << 20};
-  const auto measurer = MakeMeasurer(problem, {});
+  const auto measurer = MakeMeasurer(problem, HostCpu(), {});
   EXPECT_EQ(measurer.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(measurer.status().message()),
               testing::ContainsRegex("needs [0-9.]+ GiB for its operands, [0-9.]+ GiB"));
@@ -109,7 +111,7 @@ TEST(Measurer, AProblemThatNoMachineHolds) {
 
 TEST(Operands, SeeWhatIsNotWritten) {
   for (const ops::Problem& problem : {kAttention, kSigmoidMul}) {
-    auto operands = Operands::Create(problem, cache::Buffers::kHot, 1);
+    auto operands = Operands::Create(problem, {}, 1);
     ASSERT_TRUE(operands.ok());
     (*operands)->Poison();
     const ops::Verdict verdict = (*operands)->Check();
@@ -119,7 +121,7 @@ TEST(Operands, SeeWhatIsNotWritten) {
 }
 
 TEST(Operands, ColdOnesDoNotFitTheCaches) {
-  auto operands = Operands::Create(kAttention, cache::Buffers::kCold, 1);
+  auto operands = Operands::Create(kAttention, {.buffers = ops::Buffers::kCold}, 1);
   ASSERT_TRUE(operands.ok());
   EXPECT_GT(static_cast<double>((*operands)->sets()) * ops::Bytes(kAttention),
             0.5 * static_cast<double>(HostCpu().l3_bytes));

@@ -158,7 +158,7 @@ class TunerObjectives : public testing::Test {
     options_.strategy = "exhaustive";
     options_.evaluations = 5000;
     options_.seconds = 1000;
-    options_.threads = 2;
+    options_.conditions.threads = 2;
     // More vectors: faster, more scratch; more unroll: slower, more exact.
     measurer_.noise = 0;
     measurer_.cost = [](const Config& c) {

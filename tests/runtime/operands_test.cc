@@ -32,7 +32,8 @@ TEST(Operands, MoreThanThereIsMemoryForIsRefused) {
             ops::Problem(ops::SigmoidMulProblem{.rows = 1, .cols = length}),
             ops::Problem(ops::SigmoidMulProblem{.rows = length, .cols = 1})}) {
         for (Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
-          const auto operands = Operands::Create(problem, cache::Buffers::kCold, 1, layout);
+          const auto operands =
+              Operands::Create(problem, {.buffers = ops::Buffers::kCold, .layout = layout}, 1);
           const absl::StatusCode expected = ops::Validate(problem).ok()
                                                 ? absl::StatusCode::kResourceExhausted
                                                 : absl::StatusCode::kInvalidArgument;

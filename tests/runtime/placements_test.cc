@@ -17,10 +17,10 @@ const ops::Problem kProblem =
     ops::AttentionProblem{.q_len = 33, .kv_len = 40, .head_dim = 16, .value_dim = 24};
 
 TEST(Placements, AreAllElsewhereEvenWhenTheyAreNoLongerUsed) {
-  const MeasureOptions options{.threads = 2};
-  auto operands = Operands::Create(kProblem, options.buffers, 1);
+  const MeasureOptions options{.conditions = {.threads = 2}};
+  auto operands = Operands::Create(kProblem, options.conditions, 1);
   ASSERT_TRUE(operands.ok());
-  Placements placements(kProblem, options, **operands);
+  Placements placements(kProblem, HostCpu(), options, **operands);
   const std::vector<ops::Config> configs(2, ops::DefaultConfig(kProblem, HostCpu(), 2));
   std::set<const void*> places = {(*operands)->array(0)}, plans;
   for (int i = 0; i < 20; ++i) {
@@ -36,10 +36,10 @@ TEST(Placements, AreAllElsewhereEvenWhenTheyAreNoLongerUsed) {
 }
 
 TEST(Placements, ColdOperandsAreManyPlacesAlready) {
-  const MeasureOptions options{.buffers = cache::Buffers::kCold};
-  auto operands = Operands::Create(kProblem, options.buffers, 1);
+  const MeasureOptions options{.conditions = {.buffers = ops::Buffers::kCold}};
+  auto operands = Operands::Create(kProblem, options.conditions, 1);
   ASSERT_TRUE(operands.ok());
-  Placements placements(kProblem, options, **operands);
+  Placements placements(kProblem, HostCpu(), options, **operands);
   const std::vector<ops::Config> configs(1, ops::DefaultConfig(kProblem, HostCpu(), 1));
   const auto next = placements.Next(configs);
   ASSERT_TRUE(next.ok()) << next.status();
@@ -47,10 +47,10 @@ TEST(Placements, ColdOperandsAreManyPlacesAlready) {
 }
 
 TEST(Placements, SayWhatDoesNotCompile) {
-  auto operands = Operands::Create(kProblem, cache::Buffers::kHot, 1);
+  auto operands = Operands::Create(kProblem, {}, 1);
   ASSERT_TRUE(operands.ok());
   const MeasureOptions options;
-  Placements placements(kProblem, options, **operands);
+  Placements placements(kProblem, HostCpu(), options, **operands);
   const std::vector<ops::Config> configs(1, jit::TilesConfig{.q_vecs = 77});
   EXPECT_FALSE(placements.Next(configs).ok());
 }

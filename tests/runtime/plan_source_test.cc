@@ -35,6 +35,8 @@ using testing::IsEmpty;
 const AttentionProblem kProblem{
     .heads = 2, .kv_heads = 2, .q_len = 100, .kv_len = 100, .head_dim = 64, .value_dim = 64};
 
+ops::Conditions OneThread() { return ops::Resolve({.threads = 1}, HostCpu()); }
+
 // A cache folder of its own, and records in it.
 class PlanSourceTest : public testing::Test {
  protected:
@@ -55,7 +57,7 @@ class PlanSourceTest : public testing::Test {
 
   cache::Record RecordOf(const ops::Problem& problem, uint64_t code_hash = 0xfedc) {
     cache::Record record;
-    record.key = cache::MakeKey(problem, 1, HostCpu().isa, cache::Buffers::kHot);
+    record.key = cache::MakeKey(problem, OneThread());
     record.problem = problem;
     record.config = Tuned();
     record.kernel = ops::KernelName(problem, record.config);
@@ -77,9 +79,9 @@ class PlanSourceTest : public testing::Test {
   }
 
   std::shared_ptr<const Plan> Make(const ops::Problem& problem, PlanOptions options = {}) {
-    options.threads = 1;
+    options.conditions = OneThread();
     options.layers = &layers_;
-    auto plan = Plan::Create(problem, options);
+    auto plan = Plan::Create(problem, HostCpu(), options);
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : nullptr;
   }
@@ -206,7 +208,7 @@ TEST_F(PlanSourceTest, AGivenConfigurationIsAnOrder) {
   TilesConfig config = Tuned();
   EXPECT_EQ(Make(kProblem, {.config = config})->config(), ops::Config(config));
   config.q_vecs = 99;
-  const auto plan = Plan::Create(kProblem, {.config = config});
+  const auto plan = Plan::Create(kProblem, HostCpu(), {.config = config});
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(plan.status().message()), HasSubstr("q_vecs 99"));
 }
@@ -214,7 +216,7 @@ TEST_F(PlanSourceTest, AGivenConfigurationIsAnOrder) {
 TEST(PlanCreate, RefusesImpossibleProblems) {
   AttentionProblem problem = kProblem;
   problem.head_dim = -3;
-  const auto plan = Plan::Create(problem, {});
+  const auto plan = Plan::Create(problem, HostCpu(), {});
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(plan.status().message()), HasSubstr("-3"));
 }
@@ -248,7 +250,7 @@ TEST(WritableOrExecutable, NeverBothAtOnce) {
   for (int dim = 1; dim <= 40; ++dim) {
     AttentionProblem problem = kProblem;
     problem.head_dim = dim;  // a kernel of its own
-    const auto plan = Plan::Create(problem, {.threads = 1, .use_cache = false});
+    const auto plan = Plan::Create(problem, HostCpu(), {.use_cache = false});
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_EQ(WritableExecutableMappings(), "");
   }

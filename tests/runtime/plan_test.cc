@@ -32,7 +32,8 @@ std::shared_ptr<const Plan> MakePlan(const ops::Problem& problem, int threads = 
   if (const ops::Field* tiles = ops::FindField(config.algorithm(), "task_tiles")) {
     tiles->set(config, task_tiles);
   }
-  auto plan = Plan::Create(problem, {.config = config});
+  auto plan =
+      Plan::Create(problem, HostCpu(), {.conditions = {.threads = threads}, .config = config});
   EXPECT_TRUE(plan.ok()) << plan.status();
   return plan.ok() ? *plan : nullptr;
 }

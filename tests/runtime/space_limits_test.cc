@@ -174,16 +174,16 @@ TEST(KeepResultsInCaches, WhereTheyFitAndNothingElseIsAskedFor) {
   cpu.l3_bytes = 1 << 20;
   const ops::Problem small = ops::SigmoidMulProblem{.rows = 100, .cols = 1000};
   const ops::Problem large = ops::SigmoidMulProblem{.rows = 1000, .cols = 1000};
-  auto limited = [&](const ops::Problem& problem, cache::Buffers buffers, SpaceLimits limits = {}) {
+  auto limited = [&](const ops::Problem& problem, ops::Buffers buffers, SpaceLimits limits = {}) {
     KeepResultsInCaches(problem, cpu, buffers, &limits);
     const FieldLimit* limit = limits.Find("non_temporal");
     return limit != nullptr && limit->values.empty();
   };
-  EXPECT_TRUE(limited(small, cache::Buffers::kHot));
-  EXPECT_FALSE(limited(large, cache::Buffers::kHot));
-  EXPECT_FALSE(limited(small, cache::Buffers::kCold));
-  EXPECT_FALSE(limited(small, cache::Buffers::kHot, {.fields = {{"non_temporal", {0, 1}}}}));
-  EXPECT_FALSE(limited(ops::AttentionProblem{}, cache::Buffers::kHot));
+  EXPECT_TRUE(limited(small, ops::Buffers::kHot));
+  EXPECT_FALSE(limited(large, ops::Buffers::kHot));
+  EXPECT_FALSE(limited(small, ops::Buffers::kCold));
+  EXPECT_FALSE(limited(small, ops::Buffers::kHot, {.fields = {{"non_temporal", {0, 1}}}}));
+  EXPECT_FALSE(limited(ops::AttentionProblem{}, ops::Buffers::kHot));
 }
 
 }  // namespace

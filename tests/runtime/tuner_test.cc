@@ -42,7 +42,7 @@ class Tuner : public testing::Test {
     layers_.emplace(TestCpu(), std::vector<std::string>{root_ + "/cache"});
     options_.strategy = "random";
     options_.evaluations = 40;
-    options_.threads = 2;
+    options_.conditions.threads = 2;
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 
@@ -77,6 +77,21 @@ TEST_F(Tuner, FindsASimpleOptimumAndSavesIt) {
   ASSERT_EQ(found.match, cache::Match::kExact);
   EXPECT_EQ(found.found->record.config, report.record.config);
   EXPECT_EQ(found.found->path, report.path);
+}
+
+TEST_F(Tuner, ConditionsAreTakenAsTheyAre) {
+  options_.conditions = {
+      .threads = 3, .isa = Isa::kAvx2, .buffers = ops::Buffers::kCold, .layout = Layout::kColumns};
+  const auto report =
+      Tune(kProblem, Capped(TestCpu(), Isa::kAvx2), options_, measurer_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  ops::Conditions expected = options_.conditions;
+  expected.layout = Layout::kHeads;  // this problem has no heads that could lie otherwise
+  EXPECT_EQ(report->record.key.conditions, expected);
+  for (const Config& config : measurer_.evaluated) {
+    EXPECT_LE(config.threads(), 3);
+    EXPECT_LE(config.isa(), Isa::kAvx2);
+  }
 }
 
 TEST_F(Tuner, TheDefaultIsLookedAtFirstAndRacesAlways) {
@@ -262,7 +277,7 @@ TEST_F(Tuner, TheBudgetIsStrict) {
 
 // The strategy counts too, but it never hears of a record that lies off the ladders.
 TEST_F(Tuner, ARecordOffTheLaddersCountsAndStandsIfItWasNotLookedAt) {
-  options_.threads = 8;
+  options_.conditions.threads = 8;
   cache::Record record = Run().record;
   // The ladder is 1, 2, 4, 8, and what the default takes.
   record.config.set_threads(record.config.threads() == 5 ? 6 : 5);
