@@ -4,30 +4,30 @@
 
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/format.h"
 #include "base/made_once.h"
-#include "jit/compile.h"
 #include "ops/operation.h"
 #include "runtime/stale_code.h"
 
 namespace jitattn::runtime {
 namespace {
 
-struct Candidate {
-  ops::Config config;
-  PlanSource source;
-  std::optional<uint64_t> recorded_hash;  // of the kernel's code when the record was made
-};
+cache::Lookup Find(const ops::Problem& problem, const PlanOptions& options) {
+  if (!options.use_cache) return {};
+  return LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
+}
 
-PlanSource SourceOf(cache::Lookup lookup) {
+// Of the record that was found, else of the default.
+PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
+                    const std::string& why_portable) {
   PlanSource source;
   source.match = lookup.match;
-  source.rejected = std::move(lookup.rejected);
+  source.rejected = lookup.rejected;
   if (lookup.match == cache::Match::kNone) {
-    source.reason = "no record: default configuration";
+    source.reason = options.use_cache ? "no record: default configuration"
+                                      : "default configuration: the cache is not to be used";
   } else {
     const cache::StoredRecord& stored = *lookup.found;
     const cache::Record::Result& result = stored.record.result;
@@ -46,6 +46,10 @@ PlanSource SourceOf(cache::Lookup lookup) {
       absl::StrAppend(&source.reason, " and ", source.rejected.size() - 1, " more");
     }
   }
+  if (why_portable.empty()) return source;
+  // The portable path's threads are worth tuning, so that it has records of its own.
+  const bool tells_more = lookup.match != cache::Match::kNone || !source.rejected.empty();
+  source.reason = tells_more ? absl::StrCat(why_portable, "; ", source.reason) : why_portable;
   return source;
 }
 
@@ -58,52 +62,69 @@ std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
   return "";
 }
 
-std::vector<Candidate> Candidates(const ops::Problem& problem, const Cpu& cpu,
-                                  const PlanOptions& options) {
-  const int threads = options.conditions.threads;
-  std::vector<Candidate> candidates;
-  const auto add = [&](ops::Config config, PlanSource source) -> Candidate& {
-    return candidates.emplace_back(Candidate{std::move(config), std::move(source), {}});
-  };
-  if (options.config.has_value()) {
-    add(*options.config, {.reason = options.config_origin});
-  } else if (const std::string why = WhyPortable(problem, cpu); !why.empty()) {
-    // Its threads are worth tuning, so that it has records of its own.
-    cache::Lookup lookup;
-    if (options.use_cache) {
-      lookup = LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
-    }
-    const bool found = lookup.match != cache::Match::kNone;
-    const ops::Config fallback = ops::DefaultConfig(problem, cpu, threads);
-    const ops::Config config = found ? lookup.found->record.config : fallback;
-    PlanSource source = SourceOf(std::move(lookup));
-    const bool tells_more = found || !source.rejected.empty();
-    source.reason = tells_more ? absl::StrCat(why, "; ", source.reason) : why;
-    add(config, std::move(source));
-    if (found) add(fallback, {.reason = why});
-    return candidates;
-  } else if (options.use_cache) {
-    cache::Lookup lookup = LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
-    if (lookup.match != cache::Match::kNone) {
-      const cache::Record record = lookup.found->record;
-      add(record.config, SourceOf(std::move(lookup))).recorded_hash = record.code_hash;
-      add(ops::DefaultConfig(problem, cpu, threads), {.reason = "default configuration"});
-    } else {
-      add(ops::DefaultConfig(problem, cpu, threads), SourceOf(std::move(lookup)));
-    }
-  } else {
-    add(ops::DefaultConfig(problem, cpu, threads),
-        {.reason = "default configuration: the cache is not to be used"});
-  }
-  add(ops::DefaultConfig(problem, Capped(cpu, Isa::kPortable), threads),
-      {.reason = "portable path"});
-  return candidates;
-}
-
 // Made once a process. What is tuned meanwhile is found: the folders are looked into each time.
 const cache::Layers& HostLayers() {
   constinit static MadeOnce<cache::Layers> layers;
   return layers.Get([] { return cache::Layers::Default(HostCpu()); });
+}
+
+// Configurations are tried one after the other until one compiles.
+class Attempts {
+ public:
+  Attempts(const ops::Problem& problem, const Cpu& cpu, const PlanOptions& options)
+      : problem_(problem), cpu_(cpu), options_(options) {}
+
+  // Whether the attempts end here: with a choice, or with an error that no other configuration
+  // mends. `recorded_hash`: of the kernel's code when the record was made.
+  bool Try(const ops::Config& config, PlanSource source,
+           std::optional<uint64_t> recorded_hash = std::nullopt);
+  bool TryPortable() {
+    return Try(
+        ops::DefaultConfig(problem_, Capped(cpu_, Isa::kPortable), options_.conditions.threads),
+        {.reason = "portable path"});
+  }
+
+  // REQUIRES: there was an attempt.
+  absl::StatusOr<Choice> Take() { return std::move(result_); }
+
+ private:
+  bool Mends(const absl::Status& failure) const;
+
+  const ops::Problem& problem_;
+  const Cpu& cpu_;
+  const PlanOptions& options_;
+  std::string failures_;
+  absl::StatusOr<Choice> result_;
+};
+
+// Whether another configuration may do where one failed.
+bool Attempts::Mends(const absl::Status& failure) const {
+  // A config in the options is an order.
+  if (options_.config.has_value() && !absl::IsUnavailable(failure)) return false;
+  // Memory may be there at the next call; a slower plan would be kept.
+  return !absl::IsResourceExhausted(failure);
+}
+
+bool Attempts::Try(const ops::Config& config, PlanSource source,
+                   std::optional<uint64_t> recorded_hash) {
+  absl::StatusOr<CompiledKernel> compiled = GetKernel(problem_, config, cpu_);
+  if (!compiled.ok()) {
+    const absl::Status& status = compiled.status();
+    result_ = status;
+    if (!Mends(status)) return true;
+    absl::StrAppend(&failures_, "; ", source.reason, " failed: ", std::string(status.message()));
+    result_ =
+        absl::InternalError(absl::StrCat("no kernel for ", ops::Describe(problem_), failures_));
+    return false;
+  }
+  source.reason += failures_;
+  if (recorded_hash && IsStaleCode(*recorded_hash, *compiled->kernel)) {
+    source.stale_code = true;
+    absl::StrAppend(&source.stale, source.stale.empty() ? "" : "; ", std::string(kStaleCode));
+    if (options_.log_stale) LogStaleCode(source.record_path);
+  }
+  result_ = Choice{config, *std::move(compiled), std::move(source)};
+  return true;
 }
 
 }  // namespace
@@ -114,29 +135,24 @@ const cache::Layers& LayersOf(const PlanOptions& options) {
 
 absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
                                     const PlanOptions& options) {
-  std::string failures;
-  for (Candidate& candidate : Candidates(problem, cpu, options)) {
-    absl::StatusOr<CompiledKernel> compiled = GetKernel(problem, candidate.config, cpu);
-    if (!compiled.ok()) {
-      const absl::Status& status = compiled.status();
-      if (options.config.has_value() && !absl::IsUnavailable(status)) return status;
-      // Memory may be there at the next call; a slower plan would be kept.
-      if (absl::IsResourceExhausted(status)) return status;
-      absl::StrAppend(&failures, "; ", candidate.source.reason,
-                      " failed: ", std::string(status.message()));
-      continue;
-    }
-    Choice choice{candidate.config, *std::move(compiled), std::move(candidate.source)};
-    choice.source.reason += failures;
-    if (candidate.recorded_hash && IsStaleCode(*candidate.recorded_hash, *choice.compiled.kernel)) {
-      choice.source.stale_code = true;
-      absl::StrAppend(&choice.source.stale, choice.source.stale.empty() ? "" : "; ",
-                      std::string(kStaleCode));
-      if (options.log_stale) LogStaleCode(choice.source.record_path);
-    }
-    return choice;
+  Attempts attempts(problem, cpu, options);
+  if (options.config.has_value()) {
+    if (attempts.Try(*options.config, {.reason = options.config_origin})) return attempts.Take();
+    attempts.TryPortable();
+    return attempts.Take();
   }
-  return absl::InternalError(absl::StrCat("no kernel for ", ops::Describe(problem), failures));
+  const std::string why_portable = WhyPortable(problem, cpu);
+  const cache::Lookup lookup = Find(problem, options);
+  PlanSource source = SourceOf(lookup, options, why_portable);
+  if (lookup.match != cache::Match::kNone) {
+    const cache::Record& record = lookup.found->record;
+    if (attempts.Try(record.config, std::move(source), record.code_hash)) return attempts.Take();
+    source = {.reason = why_portable.empty() ? "default configuration" : why_portable};
+  }
+  const ops::Config usual = ops::DefaultConfig(problem, cpu, options.conditions.threads);
+  if (attempts.Try(usual, std::move(source))) return attempts.Take();
+  if (why_portable.empty()) attempts.TryPortable();
+  return attempts.Take();
 }
 
 }  // namespace jitattn::runtime
