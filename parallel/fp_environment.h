@@ -12,7 +12,9 @@
 namespace jitattn::inline base {
 
 // While one lives, this thread computes under the default environment: round to nearest, no
-// flushing of denormals, no trap. Modes and sticky flags are then as they were before.
+// flushing of denormals, no trap. Modes and sticky flags are then as they were before. There is one
+// where a call enters the library (runtime/entry.h) and one where a thread begins a body
+// (parallel/parallel.cc); whatever lies below relies on them.
 class DefaultFpEnvironment {
  public:
   DefaultFpEnvironment(const DefaultFpEnvironment&) = delete;

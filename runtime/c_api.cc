@@ -100,8 +100,8 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
                         jitattn_plan** plan) {
   in_use = true;
   if (!MayThrow()) return Fail(JITATTN_OUT_OF_MEMORY, "out of memory");
-  const Undisturbed undisturbed;
   return Guarded([&]() -> absl::Status {
+    const Undisturbed undisturbed;
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
     *plan = nullptr;
     const auto problem = FromC(c_problem);

@@ -6,12 +6,12 @@
 
 #include "jitattn/jitattn.h"
 #include "ops/operands.h"
-#include "parallel/fp_environment.h"
 #include "runtime/c_struct.h"
+#include "runtime/entry.h"
 
 namespace {
 
-using jitattn::DefaultFpEnvironment;
+using jitattn::runtime::Entry;
 using jitattn::runtime::kStructSizes;
 
 // Null is ignored here and reported by the call that would use the struct. A function that is not
@@ -61,7 +61,7 @@ void(jitattn_attention_args_init)(jitattn_attention_args* args,
 void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size,
                                        const jitattn_attention_problem* problem) {
   if (!Clear(args, size) || problem == nullptr) return;
-  const DefaultFpEnvironment environment;
+  const Entry entry;
   const jitattn_attention_problem& p = *problem;
   args->batch = p.batch;
   args->q_len = p.q_len;

@@ -24,9 +24,9 @@ class Uncancelled {
   int before_;
 };
 
-// While one lives, this thread is not cancelled and computes under the default environment, that of
-// long double too, which DefaultFpEnvironment leaves alone: the modes of a caller must not decide
-// about constants that are emitted, nor about which configuration is the fastest.
+// While one lives, this thread is not cancelled, and long double too has its default environment:
+// runs have no long double, so that Entry leaves that one alone. The modes of a caller must not
+// decide about constants that are emitted, nor about which configuration is the fastest.
 class Undisturbed {
  public:
   Undisturbed() {
