@@ -79,21 +79,6 @@ TEST_F(Tuner, FindsASimpleOptimumAndSavesIt) {
   EXPECT_EQ(found.found->path, report.path);
 }
 
-TEST_F(Tuner, ConditionsAreTakenAsTheyAre) {
-  options_.conditions = {
-      .threads = 3, .isa = Isa::kAvx2, .buffers = ops::Buffers::kCold, .layout = Layout::kColumns};
-  const auto report =
-      Tune(kProblem, Capped(TestCpu(), Isa::kAvx2), options_, measurer_, nullptr, nullptr);
-  ASSERT_TRUE(report.ok()) << report.status();
-  ops::Conditions expected = options_.conditions;
-  expected.layout = Layout::kHeads;  // this problem has no heads that could lie otherwise
-  EXPECT_EQ(report->record.key.conditions, expected);
-  for (const Config& config : measurer_.evaluated) {
-    EXPECT_LE(config.threads(), 3);
-    EXPECT_LE(config.isa(), Isa::kAvx2);
-  }
-}
-
 TEST_F(Tuner, TheDefaultIsLookedAtFirstAndRacesAlways) {
   measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.5e-3 : 1e-3; };
   const TuneReport report = Run();
