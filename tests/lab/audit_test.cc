@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/algorithms.h"
-#include "scripted_measurer.h"
+#include "tests/runtime/scripted_measurer.h"
 
 namespace jitattn::lab {
 namespace {
@@ -19,7 +19,7 @@ using jit::SigmoidMulConfig;
 using ops::Config;
 using testing::HasSubstr;
 
-Config Default() { return ops::DefaultConfig(kProblem, TestCpu(), 1); }
+Config Default() { return ops::DefaultConfig(runtime::kProblem, runtime::TestCpu(), 1); }
 void NoProgress(const std::string&) {}
 
 class Audit : public testing::Test {
@@ -29,18 +29,19 @@ class Audit : public testing::Test {
     options_.seconds = 100;
   }
   absl::StatusOr<Loss> RunLoss() {
-    return AuditLoss(kProblem, TestCpu(), options_, measurer_, measurer_, NoProgress);
+    return AuditLoss(runtime::kProblem, runtime::TestCpu(), options_, measurer_, measurer_,
+                     NoProgress);
   }
 
   AuditOptions options_;
-  ScriptedMeasurer measurer_;
+  runtime::ScriptedMeasurer measurer_;
 };
 
 TEST_F(Audit, FindsTheBestOfTheWholeSpaceAndWhatIsLostToIt) {
-  SigmoidMulConfig best = Silu(Default());
+  SigmoidMulConfig best = runtime::Silu(Default());
   best.vecs = 5, best.unroll = 4, best.prefetch = 16;
   measurer_.cost = [&](const Config& c) {
-    return c == Config(best) ? 0.5e-3 : Silu(c).vecs == 6 ? 0.8e-3 : 1e-3;
+    return c == Config(best) ? 0.5e-3 : runtime::Silu(c).vecs == 6 ? 0.8e-3 : 1e-3;
   };
   options_.tune.strategy = "random";  // which does not find one point of a thousand
   options_.tune.evaluations = 30;
@@ -95,19 +96,21 @@ TEST_F(Audit, CtrlCEndsItSoon) {
   measurer_.after_evaluation = [&] { stop = measurer_.evaluated.size() >= 7; };
   EXPECT_EQ(RunLoss().status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(measurer_.evaluated.size(), 7u);
-  const auto repeats = AuditRepeats(kProblem, TestCpu(), options_, 3, measurer_, NoProgress);
+  const auto repeats =
+      AuditRepeats(runtime::kProblem, runtime::TestCpu(), options_, 3, measurer_, NoProgress);
   EXPECT_EQ(repeats.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(Audit, RepeatsNameTheSameWinner) {
-  measurer_.cost = [](const Config& c) { return Silu(c).vecs == 6 ? 0.8e-3 : 1e-3; };
-  const auto repeats = AuditRepeats(kProblem, TestCpu(), options_, 5, measurer_, NoProgress);
+  measurer_.cost = [](const Config& c) { return runtime::Silu(c).vecs == 6 ? 0.8e-3 : 1e-3; };
+  const auto repeats =
+      AuditRepeats(runtime::kProblem, runtime::TestCpu(), options_, 5, measurer_, NoProgress);
   ASSERT_TRUE(repeats.ok()) << repeats.status();
   EXPECT_EQ(repeats->runs, 5);
   ASSERT_FALSE(repeats->winners.empty());
   int won = 0;
   for (size_t w = 0; w < repeats->winners.size(); ++w) {
-    EXPECT_EQ(Silu(repeats->winners[w]).vecs, 6);
+    EXPECT_EQ(runtime::Silu(repeats->winners[w]).vecs, 6);
     EXPECT_NEAR(repeats->to_default[w].value, 1.25, 0.01);
     won += repeats->counts[w];
   }

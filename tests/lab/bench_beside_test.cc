@@ -27,8 +27,8 @@ std::vector<std::string> With(std::vector<std::string> arguments,
 }
 
 TEST(BenchBeside, TellsEveryCallOnOneThreadAndOnAll) {
-  const TempDir cache;
-  const ProcessResult result = RunJitattn(cache, With(kSmall, {"--json"}));
+  const cli::TempDir cache;
+  const cli::ProcessResult result = cli::RunJitattn(cache, With(kSmall, {"--json"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const cli::Json json = cli::Json::parse(result.out);
   EXPECT_EQ(json["beside"], 1);
@@ -48,8 +48,8 @@ TEST(BenchBeside, TellsEveryCallOnOneThreadAndOnAll) {
 }
 
 TEST(BenchBeside, OtherMethodsTakeTurnsOrSayWhyNot) {
-  const TempDir cache;
-  const ProcessResult result = RunJitattn(
+  const cli::TempDir cache;
+  const cli::ProcessResult result = cli::RunJitattn(
       cache, With(kSmall, {"--methods", "naive,torch", "--python", "/no/python", "--csv"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::istringstream lines(result.out);
@@ -68,10 +68,10 @@ TEST(BenchBeside, OtherMethodsTakeTurnsOrSayWhyNot) {
 }
 
 TEST(BenchBeside, BadWordsAreRefused) {
-  const TempDir cache;
+  const cli::TempDir cache;
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"--beside", "-1"}, {"--beside", "many"}, {"--beside", "1", "--methods", "fortran"}}) {
-    const ProcessResult result = RunJitattn(cache, With({"bench"}, words));
+    const cli::ProcessResult result = cli::RunJitattn(cache, With({"bench"}, words));
     EXPECT_EQ(result.exit_code, 2) << words.back();
     EXPECT_THAT(result.err, HasSubstr(words.back()));
   }

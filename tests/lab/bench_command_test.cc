@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/laboratory.h"
 #include "lab/bench_compare.h"
 #include "lab/bench_floors.h"
 #include "lab/bench_presets.h"
@@ -69,7 +70,7 @@ std::string ParseError(std::string_view rule) {
 }
 
 TEST(BenchFloorsTest, TheBuiltInFileIsTheOneInTheTreeAndKnowsOnlyItsKinds) {
-  EXPECT_EQ(ReadFile(JITATTN_SOURCE_DIR "/bench/floors.json"), kFloorsJson);
+  EXPECT_EQ(cli::ReadFile(JITATTN_SOURCE_DIR "/bench/floors.json"), kFloorsJson);
   EXPECT_EQ(Zen4Floors().kind(), "Zen 4 server");
   const auto other = Floors::Parse(kFloorsJson, {.vendor = "intel", .family = "6", .model = "143"});
   ASSERT_TRUE(other.ok()) << other.status();
@@ -332,11 +333,11 @@ TEST(BenchCompareTest, OnlyWhatBothTimeAndFractionShowBeyondNoiseIsADifference) 
 }
 
 TEST(BenchCompareTest, RowsAreFoundByNameAndConfiguration) {
-  TempDir folder;
+  cli::TempDir folder;
   cli::Json json = {{"rows", {ToJson(Row(2e-3))}}};
   json["rows"][0]["asked"] = "default";
   json["rows"].push_back({{"name", "wrong"}, {"wrong", "row 1"}});
-  WriteFile(folder / "run.json", json.dump());
+  cli::WriteFile(folder / "run.json", json.dump());
   auto earlier = ReadEarlierRun(folder / "run.json");
   ASSERT_TRUE(earlier.ok()) << earlier.status();
   ASSERT_THAT(*earlier, SizeIs(1));
@@ -354,11 +355,11 @@ TEST(BenchCompareTest, RowsAreFoundByNameAndConfiguration) {
 }
 
 TEST(BenchCompareTest, ABadFileIsRefused) {
-  TempDir folder;
+  cli::TempDir folder;
   EXPECT_THAT(std::string(ReadEarlierRun(folder / "none").status().message()),
               HasSubstr("No such file"));
   for (const char* text : {"", "[]", "{\"rows\": 3}", "{\"rows\": [{}]}", "{\"rows\": [7]}"}) {
-    WriteFile(folder / "bad", text);
+    cli::WriteFile(folder / "bad", text);
     EXPECT_THAT(std::string(ReadEarlierRun(folder / "bad").status().message()),
                 HasSubstr(folder / "bad"))
         << text;
@@ -394,11 +395,11 @@ TEST(RooflineChartTest, PointsLieUnderTheRoofWhereTheirFiguresSay) {
 
 class BenchCommandTest : public ::testing::Test {
  protected:
-  ProcessResult Bench(std::vector<std::string> arguments) {
+  cli::ProcessResult Bench(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "bench");
-    return RunJitattn(cache_, std::move(arguments));
+    return cli::RunJitattn(cache_, std::move(arguments));
   }
-  TempDir cache_;
+  cli::TempDir cache_;
 };
 
 const std::vector<std::string> kShort = {"--repeat", "3", "--time", "0.01", "--json"};
@@ -408,7 +409,7 @@ TEST_F(BenchCommandTest, ListsMakeEveryCombination) {
                                         "--dtype", "f32,f64",   "--config",   "default",
                                         "tuned",   "--threads", "1,2"};
   arguments.insert(arguments.end(), kShort.begin(), kShort.end());
-  const ProcessResult result = Bench(arguments);
+  const cli::ProcessResult result = Bench(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const cli::Json json = cli::Json::parse(result.out);
   EXPECT_EQ(json["command"], "bench");
@@ -424,7 +425,7 @@ TEST_F(BenchCommandTest, ListsMakeEveryCombination) {
   }
 
   // The same once more, against the file.
-  WriteFile(cache_ / "earlier.json", result.out);
+  cli::WriteFile(cache_ / "earlier.json", result.out);
   arguments.insert(arguments.end(), {"--vs", cache_ / "earlier.json"});
   const cli::Json again = cli::Json::parse(Bench(arguments).out);
   ASSERT_THAT(again["vs"], SizeIs(16));
@@ -437,7 +438,7 @@ TEST_F(BenchCommandTest, LayoutsAreTold) {
     std::vector<std::string> arguments = {"--dim", "64",       "--op", "attention", "--heads",
                                           heads,   "--layout", layout, "--config",  "default"};
     arguments.insert(arguments.end(), kShort.begin(), kShort.end());
-    const ProcessResult result = Bench(arguments);
+    const cli::ProcessResult result = Bench(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return cli::Json::parse(result.out)["rows"][0];
   };
@@ -449,20 +450,20 @@ TEST_F(BenchCommandTest, LayoutsAreTold) {
 }
 
 TEST_F(BenchCommandTest, TextAndCsv) {
-  const ProcessResult text = Bench({"--rows", "7", "--cols", "100", "--repeat", "3"});
+  const cli::ProcessResult text = Bench({"--rows", "7", "--cols", "100", "--repeat", "3"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("sigmoid-mul f32 7×100"));
   EXPECT_THAT(text.out, HasSubstr("CYC/VEC"));
-  const ProcessResult csv = Bench({"--rows", "7", "--cols", "100", "--repeat", "3", "--csv"});
+  const cli::ProcessResult csv = Bench({"--rows", "7", "--cols", "100", "--repeat", "3", "--csv"});
   EXPECT_EQ(csv.exit_code, 0) << csv.err;
   EXPECT_EQ(csv.out.rfind("name,op,describe,dtype,rows,cols,isa,threads,", 0), 0u) << csv.out;
   EXPECT_EQ(std::count(csv.out.begin(), csv.out.end(), '\n'), 2);
 }
 
 TEST_F(BenchCommandTest, RooflineNamesWhatBinds) {
-  const ProcessResult result =
-      RunJitattn(cache_, {"roofline", "--seq", "1,128", "--head-dim", "16", "--threads", "1",
-                          "--repeat", "3", "--time", "0.01", "--json"});
+  const cli::ProcessResult result =
+      cli::RunJitattn(cache_, {"roofline", "--seq", "1,128", "--head-dim", "16", "--threads", "1",
+                               "--repeat", "3", "--time", "0.01", "--json"});
   if (result.exit_code != 0 && result.err.find("portable") != std::string::npos) {
     GTEST_SKIP() << "needs avx2: " << result.err;
   }
@@ -497,7 +498,7 @@ TEST_F(BenchCommandTest, BadRequestsGetOneLine) {
       {{"--dim", "8", "--json", "--csv"}, "--csv"},
       {{"--dim", "8", "--vs", "/nowhere"}, "/nowhere"}};
   for (const auto& [arguments, message] : cases) {
-    const ProcessResult result = Bench(arguments);
+    const cli::ProcessResult result = Bench(arguments);
     EXPECT_NE(result.exit_code, 0) << message;
     EXPECT_THAT(result.out, IsEmpty()) << message;
     EXPECT_THAT(result.err, HasSubstr(message));

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-using cli::Json = nlohmann::json;
+using Json = nlohmann::json;
 
 // Rounds end it, not the time.
 std::vector<std::string> Compare(std::vector<std::string> more) {
@@ -32,9 +32,9 @@ std::vector<std::string> Compare(std::vector<std::string> more) {
   return arguments;
 }
 
-CsvRow RowOf(const std::vector<CsvRow>& rows, const std::string& method,
-             const std::string& op = "attention") {
-  for (const CsvRow& row : rows) {
+cli::CsvRow RowOf(const std::vector<cli::CsvRow>& rows, const std::string& method,
+                  const std::string& op = "attention") {
+  for (const cli::CsvRow& row : rows) {
     if (row.at("method") == method && row.at("op") == op) return row;
   }
   ADD_FAILURE() << "no row of " << method;
@@ -42,14 +42,14 @@ CsvRow RowOf(const std::vector<CsvRow>& rows, const std::string& method,
 }
 
 TEST(CompareTest, MethodsOfThisRepositoryInTurn) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string csv = folder / "c.csv", methods = "jitattn,naive,two-pass,compiler-vectorised";
-  const ProcessResult result = RunJitattn(
+  const cli::ProcessResult result = cli::RunJitattn(
       folder, Compare({"--dim", "48", "--dtype", "f64", "--methods", methods, "--csv", csv}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const std::vector<CsvRow> rows = ParseCsv(ReadFile(csv));
+  const std::vector<cli::CsvRow> rows = cli::ParseCsv(cli::ReadFile(csv));
   ASSERT_THAT(rows, SizeIs(2 * 4));
-  for (const CsvRow& row : rows) {
+  for (const cli::CsvRow& row : rows) {
     SCOPED_TRACE(row.at("method"));
     EXPECT_EQ(row.at("dtype"), "f64");
     EXPECT_EQ(row.at("N"), row.at("op") == "attention" ? "48" : "2304");
@@ -63,7 +63,7 @@ TEST(CompareTest, MethodsOfThisRepositoryInTurn) {
     EXPECT_GT(std::stod(row.at("gflops")), 0);
     // A speed-up names its baseline, and is that of the rows.
     EXPECT_EQ(row.at("speedup_over"), "two-pass");
-    const CsvRow baseline = RowOf(rows, "two-pass", row.at("op"));
+    const cli::CsvRow baseline = RowOf(rows, "two-pass", row.at("op"));
     EXPECT_NEAR(std::stod(row.at("speedup")),
                 std::stod(baseline.at("min_s")) / std::stod(row.at("min_s")),
                 1e-5 * std::stod(row.at("speedup")));
@@ -80,8 +80,8 @@ TEST(CompareTest, MethodsOfThisRepositoryInTurn) {
 
 // Defect 6 of the study: a speed-up that came from one outlier of its baseline.
 TEST(CompareTest, UnstableRowsAreMarked) {
-  const TempDir folder;
-  const ProcessResult result = RunJitattn(
+  const cli::TempDir folder;
+  const cli::ProcessResult result = cli::RunJitattn(
       folder, Compare({"--dim", "32", "--op", "sigmoid-mul", "--methods", "jitattn,naive"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   // Whether it was is the machine's affair; that both say the same is not.
@@ -92,15 +92,15 @@ TEST(CompareTest, UnstableRowsAreMarked) {
 }
 
 TEST(CompareTest, WithoutPythonThereIsANote) {
-  const TempDir folder, empty;
+  const cli::TempDir folder, empty;
   const std::string csv = folder / "c.csv";
-  const ProcessResult result =
-      RunJitattn(folder, Compare({"--dim", "32", "--op", "attention", "--csv", csv}),
-                 {.env = {{"PATH", empty.path()}}});
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, Compare({"--dim", "32", "--op", "attention", "--csv", csv}),
+                      {.env = {{"PATH", empty.path()}}});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const std::vector<CsvRow> rows = ParseCsv(ReadFile(csv));
+  const std::vector<cli::CsvRow> rows = cli::ParseCsv(cli::ReadFile(csv));
   for (const char* method : {"numpy", "numba", "torch", "onnxruntime", "openvino"}) {
-    const CsvRow row = RowOf(rows, method);
+    const cli::CsvRow row = RowOf(rows, method);
     EXPECT_EQ(row.at("samples"), "0");
     EXPECT_EQ(row.at("min_s"), "");
     EXPECT_EQ(row.at("speedup"), "");
@@ -114,9 +114,9 @@ TEST(CompareTest, WithoutPythonThereIsANote) {
 // A stand-in for NumPy where there is none, and a check of the protocol where there is one: what
 // follows speaks as python_peers.py does, and claims a time for results that it never computes.
 TEST(CompareTest, AStrangerWithWrongResultsHasNoTime) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string python = folder / "python", csv = folder / "c.csv";
-  WriteFile(python, R"(#!/bin/sh
+  cli::WriteFile(python, R"(#!/bin/sh
 echo '{"python": "9.9", "methods": {"numpy": {"version": "0.0", "has_threads": true}}}'
 while read -r line; do
   case "$line" in
@@ -126,30 +126,30 @@ while read -r line; do
 done
 )");
   std::filesystem::permissions(python, std::filesystem::perms::owner_all);
-  const ProcessResult result =
-      RunJitattn(folder, Compare({"--dim", "32", "--op", "attention", "--methods", "jitattn,numpy",
-                                  "--python", python, "--csv", csv}));
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, Compare({"--dim", "32", "--op", "attention", "--methods",
+                                       "jitattn,numpy", "--python", python, "--csv", csv}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("with numpy 0.0, Python 9.9"));
-  const CsvRow row = RowOf(ParseCsv(ReadFile(csv)), "numpy");
+  const cli::CsvRow row = RowOf(cli::ParseCsv(cli::ReadFile(csv)), "numpy");
   EXPECT_THAT(row.at("note"), HasSubstr("wrong result: "));
   EXPECT_EQ(row.at("min_s"), "");
-  EXPECT_EQ(RowOf(ParseCsv(ReadFile(csv)), "jitattn").at("speedup_over"), "jitattn");
+  EXPECT_EQ(RowOf(cli::ParseCsv(cli::ReadFile(csv)), "jitattn").at("speedup_over"), "jitattn");
 }
 
 TEST(CompareTest, AStrangerThatDiesIsANote) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string python = folder / "python", csv = folder / "c.csv";
-  WriteFile(python, R"(#!/bin/sh
+  cli::WriteFile(python, R"(#!/bin/sh
 echo '{"python": "9.9", "methods": {"numpy": {"version": "0.0", "has_threads": true}}}'
 read -r line
 )");
   std::filesystem::permissions(python, std::filesystem::perms::owner_all);
-  const ProcessResult result =
-      RunJitattn(folder, Compare({"--dim", "16,32", "--op", "attention", "--methods",
-                                  "jitattn,numpy", "--python", python, "--csv", csv}));
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, Compare({"--dim", "16,32", "--op", "attention", "--methods",
+                                       "jitattn,numpy", "--python", python, "--csv", csv}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  for (const CsvRow& row : ParseCsv(ReadFile(csv))) {
+  for (const cli::CsvRow& row : cli::ParseCsv(cli::ReadFile(csv))) {
     if (row.at("method") == "numpy") {
       EXPECT_EQ(row.at("note"), "Python has ended");
     } else {
@@ -160,16 +160,16 @@ read -r line
 
 // The script that is built in is Python, and says of every package what it has of it.
 TEST(CompareTest, ThePythonOfThisMachineAnswers) {
-  const TempDir folder;
-  Process python({"/bin/sh", "-c", "python3 --version"}, {});
+  const cli::TempDir folder;
+  cli::Process python({"/bin/sh", "-c", "python3 --version"}, {});
   if (python.Finish().exit_code != 0) GTEST_SKIP() << "needs python3";
-  const ProcessResult result = RunJitattn(
+  const cli::ProcessResult result = cli::RunJitattn(
       folder, Compare({"--dim", "16", "--op", "attention", "--methods",
                        "numpy,numba,torch,onnxruntime,openvino", "--python", "python3", "--json"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const cli::Json json = cli::Json::parse(result.out);
+  const Json json = Json::parse(result.out);
   EXPECT_TRUE(json["python"].is_string());
-  for (const cli::Json& method : json["methods"]) {
+  for (const Json& method : json["methods"]) {
     EXPECT_NE(method["version"].is_null(), method["missing"].is_null()) << method.dump();
   }
 }
@@ -178,12 +178,12 @@ TEST(CompareTest, ThePythonOfThisMachineAnswers) {
 TEST(CompareTest, NumPyTakesPart) {
   const char* named = std::getenv("JITATTN_TEST_PYTHON");
   const std::string python = named == nullptr ? "python3" : named;
-  const TempDir folder;
-  const ProcessResult first =
-      RunJitattn(folder, Compare({"--dim", "16", "--op", "attention", "--methods", "numpy",
-                                  "--python", python, "--json"}));
+  const cli::TempDir folder;
+  const cli::ProcessResult first =
+      cli::RunJitattn(folder, Compare({"--dim", "16", "--op", "attention", "--methods", "numpy",
+                                       "--python", python, "--json"}));
   ASSERT_THAT(first.exit_code, AnyOf(0, 1));
-  if (first.exit_code == 1 || !cli::Json::parse(first.out)["methods"][0]["missing"].is_null()) {
+  if (first.exit_code == 1 || !Json::parse(first.out)["methods"][0]["missing"].is_null()) {
     GTEST_SKIP() << "needs NumPy, which " << python << " has not";
   }
   const std::vector<std::vector<std::string>> problems = {
@@ -202,9 +202,9 @@ TEST(CompareTest, NumPyTakesPart) {
                              "--python", python.c_str(), "--csv", csv.c_str()}) {
       problem.emplace_back(more);
     }
-    const ProcessResult result = RunJitattn(folder, Compare(problem));
+    const cli::ProcessResult result = cli::RunJitattn(folder, Compare(problem));
     ASSERT_EQ(result.exit_code, 0) << result.err;
-    for (const CsvRow& row : ParseCsv(ReadFile(csv))) {
+    for (const cli::CsvRow& row : cli::ParseCsv(cli::ReadFile(csv))) {
       EXPECT_THAT(row.at("note"), Not(HasSubstr("wrong"))) << row.at("problem");
       if (row.at("method") == "numpy" && row.at("dtype") != "bf16") {
         EXPECT_GT(std::stoi(row.at("samples")), 0) << row.at("note");
@@ -215,7 +215,7 @@ TEST(CompareTest, NumPyTakesPart) {
 }
 
 TEST(CompareStrategiesTest, OnRecordedSpaces) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string spaces = JITATTN_SOURCE_DIR "/tests/data/spaces/", csv = folder / "s.csv";
   std::vector<std::string> arguments = {"compare",
                                         "--strategies",
@@ -228,11 +228,11 @@ TEST(CompareStrategiesTest, OnRecordedSpaces) {
                                         "30",
                                         "--csv",
                                         csv};
-  const ProcessResult result = RunJitattn(folder, arguments);
+  const cli::ProcessResult result = cli::RunJitattn(folder, arguments);
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const std::vector<CsvRow> rows = ParseCsv(ReadFile(csv));
+  const std::vector<cli::CsvRow> rows = cli::ParseCsv(cli::ReadFile(csv));
   ASSERT_THAT(rows, SizeIs(2 * 2 * 3));  // random comes by itself
-  for (const CsvRow& row : rows) {
+  for (const cli::CsvRow& row : rows) {
     SCOPED_TRACE(row.at("space") + " " + row.at("strategy"));
     EXPECT_EQ(row.at("runs"), "30");
     EXPECT_GT(std::stod(row.at("fraction_mean")), 0);
@@ -254,45 +254,45 @@ TEST(CompareStrategiesTest, OnRecordedSpaces) {
   }
   // The same seed, the same table.
   arguments.back() = folder / "again.csv";
-  ASSERT_EQ(RunJitattn(folder, arguments).exit_code, 0);
-  EXPECT_EQ(ReadFile(folder / "again.csv"), ReadFile(csv));
+  ASSERT_EQ(cli::RunJitattn(folder, arguments).exit_code, 0);
+  EXPECT_EQ(cli::ReadFile(folder / "again.csv"), cli::ReadFile(csv));
   EXPECT_THAT(result.out, HasSubstr("Ranking over 2 spaces"));
 }
 
 TEST(CompareStrategiesTest, OnASpaceMeasuredNow) {
-  const TempDir folder;
-  const ProcessResult result =
-      RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim", "32",
-                          "--threads", "1", "--fields", "vecs=1:2,unroll=1,prefetch=0", "--runs",
-                          "5", "--budgets", "4", "--json"});
+  const cli::TempDir folder;
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim",
+                               "32", "--threads", "1", "--fields", "vecs=1:2,unroll=1,prefetch=0",
+                               "--runs", "5", "--budgets", "4", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const cli::Json json = cli::Json::parse(result.out);
+  const Json json = Json::parse(result.out);
   EXPECT_EQ(json["noisy"], true);
   ASSERT_THAT(json["rows"], SizeIs(1));
   EXPECT_THAT(std::string(json["rows"][0]["space"]), HasSubstr("sigmoid-mul f32 32×32"));
-  EXPECT_THAT(FilesUnder(folder.path()), IsEmpty()) << "no record is made";
+  EXPECT_THAT(cli::FilesUnder(folder.path()), IsEmpty()) << "no record is made";
 }
 
 TEST(CompareStrategiesTest, WhatWasMeasuredInTimeIsSearchedAndRecorded) {
-  const TempDir folder;
-  const ProcessResult result =
-      RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim", "32",
-                          "--threads", "1", "--runs", "5", "--budgets", "4", "--time", "0.3",
-                          "--record", folder / "space.json"});
+  const cli::TempDir folder;
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, {"compare", "--strategies", "random", "--op", "sigmoid-mul", "--dim",
+                               "32", "--threads", "1", "--runs", "5", "--budgets", "4", "--time",
+                               "0.3", "--record", folder / "space.json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, testing::ContainsRegex("32×32: [0-9]+ of [0-9]+ points in 0.3 s"));
-  const ProcessResult again = RunJitattn(
+  const cli::ProcessResult again = cli::RunJitattn(
       folder, {"compare", "--strategies", "random", folder / "space.json", "--budgets", "4"});
   EXPECT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_EQ(RunJitattn(folder, {"compare", "--strategies", "random", folder / "space.json",
-                                "--record", folder / "x.json"})
+  EXPECT_EQ(cli::RunJitattn(folder, {"compare", "--strategies", "random", folder / "space.json",
+                                     "--record", folder / "x.json"})
                 .exit_code,
             2);
-  EXPECT_EQ(RunJitattn(folder, {"compare", "--dim", "32", "--record", "x.json"}).exit_code, 2);
+  EXPECT_EQ(cli::RunJitattn(folder, {"compare", "--dim", "32", "--record", "x.json"}).exit_code, 2);
 }
 
 TEST(CompareTest, CarelessUse) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const struct {
     std::vector<std::string> arguments;
     std::string message;
@@ -332,7 +332,7 @@ TEST(CompareTest, CarelessUse) {
     std::string line;
     for (const std::string& argument : arguments) line += " " + argument;
     SCOPED_TRACE("jitattn" + line);
-    const ProcessResult result = RunJitattn(folder, arguments);
+    const cli::ProcessResult result = cli::RunJitattn(folder, arguments);
     EXPECT_EQ(result.exit_code, exit_code);
     EXPECT_THAT(result.out, IsEmpty());
     EXPECT_THAT(result.err, AllOf(testing::StartsWith("jitattn: "), HasSubstr(message)));

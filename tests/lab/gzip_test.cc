@@ -62,22 +62,22 @@ TEST_F(GzipTest, Damage) {
 }
 
 TEST_F(GzipTest, ARecordingIsReplayed) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string text =
       R"({"tune_params_keys": ["x"], "tune_params": {"x": [1, 2, 3]}, "cache": {
       "1": {"x": 1, "time": 3}, "2": {"x": 2, "time": 1}, "3": {"x": 3, "time": "InvalidConfig"}}})";
-  WriteFile(folder / "plain.json", text);
-  WriteFile(folder / "packed.json.gz", Stored(text));
-  WriteFile(folder / "cut.json.gz", Stored(text).substr(0, 90));
+  cli::WriteFile(folder / "plain.json", text);
+  cli::WriteFile(folder / "packed.json.gz", Stored(text));
+  cli::WriteFile(folder / "cut.json.gz", Stored(text).substr(0, 90));
   auto replay = [&](const std::string& name) {
-    return RunJitattn(folder, {"replay", folder / name, "--strategies", "random", "--budgets", "1",
-                               "--repeats", "20", "--json"});
+    return cli::RunJitattn(folder, {"replay", folder / name, "--strategies", "random", "--budgets",
+                                    "1", "--repeats", "20", "--json"});
   };
-  const ProcessResult packed = replay("packed.json.gz"), plain = replay("plain.json");
+  const cli::ProcessResult packed = replay("packed.json.gz"), plain = replay("plain.json");
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
   EXPECT_EQ(packed.out.substr(packed.out.find("\"points\"")),
             plain.out.substr(plain.out.find("\"points\"")));
-  const ProcessResult cut = replay("cut.json.gz");
+  const cli::ProcessResult cut = replay("cut.json.gz");
   EXPECT_EQ(cut.exit_code, 1);
   EXPECT_THAT(cut.err, HasSubstr("cut.json.gz: not a usable recording: gzip: cut short"));
 }

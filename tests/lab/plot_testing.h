@@ -10,7 +10,7 @@ namespace jitattn::lab {
 // In one of the Pythons that the command asks.
 inline bool HasMatplotlib() {
   for (const char* python : {"python3", "/usr/bin/python3"}) {
-    if (Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0) return true;
+    if (cli::Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0) return true;
   }
   return false;
 }

@@ -27,7 +27,7 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-using cli::Json = nlohmann::json;
+using Json = nlohmann::json;
 
 // 24 points in a second.
 std::vector<std::string> Record(const std::string& file, std::vector<std::string> more = {}) {
@@ -44,13 +44,13 @@ std::vector<std::string> Exhaustive(const std::string& file) {
 }
 
 absl::StatusOr<Recording> ReadBack(const std::string& path) {
-  return ReadRecording(ReadFile(path));
+  return ReadRecording(cli::ReadFile(path));
 }
 
 TEST(RecordTest, AnExhaustiveSearchRecordsTheWholeSpace) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string file = folder / "space.json";
-  const ProcessResult result = RunJitattn(folder, Exhaustive(file));
+  const cli::ProcessResult result = cli::RunJitattn(folder, Exhaustive(file));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto recording = ReadBack(file);
   ASSERT_TRUE(recording.ok()) << recording.status();
@@ -69,8 +69,8 @@ TEST(RecordTest, AnExhaustiveSearchRecordsTheWholeSpace) {
     EXPECT_GE(parameter.values.size(), 2u) << parameter.name;
   }
   ASSERT_THAT(recording->seeds, Not(IsEmpty()));  // the default, then the best by estimate
-  const ProcessResult replay =
-      RunJitattn(folder, {"replay", file, "--strategies", "random", "--seeds", "--repeats", "2"});
+  const cli::ProcessResult replay = cli::RunJitattn(
+      folder, {"replay", file, "--strategies", "random", "--seeds", "--repeats", "2"});
   EXPECT_THAT(replay.out, HasSubstr("seed 1, first guesses given"));
   EXPECT_THAT(names, testing::Contains("vecs"));
   EXPECT_THAT(names, Not(testing::Contains("threads")));
@@ -87,10 +87,10 @@ TEST(RecordTest, AnExhaustiveSearchRecordsTheWholeSpace) {
 }
 
 TEST(RecordTest, AnyStrategyRecordsWhatItLookedAt) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string file = folder / "some.json";
-  const ProcessResult result =
-      RunJitattn(folder, Record(file, {"--strategy", "random", "--evaluations", "5", "--quiet"}));
+  const cli::ProcessResult result = cli::RunJitattn(
+      folder, Record(file, {"--strategy", "random", "--evaluations", "5", "--quiet"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("recorded 5 of "));
   const auto recording = ReadBack(file);
@@ -99,27 +99,27 @@ TEST(RecordTest, AnyStrategyRecordsWhatItLookedAt) {
 }
 
 TEST(RecordTest, AnOlderRecordOutsideTheSpaceIsNoPointOfIt) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string file = folder / "space.json";
   const std::vector<std::string> elsewhere = {
       "tune",  "--op",     "sigmoid-mul",
       "--dim", "32",       "--threads",
       "1",     "--fields", "vecs=6,unroll=4,prefetch=8,table=0"};
-  ASSERT_EQ(RunJitattn(folder, elsewhere).exit_code, 0);
-  const ProcessResult result = RunJitattn(folder, Exhaustive(file));
+  ASSERT_EQ(cli::RunJitattn(folder, elsewhere).exit_code, 0);
+  const cli::ProcessResult result = cli::RunJitattn(folder, Exhaustive(file));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string count = std::to_string(ReadBack(file)->space.size());
   EXPECT_THAT(result.out, HasSubstr("recorded " + count + " of " + count + " points"));
 }
 
 TEST(RecordTest, SeveralProblemsGetAFileEach) {
-  const TempDir folder;
-  const ProcessResult result =
-      RunJitattn(folder, {"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--threads",
-                          "1", "--space", "small", "--record", folder / "x.json"});
+  const cli::TempDir folder;
+  const cli::ProcessResult result = cli::RunJitattn(
+      folder, {"tune", "--dim", "32", "--evaluations", "2", "--time", "120", "--threads", "1",
+               "--space", "small", "--record", folder / "x.json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::vector<std::string> recordings;
-  for (const std::string& path : FilesUnder(folder.path())) {
+  for (const std::string& path : cli::FilesUnder(folder.path())) {
     if (path.ends_with(".json")) recordings.push_back(path.substr(folder.path().size() + 1));
   }
   ASSERT_THAT(recordings, SizeIs(2));
@@ -128,14 +128,14 @@ TEST(RecordTest, SeveralProblemsGetAFileEach) {
 }
 
 TEST(RecordTest, CtrlCKeepsWhatWasMeasured) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string file = folder / "part.json";
-  Process process(JitattnCommand({"tune", "--dim", "64", "--op", "attention", "--strategy",
-                                  "exhaustive", "--record", file}),
-                  {.env = {{"JITATTN_CACHE_DIR", folder.path()}}});
+  cli::Process process(cli::JitattnCommand({"tune", "--dim", "64", "--op", "attention",
+                                            "--strategy", "exhaustive", "--record", file}),
+                       {.env = {{"JITATTN_CACHE_DIR", folder.path()}}});
   ASSERT_TRUE(process.WaitForError("best "));
   process.Signal(SIGINT);
-  const ProcessResult result = process.Finish();
+  const cli::ProcessResult result = process.Finish();
   EXPECT_EQ(result.exit_code, 130) << result.err;
   const auto recording = ReadBack(file);
   ASSERT_TRUE(recording.ok()) << recording.status();
@@ -149,17 +149,17 @@ TEST(RecordTest, CtrlCKeepsWhatWasMeasured) {
 
 // A bowl of 8 × 8 points; one fails.
 std::string Bowl() {
-  cli::Json json = {{"device_name", "a card"},
+  Json json = {{"device_name", "a card"},
                     {"kernel_name", "bowl"},
                     {"problem_size", {64}},
                     {"tune_params_keys", {"x", "y"}},
-                    {"tune_params", {{"x", cli::Json::array()}, {"y", cli::Json::array()}}},
-                    {"cache", cli::Json::object()}};
+                    {"tune_params", {{"x", Json::array()}, {"y", Json::array()}}},
+                    {"cache", Json::object()}};
   for (int x = 0; x < 8; ++x) {
     json["tune_params"]["x"].push_back(x);
     json["tune_params"]["y"].push_back(x);
     for (int y = 0; y < 8; ++y) {
-      cli::Json entry = {{"x", x}, {"y", y}, {"time", 1 + (x - 2) * (x - 2) + (y - 5) * (y - 5)}};
+      Json entry = {{"x", x}, {"y", y}, {"time", 1 + (x - 2) * (x - 2) + (y - 5) * (y - 5)}};
       if (x == 0 && y == 0) entry["time"] = "RuntimeFailedConfig";
       json["cache"][std::to_string(x) + "," + std::to_string(y)] = entry;
     }
@@ -168,45 +168,45 @@ std::string Bowl() {
 }
 
 TEST(ReplayTest, TablesAreTheSameForASeed) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string file = folder / "bowl.json", csv = folder / "bowl.csv";
-  WriteFile(file, Bowl());
+  cli::WriteFile(file, Bowl());
   const std::vector<std::string> arguments = {"replay",    file,    "--strategies", "genetic,auto",
                                               "--budgets", "10,20", "--repeats",    "30",
                                               "--csv",     csv,     "--seed",       "7"};
-  const ProcessResult first = RunJitattn(folder, arguments);
+  const cli::ProcessResult first = cli::RunJitattn(folder, arguments);
   ASSERT_EQ(first.exit_code, 0) << first.err;
   EXPECT_THAT(first.out, AllOf(HasSubstr("bowl.json      64       1"), HasSubstr("(auto)"),
                                HasSubstr("At 10 evaluations"), HasSubstr("At 20 evaluations"),
                                HasSubstr("genetic"), HasSubstr("random")));
   EXPECT_THAT(first.out, Not(HasSubstr("annealing")));
   EXPECT_THAT(first.err, IsEmpty());
-  const std::string lines = ReadFile(csv);
+  const std::string lines = cli::ReadFile(csv);
   EXPECT_THAT(lines, StartsWith("file,strategy,score,budget,mean,"));
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1 + 3 * 2);
   std::vector<std::string> on_one_thread = arguments;
   on_one_thread.insert(on_one_thread.end(), {"--threads", "1"});
-  EXPECT_EQ(RunJitattn(folder, on_one_thread).out, first.out);
-  EXPECT_EQ(ReadFile(csv), lines);
+  EXPECT_EQ(cli::RunJitattn(folder, on_one_thread).out, first.out);
+  EXPECT_EQ(cli::ReadFile(csv), lines);
 }
 
 TEST(ReplayTest, WhatIsWorseThanChanceIsMarked) {
-  const TempDir folder;
+  const cli::TempDir folder;
   // The optimum lies last in the order in which "exhaustive" looks, the worst first.
-  cli::Json json = cli::Json::parse(Bowl());
+  Json json = Json::parse(Bowl());
   for (auto& [key, entry] : json["cache"].items()) {
     entry["time"] = 100 - 8 * entry["x"].get<int>() - entry["y"].get<int>();
   }
-  WriteFile(folder / "hill.json", json.dump());
-  const ProcessResult result =
-      RunJitattn(folder, {"replay", folder / "hill.json", "--strategies", "exhaustive", "--budgets",
-                          "20", "--repeats", "50", "--json"});
+  cli::WriteFile(folder / "hill.json", json.dump());
+  const cli::ProcessResult result =
+      cli::RunJitattn(folder, {"replay", folder / "hill.json", "--strategies", "exhaustive",
+                               "--budgets", "20", "--repeats", "50", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const cli::Json out = cli::Json::parse(result.out);
+  const Json out = Json::parse(result.out);
   ASSERT_THAT(out["strategies"], SizeIs(2));
   EXPECT_EQ(out["strategies"][0]["name"], "random");
   EXPECT_EQ(out["strategies"][0]["below_random"], false);
-  const cli::Json& last = out["strategies"][1];
+  const Json& last = out["strategies"][1];
   EXPECT_EQ(last["name"], "exhaustive");
   EXPECT_EQ(last["below_random"], true);
   EXPECT_LT(last["score"], 0);
@@ -216,21 +216,21 @@ TEST(ReplayTest, WhatIsWorseThanChanceIsMarked) {
 }
 
 TEST(ReplayTest, NoiseChangesWhatIsChosen) {
-  const TempDir folder;
-  cli::Json json = cli::Json::parse(Bowl());
+  const cli::TempDir folder;
+  Json json = Json::parse(Bowl());
   for (auto& [key, entry] : json["cache"].items()) {
     if (!entry["time"].is_number()) continue;
     const double time = entry["time"];
     entry["times"] = {time, time * 3, time * 9};
   }
-  WriteFile(folder / "noisy.json", json.dump());
+  cli::WriteFile(folder / "noisy.json", json.dump());
   auto mean = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {
         "replay", folder / "noisy.json", "--strategies", "exhaustive", "--budgets",
         "64",     "--repeats",           "20",           "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const cli::Json out = cli::Json::parse(RunJitattn(folder, arguments).out, nullptr, false);
-    for (const cli::Json& strategy : out.value("strategies", cli::Json::array())) {
+    const Json out = Json::parse(cli::RunJitattn(folder, arguments).out, nullptr, false);
+    for (const Json& strategy : out.value("strategies", Json::array())) {
       if (strategy["name"] == "exhaustive") return strategy["budgets"][0]["mean"].get<double>();
     }
     return -1.0;
@@ -241,14 +241,14 @@ TEST(ReplayTest, NoiseChangesWhatIsChosen) {
 }
 
 TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
-  const TempDir folder;
-  WriteFile(folder / "bowl.json", Bowl());
+  const cli::TempDir folder;
+  cli::WriteFile(folder / "bowl.json", Bowl());
   const std::string curves = folder / "curves.csv";
-  const ProcessResult result =
-      RunJitattn(folder, {"replay", folder / "bowl.json", "--strategies", "genetic", "--budgets",
-                          "5,12", "--repeats", "10", "--curves", curves, "--json"});
+  const cli::ProcessResult result = cli::RunJitattn(
+      folder, {"replay", folder / "bowl.json", "--strategies", "genetic", "--budgets", "5,12",
+               "--repeats", "10", "--curves", curves, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  std::istringstream lines(ReadFile(curves));
+  std::istringstream lines(cli::ReadFile(curves));
   std::string line;
   std::getline(lines, line);
   EXPECT_EQ(line,
@@ -279,13 +279,13 @@ TEST(ReplayTest, CurvesHoldEveryNumberOfEvaluations) {
 }
 
 TEST(ReplayTest, OthersResultsEnterTheTables) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string bowl = folder / "bowl.json", csv = folder / "others.csv";
-  WriteFile(bowl, Bowl());
+  cli::WriteFile(bowl, Bowl());
   auto replay = [&](const std::string& lines) {
-    WriteFile(csv, lines);
-    return RunJitattn(folder, {"replay", bowl, "--strategies", "random", "--budgets", "4,9",
-                               "--repeats", "40", "--json", "--against", csv});
+    cli::WriteFile(csv, lines);
+    return cli::RunJitattn(folder, {"replay", bowl, "--strategies", "random", "--budgets", "4,9",
+                                    "--repeats", "40", "--json", "--against", csv});
   };
   const std::string header = "file,space,strategy,budget,repeat,evaluations,best_time_ms\n";
   std::string lines = header;
@@ -297,11 +297,11 @@ TEST(ReplayTest, OthersResultsEnterTheTables) {
       lines += "elsewhere.json,bowl,x:sure" + run + "oops\n";
     }
   }
-  const ProcessResult result = replay(lines);
+  const cli::ProcessResult result = replay(lines);
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const cli::Json out = cli::Json::parse(result.out);
+  const Json out = Json::parse(result.out);
   ASSERT_THAT(out["strategies"], SizeIs(3));  // outsiders last, the better one first
-  const cli::Json &sure = out["strategies"][1], &bad = out["strategies"][2];
+  const Json &sure = out["strategies"][1], &bad = out["strategies"][2];
   EXPECT_EQ(out["strategies"][0]["outsider"], false);
   EXPECT_EQ(sure["name"], "x:sure");
   EXPECT_EQ(sure["outsider"], true);
@@ -323,31 +323,32 @@ TEST(ReplayTest, OthersResultsEnterTheTables) {
       {header + bowl + ",4\n", "line 2 has 2 fields, the header 7"},
   };
   for (const auto& [text, message] : refused) {
-    const ProcessResult failed = replay(text);
+    const cli::ProcessResult failed = replay(text);
     EXPECT_EQ(failed.exit_code, 1) << text;
     EXPECT_THAT(failed.err, AllOf(HasSubstr("--against " + csv), HasSubstr(message)));
   }
 }
 
 TEST(ReplayTest, ListingsSayWhatStrategiesAreWorth) {
-  const TempDir folder;
-  const std::string all = RunJitattn(folder, {"tune", "--help"}).out;
+  const cli::TempDir folder;
+  const std::string all = cli::RunJitattn(folder, {"tune", "--help"}).out;
   EXPECT_THAT(all, testing::ContainsRegex("bayes \\(auto\\) +[+]0[.][0-9]+ +Gaussian process"));
   EXPECT_THAT(all, testing::ContainsRegex("exhaustive +-0[.][0-9]+, below random search +every"));
-  const std::string one = RunJitattn(folder, {"tune", "--strategy", "exhaustive", "--help"}).out;
+  const std::string one =
+      cli::RunJitattn(folder, {"tune", "--strategy", "exhaustive", "--help"}).out;
   EXPECT_THAT(one, testing::ContainsRegex("recorded spaces: -0[.][0-9]+, below random search"));
-  const std::string best = RunJitattn(folder, {"tune", "--strategy", "auto", "--help"}).out;
+  const std::string best = cli::RunJitattn(folder, {"tune", "--strategy", "auto", "--help"}).out;
   EXPECT_THAT(best, testing::ContainsRegex("Strategy bayes: .*\nScore on recorded spaces: [+]0"));
   EXPECT_THAT(best, AllOf(HasSubstr("design=4"), Not(HasSubstr("below random"))));
 }
 
 TEST(ReplayTest, CarelessUse) {
-  const TempDir folder;
+  const cli::TempDir folder;
   const std::string good = folder / "good.json", text = folder / "text.json",
                     missing = folder / "missing.json", dead = folder / "dead.json";
-  WriteFile(good, Bowl());
-  WriteFile(text, "this is no recording");
-  WriteFile(dead, R"({"tune_params_keys": ["x"], "tune_params": {"x": [1]},
+  cli::WriteFile(good, Bowl());
+  cli::WriteFile(text, "this is no recording");
+  cli::WriteFile(dead, R"({"tune_params_keys": ["x"], "tune_params": {"x": [1]},
                       "cache": {"1": {"x": 1, "time": "RuntimeFailedConfig"}}})");
   const struct {
     std::vector<std::string> arguments;
@@ -381,13 +382,13 @@ TEST(ReplayTest, CarelessUse) {
     std::string line;
     for (const std::string& argument : arguments) line += " " + argument;
     SCOPED_TRACE("jitattn" + line);
-    const ProcessResult result = RunJitattn(folder, arguments);
+    const cli::ProcessResult result = cli::RunJitattn(folder, arguments);
     EXPECT_EQ(result.exit_code, exit_code);
     EXPECT_THAT(result.out, IsEmpty());
     EXPECT_THAT(result.err, AllOf(StartsWith("jitattn: "), HasSubstr(message)));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
-  EXPECT_EQ(ReadFile(good), Bowl());
+  EXPECT_EQ(cli::ReadFile(good), Bowl());
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ const bool all_strategies = (search::AddAllStrategies(), true);
 
 using ::testing::HasSubstr;
 
-Recording Record(const SyntheticSpace& synthetic, double noise) {
+Recording Record(const search::SyntheticSpace& synthetic, double noise) {
   Recording recording;
   recording.space = synthetic.space;
   Rng rng(77);
@@ -85,7 +85,7 @@ TEST(ReplayTest, ExpectedBestIsThatOfAllSubsets) {
 }
 
 TEST(ReplayTest, RandomScoresZeroAndTheOptimumOne) {
-  const SyntheticSpace synthetic = MakeSynthetic(11, 4, 6);
+  const search::SyntheticSpace synthetic = search::MakeSynthetic(11, 4, 6);
   const Recording recording = Record(synthetic, 0);
   const ReplaySpace space = *ReplaySpace::Create(recording);
   ReplayOptions options;
@@ -103,7 +103,7 @@ TEST(ReplayTest, RandomScoresZeroAndTheOptimumOne) {
 }
 
 TEST(ReplayTest, AGoodStrategyScoresAboveABadOne) {
-  const Recording recording = Record(MakeSynthetic(12, 5, 6), 0);
+  const Recording recording = Record(search::MakeSynthetic(12, 5, 6), 0);
   const ReplaySpace space = *ReplaySpace::Create(recording);
   ReplayOptions options;
   options.repeats = 40;
@@ -122,7 +122,7 @@ TEST(ReplayTest, AGoodStrategyScoresAboveABadOne) {
 }
 
 TEST(ReplayTest, NoiseIsSeenByTheStrategyAndNotByTheJudge) {
-  const Recording recording = Record(MakeSynthetic(13, 4, 6), 0.3);
+  const Recording recording = Record(search::MakeSynthetic(13, 4, 6), 0.3);
   const ReplaySpace space = *ReplaySpace::Create(recording);
   ReplayOptions options;
   options.repeats = 20;
@@ -148,7 +148,7 @@ TEST(ReplayTest, SeedsAreLookedAtFirst) {
 }
 
 TEST(ReplayTest, TheStrategysOwnTimeIsCharged) {
-  const Recording recording = Record(MakeSynthetic(12, 4, 6), 0);
+  const Recording recording = Record(search::MakeSynthetic(12, 4, 6), 0);
   const ReplaySpace space = *ReplaySpace::Create(recording);
   EXPECT_NEAR(space.MeanEvaluationSeconds(), 0.6, 1e-12);
   ReplayOptions options;

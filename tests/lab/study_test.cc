@@ -25,7 +25,7 @@ ops::AttentionProblem Square(int64_t n) {
 
 // Two threads and a block of 32 are best; float64 takes twice as long.
 struct Script {
-  ScriptedMeasurer f32, f64;
+  runtime::ScriptedMeasurer f32, f64;
   runtime::Measurer* const measurers[2] = {&f32, &f64};
 
   Script() {
@@ -40,7 +40,8 @@ struct Script {
 };
 
 std::vector<StudyTrial> RunScript(const StudyOptions& options, Script* script) {
-  const auto trials = RunStudy(Square(256), TestCpu(), options, script->measurers, nullptr);
+  const auto trials =
+      RunStudy(Square(256), runtime::TestCpu(), options, script->measurers, nullptr);
   EXPECT_TRUE(trials.ok()) << trials.status();
   return *trials;
 }
@@ -100,7 +101,7 @@ TEST(StudyTest, SameSeedSameTrials) {
 TEST(StudyTest, UnknownStrategyIsRefused) {
   Script script;
   const auto trials =
-      RunStudy(Square(64), TestCpu(), {.strategy = "magic"}, script.measurers, nullptr);
+      RunStudy(Square(64), runtime::TestCpu(), {.strategy = "magic"}, script.measurers, nullptr);
   EXPECT_TRUE(absl::IsInvalidArgument(trials.status())) << trials.status();
 }
 

@@ -18,7 +18,7 @@ class TournamentTest : public testing::Test {
  protected:
   TournamentTest() {
     for (uint64_t seed = 21; seed < 29; ++seed) {
-      const SyntheticSpace synthetic = MakeSynthetic(seed, 4, 6);
+      const search::SyntheticSpace synthetic = search::MakeSynthetic(seed, 4, 6);
       Recording recording;
       recording.space = synthetic.space;
       for (const double cost : synthetic.cost) {

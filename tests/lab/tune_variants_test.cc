@@ -49,17 +49,17 @@ TEST(ExpandVariants, AsAskedThenWhatIsNamed) {
               ElementsAre("f32", "f64", "bf16", "f16"));
 }
 
-nlohmann::json Variants(const TempDir& cache, std::vector<std::string> arguments) {
+nlohmann::json Variants(const cli::TempDir& cache, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"tune", "--op", "attention", "--dim", "32", "--evaluations",
                                        "3", "--time", "4", "--json", "--variants"});
-  const ProcessResult result = RunJitattn(cache, arguments);
+  const cli::ProcessResult result = cli::RunJitattn(cache, arguments);
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
   return json["variants"][0];
 }
 
 TEST(TuneVariantsTest, GatesAndRecords) {
-  const TempDir cache;
+  const cli::TempDir cache;
   const auto judged = Variants(cache, {"layout,f64,bf16", "--heads", "2", "--max-error", "1e-4"});
   ASSERT_THAT(judged["variants"], SizeIs(6));
   for (const auto& variant : judged["variants"]) {
@@ -70,7 +70,7 @@ TEST(TuneVariantsTest, GatesAndRecords) {
     EXPECT_EQ(variant["failed"].is_null(), exact) << variant;
     EXPECT_EQ(variant["operand_bytes"], 4 * 32 * 32 * (name.find("f64") == 0 ? 8 : exact ? 4 : 2));
   }
-  EXPECT_THAT(FilesUnder(cache.path()), SizeIs(2));
+  EXPECT_THAT(cli::FilesUnder(cache.path()), SizeIs(2));
   EXPECT_THAT(judged["variants"][0]["name"], "f32, columns");
   EXPECT_THAT(judged["candidates"][0]["reason"], "the baseline");
   for (const auto& candidate : judged["candidates"]) {
@@ -81,7 +81,7 @@ TEST(TuneVariantsTest, GatesAndRecords) {
 
 // bf16 cannot be within the error; what was asked for is then no candidate, and not saved.
 TEST(TuneVariantsTest, ABaselineThatIsNotExactEnough) {
-  const TempDir cache;
+  const cli::TempDir cache;
   const auto judged = Variants(cache, {"f32", "--dtype", "bf16", "--max-error", "1e-4"});
   ASSERT_THAT(judged["variants"], SizeIs(2));
   EXPECT_EQ(judged["candidates"][0]["kept"], false);
@@ -91,43 +91,44 @@ TEST(TuneVariantsTest, ABaselineThatIsNotExactEnough) {
 }
 
 TEST(TuneVariantsTest, TextNamesTheFinalCandidate) {
-  const TempDir cache;
+  const cli::TempDir cache;
   const std::vector<std::string> arguments = {"tune", "--rows",        "8",      "--cols",
                                               "64",   "--evaluations", "2",      "--time",
                                               "4",    "--variants",    "f64,f16"};
-  const ProcessResult shown = RunJitattn(cache, arguments);
+  const cli::ProcessResult shown = cli::RunJitattn(cache, arguments);
   EXPECT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_THAT(shown.out, AllOf(HasSubstr("VARIANT"), HasSubstr("P99"), HasSubstr("MEMORY"),
                                HasSubstr("final"), HasSubstr("f32, tuned: gains are over it"),
                                HasSubstr("x to f16; out back"), HasSubstr(cache.path())));
   std::vector<std::string> quietly = arguments;
   quietly.push_back("--quiet");
-  const ProcessResult quiet = RunJitattn(cache, quietly);
+  const cli::ProcessResult quiet = cli::RunJitattn(cache, quietly);
   EXPECT_THAT(quiet.err, IsEmpty());
   EXPECT_EQ(std::count(quiet.out.begin(), quiet.out.end(), '\n'), 1) << quiet.out;
 }
 
 TEST(TuneVariantsTest, CtrlCJudgesWhatIsThere) {
-  const TempDir cache;
-  Process process(JitattnCommand({"tune", "--dim", "64", "--op", "attention", "--evaluations",
-                                  "500", "--time", "600", "--variants", "dtype"}),
-                  {.env = {{"JITATTN_CACHE_DIR", cache.path()}}});
+  const cli::TempDir cache;
+  cli::Process process(
+      cli::JitattnCommand({"tune", "--dim", "64", "--op", "attention", "--evaluations", "500",
+                           "--time", "600", "--variants", "dtype"}),
+      {.env = {{"JITATTN_CACHE_DIR", cache.path()}}});
   ASSERT_TRUE(process.WaitForError("best "));
   process.Signal(SIGINT);
-  const ProcessResult result = process.Finish();
+  const cli::ProcessResult result = process.Finish();
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_THAT(result.err, HasSubstr("stopped by Ctrl-C"));
   EXPECT_THAT(result.out, AllOf(HasSubstr("f64: stopped by Ctrl-C"), HasSubstr("f32 as asked")));
-  EXPECT_THAT(FilesUnder(cache.path()), SizeIs(1));
+  EXPECT_THAT(cli::FilesUnder(cache.path()), SizeIs(1));
 }
 
 // run has the heads in the columns, and finds a record whatever the layout it was measured on.
 TEST(TuneLayoutTest, IsNotedAndFound) {
-  const TempDir cache;
+  const cli::TempDir cache;
   auto layout = [&](std::vector<std::string> more) {
     more.insert(more.begin(),
                 {"tune", "--op", "attention", "--evaluations", "2", "--time", "4", "--json"});
-    const ProcessResult result = RunJitattn(cache, more);
+    const cli::ProcessResult result = cli::RunJitattn(cache, more);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     const auto json = nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
     return json["problems"][0]["record"]["layout"].get<std::string>();
@@ -136,7 +137,7 @@ TEST(TuneLayoutTest, IsNotedAndFound) {
   EXPECT_EQ(layout({"--seq", "32", "--head-dim", "16", "--heads", "3"}), "heads");
   EXPECT_EQ(layout({"--dim", "32"}), "heads") << "one head";
   EXPECT_EQ(layout({"--dim", "32", "--heads", "4", "--layout", "heads"}), "heads");
-  const ProcessResult run = RunJitattn(
+  const cli::ProcessResult run = cli::RunJitattn(
       cache, {"run", "--op", "attention", "--dim", "32", "--heads", "4", "--check", "--json"});
   const auto json = nlohmann::json::parse(run.out, nullptr, /*allow_exceptions=*/false);
   EXPECT_EQ(json["runs"][0]["match"], "exact") << run.out;

@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-VariantCandidate runtime::Candidate(size_t variant, double seconds, double error,
+VariantCandidate Candidate(size_t variant, double seconds, double error,
                                     bool winner = true) {
   VariantCandidate c{.variant = variant, .winner = winner};
   c.evaluation.max_error = error;
@@ -28,12 +28,12 @@ VariantCandidate runtime::Candidate(size_t variant, double seconds, double error
 
 TEST(JudgeVariants, KeepsWhatIsExactEnoughAndGainsEnough) {
   std::vector<VariantCandidate> all = {
-      runtime::Candidate(0, 1.0, 1e-7),         // the baseline
-      runtime::Candidate(0, 1.1, 1e-7, false),  // its default
-      runtime::Candidate(1, 0.5, 1e-2),         // fast and wrong enough
-      runtime::Candidate(2, 0.96, 1e-4),        // 4 %
-      runtime::Candidate(3, 0.8, 1e-4),         // 25 %
-      runtime::Candidate(3, 0.7, 1e-4, false),
+      Candidate(0, 1.0, 1e-7),         // the baseline
+      Candidate(0, 1.1, 1e-7, false),  // its default
+      Candidate(1, 0.5, 1e-2),         // fast and wrong enough
+      Candidate(2, 0.96, 1e-4),        // 4 %
+      Candidate(3, 0.8, 1e-4),         // 25 %
+      Candidate(3, 0.7, 1e-4, false),
   };
   EXPECT_EQ(JudgeVariants({.max_error = 1e-3, .min_gain = 0.05}, 1, &all), 4u);
   EXPECT_EQ(all[0].reason, "the baseline");
@@ -53,8 +53,8 @@ TEST(JudgeVariants, KeepsWhatIsExactEnoughAndGainsEnough) {
 }
 
 TEST(JudgeVariants, AGainMustBeSureAndATieGoesToTheEarlier) {
-  std::vector<VariantCandidate> all = {runtime::Candidate(0, 1, 0), runtime::Candidate(1, 0.8, 0),
-                                       runtime::Candidate(2, 0.797, 0)};
+  std::vector<VariantCandidate> all = {Candidate(0, 1, 0), Candidate(1, 0.8, 0),
+                                       Candidate(2, 0.797, 0)};
   EXPECT_EQ(JudgeVariants({}, 1, &all), 1u);
   all[1].gain.low = 1.04;  // the value is 1.25
   EXPECT_EQ(JudgeVariants({}, 1, &all), 2u);
@@ -72,10 +72,10 @@ ops::Problem Heads(DType dtype) {
 }
 
 // Against the data before rounding: the type's own rounding of the operands shows.
-TEST(runtime::Operands, ErrorToOriginalOrdersTheTypes) {
+TEST(Operands, ErrorToOriginalOrdersTheTypes) {
   double before = 0;
   for (const DType dtype : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
+    for (const ops::Layout layout : {ops::Layout::kHeads, ops::Layout::kColumns}) {
       const ops::Problem problem = Heads(dtype);
       auto measurer = runtime::MakeMeasurer(
           problem, HostCpu(), {.conditions = {.layout = layout}, .error_to_original = true});

@@ -40,10 +40,10 @@ inline std::set<std::string> ListedSpaces(const std::string& heading) {
   return names;
 }
 
-inline Recording LoadSpace(const std::string& name) {
-  auto recording = ReadRecording(ReadSpaceFile(name));
+inline lab::Recording LoadSpace(const std::string& name) {
+  auto recording = lab::ReadRecording(ReadSpaceFile(name));
   EXPECT_TRUE(recording.ok()) << name << ": " << recording.status();
-  return recording.ok() ? *std::move(recording) : Recording();
+  return recording.ok() ? *std::move(recording) : lab::Recording();
 }
 
 }  // namespace jitattn::search

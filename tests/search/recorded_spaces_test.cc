@@ -42,24 +42,24 @@ TEST(RecordedSpacesTest, EveryFileIsWholeAndSound) {
     if (entry.path().extension() != ".json") continue;
     SCOPED_TRACE(entry.path().filename());
     bytes += static_cast<int64_t>(entry.file_size());
-    const Recording recording = LoadSpace(entry.path().filename());
+    const lab::Recording recording = LoadSpace(entry.path().filename());
     ASSERT_GE(recording.space.size(), 200);
     ASSERT_LE(recording.space.size(), 1000);
     EXPECT_GE(recording.space.dimensions(), 3);
     EXPECT_FALSE(recording.device.empty());
     EXPECT_FALSE(recording.kernel.empty());
-    for (const RecordedPoint& point : recording.points) {
+    for (const lab::RecordedPoint& point : recording.points) {
       ASSERT_FALSE(point.failed()) << point.error;  // the space holds what Validate allows
       ASSERT_FALSE(point.samples.empty());
       ASSERT_LE(point.samples.size(), 7u);
       ASSERT_GT(point.compile_seconds, 0);
     }
-    const auto space = ReplaySpace::Create(recording);
+    const auto space = lab::ReplaySpace::Create(recording);
     ASSERT_TRUE(space.ok()) << space.status();
     EXPECT_GT(space->optimum(), 1e-7);
     EXPECT_GT(space->worst(), 1.2 * space->optimum());  // there is something to be found
     // Written again, it is the same recording.
-    const auto again = ReadRecording(WriteKernelTunerCache(recording));
+    const auto again = lab::ReadRecording(lab::WriteKernelTunerCache(recording));
     ASSERT_TRUE(again.ok()) << again.status();
     ASSERT_EQ(again->space.size(), recording.space.size());
     for (int rank = 0; rank < recording.space.size(); ++rank) {
@@ -75,12 +75,12 @@ TEST(RecordedSpacesTest, TheDefaultStrategyIsAheadOfChanceWhereItWasNotSet) {
   const std::set<std::string> names = ListedSpaces("For judging");
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
-    const Recording recording = LoadSpace(name);
-    const auto space = ReplaySpace::Create(recording);
+    const lab::Recording recording = LoadSpace(name);
+    const auto space = lab::ReplaySpace::Create(recording);
     ASSERT_TRUE(space.ok()) << space.status();
-    const ReplayOptions options = {.repeats = 20, .seed = kSeed};
-    const auto at18 = ReplayAtBudget(*space, DefaultStrategy(), 18, options);
-    const auto at36 = ReplayAtBudget(*space, DefaultStrategy(), 36, options);
+    const lab::ReplayOptions options = {.repeats = 20, .seed = kSeed};
+    const auto at18 = lab::ReplayAtBudget(*space, DefaultStrategy(), 18, options);
+    const auto at36 = lab::ReplayAtBudget(*space, DefaultStrategy(), 36, options);
     ASSERT_TRUE(at18.ok() && at36.ok());
     // The median repeat is within 5 % of the optimum after 18 evaluations.
     EXPECT_GT(at18->within_5_percent, 0.5);

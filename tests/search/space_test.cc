@@ -154,7 +154,7 @@ TEST(SpaceTest, FeaturesAreScaledByKind) {
 }
 
 TEST(SpaceTest, StudySpaceHas32Points) {
-  const Space space = StudySpace();
+  const Space space = lab::StudySpace();
   EXPECT_EQ(space.size(), 32);
   ASSERT_EQ(space.dimensions(), 3);
   EXPECT_THAT(space.parameters()[0].values, ElementsAre(1, 2, 4, 8));

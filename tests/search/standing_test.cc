@@ -26,21 +26,21 @@ std::vector<std::string> Names() {
 }
 
 TEST_P(StandingOf, IsThatOfTheSpacesForJudging) {
-  std::deque<Recording> recordings;
-  std::vector<ReplaySpace> spaces;
+  std::deque<lab::Recording> recordings;
+  std::vector<lab::ReplaySpace> spaces;
   for (const std::string& name : ListedSpaces("For judging")) {
     recordings.push_back(LoadSpace(name));
-    spaces.push_back(*ReplaySpace::Create(recordings.back()));
+    spaces.push_back(*lab::ReplaySpace::Create(recordings.back()));
   }
   // As search/strategies/standing.cc says that its figures were made, with fewer repeats.
-  TournamentOptions options;
+  lab::TournamentOptions options;
   options.strategies = {GetParam()};
   options.budgets = {100};
   options.replay = {.repeats = 50, .seed = 1};
   options.threads = 2;
-  const auto tournament = RunTournament(spaces, options);
+  const auto tournament = lab::RunTournament(spaces, options);
   ASSERT_TRUE(tournament.ok()) << tournament.status();
-  for (const Entrant& entrant : tournament->entrants) {
+  for (const lab::Entrant& entrant : tournament->entrants) {
     SCOPED_TRACE(entrant.name);
     ASSERT_TRUE(Standing(entrant.name).has_value());
     EXPECT_NEAR(*Standing(entrant.name), entrant.score, 0.06);

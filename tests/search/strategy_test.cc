@@ -145,7 +145,7 @@ TEST_P(EveryStrategyTest, DoesNotDependOnTheUnitOfCost) {
 }
 
 TEST_P(EveryStrategyTest, NamesItsOptionsAndRefusesOthers) {
-  const Space space = StudySpace();
+  const Space space = lab::StudySpace();
   StrategyContext context;
   context.space = &space;
   const std::vector<StrategyInfo> all = Strategies();
@@ -171,7 +171,7 @@ TEST_P(EveryStrategyTest, NamesItsOptionsAndRefusesOthers) {
 }
 
 TEST(StrategyTest, RefusesWhatItCannotDo) {
-  const Space space = StudySpace();
+  const Space space = lab::StudySpace();
   StrategyContext context;
   EXPECT_THAT(MakeStrategy("random", context).status().message(), HasSubstr("needs a space"));
   context.space = &space;

@@ -30,7 +30,7 @@ namespace {
 // The study's space with a cost for each point: threads and blocks help up to a point, f64 takes
 // about twice as long.
 SyntheticSpace Study(double unit = 1e-3) {
-  SyntheticSpace study{StudySpace(), {}, std::numeric_limits<double>::infinity(), {}};
+  SyntheticSpace study{lab::StudySpace(), {}, std::numeric_limits<double>::infinity(), {}};
   for (int rank = 0; rank < study.space.size(); ++rank) {
     const std::span<const int> x = study.space.Row(rank);
     const double log_cost =
