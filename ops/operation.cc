@@ -13,17 +13,50 @@
 namespace jitattn::ops {
 namespace {
 
-// A program registers a few; the library allocates nothing before it is called.
-constexpr size_t kMostOperations = 32;
+// An array, since the library allocates nothing before it is called.
 const Operation* all[kMostOperations] = {&kAttention, &kSigmoidMul};
 size_t count = 2;
+
+std::string CodeName(const Operation& operation) { return operation.code_name(operation.blank()); }
+
+absl::Status CheckNames(const Operation& operation) {
+  if (operation.name.empty()) return absl::InvalidArgumentError("an operation needs a name");
+  const std::string name(operation.name);
+  if (FindOperation(name) != nullptr) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("operation ", name, ": an operation of this name is registered already"));
+  }
+  for (const Operation* other : Operations()) {
+    if (CodeName(*other) != CodeName(operation)) continue;
+    return absl::AlreadyExistsError(absl::StrCat("operation ", name, ": its code is named ",
+                                                 CodeName(operation), ", as that of ",
+                                                 std::string(other->name), " is"));
+  }
+  for (const Algorithm* algorithm : operation.algorithms) {
+    if (FindAlgorithm(operation, algorithm->name) == algorithm) continue;
+    return absl::InvalidArgumentError(absl::StrCat("operation ", name, ": two of its algorithms ",
+                                                   "are called ", std::string(algorithm->name)));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
 std::span<const Operation* const> Operations() { return {all, count}; }
 
-void RegisterOperation(const Operation& operation) {
-  if (count < kMostOperations) all[count++] = &operation;
+absl::Status RegisterOperation(const Operation& operation) {
+  if (absl::Status s = CheckNames(operation); !s.ok()) return s;
+  if (operation.algorithms.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operation ", std::string(operation.name), ": it has no algorithm"));
+  }
+  if (count == kMostOperations) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("operation ", std::string(operation.name), ": there are ", count,
+                     " operations already, the most that there may be"));
+  }
+  all[count++] = &operation;
+  return absl::OkStatus();
 }
 
 const Operation* FindOperation(std::string_view name) {

@@ -130,9 +130,12 @@ std::span<const Operation* const> Operations();
 // Null if there is none of that name.
 const Operation* FindOperation(std::string_view name);
 const Algorithm* FindAlgorithm(const Operation& operation, std::string_view name);
-// Adds an operation of the program's own. Before any other call of this library; its names differ
-// from all others'.
-void RegisterOperation(const Operation& operation);
+inline constexpr size_t kMostOperations = 32;
+// Adds an operation of the program's own, which must live as long as the program. Before any other
+// call of this library. AlreadyExists where an operation of the same name or the same name of code
+// is there, InvalidArgument where it has no name or no algorithm or two algorithms of one name,
+// ResourceExhausted beyond kMostOperations.
+absl::Status RegisterOperation(const Operation& operation);
 
 // Always valid for (problem, cpu); uses at most `threads`, fewer where the problem is too small to
 // pay for them.
