@@ -175,7 +175,7 @@ Isa CapFromEnvironment() {
   constinit static std::atomic<bool> reported{false};
   if (!reported.exchange(true)) {
     Log(LogLevel::kWarning,
-        absl::StrCat("JITATTN_MAX_ISA=", word, " caps nothing: it is none of none, avx2, avx512"));
+        absl::StrCat("ignoring JITATTN_MAX_ISA=", word, ": expected none, avx2 or avx512"));
   }
   return Isa::kAvx512;
 }

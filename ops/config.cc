@@ -57,8 +57,10 @@ absl::Status CheckLadder(const Field& field, int value) {
   if (std::find(field.values.begin(), field.values.end(), value) != field.values.end()) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      std::string(field.name), " ", value, " is none of ", absl::StrJoin(field.values, ", ")));
+  const auto text = [&](std::string* out, int v) { out->append(ValueText(field, v)); };
+  return absl::InvalidArgumentError(absl::StrCat(std::string(field.name), " ",
+                                                 ValueText(field, value), ": expected one of ",
+                                                 absl::StrJoin(field.values, ", ", text)));
 }
 
 absl::Status Validate(const Config& config, const Problem& problem, const Cpu& cpu) {

@@ -61,8 +61,8 @@ inline absl::Status CheckDegree(int degree, Isa isa, const AttentionSpec& spec) 
   const std::span<const int> degrees = EmitExp::Degrees(isa, spec.dtype);
   if (std::find(degrees.begin(), degrees.end(), degree) != degrees.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("exp_degree ", degree, " is none of ", absl::StrJoin(degrees, ", "), ": it is ",
-                   std::string(Name(spec.dtype)), " and ", std::string(Name(isa))));
+      absl::StrCat("exp_degree ", degree, ": expected one of ", absl::StrJoin(degrees, ", "),
+                   " with ", std::string(Name(spec.dtype)), " and ", std::string(Name(isa))));
 }
 
 }  // namespace jitattn::jit

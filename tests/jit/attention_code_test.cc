@@ -227,12 +227,12 @@ TEST(ValidateTilesTest, NamesTheRule) {
             "qk_embed 1 needs avx512, isa is avx2");
   EXPECT_EQ(error({.isa = Isa::kAvx2, .qk_vecs = 2, .fuse_exp = 0, .exp_vecs = 6, .pv_vecs = 2}),
             "exp_vecs 6 needs 20 vector registers, avx2 has 16");
-  EXPECT_EQ(error({.exp_degree = 7}), "exp_degree 7 is none of 5, 3: it is f32 and avx512");
-  EXPECT_EQ(error({.exp_degree = 6}), "exp_degree 6 is none of 0, 3, 4, 5, 7, 11");
-  EXPECT_EQ(error({.qk_ahead = 3}), "qk_ahead 3 is none of 0, 1, 2");
-  EXPECT_EQ(error({.prefetch = 64}), "prefetch 64 is none of 0, 1, 2, 4, 8");
+  EXPECT_EQ(error({.exp_degree = 7}), "exp_degree 7: expected one of 5, 3 with f32 and avx512");
+  EXPECT_EQ(error({.exp_degree = 6}), "exp_degree 6: expected one of default, 3, 4, 5, 7, 11");
+  EXPECT_EQ(error({.qk_ahead = 3}), "qk_ahead 3: expected one of no, l1, l2");
+  EXPECT_EQ(error({.prefetch = 64}), "prefetch 64: expected one of 0, 1, 2, 4, 8");
   EXPECT_EQ(error({.kv_block = 100}),
-            "kv_block 100 is none of 32, 64, 96, 128, 192, 256, 384, 512");
+            "kv_block 100: expected one of 32, 64, 96, 128, 192, 256, 384, 512");
 }
 
 TEST(ValidateRowsTest, NamesTheRule) {
@@ -243,7 +243,7 @@ TEST(ValidateRowsTest, NamesTheRule) {
     return RefusalOf(config);
   };
   const auto as_it_is = [](RowsConfig&) {};
-  EXPECT_EQ(error(Isa::kAvx512, 6, as_it_is), "tile_rows 6 is none of 1, 2, 4, 8, 16");
+  EXPECT_EQ(error(Isa::kAvx512, 6, as_it_is), "tile_rows 6: expected one of 1, 2, 4, 8, 16");
   EXPECT_EQ(error(Isa::kAvx2, 16, as_it_is), "tile_rows 16 is above 8, the lanes of a vector");
   EXPECT_EQ(error(Isa::kAvx2, 1, as_it_is), "pv_rows 2 does not divide tile_rows 1");
   EXPECT_EQ(error(Isa::kAvx2, 8, [](RowsConfig& c) { c.qk_keys = 2; }),
@@ -253,7 +253,7 @@ TEST(ValidateRowsTest, NamesTheRule) {
   EXPECT_EQ(error(Isa::kAvx2, 8, [](RowsConfig& c) { c.exp_vecs = 6; }),
             "exp_vecs 6 needs 20 vector registers, avx2 has 16");
   EXPECT_EQ(error(Isa::kAvx512, 4, [](RowsConfig& c) { c.exp_degree = 7; }),
-            "exp_degree 7 is none of 5, 3: it is f32 and avx512");
+            "exp_degree 7: expected one of 5, 3 with f32 and avx512");
 }
 
 TEST(CanonicalTilesTest, OneKernelIsOnePoint) {

@@ -211,9 +211,13 @@ std::string ErrorOf(const SigmoidMulConfig& config, DType dtype = DType::kF32,
 }
 
 TEST(ValidateSigmoidMulTest, NamesTheRule) {
-  EXPECT_EQ(ErrorOf({.vecs = 7}), "vecs 7 is none of 1, 2, 3, 4, 5, 6");
-  EXPECT_EQ(ErrorOf({.prefetch = 5}), "prefetch 5 is none of 0, 4, 8, 16, 32, 64");
-  EXPECT_EQ(ErrorOf({.page_ahead = 1}), "page_ahead 1 is none of 0, 8, 16, 32");
+  EXPECT_EQ(ErrorOf({.vecs = 7}), "vecs 7: expected one of 1, 2, 3, 4, 5, 6");
+  EXPECT_EQ(ErrorOf({.prefetch = 5}), "prefetch 5: expected one of 0, 4, 8, 16, 32, 64");
+  EXPECT_EQ(ErrorOf({.page_ahead = 1}), "page_ahead 1: expected one of 0, 8, 16, 32");
+  // Words where the field has words.
+  EXPECT_EQ(ErrorOf({.isa = Isa::kPortable}), "isa none: expected one of avx2, avx512");
+  EXPECT_EQ(ErrorOf({.table = static_cast<PowerTable>(3)}),
+            "table 3: expected one of none, register, wide");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 4}),
             "vecs 4 needs 17 vector registers, avx2 has 16");
   EXPECT_EQ(ErrorOf({.isa = Isa::kAvx2, .vecs = 2, .table = PowerTable::kWide}, DType::kF64),
