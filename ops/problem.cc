@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ops/operation.h"
 
 namespace jitattn::ops {
@@ -18,6 +19,22 @@ bool SameOptions(const Problem& a, const Problem& b) {
     if (option.get(a) != option.get(b)) return false;
   }
   return true;
+}
+
+// REQUIRES: every size ≥ 0.
+absl::Status FitsInMemory(const Array& array, int64_t element_bytes) {
+  const int64_t sizes[] = {array.batch, array.heads, array.rows, array.cols};
+  int64_t bytes = element_bytes;
+  for (int64_t size : sizes) {
+    size = std::max<int64_t>(size, 1);
+    if (size > (kMaxBytes - 1) / bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(std::string(array.name), " has ", absl::StrJoin(sizes, "×"), " elements of ",
+                       element_bytes, " bytes, which is not below 2^62 bytes"));
+    }
+    bytes *= size;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -41,18 +58,6 @@ bool SameCode(const Problem& a, const Problem& b) {
   });
 }
 
-absl::Status FitsInMemory(std::string_view what, int64_t bytes, std::span<const int64_t> sizes) {
-  for (int64_t size : sizes) {
-    size = std::max<int64_t>(size, 1);
-    if (size > (kMaxBytes - 1) / bytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(std::string(what), " would take 2^62 bytes or more"));
-    }
-    bytes *= size;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Validate(const Problem& problem) {
   const Operation& operation = problem.operation();
   for (const Dim& dim : operation.dims) {
@@ -69,11 +74,7 @@ absl::Status Validate(const Problem& problem) {
   if (absl::Status s = operation.validate(problem); !s.ok()) return s;
   const Arrays arrays = operation.arrays(problem);
   for (int i = 0; i < arrays.count; ++i) {
-    const Array& array = arrays[i];
-    const int64_t sizes[] = {array.batch, array.heads, array.rows, array.cols};
-    if (absl::Status s = FitsInMemory(array.name, SizeOf(problem.dtype()), sizes); !s.ok()) {
-      return s;
-    }
+    if (absl::Status s = FitsInMemory(arrays[i], SizeOf(problem.dtype())); !s.ok()) return s;
   }
   return absl::OkStatus();
 }

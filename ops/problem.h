@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <span>
 #include <string>
@@ -97,7 +98,9 @@ struct Dim {
   std::string_view flag;  // on the command line: "--head-dim"
   std::string_view help;  // of the flag
   Role role;
-  int64_t least, most;
+  int64_t least;
+  // Where there is a rule of its own: any size of an array is bounded by memory (Validate).
+  int64_t most = std::numeric_limits<int64_t>::max();
   int64_t (*get)(const Problem&);
   void (*set)(Problem&, int64_t);
 };
@@ -129,8 +132,9 @@ constexpr Option OptionOf(Option option) {
   return option;
 }
 
-// Every size within its table's bounds, every product of a tensor's sizes below 2^62 bytes, and the
-// operation's own rules; else InvalidArgument with the value and the rule.
+// Every size within its table's bounds, the operation's own rules, and every array below 2^62
+// bytes; else InvalidArgument with the value and the rule. A size of 0 counts as 1 in the bytes of
+// an array, so that code which multiplies any of the others need not ask whether the product fits.
 absl::Status Validate(const Problem& problem);
 
 // Operations of the formula, and bytes of inputs and output, each counted once.
@@ -147,11 +151,6 @@ bool SameCode(const Problem& a, const Problem& b);
 // 24 … Problems with the same bucket share a record.
 int64_t LengthBucket(int64_t length);
 Problem Bucket(const Problem& problem);  // REQUIRES: valid
-
-// Sizes of a tensor that fit in memory: their product with `bytes` below 2^62; else InvalidArgument
-// naming `what`. A size of 0 counts as 1, so that code which multiplies any of the others need not
-// ask whether the product fits. REQUIRES: every size ≥ 0.
-absl::Status FitsInMemory(std::string_view what, int64_t bytes, std::span<const int64_t> sizes);
 
 }  // namespace jitattn::ops
 

@@ -152,23 +152,19 @@ Config PortableHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
 
 // ---- The operation
 
-constexpr int64_t kMaxSize = int64_t{1} << 62;  // FitsInMemory knows better
-
 constexpr Dim kDims[] = {
     DimOf<&P::rows>({.name = "rows",
                      .tag = "r",
                      .flag = "--rows",
                      .help = "rows of sigmoid-mul",
                      .role = Dim::Role::kAtMost,
-                     .least = 1,
-                     .most = kMaxSize}),
+                     .least = 1}),
     DimOf<&P::cols>({.name = "cols",
                      .tag = "c",
                      .flag = "--cols",
                      .help = "columns of sigmoid-mul",
                      .role = Dim::Role::kAtMost,
-                     .least = 1,
-                     .most = kMaxSize}),
+                     .least = 1}),
 };
 
 constexpr const Algorithm* kAlgorithms[] = {&kVectors, &kPortableSigmoidMul};

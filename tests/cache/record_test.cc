@@ -172,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"problem", "heads", "17", "heads 17 is not a multiple of kv_heads 4"},
         BadValue{"problem", "kv_heads", "0", "problem.kv_heads is 0"},
         BadValue{"problem", "q_len", "-1", "problem.q_len is -1"},
-        BadValue{"problem", "q_len", kFar, "problem.q_len is 9223372036854775807"},
+        BadValue{"problem", "q_len", kFar, "q has 2×16×9223372036854775807×64 elements"},
         BadValue{"problem", "q_len", "4611686018427387904", "2^62 bytes"},
         BadValue{"problem", "kv_len", "4611686018427387904", "2^62 bytes"},
         BadValue{"problem", "kv_len", "3000",

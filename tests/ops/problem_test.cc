@@ -114,20 +114,24 @@ TEST(ValidateTest, NamesTheValueAndTheRule) {
 }
 
 TEST(ValidateTest, HugeSizesDoNotOverflow) {
-  const int64_t huge = int64_t{1} << 62;  // the most that a size may be at all
-  ErrorOf(AttentionProblem{.batch = std::numeric_limits<int64_t>::max()});
-  ErrorOf(SigmoidMulProblem{.cols = std::numeric_limits<int64_t>::max()});
-  EXPECT_EQ(ErrorOf(AttentionProblem{.batch = huge, .q_len = 1}),
-            "q would take 2^62 bytes or more");
-  EXPECT_EQ(
-      ErrorOf(AttentionProblem{.batch = huge, .heads = huge, .kv_heads = huge, .q_len = huge}),
-      "q would take 2^62 bytes or more");
-  EXPECT_EQ(ErrorOf(AttentionProblem{.kv_len = int64_t{1} << 62}),
-            "k would take 2^62 bytes or more");
-  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.rows = int64_t{1} << 32, .cols = int64_t{1} << 32}),
-            "x would take 2^62 bytes or more");
-  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.cols = int64_t{1} << 60}),
-            "x would take 2^62 bytes or more");
+  const int64_t most = std::numeric_limits<int64_t>::max(), huge = int64_t{1} << 62;
+  EXPECT_EQ(ErrorOf(AttentionProblem{.batch = most, .q_len = 1}),
+            "q has 9223372036854775807×1×1×64 elements of 4 bytes, which is not below 2^62 bytes");
+  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.dtype = DType::kBF16, .cols = most}),
+            "x has 1×1×1×9223372036854775807 elements of 2 bytes, which is not below 2^62 bytes");
+  const auto beyond = [](const Problem& problem) {
+    const std::string error = ErrorOf(problem);
+    EXPECT_THAT(error, ::testing::HasSubstr("2^62 bytes"));
+    return error.substr(0, 1);  // the array
+  };
+  EXPECT_EQ(beyond(AttentionProblem{.heads = most, .kv_heads = most, .q_len = 0}), "q");
+  EXPECT_EQ(beyond(AttentionProblem{.batch = huge, .q_len = 1}), "q");
+  EXPECT_EQ(beyond(AttentionProblem{.batch = huge, .heads = huge, .kv_heads = huge, .q_len = huge}),
+            "q");
+  EXPECT_EQ(beyond(AttentionProblem{.kv_len = most}), "k");
+  EXPECT_EQ(beyond(AttentionProblem{.kv_len = huge}), "k");
+  EXPECT_EQ(beyond(SigmoidMulProblem{.rows = int64_t{1} << 32, .cols = int64_t{1} << 32}), "x");
+  EXPECT_EQ(beyond(SigmoidMulProblem{.cols = int64_t{1} << 60}), "x");
 }
 
 // A count by the definition, pair by pair.

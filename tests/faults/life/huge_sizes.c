@@ -89,8 +89,8 @@ int main(void) {
   CHECK_OK(jitattn_set_allocator(Alloc, Release, NULL));
   const char* const configs[] = {
       NULL,
-      "isa=avx2 lanes=columns q_vecs=1 kv_block=32 qk_keys=1 qk_vecs=1 pv_rows=1 pv_vecs=1 "
-      "exp_vecs=1 kv_split=1 threads=1"};
+      "algorithm=rows isa=avx2 tile_rows=1 kv_block=32 qk_keys=1 pv_rows=1 pv_vecs=1 exp_vecs=1 "
+      "kv_split=1 threads=1"};
   for (int dtype = JITATTN_F32; dtype <= JITATTN_F16; ++dtype) {
     for (int c = 0; c < 2; ++c) {
       for (int power = 0; power < 63; ++power) {
