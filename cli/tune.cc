@@ -72,18 +72,14 @@ absl::Status CheckUseful(const Cpu& cpu) {
       "nothing is tuned, since no record could be saved: ", std::string(writable.message())));
 }
 
-// Whether the layout of its operands makes a difference, or might with other sizes.
-bool HasLayouts(const ops::Problem& problem) {
-  return std::ranges::any_of(problem.operation().dims,
-                             [](const ops::Dim& dim) { return dim.name == "heads"; });
-}
-
 absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
   if (!flags.preset.empty() || flags.stale) return std::vector<ops::Problem>();
   auto problems = flags.problem.Problems();
   if (problems.ok() && !flags.layout.empty() &&
-      std::none_of(problems->begin(), problems->end(), HasLayouts)) {
-    return absl::InvalidArgumentError("--layout has no effect on an operation without heads");
+      std::none_of(problems->begin(), problems->end(),
+                   [](const ops::Problem& problem) { return problem.operation().has_layouts; })) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--layout has no effect on ", std::string(problems->front().operation().name)));
   }
   return problems;
 }

@@ -43,7 +43,7 @@ void AddFields(const ops::Config& config, Columns* columns) {
     for (const ops::Algorithm* algorithm : operation->algorithms) {
       for (const ops::Field& field : algorithm->fields) {
         const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
-        if (!known && field.name != "isa" && field.name != "threads") names.push_back(field.name);
+        if (!known && field.role == ops::Field::Role::kTunable) names.push_back(field.name);
       }
     }
   }

@@ -88,7 +88,8 @@ RecordedAxes AxesOf(const ops::Operation& operation,
         }
       }
       // A space has a parameter at least, even if all that was looked at is one point.
-      if (values.size() == 1 && (field.name != "threads" || !axes.parameters.empty())) {
+      if (values.size() == 1 &&
+          (field.role != ops::Field::Role::kThreads || !axes.parameters.empty())) {
         absl::StrAppend(&axes.fixed, " ", std::string(field.name), "=",
                         ops::ValueText(field, *values.begin()));
         continue;

@@ -53,7 +53,11 @@ absl::StatusOr<int> ParseValue(const Field& field, std::string_view text) {
 }
 
 absl::Status CheckLadder(const Field& field, int value) {
-  if (field.name == "threads") return absl::OkStatus();
+  if (field.role == Field::Role::kThreads) {
+    if (value >= 1 && value <= kMaxThreads) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(field.name), " ", value, " is not between 1 and ", kMaxThreads));
+  }
   if (std::find(field.values.begin(), field.values.end(), value) != field.values.end()) {
     return absl::OkStatus();
   }
@@ -72,10 +76,6 @@ absl::Status Validate(const Config& config, const Problem& problem, const Cpu& c
   }
   for (const Field& field : algorithm.fields) {
     if (absl::Status s = CheckLadder(field, field.get(config)); !s.ok()) return s;
-  }
-  if (config.threads() < 1 || config.threads() > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("threads ", config.threads(), " is not between 1 and ", kMaxThreads));
   }
   const Isa isa = config.isa();
   if (isa > cpu.isa) {

@@ -93,7 +93,20 @@ class Config {
   alignas(8) std::byte bytes_[96] = {};  // zero beyond the struct
 };
 
+// Reads a member of a configuration. Its address tells fields of one algorithm apart.
+template <auto kMember>
+int GetMember(const Config& config) {
+  using Owner = typename MemberOf<decltype(kMember)>::Owner;
+  return static_cast<int>(config.As<Owner>().*kMember);
+}
+
 struct Field {
+  enum class Role {
+    kTunable,
+    kIsa,      // chosen before a search begins
+    kThreads,  // may be any number from 1 to kMaxThreads, on the ladder or not
+  };
+
   std::string_view name;  // in records, CSV, JSON and on the command line
   std::string_view tag;   // before the value in a kernel's name, separator included: "_q", "k";
                           // empty: does not shape code
@@ -101,11 +114,15 @@ struct Field {
   std::span<const int> values;                    // the ladder a search climbs, ascending
   std::span<const std::string_view> labels = {};  // words for 0, 1, …; empty for plain numbers
   bool is_log = false;                            // spaced by ratio: a surrogate sees log2(value)
+  Role role = Role::kTunable;
 
   // What a search tries, where that is less than the ladder.
   std::span<const int> steps = {};
   // The steps for this problem; null: all of them. `steps` may be changed in place.
   void (*narrow)(const Problem& problem, const Cpu& cpu, std::vector<int>& steps) = nullptr;
+  // Whether a search goes on from `config`, whose fields up to this one are set and canonical but
+  // for those that are varied alone; `base` is where the search starts. Null: it always does.
+  bool (*worth_trying)(const Problem& problem, const Config& config, const Config& base) = nullptr;
   // Moves the time by a per cent or less where it was measured: the small space has the default's
   // value alone. `small_steps`: what the small space has where that is less than `steps`.
   bool minor = false;
@@ -113,10 +130,10 @@ struct Field {
   // Varied alone, beside the default's values of the others of this kind: no other field's validity
   // depends on it, and its effect hardly depends on theirs.
   bool varied_alone = false;
-  // Of a register block's rows: only the largest value that is valid is tried, once the field of
-  // this name, the last that the count of registers depends on, is set. A block with fewer rows
-  // than fit has more loads to each multiply-add and fewer chains to hide latency.
-  std::string_view full_once_set = {};
+  // Of a register block's rows: only the largest value that is valid is tried, once the last field
+  // that the count of registers depends on is set, whose `get` this is. A block with fewer rows
+  // than fit has more loads to each multiply-add and fewer chains to hide latency. Null: no block.
+  int (*full_once_set)(const Config&) = nullptr;
 
   // 1: results bypass the caches, which whoever reads them next regrets.
   bool bypasses_caches = false;
@@ -138,7 +155,7 @@ template <auto kMember>
 constexpr Field FieldOf(Field field) {
   using Owner = typename MemberOf<decltype(kMember)>::Owner;
   using Value = typename MemberOf<decltype(kMember)>::Value;
-  field.get = [](const Config& c) { return static_cast<int>(c.As<Owner>().*kMember); };
+  field.get = GetMember<kMember>;
   field.set = [](Config& c, int value) { c.As<Owner>().*kMember = static_cast<Value>(value); };
   return field;
 }
@@ -151,13 +168,21 @@ inline constexpr int kNoYes[] = {0, 1};
 inline constexpr int kThreads[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
 template <typename T>
 constexpr Field IsaField(std::span<const int> isas = kEmittedIsas) {
-  return FieldOf<&T::isa>(
-      {.name = "isa", .tag = "_", .help = "instruction set", .values = isas, .labels = kIsaWords});
+  return FieldOf<&T::isa>({.name = "isa",
+                           .tag = "_",
+                           .help = "instruction set",
+                           .values = isas,
+                           .labels = kIsaWords,
+                           .role = Field::Role::kIsa});
 }
 template <typename T>
 constexpr Field ThreadsField() {
-  return FieldOf<&T::threads>(
-      {.name = "threads", .tag = "", .help = "threads", .values = kThreads, .is_log = true});
+  return FieldOf<&T::threads>({.name = "threads",
+                               .tag = "",
+                               .help = "threads",
+                               .values = kThreads,
+                               .is_log = true,
+                               .role = Field::Role::kThreads});
 }
 
 // Null if there is none of that name.
@@ -168,7 +193,8 @@ std::string ValueText(const Field& field, int value);
 // The inverse; a word's number is as good as the word. InvalidArgument: "pv=x: expected …".
 absl::StatusOr<int> ParseValue(const Field& field, std::string_view text);
 
-// InvalidArgument where the value is not on the field's ladder; threads may be any number.
+// InvalidArgument where the value is not on the field's ladder; of threads, where it is not between
+// 1 and kMaxThreads.
 absl::Status CheckLadder(const Field& field, int value);
 
 // The only judge of validity; says which rule failed, with numbers: "qk_keys × qk_vecs 9 × 4 needs

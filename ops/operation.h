@@ -36,7 +36,7 @@ enum class Rate { kFlops, kBytes };
 // A way to solve the problems of one operation.
 struct Algorithm {
   std::string_view name;          // in records and kernel names: "tiles"
-  std::span<const Field> fields;  // `isa` first
+  std::span<const Field> fields;  // `isa` first, one for the threads
   // A configuration with the struct's own values, for a reader to fill.
   Config (*blank)();
   // Rules beside the ladders.
@@ -48,10 +48,6 @@ struct Algorithm {
   double (*estimate)(const Problem& problem, const Config& config, const Cpu& cpu);
   // Whether a search should look at this algorithm at all for this problem.
   bool (*worth_searching)(const Problem& problem, const Cpu& cpu);
-  // Whether a search should go on from `config`, whose fields up to `field` are set, canonical but
-  // for those that are varied alone; `base` is where the search starts.
-  bool (*worth_trying)(const Problem& problem, const Config& config, const Field& field,
-                       const Config& base);
   // REQUIRES: Validate is OK.
   absl::StatusOr<std::shared_ptr<const jit::Kernel>> (*compile)(const Problem& problem,
                                                                 const Config& config,
@@ -102,6 +98,8 @@ struct Operation {
   std::array<double, 4> (*extents)(const Problem& problem);
 
   Arrays (*arrays)(const Problem& problem);
+  // Whether `bind` lays arrays out differently for different Layouts.
+  bool has_layouts;
   // The C struct of a run on arrays without gaps; `data` are their addresses, inputs first.
   Args (*bind)(const Problem& problem, Layout layout, std::span<void* const> data);
   // Whether `args` stay within the problem, and its memory is sound: InvalidArgument with the value

@@ -12,6 +12,8 @@
 namespace jitattn::runtime {
 namespace {
 
+constexpr std::string_view kAlgorithm = "algorithm";  // beside the names of fields
+
 // A word "FIELD=VALUE".
 struct Setting {
   std::string_view word, field, value;
@@ -32,9 +34,18 @@ std::vector<Setting> SettingsOf(std::string_view text) {
 
 bool HasAll(const ops::Algorithm& algorithm, const std::vector<Setting>& settings) {
   return std::all_of(settings.begin(), settings.end(), [&](const Setting& setting) {
-    return setting.field == "algorithm" ? setting.value == algorithm.name
-                                        : ops::FindField(algorithm, setting.field) != nullptr;
+    return setting.field == kAlgorithm ? setting.value == algorithm.name
+                                       : ops::FindField(algorithm, setting.field) != nullptr;
   });
+}
+
+// Whether `setting` says the instruction set, which every algorithm has a field for.
+bool SetsIsa(const ops::Operation& operation, const Setting& setting) {
+  const auto sets = [&](const ops::Algorithm* algorithm) {
+    const ops::Field* const field = ops::FindField(*algorithm, setting.field);
+    return field != nullptr && field->role == ops::Field::Role::kIsa;
+  };
+  return std::any_of(operation.algorithms.begin(), operation.algorithms.end(), sets);
 }
 
 absl::Status UnknownField(const Setting& setting, const ops::Operation& operation) {
@@ -51,32 +62,23 @@ absl::Status UnknownField(const Setting& setting, const ops::Operation& operatio
                                                  std::string(operation.name), ". ", known));
 }
 
-}  // namespace
+absl::Status UnknownAlgorithm(const Setting& setting, const ops::Operation& operation) {
+  const auto name = [](std::string* out, const ops::Algorithm* a) { out->append(a->name); };
+  return absl::InvalidArgumentError(absl::StrCat(std::string(setting.word), ": expected one of ",
+                                                 absl::StrJoin(operation.algorithms, ", ", name)));
+}
 
-absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
-                                        const Cpu& cpu, int threads) {
-  const ops::Operation& operation = problem.operation();
-  const std::vector<Setting> settings = SettingsOf(text);
-  const ops::Algorithm* wanted = nullptr;
-  Cpu base = cpu;
+// Each field once, an algorithm and fields that the operation has.
+absl::Status CheckSettings(const std::vector<Setting>& settings, const ops::Operation& operation) {
   for (size_t i = 0; i < settings.size(); ++i) {
-    const auto& [word, field, value] = settings[i];
     for (size_t j = 0; j < i; ++j) {
-      if (settings[j].field == field) {
-        return absl::InvalidArgumentError(absl::StrCat(std::string(field), " is given twice"));
-      }
+      if (settings[j].field != settings[i].field) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(std::string(settings[i].field), " is given twice"));
     }
-    if (field == "algorithm") {
-      wanted = ops::FindAlgorithm(operation, value);
-      if (wanted == nullptr) {
-        const auto name = [](std::string* out, const ops::Algorithm* a) { out->append(a->name); };
-        return absl::InvalidArgumentError(
-            absl::StrCat(std::string(word), ": expected one of ",
-                         absl::StrJoin(operation.algorithms, ", ", name)));
-      }
-    }
-    if (const auto isa = field == "isa" ? IsaFromName(value) : std::nullopt) {
-      base = Capped(cpu, *isa);
+    if (settings[i].field == kAlgorithm &&
+        ops::FindAlgorithm(operation, settings[i].value) == nullptr) {
+      return UnknownAlgorithm(settings[i], operation);
     }
   }
   // What no algorithm has is named before what the one that is meant has not.
@@ -87,32 +89,56 @@ absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Proble
       return UnknownField(setting, operation);
     }
   }
-  ops::Config config = ops::DefaultConfig(problem, base, threads);
-  if (wanted == nullptr && !HasAll(config.algorithm(), settings)) {
-    const auto& all = operation.algorithms;
-    const auto found = std::find_if(all.begin(), all.end(), [&](const ops::Algorithm* algorithm) {
-      return HasAll(*algorithm, settings);
-    });
-    if (found != all.end()) wanted = *found;
+  return absl::OkStatus();
+}
+
+// The algorithm that the words name, else `usual`, else the first one whose fields they are.
+const ops::Algorithm& AlgorithmMeant(const std::vector<Setting>& settings,
+                                     const ops::Operation& operation, const ops::Algorithm& usual) {
+  for (const Setting& setting : settings) {
+    if (setting.field == kAlgorithm) return *ops::FindAlgorithm(operation, setting.value);
   }
-  const ops::Algorithm& meant = wanted != nullptr ? *wanted : config.algorithm();
+  if (HasAll(usual, settings)) return usual;
+  for (const ops::Algorithm* algorithm : operation.algorithms) {
+    if (HasAll(*algorithm, settings)) return *algorithm;
+  }
+  return usual;
+}
+
+Cpu CpuMeant(const std::vector<Setting>& settings, const ops::Operation& operation,
+             const Cpu& cpu) {
+  for (const Setting& setting : settings) {
+    const auto isa = IsaFromName(setting.value);
+    if (isa && SetsIsa(operation, setting)) return Capped(cpu, *isa);
+  }
+  return cpu;
+}
+
+}  // namespace
+
+absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
+                                        const Cpu& cpu, int threads) {
+  const ops::Operation& operation = problem.operation();
+  const std::vector<Setting> settings = SettingsOf(text);
+  if (absl::Status s = CheckSettings(settings, operation); !s.ok()) return s;
+  const Cpu base = CpuMeant(settings, operation, cpu);
+  ops::Config config = ops::DefaultConfig(problem, base, threads);
+  const ops::Algorithm& meant = AlgorithmMeant(settings, operation, config.algorithm());
   // Where no code is emitted, what is said of an emitted algorithm is checked, and has no effect.
   if (config.isa() != Isa::kPortable && &meant != &config.algorithm()) {
     config = ops::Canonical(meant.heuristic(problem, base, threads), problem);
   }
+  const bool is_meant = &meant == &config.algorithm();
   for (const Setting& setting : settings) {
-    if (setting.field == "algorithm") continue;
+    if (setting.field == kAlgorithm) continue;
     const ops::Field* const field = ops::FindField(meant, setting.field);
     if (field == nullptr) return UnknownField(setting, operation);
     const auto value = ops::ParseValue(*field, setting.value);
     if (!value.ok()) return value.status();
     // Of the configuration that is meant, Plan::Create looks at everything.
-    if (absl::Status s = ops::CheckLadder(*field, *value);
-        &meant != &config.algorithm() && !s.ok()) {
-      return s;
-    }
+    if (absl::Status s = ops::CheckLadder(*field, *value); !is_meant && !s.ok()) return s;
     const ops::Field* const here = ops::FindField(config.algorithm(), setting.field);
-    const bool has_effect = &meant == &config.algorithm() || setting.field != "isa";
+    const bool has_effect = is_meant || field->role != ops::Field::Role::kIsa;
     if (here != nullptr && has_effect) here->set(config, *value);
   }
   return config;

@@ -2,6 +2,7 @@
 
 #include "runtime/settle.h"
 
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -28,12 +29,10 @@ std::optional<int> Step(const search::Space& space, int rank, size_t parameter, 
   return moved ? std::optional(nearest) : std::nullopt;
 }
 
-std::vector<size_t> ThreadsFirst(const search::Space& space) {
-  std::vector<size_t> order;
-  for (size_t p = 0; p < space.parameters().size(); ++p) order.push_back(p);
-  for (size_t p = 0; p < order.size(); ++p) {
-    if (space.parameters()[p].name == "threads") std::swap(order[0], order[p]);
-  }
+std::vector<size_t> ThreadsFirst(const TuningSpace& tuning) {
+  std::vector<size_t> order(tuning.space().parameters().size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::swap(order[0], order[tuning.threads_parameter()]);
   return order;
 }
 
@@ -46,7 +45,7 @@ std::optional<size_t> Settle(const TuningSpace& tuning, const Candidates& candid
   if (!here || candidates[*here].rank < 0) return std::nullopt;
   for (int pass = 0; pass < kPasses; ++pass) {
     bool moved = false;
-    for (const size_t parameter : ThreadsFirst(space)) {
+    for (const size_t parameter : ThreadsFirst(tuning)) {
       for (const int direction : {-1, 1}) {
         while (const auto rank = Step(space, candidates[*here].rank, parameter, direction)) {
           const auto next = look(*rank);

@@ -31,7 +31,8 @@ std::string FieldNames(std::span<const ops::Operation* const> operations) {
     for (const ops::Algorithm* algorithm : operation->algorithms) {
       for (const ops::Field& field : algorithm->fields) {
         const std::string name(field.name);
-        if (name != "isa" && std::find(names.begin(), names.end(), name) == names.end()) {
+        if (field.role != ops::Field::Role::kIsa &&
+            std::find(names.begin(), names.end(), name) == names.end()) {
           names.push_back(name);
         }
       }
@@ -107,13 +108,15 @@ absl::Status AddLimit(std::string_view text, std::span<const ops::Operation* con
         Format("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
   }
   FieldLimit limit{.field = std::string(text.substr(0, equals)), .values = {}};
-  if (limit.field == "isa") return absl::InvalidArgumentError("isa is chosen by --isa");
   const std::vector<std::string> words = absl::StrSplit(std::string(text.substr(equals + 1)), ':');
   if (limit.field == "algorithm") return AddAlgorithms(words, operations, limits);
   const std::vector<const ops::Field*> fields = FieldsOfName(operations, limit.field);
   if (fields.empty()) {
     return absl::InvalidArgumentError(
         Format("no field is called '%s'; expected one of %s", limit.field, FieldNames(operations)));
+  }
+  if (fields.front()->role == ops::Field::Role::kIsa) {
+    return absl::InvalidArgumentError(Format("%s is chosen by --isa", limit.field));
   }
   std::set<int> ladder;
   for (const ops::Field* field : fields) ladder.insert(field->values.begin(), field->values.end());

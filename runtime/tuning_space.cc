@@ -15,6 +15,8 @@
 namespace jitattn::runtime {
 namespace {
 
+using Role = ops::Field::Role;
+
 struct Axis {
   const ops::Field* field;
   std::vector<int> values;
@@ -34,20 +36,18 @@ std::vector<int> ThreadLadder(int threads) {
 // The values that are tried of a field.
 std::vector<int> Steps(const ops::Field& field, const ops::Problem& problem, const Cpu& cpu,
                        const ops::Config& base, int threads, const FieldLimit* limit) {
-  if (field.name == "isa") return {static_cast<int>(base.isa())};
+  const bool are_threads = field.role == Role::kThreads;
+  if (field.role == Role::kIsa) return {static_cast<int>(base.isa())};
   if (limit != nullptr) {
     std::vector<int> values = limit->values;
-    if (field.name == "threads") {
-      std::erase_if(values, [threads](int count) { return count > threads; });
-    }
     // Another algorithm's field of that name may have values that this one has not.
-    std::erase_if(values, [&field](int value) {
-      return field.name != "threads" &&
-             !std::binary_search(field.values.begin(), field.values.end(), value);
+    std::erase_if(values, [&](int value) {
+      return are_threads ? value > threads
+                         : !std::binary_search(field.values.begin(), field.values.end(), value);
     });
     return values;
   }
-  if (field.name == "threads") return ThreadLadder(threads);
+  if (are_threads) return ThreadLadder(threads);
   const std::span<const int> steps = field.steps.empty() ? field.values : field.steps;
   std::vector<int> values(steps.begin(), steps.end());
   if (field.narrow != nullptr) field.narrow(problem, cpu, values);
@@ -71,7 +71,7 @@ class Enumeration {
       axis.base = static_cast<int>(place - axis.values.begin());
       axis.varied_alone = field.varied_alone && limit == nullptr;
       for (const ops::Field& rows : algorithm.fields) {
-        if (rows.full_once_set == field.name && limits.Find(rows.name) == nullptr) {
+        if (rows.full_once_set == field.get && limits.Find(rows.name) == nullptr) {
           axis.full_block = &rows;
         }
       }
@@ -162,12 +162,13 @@ class Enumeration {
 
   bool IsWorthTrying(const Axis& axis, const ops::Config& canonical) const {
     // With one thread there is no schedule to choose.
-    if (axis.field->name == "threads" && config_ != base_ && config_.threads() == 1 &&
+    const ops::Field& field = *axis.field;
+    if (field.role == Role::kThreads && config_ != base_ && config_.threads() == 1 &&
         !ScheduleIsLowest()) {
       return false;
     }
-    return axis.field->get(canonical) == axis.field->get(config_) &&
-           config_.algorithm().worth_trying(problem_, config_, *axis.field, base_);
+    return field.get(canonical) == field.get(config_) &&
+           (field.worth_trying == nullptr || field.worth_trying(problem_, config_, base_));
   }
 
   // True if no larger value of `rows` is valid here, or it equals the base's, which is in the space
@@ -184,7 +185,7 @@ class Enumeration {
 
   bool ScheduleIsLowest() const {
     return std::all_of(axes_.begin(), axes_.end(), [this](const Axis& axis) {
-      return axis.field->shapes_code() || axis.field->name == "threads" ||
+      return axis.field->shapes_code() || axis.field->role == Role::kThreads ||
              axis.field->get(config_) == axis.values.front();
     });
   }
@@ -332,6 +333,14 @@ absl::StatusOr<TuningSpace> TuningSpace::Create(const ops::Problem& problem, con
       search::Space::FromPoints(std::move(parameters), std::move(kept));
   if (!space.ok()) return space.status();
   return TuningSpace(*std::move(space), std::move(members), std::move(ladders));
+}
+
+size_t TuningSpace::threads_parameter() const {
+  const std::vector<const ops::Field*>& fields = members_.front().fields;
+  const auto threads = std::find_if(fields.begin(), fields.end(), [](const ops::Field* field) {
+    return field != nullptr && field->role == Role::kThreads;
+  });
+  return static_cast<size_t>(threads - fields.begin());
 }
 
 ops::Config TuningSpace::ConfigAt(int rank) const {

@@ -29,6 +29,8 @@ class TuningSpace {
   static absl::StatusOr<TuningSpace> Create(const ops::Problem& problem, const Cpu& cpu,
                                             int threads, const SpaceLimits& limits = {});
   const search::Space& space() const { return space_; }
+  // The place of the number of threads among the space's parameters: every algorithm has it.
+  size_t threads_parameter() const;
   ops::Config ConfigAt(int rank) const;
   // The rank of the nearest point of the space: a config from a record may lie off the ladders.
   int RankOf(const ops::Config& config) const;

@@ -297,6 +297,7 @@ const Operation kAttention = {
     .bucket = BucketOf,
     .extents = ExtentsOf,
     .arrays = ArraysOf,
+    .has_layouts = true,
     .bind = Bind,
     .check_args = CheckArgsOf,
     .make_checker = MakeCheckerOf,

@@ -60,7 +60,6 @@ const Algorithm kPortableAttention = {
     .heuristic = PortableAttentionHeuristic,
     .estimate = Estimate,
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = [](const Problem&, const Config&, const Field&, const Config&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::PortableKernel(

@@ -198,7 +198,6 @@ const Algorithm kRows = {
     .estimate = Estimate,
     .worth_searching = [](const Problem& problem,
                           const Cpu&) { return RowsOfGroup(problem.As<P>()) <= kManyRows; },
-    .worth_trying = [](const Problem&, const Config&, const Field&, const Config&) { return true; },
     .compile = CompileKernel,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().kv_block; },

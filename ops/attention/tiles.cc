@@ -45,6 +45,24 @@ void NarrowPv(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   if (problem.dtype() != DType::kBF16) std::erase(steps, static_cast<int>(jit::PvForm::kPairs));
 }
 
+// A tile that holds every query already gains nothing by being wider.
+bool IsTileNeeded(const Problem& problem, const Config& config, const Config& base) {
+  const int q_vecs = config.As<C>().q_vecs;
+  const int64_t narrower = (q_vecs - 1) * Lanes(config.isa(), problem.dtype());
+  return q_vecs == base.As<C>().q_vecs || q_vecs == 1 || narrower < problem.As<P>().q_len;
+}
+
+// Column groups that do not divide the tile leave a narrow one, which wastes registers.
+bool DividesTile(const Problem&, const Config& config, const Config&) {
+  const C& c = config.As<C>();
+  return c.q_vecs % c.qk_vecs == 0;
+}
+
+bool ValuesDivideTile(const Problem&, const Config& config, const Config&) {
+  const C& c = config.As<C>();
+  return c.pv != jit::PvForm::kTransposed || c.q_vecs % c.pv_vecs == 0;
+}
+
 constexpr Field kFields[] = {
     IsaField<C>(),
     FieldOf<&C::q_vecs>({.name = "q_vecs",
@@ -53,6 +71,7 @@ constexpr Field kFields[] = {
                          .values = L::kQVecs,
                          .is_log = true,
                          .steps = kQVecsSteps,
+                         .worth_trying = IsTileNeeded,
                          .small_steps = kQVecsSmallSteps}),
     FieldOf<&C::kv_block>({.name = "kv_block",
                            .tag = "b",
@@ -74,11 +93,12 @@ constexpr Field kFields[] = {
                           .help = "register block of Q·Kt: keys",
                           .values = L::kQkKeys,
                           .is_log = true,
-                          .full_once_set = "qk_embed"}),
+                          .full_once_set = GetMember<&C::qk_embed>}),
     FieldOf<&C::qk_vecs>({.name = "qk_vecs",
                           .tag = "x",
                           .help = "register block of Q·Kt: vectors of queries",
-                          .values = L::kQkVecs}),
+                          .values = L::kQkVecs,
+                          .worth_trying = DividesTile}),
     FieldOf<&C::qk_unroll>({.name = "qk_unroll",
                             .tag = "u",
                             .help = "steps of the head dimension an iteration",
@@ -133,11 +153,12 @@ constexpr Field kFields[] = {
                           .help = "register block of P·V: broadcast operands",
                           .values = L::kPvRows,
                           .is_log = true,
-                          .full_once_set = "pv_embed"}),
+                          .full_once_set = GetMember<&C::pv_embed>}),
     FieldOf<&C::pv_vecs>({.name = "pv_vecs",
                           .tag = "x",
                           .help = "register block of P·V: vectors",
-                          .values = L::kPvVecs}),
+                          .values = L::kPvVecs,
+                          .worth_trying = ValuesDivideTile}),
     FieldOf<&C::pv_unroll>({.name = "pv_unroll",
                             .tag = "u",
                             .help = "keys an iteration",
@@ -181,22 +202,6 @@ absl::Status ValidateConfig(const Config& config, const Problem& problem, const 
 
 Config CanonicalConfig(const Config& config, const Problem& problem) {
   return jit::CanonicalTiles(config.As<C>(), SpecOf(problem.As<P>()));
-}
-
-bool IsWorthTrying(const Problem& problem, const Config& config, const Field& field,
-                   const Config& base) {
-  const C& c = config.As<C>();
-  const P& p = problem.As<P>();
-  if (field.name == "q_vecs") {
-    // A tile that holds every query already gains nothing by being wider.
-    const int64_t in_vec = Lanes(c.isa, p.dtype);
-    return field.get(config) == field.get(base) || c.q_vecs == 1 ||
-           (c.q_vecs - 1) * in_vec < p.q_len;
-  }
-  // Column groups that do not divide the tile leave a narrow one, which wastes registers.
-  if (field.name == "qk_vecs") return c.q_vecs % c.qk_vecs == 0;
-  if (field.name == "pv_vecs" && c.pv == jit::PvForm::kTransposed) return c.q_vecs % c.pv_vecs == 0;
-  return true;
 }
 
 // Lines from the second level arrive at about half the rate of loads from the first.
@@ -294,7 +299,6 @@ const Algorithm kTiles = {
     .heuristic = TilesHeuristic,
     .estimate = Estimate,
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = IsWorthTrying,
     .compile = CompileKernel,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().kv_block; },

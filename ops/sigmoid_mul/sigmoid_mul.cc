@@ -239,7 +239,6 @@ const Algorithm kVectors = {
     .heuristic = VectorsHeuristic,
     .estimate = VectorsEstimate,
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = [](const Problem&, const Config&, const Field&, const Config&) { return true; },
     .compile = CompileVectors,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().vecs * config.As<C>().unroll; },
@@ -261,7 +260,6 @@ const Algorithm kPortableSigmoidMul = {
                  (config.threads() > 1 ? kForkJoinCycles : 0);
         },
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = [](const Problem&, const Config&, const Field&, const Config&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::PortableKernel(KernelName(problem, config), &jit::RunPortableSigmoidMul, {});
@@ -305,6 +303,7 @@ const Operation kSigmoidMul = {
           return std::array<double, 4>{std::max(1.0, Elements(problem)), 1, 1, 1};
         },
     .arrays = ArraysOf,
+    .has_layouts = false,
     .bind = Bind,
     .check_args =
         [](const Problem& problem, const void* args) {

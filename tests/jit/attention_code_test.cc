@@ -135,7 +135,7 @@ TEST_P(AttentionCodeTest, EveryFieldChangesTheBytes) {
   std::map<const ops::Field*, size_t> most;
   for (const ops::Config& middle : Middles(cpu(), dtype())) {
     for (const ops::Field& field : middle.algorithm().fields) {
-      if (!field.shapes_code() || field.name == "isa") continue;
+      if (!field.shapes_code() || field.role == ops::Field::Role::kIsa) continue;
       std::map<std::vector<uint8_t>, int> values;
       for (const int value : field.values) {
         ops::Config config = middle;

@@ -261,7 +261,7 @@ C DrawConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu, std::mt19937_64
   for (int draw = 0; draw < kMostDraws; ++draw) {
     ops::Config config = C{.isa = isa};
     for (const ops::Field& field : config.algorithm().fields) {
-      if (field.name == "isa" || field.name == "threads") continue;
+      if (field.role != ops::Field::Role::kTunable) continue;
       field.set(config, field.values[random() % field.values.size()]);
     }
     change(config.As<C>());

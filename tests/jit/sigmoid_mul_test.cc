@@ -276,7 +276,7 @@ std::vector<Variant> AllPoints(Isa isa, DType dtype) {
   const SigmoidMulSpec spec = {dtype};
   std::vector<ops::Config> points = {SigmoidMulConfig{.isa = isa}};
   for (const ops::Field& field : ops::kVectors.fields) {
-    if (!field.shapes_code() || field.name == "isa") continue;
+    if (!field.shapes_code() || field.role == ops::Field::Role::kIsa) continue;
     std::vector<ops::Config> extended;
     for (const ops::Config& point : points) {
       for (int value : field.values) {

@@ -77,15 +77,21 @@ TEST_P(FieldTableTest, IsWellFormed) {
     EXPECT_TRUE(IsPartOf(field.steps, field.values)) << field.name;
     EXPECT_TRUE(IsPartOf(field.small_steps, field.steps.empty() ? field.values : field.steps))
         << field.name;
-    if (!field.full_once_set.empty()) {
-      const Field* last = FindField(algorithm(), field.full_once_set);
-      ASSERT_NE(last, nullptr) << field.name;
-      EXPECT_GT(last, &field) << field.name << " is set after " << last->name;
+    if (field.full_once_set != nullptr) {
+      EXPECT_GT(std::count_if(&field + 1, &*fields().end(),
+                              [&](const Field& f) { return f.get == field.full_once_set; }),
+                0)
+          << field.name << ": the field that it waits for does not follow";
     }
     EXPECT_EQ(FindField(algorithm(), field.name), &field);
   }
-  EXPECT_EQ(fields().front().name, "isa");
-  EXPECT_TRUE(names.contains("threads"));
+  EXPECT_EQ(fields().front().role, Field::Role::kIsa);
+  EXPECT_EQ(std::count_if(fields().begin(), fields().end(),
+                          [](const Field& f) { return f.role == Field::Role::kThreads; }),
+            1);
+  EXPECT_EQ(std::count_if(fields().begin(), fields().end(),
+                          [](const Field& f) { return f.role == Field::Role::kIsa; }),
+            1);
   EXPECT_EQ(FindField(algorithm(), "q_tiel"), nullptr);
 }
 

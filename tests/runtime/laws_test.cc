@@ -124,7 +124,7 @@ TEST_P(EveryTunableOf, TheCodeChangesTheEmittedBytes) {
     if (!jit::testing::HasKernels(cpu, dtype)) continue;
     for (const Config& base : Bases(problem, cpu)) {
       for (const Field& field : base.algorithm().fields) {
-        if (!field.shapes_code() || field.name == "isa") continue;
+        if (!field.shapes_code() || field.role == ops::Field::Role::kIsa) continue;
         const int changes = Turn(field, base, problem, cpu);
         compared[absl::StrCat(std::string(base.algorithm().name), " ", std::string(field.name))] +=
             changes;
@@ -139,7 +139,7 @@ TEST_P(EveryTunableOf, TheCodeChangesTheEmittedBytes) {
     for (const ops::Algorithm* algorithm : operation->algorithms) {
       if (algorithm->fields.front().values.front() == 0) continue;  // portable: not emitted
       for (const Field& field : algorithm->fields) {
-        if (!field.shapes_code() || field.name == "isa") continue;
+        if (!field.shapes_code() || field.role == ops::Field::Role::kIsa) continue;
         const std::string name =
             absl::StrCat(std::string(algorithm->name), " ", std::string(field.name));
         const bool only_avx512 =

@@ -207,8 +207,6 @@ const ops::Algorithm kStream = {
     .heuristic = Heuristic,
     .estimate = Estimate,
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = [](const Problem&, const Config&, const ops::Field&,
-                       const Config&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu& cpu) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::Compile(
@@ -231,8 +229,6 @@ const ops::Algorithm kPortable = {
     .heuristic = Heuristic,
     .estimate = Estimate,
     .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .worth_trying = [](const Problem&, const Config&, const ops::Field&,
-                       const Config&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       void (*const run)(const void*) =
@@ -284,6 +280,7 @@ const ops::Operation kAxpy = {
           return std::array<double, 4>{Length(problem), 1, 1, 1};
         },
     .arrays = ArraysOf,
+    .has_layouts = false,
     .bind =
         [](const Problem& problem, ops::Layout, std::span<void* const> data) {
           return ops::Args(
