@@ -90,6 +90,7 @@ void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, C
 Columns RowOf(const TuneCsv::Search& search, const runtime::TuneEvaluation& e) {
   const ops::Config& config = e.evaluation.config;
   const ops::Problem& problem = search.key.bucket;
+  const auto block = config.algorithm().block;
   Columns columns = {
       {"strategy", search.strategy},
       {"seed", absl::StrCat(search.seed)},
@@ -102,7 +103,7 @@ Columns RowOf(const TuneCsv::Search& search, const runtime::TuneEvaluation& e) {
       {"phase", e.is_final ? "final" : "search"},
       {"origin", Text(runtime::Name(e.origin))},
       {"threads", absl::StrCat(config.threads())},
-      {"block", absl::StrCat(config.algorithm().block(config))}};
+      {"block", absl::StrCat(block == nullptr ? 0 : block(config))}};
   columns.emplace_back("algorithm", Text(config.algorithm().name));
   AddFields(config, &columns);
   columns.emplace_back("config", ops::ToString(config));

@@ -88,12 +88,14 @@ absl::Status Validate(const Config& config, const Problem& problem, const Cpu& c
     return absl::InvalidArgumentError(
         absl::StrCat("isa ", std::string(Name(isa)), " needs F16C for f16, which this CPU lacks"));
   }
-  return algorithm.validate(config, problem, cpu);
+  return algorithm.validate == nullptr ? absl::OkStatus()
+                                       : algorithm.validate(config, problem, cpu);
 }
 
 Config Canonical(const Config& config, const Problem& problem) {
-  if (!BelongsTo(config.algorithm(), problem.operation())) return config;  // Validate says so
-  return config.algorithm().canonical(config, problem);
+  const Algorithm& algorithm = config.algorithm();
+  if (!BelongsTo(algorithm, problem.operation())) return config;  // Validate says so
+  return algorithm.canonical == nullptr ? config : algorithm.canonical(config, problem);
 }
 
 std::string KernelName(const Problem& problem, const Config& config) {

@@ -33,21 +33,23 @@ namespace jitattn::ops {
 // What people compare runs of an operation by.
 enum class Rate { kFlops, kBytes };
 
-// A way to solve the problems of one operation.
+// A way to solve the problems of one operation. Members with "null" in their comment may be left
+// out.
 struct Algorithm {
   std::string_view name;          // in records and kernel names: "tiles"
   std::span<const Field> fields;  // `isa` first, one for the threads
   // A configuration with the struct's own values, for a reader to fill.
   Config (*blank)();
-  // Rules beside the ladders.
-  absl::Status (*validate)(const Config& config, const Problem& problem, const Cpu& cpu);
-  Config (*canonical)(const Config& config, const Problem& problem);
+  // Rules beside the ladders; null: there are none.
+  absl::Status (*validate)(const Config& config, const Problem& problem, const Cpu& cpu) = nullptr;
+  // The one of the configurations that are the same kernel and schedule; null: no two are.
+  Config (*canonical)(const Config& config, const Problem& problem) = nullptr;
   // The best guess for this algorithm without measuring. REQUIRES: cpu.isa is one of its.
   Config (*heuristic)(const Problem& problem, const Cpu& cpu, int threads);
   // Cycles of one run; only the order of two estimates for the same problem means something.
   double (*estimate)(const Problem& problem, const Config& config, const Cpu& cpu);
-  // Whether a search should look at this algorithm at all for this problem.
-  bool (*worth_searching)(const Problem& problem, const Cpu& cpu);
+  // Whether a search should look at this algorithm at all for this problem; null: it should.
+  bool (*worth_searching)(const Problem& problem, const Cpu& cpu) = nullptr;
   // REQUIRES: Validate is OK.
   absl::StatusOr<std::shared_ptr<const jit::Kernel>> (*compile)(const Problem& problem,
                                                                 const Config& config,
@@ -55,10 +57,10 @@ struct Algorithm {
   std::unique_ptr<Runner> (*make_runner)(const Problem& problem, const Config& config,
                                          std::shared_ptr<const jit::Kernel> kernel, int threads,
                                          double worthwhile_flops);
-  // What a study calls the block: how much one pass of the inner loops takes; 0: there is none.
-  int (*block)(const Config& config);
+  // How much one pass of the inner loops takes, in elements or vectors; null: there is no block.
+  int (*block)(const Config& config) = nullptr;
   // Operations where the axis that lies in the lanes counts as whole vectors; null: as Flops.
-  double (*padded_flops)(const Problem& problem, const Config& config);
+  double (*padded_flops)(const Problem& problem, const Config& config) = nullptr;
   // Of the struct that one call of the kernel is given.
   size_t call_bytes;
   // Rows of the output that are worked on at once: all of them share what is read.
@@ -71,6 +73,7 @@ struct Rereads {
   double set_bytes = 0;  // of the operands that are read again and again
 };
 
+// Members with "null" in their comment may be left out.
 struct Operation {
   std::string_view name;  // in flags, records and messages: "sigmoid-mul"
   Rate rate;
@@ -85,8 +88,8 @@ struct Operation {
                                         std::optional<int64_t> dim);
   // Whether --dim N may stand for this problem.
   bool (*is_of_dim)(const Problem& problem, int64_t dim);
-  // Rules beside the sizes' bounds.
-  absl::Status (*validate)(const Problem& problem);
+  // Rules beside the sizes' bounds; null: there are none.
+  absl::Status (*validate)(const Problem& problem) = nullptr;
   double (*flops)(const Problem& problem);
   double (*bytes)(const Problem& problem);
   std::string (*describe)(const Problem& problem);
@@ -115,12 +118,13 @@ struct Operation {
   // be given to be worth waking follows.
   double (*flops_per_cycle)(const Problem& problem, const Cpu& cpu);
   // Further numbers that floors of `jitattn bench` may ask for: {"group", 4}; null: there are none.
-  std::vector<std::pair<std::string_view, int64_t>> (*facts)(const Problem& problem);
+  std::vector<std::pair<std::string_view, int64_t>> (*facts)(const Problem& problem) = nullptr;
   // Of a run that works on so many rows at once; null: nothing is read twice.
   Rereads (*rereads)(const Problem& problem, double rows_at_once);
   // The algorithm of a configuration in a record before format 1.4, which did not name it. `word`
   // gives the text of its keys, "" where there is none. Null: the words are no such record's.
-  const Algorithm* (*algorithm_of_old)(const std::function<std::string(std::string_view)>& word);
+  const Algorithm* (*algorithm_of_old)(const std::function<std::string(std::string_view)>& word) =
+      nullptr;
 };
 
 // Those of the library, and those that a program registered, in that order.

@@ -71,7 +71,9 @@ absl::Status Validate(const Problem& problem) {
           absl::StrCat(std::string(dim.name), " ", value, " is above ", dim.most));
     }
   }
-  if (absl::Status s = operation.validate(problem); !s.ok()) return s;
+  if (operation.validate != nullptr) {
+    if (absl::Status s = operation.validate(problem); !s.ok()) return s;
+  }
   const Arrays arrays = operation.arrays(problem);
   for (int i = 0; i < arrays.count; ++i) {
     if (absl::Status s = FitsInMemory(arrays[i], SizeOf(problem.dtype())); !s.ok()) return s;

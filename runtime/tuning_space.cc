@@ -207,7 +207,8 @@ std::vector<ops::Config> Bases(const ops::Problem& problem, const Cpu& cpu, int 
   if (limits.default_algorithm_only) return bases;
   for (const ops::Algorithm* algorithm : problem.operation().algorithms) {
     if (algorithm == &first.algorithm() || !limits.Allows(algorithm->name)) continue;
-    if (!algorithm->worth_searching(problem, cpu)) continue;
+    if (algorithm->worth_searching != nullptr && !algorithm->worth_searching(problem, cpu))
+      continue;
     const ops::Config base = ops::Canonical(algorithm->heuristic(problem, cpu, threads), problem);
     // Portable configurations are looked at where nothing else runs.
     if (base.isa() != first.isa() || !ops::Validate(base, problem, cpu).ok()) continue;

@@ -55,11 +55,8 @@ const Algorithm kPortableAttention = {
     .name = "portable",
     .fields = kFields,
     .blank = [] { return Config(C{}); },
-    .validate = [](const Config&, const Problem&, const Cpu&) { return absl::OkStatus(); },
-    .canonical = [](const Config& config, const Problem&) { return config; },
     .heuristic = PortableAttentionHeuristic,
     .estimate = Estimate,
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::PortableKernel(
@@ -67,7 +64,6 @@ const Algorithm kPortableAttention = {
           {.bytes = jit::PortableAttentionScratchBytes(SpecOf(problem.As<P>()))});
     },
     .make_runner = MakeRunner,
-    .block = [](const Config&) { return 0; },
     .padded_flops =
         [](const Problem& problem, const Config& config) {
           return PaddedFlops(problem.As<P>(), config.isa(), true);

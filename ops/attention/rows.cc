@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "jit/attention/rows_kernel.h"
-#include "jit/compile.h"
 #include "ops/attention/algorithms.h"
+#include "ops/attention/emitted.h"
 #include "ops/attention/rows_runner.h"
 #include "ops/estimate_parts.h"
 #include "ops/operation.h"
@@ -16,8 +16,6 @@ namespace {
 using P = AttentionProblem;
 using C = jit::RowsConfig;
 using L = jit::RowsLadders;
-
-constexpr std::string_view kDegreeWords[] = {"default"};
 
 // What a search tries. This kernel waits for memory: what matters is how much is read at a time,
 // and how far ahead.
@@ -32,11 +30,6 @@ constexpr int64_t kManyRows = 256;
 void NarrowTileRows(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   const int64_t rows = RowsOfGroup(problem.As<P>());
   std::erase_if(steps, [rows](int value) { return value >= 2 * rows && value > rows; });
-}
-
-// A block that holds every key already gains nothing by being longer.
-void NarrowKvBlock(const Problem& problem, const Cpu&, std::vector<int>& steps) {
-  DropBeyond(problem.As<P>().kv_len, steps);
 }
 
 void NarrowPairs(const Problem& problem, const Cpu&, std::vector<int>& steps) {
@@ -126,14 +119,6 @@ constexpr Field kFields[] = {
     ThreadsField<C>(),
 };
 
-absl::Status ValidateConfig(const Config& config, const Problem& problem, const Cpu& cpu) {
-  return jit::ValidateRows(config.As<C>(), SpecOf(problem.As<P>()), cpu);
-}
-
-Config CanonicalConfig(const Config& config, const Problem& problem) {
-  return jit::CanonicalRows(config.As<C>(), SpecOf(problem.As<P>()));
-}
-
 double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const P& p = problem.As<P>();
   const C& c = config.As<C>();
@@ -171,15 +156,6 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
          500 * tasks * tiles / threads;
 }
 
-absl::StatusOr<std::shared_ptr<const jit::Kernel>> CompileKernel(const Problem& problem,
-                                                                 const Config& config,
-                                                                 const Cpu& cpu) {
-  const jit::AttentionSpec spec = SpecOf(problem.As<P>());
-  const C& c = config.As<C>();
-  return jit::Compile(KernelName(problem, config), c.isa, cpu, jit::RowsScratch(spec, c),
-                      [&](jit::Assembler& a) { jit::EmitRows(a, spec, c); });
-}
-
 std::unique_ptr<Runner> MakeRunner(const Problem& problem, const Config& config,
                                    std::shared_ptr<const jit::Kernel> kernel, int threads,
                                    double worthwhile) {
@@ -192,13 +168,13 @@ const Algorithm kRows = {
     .name = "rows",
     .fields = kFields,
     .blank = [] { return Config(C{}); },
-    .validate = ValidateConfig,
-    .canonical = CanonicalConfig,
+    .validate = ValidateBy<C, jit::ValidateRows>,
+    .canonical = CanonicalBy<C, jit::CanonicalRows>,
     .heuristic = RowsHeuristic,
     .estimate = Estimate,
     .worth_searching = [](const Problem& problem,
                           const Cpu&) { return RowsOfGroup(problem.As<P>()) <= kManyRows; },
-    .compile = CompileKernel,
+    .compile = CompileBy<C, jit::EmitRows, jit::RowsScratch>,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().kv_block; },
     .padded_flops =

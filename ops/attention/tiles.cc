@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "jit/attention/tiles_kernel.h"
-#include "jit/compile.h"
 #include "ops/attention/algorithms.h"
+#include "ops/attention/emitted.h"
 #include "ops/attention/tiles_runner.h"
 #include "ops/estimate_parts.h"
 #include "ops/operation.h"
@@ -19,7 +19,6 @@ using L = jit::TilesLadders;
 
 constexpr std::string_view kAheadWords[] = {"no", "l1", "l2"};
 constexpr std::string_view kPvWords[] = {"natural", "transposed", "pairs"};
-constexpr std::string_view kDegreeWords[] = {"default"};
 
 // What a search tries. The full ladders span billions of points: fields that a hundred evaluations
 // cannot tell apart, since they move the time by a per cent or less where they were measured, are
@@ -30,11 +29,6 @@ constexpr int kQkUnrollSteps[] = {1, 4}, kPvUnrollSteps[] = {2, 4}, kExpVecsStep
 constexpr int kPrefetchSteps[] = {0}, kTaskTilesSteps[] = {1, 4}, kAheadSteps[] = {0, 2};
 // The forms with a table, beside the default's; 0 is whatever is valid.
 constexpr int kExpDegreeSteps[] = {0, 3, 7};
-
-// A block that holds every key already gains nothing by being longer.
-void NarrowKvBlock(const Problem& problem, const Cpu&, std::vector<int>& steps) {
-  DropBeyond(problem.As<P>().kv_len, steps);
-}
 
 // Rows of one head lie one behind the other as they are.
 void NarrowPack(const Problem& problem, const Cpu&, std::vector<int>& steps) {
@@ -196,14 +190,6 @@ constexpr Field kFields[] = {
     ThreadsField<C>(),
 };
 
-absl::Status ValidateConfig(const Config& config, const Problem& problem, const Cpu& cpu) {
-  return jit::ValidateTiles(config.As<C>(), SpecOf(problem.As<P>()), cpu);
-}
-
-Config CanonicalConfig(const Config& config, const Problem& problem) {
-  return jit::CanonicalTiles(config.As<C>(), SpecOf(problem.As<P>()));
-}
-
 // Lines from the second level arrive at about half the rate of loads from the first.
 constexpr double kSecondLevelFactor = 1.8;
 constexpr double kThirdLevelFactor = 4;
@@ -271,15 +257,6 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
          20 * tasks / threads;
 }
 
-absl::StatusOr<std::shared_ptr<const jit::Kernel>> CompileKernel(const Problem& problem,
-                                                                 const Config& config,
-                                                                 const Cpu& cpu) {
-  const jit::AttentionSpec spec = SpecOf(problem.As<P>());
-  const C& c = config.As<C>();
-  return jit::Compile(KernelName(problem, config), c.isa, cpu, jit::TilesScratch(spec, c),
-                      [&](jit::Assembler& a) { jit::EmitTiles(a, spec, c); });
-}
-
 std::unique_ptr<Runner> MakeRunner(const Problem& problem, const Config& config,
                                    std::shared_ptr<const jit::Kernel> kernel, int threads,
                                    double worthwhile) {
@@ -294,12 +271,11 @@ const Algorithm kTiles = {
     .name = "tiles",
     .fields = kFields,
     .blank = [] { return Config(C{}); },
-    .validate = ValidateConfig,
-    .canonical = CanonicalConfig,
+    .validate = ValidateBy<C, jit::ValidateTiles>,
+    .canonical = CanonicalBy<C, jit::CanonicalTiles>,
     .heuristic = TilesHeuristic,
     .estimate = Estimate,
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
-    .compile = CompileKernel,
+    .compile = CompileBy<C, jit::EmitTiles, jit::TilesScratch>,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().kv_block; },
     .padded_flops =

@@ -238,11 +238,9 @@ const Algorithm kVectors = {
     },
     .heuristic = VectorsHeuristic,
     .estimate = VectorsEstimate,
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
     .compile = CompileVectors,
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().vecs * config.As<C>().unroll; },
-    .padded_flops = nullptr,
     .call_bytes = sizeof(jit::SigmoidMulArgs),
     .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
@@ -251,22 +249,17 @@ const Algorithm kPortableSigmoidMul = {
     .name = "portable",
     .fields = kPortableFields,
     .blank = [] { return Config(PortableC{}); },
-    .validate = [](const Config&, const Problem&, const Cpu&) { return absl::OkStatus(); },
-    .canonical = [](const Config& config, const Problem&) { return config; },
     .heuristic = PortableHeuristic,
     .estimate =
         [](const Problem& problem, const Config& config, const Cpu&) {
           return Flops(problem) / 2 / config.threads() +
                  (config.threads() > 1 ? kForkJoinCycles : 0);
         },
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::PortableKernel(KernelName(problem, config), &jit::RunPortableSigmoidMul, {});
     },
     .make_runner = MakeRunner,
-    .block = [](const Config&) { return 0; },
-    .padded_flops = nullptr,
     .call_bytes = sizeof(jit::SigmoidMulArgs),
     .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
@@ -284,7 +277,6 @@ const Operation kSigmoidMul = {
           const P& p = problem.As<P>();
           return p.rows == dim && p.cols == dim;
         },
-    .validate = [](const Problem&) { return absl::OkStatus(); },
     .flops = [](const Problem& problem) { return kSigmoidMulFlops * Elements(problem); },
     .bytes =
         [](const Problem& problem) { return 2.0 * SizeOf(problem.dtype()) * Elements(problem); },
@@ -325,8 +317,6 @@ const Operation kSigmoidMul = {
           return 64.0 / SizeOf(problem.dtype()) / (cpu.isa == Isa::kAvx512 ? 10 : 20) *
                  kSigmoidMulFlops;
         },
-    .facts = nullptr,
-    .rereads = nullptr,
     .algorithm_of_old =
         [](const std::function<std::string(std::string_view)>& word) {
           return word("isa") == "none" ? &kPortableSigmoidMul : &kVectors;

@@ -202,11 +202,8 @@ const ops::Algorithm kStream = {
     .name = "stream",
     .fields = kStreamFields,
     .blank = [] { return Config(StreamConfig{}); },
-    .validate = [](const Config&, const Problem&, const Cpu&) { return absl::OkStatus(); },
-    .canonical = [](const Config& config, const Problem&) { return config; },
     .heuristic = Heuristic,
     .estimate = Estimate,
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu& cpu) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       return jit::Compile(
@@ -215,7 +212,6 @@ const ops::Algorithm kStream = {
     },
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<StreamConfig>().unroll; },
-    .padded_flops = nullptr,
     .call_bytes = sizeof(AxpyArgs),
     .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
@@ -224,11 +220,8 @@ const ops::Algorithm kPortable = {
     .name = "portable",
     .fields = kPortableFields,
     .blank = [] { return Config(PortableConfig{}); },
-    .validate = [](const Config&, const Problem&, const Cpu&) { return absl::OkStatus(); },
-    .canonical = [](const Config& config, const Problem&) { return config; },
     .heuristic = Heuristic,
     .estimate = Estimate,
-    .worth_searching = [](const Problem&, const Cpu&) { return true; },
     .compile = [](const Problem& problem, const Config& config,
                   const Cpu&) -> absl::StatusOr<std::shared_ptr<const jit::Kernel>> {
       void (*const run)(const void*) =
@@ -236,8 +229,6 @@ const ops::Algorithm kPortable = {
       return jit::PortableKernel(ops::KernelName(problem, config), run, {});
     },
     .make_runner = MakeRunner,
-    .block = [](const Config&) { return 0; },
-    .padded_flops = nullptr,
     .call_bytes = sizeof(AxpyArgs),
     .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
@@ -258,7 +249,6 @@ const ops::Operation kAxpy = {
     },
     .is_of_dim = [](const Problem& problem,
                     int64_t dim) { return problem.As<AxpyProblem>().length == dim; },
-    .validate = [](const Problem&) { return absl::OkStatus(); },
     .flops = [](const Problem& problem) { return 2 * Length(problem); },
     .bytes = [](const Problem& problem) { return 3.0 * SizeOf(problem.dtype()) * Length(problem); },
     .describe =
@@ -302,9 +292,6 @@ const ops::Operation kAxpy = {
         },
     .heuristic = Heuristic,
     .flops_per_cycle = [](const Problem&, const Cpu&) { return 2.0; },
-    .facts = nullptr,
-    .rereads = nullptr,
-    .algorithm_of_old = nullptr,
 };
 
 }  // namespace jitattn::third
