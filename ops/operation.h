@@ -33,6 +33,12 @@ namespace jitattn::ops {
 // What people compare runs of an operation by.
 enum class Rate { kFlops, kBytes };
 
+// Bytes that are read when they have been read already.
+struct Rereads {
+  double bytes = 0;      // in a run, each operand's first reading left out
+  double set_bytes = 0;  // read between two readings of the same byte: a cache of this size has it
+};
+
 // A way to solve the problems of one operation. Members with "null" in their comment may be left
 // out.
 struct Algorithm {
@@ -59,18 +65,13 @@ struct Algorithm {
                                          double worthwhile_flops);
   // How much one pass of the inner loops takes, in elements or vectors; null: there is no block.
   int (*block)(const Config& config) = nullptr;
-  // Operations where the axis that lies in the lanes counts as whole vectors; null: as Flops.
+  // Operations over all pairs, where an axis that lies in the lanes counts as whole vectors; null:
+  // nobody asks for cliffs of this algorithm.
   double (*padded_flops)(const Problem& problem, const Config& config) = nullptr;
+  // What a run reads more than once; null: nothing.
+  Rereads (*rereads)(const Problem& problem, const Config& config) = nullptr;
   // Of the struct that one call of the kernel is given.
   size_t call_bytes;
-  // Rows of the output that are worked on at once: all of them share what is read.
-  int (*rows_at_once)(const Problem& problem, const Config& config);
-};
-
-// What is read once more for each further group of rows that are worked on at once.
-struct Rereads {
-  double bytes = 0;      // in all
-  double set_bytes = 0;  // of the operands that are read again and again
 };
 
 // Members with "null" in their comment may be left out.
@@ -119,8 +120,6 @@ struct Operation {
   double (*flops_per_cycle)(const Problem& problem, const Cpu& cpu);
   // Further numbers that floors of `jitattn bench` may ask for: {"group", 4}; null: there are none.
   std::vector<std::pair<std::string_view, int64_t>> (*facts)(const Problem& problem) = nullptr;
-  // Of a run that works on so many rows at once; null: nothing is read twice.
-  Rereads (*rereads)(const Problem& problem, double rows_at_once);
   // The algorithm of a configuration in a record before format 1.4, which did not name it. `word`
   // gives the text of its keys, "" where there is none. Null: the words are no such record's.
   const Algorithm* (*algorithm_of_old)(const std::function<std::string(std::string_view)>& word) =

@@ -29,7 +29,7 @@ namespace jitattn::jit {
 namespace {
 
 constexpr int kBlock = 64;  // keys whose scores are held at once: 4 KiB of them
-constexpr int kPacks = 4;
+constexpr int kPacks = kPortableTileBytes / 16;
 
 // 16 bytes are what every x86-64 and every AArch64 has; four of them make a tile's row, so that two
 // rows of sums, a row of factors and a broadcast fit into 16 registers.

@@ -15,6 +15,10 @@ namespace jitattn::jit {
 // or not, never reaches it.
 void RunPortableAttention(const void* args);
 
+// A tile's queries are the lanes of so many bytes in the compute type; their keys and values are
+// read once a tile.
+inline constexpr int kPortableTileBytes = 64;
+
 int64_t PortableAttentionScratchBytes(const AttentionSpec& spec);
 
 }  // namespace jitattn::jit

@@ -69,9 +69,8 @@ Demand DemandOf(const ops::Problem& problem, const ops::Config& config, ops::Buf
   if (buffers == ops::Buffers::kHot) {
     demand.operand_level = LevelOf(demand.operand_bytes, threads, cpu);
   }
-  if (problem.operation().rereads != nullptr) {
-    const double rows = config.algorithm().rows_at_once(problem, config);
-    const ops::Rereads rereads = problem.operation().rereads(problem, rows);
+  if (config.algorithm().rereads != nullptr) {
+    const ops::Rereads rereads = config.algorithm().rereads(problem, config);
     demand.again_bytes = rereads.bytes;
     demand.again_level = LevelOf(rereads.set_bytes, 1, cpu);
   }

@@ -12,6 +12,8 @@
 
 namespace jitattn::ops {
 
+struct Rereads;
+
 // Lanes are queries: many queries share each key.
 extern const Algorithm kTiles;
 template <>
@@ -35,8 +37,20 @@ extern const Algorithm kPortableAttention;
 template <>
 inline constexpr const Algorithm* AlgorithmOf<PortableAttentionConfig> = &kPortableAttention;
 
-// Algorithm::padded_flops.
-double PaddedFlops(const AttentionProblem& problem, Isa isa, bool columns_in_lanes);
+// Operations of Q·Kᵀ and P·V over all pairs (query, key), whatever the mask leaves out, where the
+// axis that lies in the lanes counts as whole vectors: the queries, or the columns of a head of
+// keys (Q·Kᵀ) or values (P·V).
+struct LaneAxis {
+  enum { kQueries, kColumns } axis;
+  int in_vector;  // queries or columns
+};
+double PaddedFlops(const AttentionProblem& problem, LaneAxis of_qk, LaneAxis of_pv);
+
+// Rereads of an algorithm that reads the keys and values of each kv head `tiles` times, `keys` of
+// them at a time.
+Rereads RereadsOf(const AttentionProblem& problem, double tiles, int64_t keys);
+// The same of tiles of `queries` of one head, each of which reads all of the head's keys.
+Rereads TileRereads(const AttentionProblem& problem, int64_t queries);
 
 // The configurations to start from, by the size of the problem and the threads (heuristic.cc).
 Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/sizes.h"
 #include "base/small_float.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/algorithms.h"
@@ -218,19 +219,6 @@ std::vector<std::pair<std::string_view, int64_t>> FactsOf(const Problem& problem
   return facts;
 }
 
-// Each tile of queries but the first reads the keys and values of its head again. Pairs that the
-// mask leaves out are neither computed nor read.
-Rereads RereadsOf(const Problem& problem, double rows_at_once) {
-  const P& p = problem.As<P>();
-  const double kv_len = static_cast<double>(p.kv_len), q_len = static_cast<double>(p.q_len);
-  const double head_bytes =
-      kv_len * static_cast<double>(p.head_dim + p.value_dim) * SizeOf(p.dtype);
-  const double tiles = std::ceil(q_len / rows_at_once) * static_cast<double>(p.batch * p.heads);
-  const double once = static_cast<double>(p.batch * p.kv_heads);
-  const double all = q_len * kv_len, visible = all > 0 ? VisiblePairs(p) / all : 0;
-  return {.bytes = std::max(0.0, tiles * visible - once) * head_bytes, .set_bytes = head_bytes};
-}
-
 // Records before format 1.4 had both emitted algorithms under one name: `lanes` told them apart.
 const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view)>& word) {
   if (word("isa") == "none") return &kPortableAttention;
@@ -269,15 +257,31 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
   return CheckOut(out, {&q, &k, &v});
 }
 
-// Q·Kᵀ has queries in its lanes, P·V value columns or queries too.
-double PaddedFlops(const AttentionProblem& p, Isa isa, bool columns_in_lanes) {
-  const int64_t bytes = isa == Isa::kPortable ? 0 : VecBytes(isa);
-  const int64_t lanes = std::max<int64_t>(1, bytes / SizeOf(p.dtype));
-  const auto whole = [lanes](int64_t size) { return (size + lanes - 1) / lanes * lanes; };
-  const double products = static_cast<double>(
-      whole(p.q_len) * p.head_dim +
-      (columns_in_lanes ? p.q_len * whole(p.value_dim) : whole(p.q_len) * p.value_dim));
-  return 2.0 * static_cast<double>(p.batch * p.heads * p.kv_len) * products;
+double PaddedFlops(const AttentionProblem& p, LaneAxis of_qk, LaneAxis of_pv) {
+  const auto products = [&](int64_t columns, LaneAxis lanes) {
+    int64_t rows = p.q_len;
+    int64_t& in_lanes = lanes.axis == LaneAxis::kQueries ? rows : columns;
+    in_lanes = SizeRoundedUp(in_lanes, lanes.in_vector);
+    return static_cast<double>(rows) * static_cast<double>(columns);
+  };
+  return 2.0 * static_cast<double>(p.batch * p.heads * p.kv_len) *
+         (products(p.head_dim, of_qk) + products(p.value_dim, of_pv));
+}
+
+// The mask leaves the same share out of every reading; the first one counts as whole, as in Bytes.
+Rereads RereadsOf(const AttentionProblem& p, double tiles, int64_t keys) {
+  const double pairs = static_cast<double>(p.q_len) * static_cast<double>(p.kv_len);
+  const double seen = pairs > 0 ? VisiblePairs(p) / pairs : 0;
+  const double row_bytes = static_cast<double>(p.head_dim + p.value_dim) * SizeOf(p.dtype);
+  const double head_bytes = static_cast<double>(p.kv_len) * row_bytes;
+  return {.bytes = static_cast<double>(p.batch * p.kv_heads) * std::max(0.0, tiles * seen - 1) *
+                   head_bytes,
+          .set_bytes = static_cast<double>(std::min(keys, p.kv_len)) * row_bytes};
+}
+
+Rereads TileRereads(const AttentionProblem& p, int64_t queries) {
+  const double tiles = std::ceil(static_cast<double>(p.q_len) / static_cast<double>(queries));
+  return RereadsOf(p, tiles * static_cast<double>(p.heads / p.kv_heads), p.kv_len);
 }
 
 const Operation kAttention = {
@@ -304,7 +308,6 @@ const Operation kAttention = {
     .heuristic = AttentionHeuristic,
     .flops_per_cycle = AttentionFlopsPerCycle,
     .facts = FactsOf,
-    .rereads = RereadsOf,
     .algorithm_of_old = AlgorithmOfOld,
 };
 

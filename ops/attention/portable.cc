@@ -30,6 +30,8 @@ constexpr Field kFields[] = {
     ThreadsField<C>(),
 };
 
+int TileQueries(DType dtype) { return jit::kPortableTileBytes / SizeOf(ComputeType(dtype)); }
+
 // Two operations a cycle: only the split over threads differs from one configuration to another.
 double Estimate(const Problem& problem, const Config& config, const Cpu&) {
   const P& p = problem.As<P>();
@@ -65,11 +67,15 @@ const Algorithm kPortableAttention = {
     },
     .make_runner = MakeRunner,
     .padded_flops =
-        [](const Problem& problem, const Config& config) {
-          return PaddedFlops(problem.As<P>(), config.isa(), true);
+        [](const Problem& problem, const Config&) {
+          const LaneAxis queries = {LaneAxis::kQueries, TileQueries(problem.dtype())};
+          return PaddedFlops(problem.As<P>(), queries, queries);
+        },
+    .rereads =
+        [](const Problem& problem, const Config&) {
+          return TileRereads(problem.As<P>(), TileQueries(problem.dtype()));
         },
     .call_bytes = sizeof(jit::AttentionArgs),
-    .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
 
 }  // namespace jitattn::ops

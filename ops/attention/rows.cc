@@ -156,6 +156,15 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
          500 * tasks * tiles / threads;
 }
 
+// Every tile of a kv head's rows, queries × grouped heads, reads a block of keys and values before
+// the first of them reads the next block.
+Rereads RowsRereads(const Problem& problem, const Config& config) {
+  const P& p = problem.As<P>();
+  const C& c = config.As<C>();
+  const double tiles = std::ceil(static_cast<double>(RowsOfGroup(p)) / c.tile_rows);
+  return RereadsOf(p, tiles, c.kv_block);
+}
+
 std::unique_ptr<Runner> MakeRunner(const Problem& problem, const Config& config,
                                    std::shared_ptr<const jit::Kernel> kernel, int threads,
                                    double worthwhile) {
@@ -179,10 +188,13 @@ const Algorithm kRows = {
     .block = [](const Config& config) { return config.As<C>().kv_block; },
     .padded_flops =
         [](const Problem& problem, const Config& config) {
-          return PaddedFlops(problem.As<P>(), config.isa(), config.As<C>().pairs == 0);
+          const int lanes = Lanes(config.isa(), problem.dtype());
+          const int in_qk = config.As<C>().pairs != 0 ? 2 * lanes : lanes;
+          return PaddedFlops(problem.As<P>(), {LaneAxis::kColumns, in_qk},
+                             {LaneAxis::kColumns, lanes});
         },
+    .rereads = RowsRereads,
     .call_bytes = sizeof(jit::AttentionArgs),
-    .rows_at_once = [](const Problem&, const Config& config) { return config.As<C>().tile_rows; },
 };
 
 }  // namespace jitattn::ops

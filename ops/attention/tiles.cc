@@ -280,14 +280,17 @@ const Algorithm kTiles = {
     .block = [](const Config& config) { return config.As<C>().kv_block; },
     .padded_flops =
         [](const Problem& problem, const Config& config) {
-          return PaddedFlops(problem.As<P>(), config.isa(),
-                             config.As<C>().pv == jit::PvForm::kNatural);
+          const int lanes = Lanes(config.isa(), problem.dtype());
+          const bool transposed = config.As<C>().pv == jit::PvForm::kTransposed;
+          return PaddedFlops(problem.As<P>(), {LaneAxis::kQueries, lanes},
+                             {transposed ? LaneAxis::kQueries : LaneAxis::kColumns, lanes});
+        },
+    .rereads =
+        [](const Problem& problem, const Config& config) {
+          const P& p = problem.As<P>();
+          return TileRereads(p, config.As<C>().q_vecs * Lanes(config.isa(), p.dtype));
         },
     .call_bytes = sizeof(jit::AttentionArgs),
-    .rows_at_once =
-        [](const Problem& problem, const Config& config) {
-          return config.As<C>().q_vecs * Lanes(config.isa(), problem.dtype());
-        },
 };
 
 }  // namespace jitattn::ops

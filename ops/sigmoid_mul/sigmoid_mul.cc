@@ -242,7 +242,6 @@ const Algorithm kVectors = {
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<C>().vecs * config.As<C>().unroll; },
     .call_bytes = sizeof(jit::SigmoidMulArgs),
-    .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
 
 const Algorithm kPortableSigmoidMul = {
@@ -261,7 +260,6 @@ const Algorithm kPortableSigmoidMul = {
     },
     .make_runner = MakeRunner,
     .call_bytes = sizeof(jit::SigmoidMulArgs),
-    .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
 
 const Operation kSigmoidMul = {

@@ -213,7 +213,6 @@ const ops::Algorithm kStream = {
     .make_runner = MakeRunner,
     .block = [](const Config& config) { return config.As<StreamConfig>().unroll; },
     .call_bytes = sizeof(AxpyArgs),
-    .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
 
 const ops::Algorithm kPortable = {
@@ -230,7 +229,6 @@ const ops::Algorithm kPortable = {
     },
     .make_runner = MakeRunner,
     .call_bytes = sizeof(AxpyArgs),
-    .rows_at_once = [](const Problem&, const Config&) { return 1; },
 };
 
 const ops::Operation kAxpy = {
