@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/io.h"
+
 namespace jitattn::inline base {
 namespace {
 
@@ -23,9 +25,10 @@ std::string ReadSmallFile(const std::string& path) {
   if (fd < 0) return "";
   std::string text;
   char chunk[4096];
-  ssize_t n;
-  while (text.size() < kMaxFileBytes && (n = read(fd, chunk, sizeof chunk)) > 0) {
-    text.append(chunk, static_cast<size_t>(n));
+  int64_t n = sizeof chunk;
+  while (n == sizeof chunk && text.size() < kMaxFileBytes) {
+    n = ReadFully(fd, chunk, sizeof chunk);
+    if (n > 0) text.append(chunk, static_cast<size_t>(n));
   }
   close(fd);
   text.erase(text.find_last_not_of(" \n\t") + 1);

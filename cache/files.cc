@@ -24,6 +24,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/env.h"
+#include "base/io.h"
 
 namespace jitattn::cache {
 namespace {
@@ -187,14 +188,11 @@ absl::Status Fill(const std::string& path, int folder, const File& file, std::st
   if (!GiveToCaller(folder, file.fd())) {
     return Errno(path, "cannot give the file to the caller of sudo");
   }
-  while (!content.empty()) {
-    const ssize_t written = write(file.fd(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Errno(path, "cannot write");
-    content.remove_prefix(written);
-  }
-  // Before the rename: else a power cut could leave the new name with nothing in it.
-  if (fsync(file.fd()) != 0) return Errno(path, "cannot write");
+  // Synced before the rename: else a power cut could leave the new name with nothing in it.
+  const bool written =
+      WriteFully(file.fd(), content.data(), static_cast<int64_t>(content.size())) &&
+      fsync(file.fd()) == 0;
+  if (!written) return Errno(path, "cannot write");
   return absl::OkStatus();
 }
 
@@ -226,16 +224,10 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
 
   // One byte more than there may be; the size said by fstat could be old, or 0 as in /proc.
   std::string content(max_bytes + 1, '\0');
-  size_t size = 0;
-  while (size < content.size()) {
-    const ssize_t got = read(file.fd(), content.data() + size, content.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Errno(path, "cannot read");
-    if (got == 0) break;
-    size += got;
-  }
-  if (size == content.size()) return refused(absl::StrCat("longer than ", max_bytes, " bytes"));
-  content.resize(size);
+  const int64_t size = ReadFully(file.fd(), content.data(), max_bytes + 1);
+  if (size < 0) return Errno(path, "cannot read");
+  if (size > max_bytes) return refused(absl::StrCat("longer than ", max_bytes, " bytes"));
+  content.resize(static_cast<size_t>(size));
   return content;
 }
 

@@ -8,27 +8,22 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "base/io.h"
 #include "cli/text_file.h"
 
 namespace jitattn::cli {
 namespace {
 
 absl::Status Write(int file, const std::string& name, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      return absl::UnavailableError(
-          absl::StrFormat("%s: cannot write: %s", name, std::strerror(errno)));
-    }
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
+  if (WriteFully(file, text.data(), std::ssize(text))) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrFormat("%s: cannot write: %s", name, std::strerror(errno)));
 }
 
 // Whether rows under `header` may follow `text`.

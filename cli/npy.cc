@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/io.h"
 
 namespace jitattn::cli {
 namespace {
@@ -159,27 +161,6 @@ absl::Status Named(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", std::string(status.message())));
 }
 
-// Reads until `bytes` are there or the file ends.
-int64_t ReadFully(int fd, void* out, int64_t bytes, int64_t offset) {
-  int64_t done = 0;
-  while (done < bytes) {
-    const ssize_t n = pread(fd, static_cast<char*>(out) + done, bytes - done, offset + done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += n;
-  }
-  return done;
-}
-
-bool WriteFully(int fd, const void* data, int64_t bytes) {
-  for (int64_t done = 0; done < bytes;) {
-    const ssize_t n = write(fd, static_cast<const char*>(data) + done, bytes - done);
-    if (n < 0 && errno != EINTR) return false;
-    if (n > 0) done += n;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
@@ -232,7 +213,9 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
     return absl::DataLossError(absl::StrCat(path, ": not a regular file"));
   }
   std::string start(kPrefixV2 + kMaxDictionary, '\0');
-  start.resize(ReadFully(file.fd, start.data(), start.size(), 0));
+  const int64_t read = ReadFully(file.fd, start.data(), std::ssize(start), 0);
+  if (read < 0) return SystemError("read", path);
+  start.resize(static_cast<size_t>(read));
   absl::StatusOr<NpyHeader> header = ParseNpyHeader(start);
   if (!header.ok()) return Named(path, header.status());
   const int64_t there = info.st_size - header->data_offset;

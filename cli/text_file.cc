@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_format.h"
+#include "base/io.h"
 #include "cache/files.h"
 
 namespace jitattn::cli {
@@ -35,19 +36,19 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, int file, int64_t m
   // Its size now; the file may grow meanwhile, and files of /proc tell 0.
   text.reserve(std::min(limit, static_cast<size_t>(info.st_size)));
   char buffer[1 << 16];
-  while (true) {
-    const ssize_t got = read(file, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
+  int64_t got = sizeof buffer;
+  while (got == sizeof buffer) {
+    got = ReadFully(file, buffer, sizeof buffer);
     if (got < 0) {
       return absl::UnavailableError(
           absl::StrFormat("cannot read %s: %s", path, std::strerror(errno)));
     }
-    if (got == 0) return text;
     if (text.size() + static_cast<size_t>(got) > limit) {
       return absl::DataLossError(absl::StrFormat("%s: longer than %d MiB", path, max_bytes >> 20));
     }
     text.append(buffer, static_cast<size_t>(got));
   }
+  return text;
 }
 
 }  // namespace

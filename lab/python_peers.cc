@@ -14,11 +14,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/io.h"
 #include "lab/python_scripts.h"
 
 extern char** environ;
@@ -209,16 +211,10 @@ absl::Status PythonPeers::SetProblem(const ops::Problem& problem,
         absl::StrFormat("no %d bytes to share: %s", bytes, std::strerror(errno)));
   }
   for (int i = 0; i + 1 < operands.operands(); ++i) {
-    std::span<const char> left = operands.Bytes(0, i);
-    for (int64_t at = offsets_[static_cast<size_t>(i)]; !left.empty();) {
-      const ssize_t count = pwrite(memory_, left.data(), left.size(), at);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) {
-        return absl::ResourceExhaustedError(
-            absl::StrFormat("no %d bytes to share: %s", bytes, std::strerror(errno)));
-      }
-      left = left.subspan(static_cast<size_t>(count));
-      at += count;
+    const std::span<const char> data = operands.Bytes(0, i);
+    if (!WriteFully(memory_, data.data(), std::ssize(data), offsets_[static_cast<size_t>(i)])) {
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("no %d bytes to share: %s", bytes, std::strerror(errno)));
     }
   }
   const cli::Json question = {{"do", "problem"},
@@ -240,15 +236,9 @@ absl::StatusOr<std::unique_ptr<Contender>> PythonPeers::Prepare(const std::strin
 absl::Status PythonPeers::Fetch(const std::string& method, const runtime::Operands& operands) {
   const auto answer = Ask({{"do", "result"}, {"method", method}}, kPatienceSeconds);
   if (!answer.ok()) return answer.status();
-  std::span<char> left = operands.Bytes(0, operands.operands() - 1);
-  for (int64_t at = offsets_.back(); !left.empty();) {
-    const ssize_t count = pread(memory_, left.data(), left.size(), at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      return absl::InternalError(absl::StrCat("its result is not there: ", std::strerror(errno)));
-    }
-    left = left.subspan(static_cast<size_t>(count));
-    at += count;
+  const std::span<char> out = operands.Bytes(0, operands.operands() - 1);
+  if (ReadFully(memory_, out.data(), std::ssize(out), offsets_.back()) != std::ssize(out)) {
+    return absl::InternalError(absl::StrCat("its result is not there: ", std::strerror(errno)));
   }
   return absl::OkStatus();
 }
