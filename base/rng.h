@@ -32,10 +32,20 @@ class Rng {
   // In [0, n). The bias of scaling is below n / 2^53.
   int Below(int n) { return static_cast<int>(Uniform() * n); }
 
-  // Box–Muller; 1 − u keeps the logarithm's argument above 0.
+  // Normal to the last tail, by Box–Muller; 1 − u keeps the logarithm's argument above 0.
   double Normal() {
     const double radius = std::sqrt(-2 * std::log(1 - Uniform()));
     return radius * std::cos(2 * std::numbers::pi * Uniform());
+  }
+
+  // Mean 0, variance 1, and nearly normal: the sum of four uniform numbers (Irwin–Hall) reaches
+  // ±3.46. Costs one draw instead of a logarithm and a cosine, so that it fills large arrays.
+  double NearlyNormal() {
+    const uint64_t bits = Bits();
+    const int sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
+                                     (bits >> 32 & 0xffff) + (bits >> 48));
+    // The variance of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
+    return std::numbers::sqrt3 / 65536 * (sum - 131070);
   }
 
   void Shuffle(std::span<int> items) {

@@ -2,36 +2,12 @@
 
 #include "cli/operands.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
-#include "base/rng.h"
-#include "base/small_float.h"
+#include "runtime/operands.h"
 
 namespace jitattn::cli {
-namespace {
-
-// Box–Muller at some 30 ns a number would take longer than the kernels on large operands: a stretch
-// of this many is repeated. A prime, so that rows and tiles do not repeat with it.
-constexpr int64_t kRandomPeriod = 1000003;
-
-template <typename T>
-void FillNormal(void* memory, int64_t count, Rng& rng) {
-  T* const data = static_cast<T*>(memory);
-  const int64_t fresh = std::min(count, kRandomPeriod);
-  for (int64_t i = 0; i < fresh; ++i) data[i] = static_cast<Compute<T>>(rng.Normal());
-  for (int64_t i = fresh; i < count; ++i) data[i] = data[i - kRandomPeriod];
-}
-
-absl::StatusOr<NpyArray> Normal(DType dtype, std::vector<int64_t> shape, Rng& rng) {
-  auto array = Zeros(dtype, std::move(shape));
-  if (!array.ok()) return array.status();
-  const int64_t count = array->data.bytes() / SizeOf(dtype);
-  ops::CallWithType(dtype, [&]<typename T>() { FillNormal<T>(array->data.data(), count, rng); });
-  return array;
-}
-
-}  // namespace
 
 absl::StatusOr<NpyArray> Zeros(DType dtype, std::vector<int64_t> shape) {
   int64_t bytes = SizeOf(dtype);
@@ -86,7 +62,6 @@ ops::Strides StridesOf(int rank, int64_t batch, int64_t heads, int64_t length, i
 }
 
 absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t seed) {
-  Rng rng(seed);
   const ops::Arrays arrays = problem.operation().arrays(problem);
   std::vector<NpyArray> made;
   std::vector<void*> data;
@@ -94,10 +69,12 @@ absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t
     const ops::Array& a = arrays[i];
     std::vector<int64_t> shape = {a.rows, a.heads * a.cols};
     if (a.batch > 1) shape.insert(shape.begin(), a.batch);
-    auto array = i + 1 < arrays.count ? Normal(problem.dtype(), std::move(shape), rng)
-                                      : Zeros(problem.dtype(), std::move(shape));
+    auto array = Zeros(problem.dtype(), std::move(shape));
     if (!array.ok()) return array.status();
     made.push_back(*std::move(array));
+    if (i + 1 < arrays.count) {
+      runtime::FillInput(problem.dtype(), made.back().data.data(), a.count(), seed, i);
+    }
     data.push_back(made.back().data.data());
   }
   ops::Args args = problem.operation().bind(problem, ops::Layout::kColumns, data);

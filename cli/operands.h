@@ -40,7 +40,7 @@ struct RunOperands {
   const NpyArray& out() const { return arrays.back(); }
 };
 
-// Standard normal data, the same for the same seed; the heads side by side in the columns.
+// The data that a tuning measures with, for the same seed; the heads side by side in the columns.
 absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t seed);
 
 // A matrix of zeros.

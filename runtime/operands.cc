@@ -45,23 +45,15 @@ struct FillJob {
   int workers;
 };
 
-// The sum of four uniform numbers (Irwin–Hall) is normal enough to keep kernels honest, reaches
-// ±3.46 σ, and costs one draw instead of a logarithm and a cosine.
+// Rounded from the same float64 whatever the type, so that types differ by their rounding alone.
 template <typename T>
 void FillBlocks(int worker, void* context) {
   const auto& job = *static_cast<const FillJob<T>*>(context);
-  // σ² of a uniform number of 16 bits is 2³²/12, of four of them 2³²/3.
-  // Rounded from the same float64 whatever the type, so that types differ by their rounding alone.
-  using Real = Compute<T>;
-  const double scale = std::sqrt(3.0) / 65536;
   for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
     Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
     const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
     for (int64_t i = block * kFillBlock; i < end; ++i) {
-      const uint64_t bits = rng.Bits();
-      const int sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
-                                       (bits >> 32 & 0xffff) + (bits >> 48));
-      job.out[i] = static_cast<Real>(scale * (sum - 131070));
+      job.out[i] = static_cast<Compute<T>>(rng.NearlyNormal());
     }
   }
 }
@@ -112,13 +104,10 @@ void Mark(char* out, int64_t bytes, Bits pattern) {
 
 }  // namespace
 
-void FillNormal(float* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
-void FillNormal(double* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
-void FillNormal(BFloat16* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
-void FillNormal(Float16* out, int64_t count, uint64_t seed) { FillInParallel(out, count, seed); }
-
-void FillNormal(DType dtype, void* out, int64_t count, uint64_t seed) {
-  ops::CallWithType(dtype, [&]<typename T>() { FillNormal(static_cast<T*>(out), count, seed); });
+void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index) {
+  const uint64_t stream = seed * ops::Arrays::kMost + static_cast<uint64_t>(index);
+  ops::CallWithType(dtype,
+                    [&]<typename T>() { FillInParallel(static_cast<T*>(out), count, stream); });
 }
 
 int64_t AvailableMemoryBytes() {
@@ -180,8 +169,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   o->memory_ = static_cast<char*>(memory);
   for (int64_t set = 0; set < o->sets_; ++set) {
     for (int i = 0; i < o->output(); ++i) {
-      const uint64_t stream = seed * 4 + static_cast<uint64_t>(i);  // the same data in every set
-      FillNormal(problem.dtype(), o->Operand(set, i), o->arrays_[i].count(), stream);
+      FillInput(problem.dtype(), o->Operand(set, i), o->arrays_[i].count(), seed, i);
     }
   }
   return o;

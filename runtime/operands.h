@@ -20,13 +20,9 @@
 
 namespace jitattn::runtime {
 
-// `count` numbers of mean 0 and variance 1, the same for the same seed whatever the threads.
-void FillNormal(float* out, int64_t count, uint64_t seed);
-void FillNormal(double* out, int64_t count, uint64_t seed);
-void FillNormal(BFloat16* out, int64_t count, uint64_t seed);
-void FillNormal(Float16* out, int64_t count, uint64_t seed);
-// The same for memory that holds `dtype`.
-void FillNormal(DType dtype, void* out, int64_t count, uint64_t seed);
+// Fills input `index` of a run with `count` numbers of `dtype`, Rng::NearlyNormal() rounded: the
+// same for the same seed, whatever the threads, and the same but for their rounding in every type.
+void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index);
 
 // Bytes that this process could still take: of the machine, or of its control group if that has
 // less left.

@@ -127,30 +127,23 @@ TEST(Operands, ColdOnesDoNotFitTheCaches) {
             0.5 * static_cast<double>(HostCpu().l3_bytes));
 }
 
-template <typename T>
-class Normal : public testing::Test {};
-using Types = testing::Types<float, double>;
-TYPED_TEST_SUITE(Normal, Types);
+std::vector<double> Inputs(uint64_t seed, int index) {
+  std::vector<double> numbers(200000);
+  FillInput(DType::kF64, numbers.data(), std::ssize(numbers), seed, index);
+  return numbers;
+}
 
-TYPED_TEST(Normal, MomentsAndRepeatability) {
-  constexpr int kCount = 200000;
-  std::vector<TypeParam> a(kCount), b(kCount), c(kCount);
-  FillNormal(a.data(), kCount, 3);
-  FillNormal(b.data(), kCount, 3);
-  FillNormal(c.data(), kCount, 4);
-  EXPECT_EQ(a, b);
-  EXPECT_NE(a, c);
-  double sum = 0, squares = 0;
-  int beyond = 0;
-  for (const TypeParam x : a) {
-    sum += x;
-    squares += static_cast<double>(x) * x;
-    beyond += std::abs(x) > 2;
-  }
-  // Standard errors: 0.0022, 0.0032, 0.0005; a normal distribution has 4.6 % beyond two sigma.
-  EXPECT_NEAR(sum / kCount, 0, 0.01);
-  EXPECT_NEAR(squares / kCount, 1, 0.015);
-  EXPECT_NEAR(static_cast<double>(beyond) / kCount, 0.045, 0.008);
+TEST(FillInput, IsTheSameForTheSameSeedAndArray) {
+  EXPECT_EQ(Inputs(3, 0), Inputs(3, 0));
+  EXPECT_NE(Inputs(3, 0), Inputs(3, 1));
+  EXPECT_NE(Inputs(3, 0), Inputs(4, 0));
+}
+
+TEST(FillInput, TypesDifferByTheirRounding) {
+  const std::vector<double> wide = Inputs(3, 0);
+  std::vector<float> narrow(wide.size());
+  FillInput(DType::kF32, narrow.data(), std::ssize(narrow), 3, 0);
+  EXPECT_EQ(narrow, std::vector<float>(wide.begin(), wide.end()));
 }
 
 }  // namespace
