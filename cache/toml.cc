@@ -10,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 
 // TOML++ 3.3, compiled into this file whatever the system's library was built with:
 //   - its asserts fail on some damaged files, so they become nothing; with NDEBUG it would promise
@@ -94,24 +95,6 @@ absl::Status CheckText(std::string_view text, std::string_view source) {
     ++i;
   }
   return absl::OkStatus();
-}
-
-// Takes a character off the front of `text`, which is not empty (RFC 3629: no surrogates, no long
-// forms); U+FFFD for a byte that begins none.
-char32_t TakeCharacter(std::string_view& text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? char32_t(text[i] & 0xff) : 0; };
-  const char32_t lead = byte(0);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  char32_t c = length == 1 ? lead : lead & (0x7f >> length);
-  bool good = lead < 0x80 || (0xc0 <= lead && lead < 0xf8);
-  for (size_t i = 1; i < length; ++i) {
-    good = good && (byte(i) & 0xc0) == 0x80;
-    c = c << 6 | (byte(i) & 0x3f);
-  }
-  constexpr char32_t kFirstOfLength[] = {0, 0, 0x80, 0x800, 0x10000};
-  good = good && kFirstOfLength[length] <= c && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
-  text.remove_prefix(good ? length : 1);
-  return good ? c : 0xfffd;
 }
 
 TomlValue Convert(const ::toml::node& node);

@@ -8,10 +8,6 @@
 
 namespace jitattn::cli {
 
-// Bytes of the UTF-8 character that `text`, which is not empty, begins with; 0 where there is none:
-// truncated, overlong, a surrogate.
-int Utf8Bytes(std::string_view text);
-
 // Valid UTF-8 on one line: other bytes become U+FFFD, control characters blanks. A terminal obeys
 // control characters (ESC, and CSI in one character), so that a file's words could retitle, clear
 // or drive it.
