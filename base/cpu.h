@@ -27,12 +27,13 @@ struct Cpu {
   int logical_cpus = 1;    // this process may run on: affinity mask ∩ cgroup quota (rounded up)
   int physical_cores = 1;  // distinct cores among them; the default thread budget
 
-  // Two 512-bit FMA units? CPUID does not tell: true on Intel servers, else false (see DESIGN).
-  int fma_units = 2;  // of vectors as wide as `isa`'s, issued a cycle; Zen 4 at 512 bits counts 1
+  // Multiply-adds of vectors as wide as `isa`'s that begin in a cycle; Zen 4 at 512 bits counts 1.
+  // CPUID does not report it: for 512 bits two are assumed on Intel's servers, else one.
+  int fma_units = 2;
 };
 
-// Detects afresh; reads JITATTN_MAX_ISA ("none", "avx2", "avx512"; another word caps nothing
-// and is reported once through the log).
+// Detects afresh; reads JITATTN_MAX_ISA ("none", "avx2", "avx512"; another word is
+// ignored, and reported once through the log).
 Cpu DetectCpu();
 
 // DetectCpu() once a process.

@@ -25,7 +25,7 @@ absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, 
   absl::StatusOr<Record> record = ParseRecord(toml, path, AnyCpu(cpu));
   if (!record.ok()) return record.status();
   Admission admission;
-  Comparison comparison = Compare(record->fingerprint, host);
+  HostMatch comparison = Compare(record->fingerprint, host);
   if (!comparison.usable) {
     admission.use = absl::FailedPreconditionError(
         absl::StrCat(path, ": tuned on another cpu: ", comparison.why_not));

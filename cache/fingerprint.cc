@@ -115,8 +115,8 @@ std::string FolderName(const Fingerprint& fingerprint) {
   return name;
 }
 
-Comparison Compare(const Fingerprint& recorded, const Fingerprint& host) {
-  Comparison result;
+HostMatch Compare(const Fingerprint& recorded, const Fingerprint& host) {
+  HostMatch result;
   result.why_not = Differences(kHard, recorded, host, /*skip_unknown=*/false);
   result.usable = result.why_not.empty();
   // What could not be read then or now ("") tells nothing, and must not nag for a re-tuning.

@@ -31,12 +31,13 @@ Fingerprint HostFingerprint(const Cpu& cpu);
 // The folder of this CPU's records: "amd-25-17-avx512". Only [a-z0-9-].
 std::string FolderName(const Fingerprint& fingerprint);
 
-struct Comparison {
+// Whether what was measured on one machine may be used on another.
+struct HostMatch {
   bool usable = true;   // every hard field matches
   std::string stale;    // what differs softly, for people: "microcode 0xa101148, was 0xa101144"
   std::string why_not;  // the hard field that differs
 };
-Comparison Compare(const Fingerprint& recorded, const Fingerprint& host);
+HostMatch Compare(const Fingerprint& recorded, const Fingerprint& host);
 
 }  // namespace jitattn::cache
 

@@ -1,4 +1,4 @@
-// Where a record is looked for: embedded, the user's folder, the system's.
+// Where a record is looked for: the user's folder, the system's.
 
 #include "cache/layers.h"
 
@@ -6,7 +6,6 @@
 #include <limits>
 #include <utility>
 
-#include "cache/admission.h"
 #include "cache/nearest.h"
 
 namespace jitattn::cache {
@@ -34,29 +33,8 @@ Layers::Layers(Cpu cpu, std::vector<std::string> roots)
   for (std::string& root : roots) stores_.emplace_back(std::move(root), cpu_, host_);
 }
 
-absl::Status Layers::Embed(std::string_view toml, std::string_view source) {
-  absl::StatusOr<Admission> admission = Admit(toml, std::string(source), cpu_, host_);
-  if (!admission.ok()) {
-    return absl::InvalidArgumentError(admission.status().message());
-  }
-  // An application brings records for many CPUs: those for others are no fault of its.
-  if (admission->use.ok()) {
-    embedded_.push_back(std::move(admission->stored));
-  } else {
-    unusable_.push_back({std::move(admission->stored), std::string(admission->use.message())});
-  }
-  return absl::OkStatus();
-}
-
 std::optional<StoredRecord> Layers::FindExact(const Key& key,
                                               std::vector<RejectedRecord>* rejected) const {
-  const std::string wanted = key.ToString();
-  for (const StoredRecord& stored : embedded_) {
-    if (stored.record.key.ToString() == wanted) return stored;
-  }
-  for (const auto& [stored, why] : unusable_) {
-    if (stored.record.key.ToString() == wanted) rejected->push_back({stored.path, why});
-  }
   for (const Store& store : stores_) {
     absl::StatusOr<StoredRecord> stored = store.Get(key);
     if (stored.ok()) return *std::move(stored);
@@ -78,7 +56,6 @@ std::optional<StoredRecord> Layers::FindNearest(const Key& key,
     best = stored;
     best_distance = *distance;
   };
-  for (const StoredRecord& stored : embedded_) consider(stored);
   for (const Store& store : stores_) {
     for (const StoredRecord& stored : store.Near(key, rejected)) consider(stored);
   }

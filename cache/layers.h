@@ -1,5 +1,5 @@
-// Where a record is looked for, first match wins: embedded by the application, the user's folder,
-// the system's. What no layer has is answered by the heuristic, which is not the cache's business.
+// Where a record is looked for, first match wins: the user's folder, the system's. A problem that
+// neither has is answered by the heuristic, which is not the cache's business.
 
 #ifndef JITATTN_CACHE_LAYERS_H_
 #define JITATTN_CACHE_LAYERS_H_
@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "cache/store.h"
@@ -29,10 +28,6 @@ class Layers {
   static Layers Default(const Cpu& cpu);
   Layers(Cpu cpu, std::vector<std::string> roots);
 
-  // An application's own record (TOML text), before every folder. InvalidArgument if it is bad on
-  // any CPU; one for another CPU is taken, and named by Find among the rejected.
-  absl::Status Embed(std::string_view toml, std::string_view source);
-
   // The exact record of the first layer that has one, else the nearest of any layer.
   Lookup Find(const Key& key) const;
 
@@ -51,8 +46,6 @@ class Layers {
 
   Cpu cpu_;
   Fingerprint host_;
-  std::vector<StoredRecord> embedded_;
-  std::vector<std::pair<StoredRecord, std::string>> unusable_;  // embedded, for another CPU; why
   std::vector<Store> stores_;
 };
 

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/operands.h"
 #include "cli/plan_flags.h"
@@ -50,34 +50,30 @@ struct RunResult {
 constexpr double kTimingS = 0.1;
 constexpr int kLeastCalls = 10, kMostCalls = 10000;
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Machine& machine,
                                 RunOperands& operands) {
   RunResult result;
-  const double asked = Now();
+  const double asked = SteadyNow();
   auto plan = flags.plan.Plan(operands.problem, machine);
   if (!plan.ok()) return plan.status();
   result.plan = *plan;
-  result.ready_s = Now() - asked;
+  result.ready_s = SteadyNow() - asked;
 
   const ops::Operation& operation = operands.problem.operation();
   absl::Status status;
   if (flags.causal_offset) status = SetCausalOffset(*flags.causal_offset, &operands);
   if (!status.ok()) return status;
   auto timed_call = [&] {
-    const double begin = Now();
+    const double begin = SteadyNow();
     status = result.plan->Run(operation, operands.args.get());
-    return Now() - begin;
+    return SteadyNow() - begin;
   };
   result.first_s = timed_call();
   std::vector<double> samples;
-  const double begin = Now();
+  const double begin = SteadyNow();
   auto enough = [&, calls = 0]() mutable {
     if (flags.repeat > 0) return calls++ == flags.repeat;
-    return ++calls > kMostCalls || (calls > kLeastCalls && Now() - begin > kTimingS);
+    return ++calls > kMostCalls || (calls > kLeastCalls && SteadyNow() - begin > kTimingS);
   };
   while (status.ok() && !enough()) samples.push_back(timed_call());
   if (!status.ok()) return status;

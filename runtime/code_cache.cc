@@ -3,12 +3,12 @@
 #include "runtime/code_cache.h"
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/fork.h"
 
 namespace jitattn::runtime {
@@ -62,11 +62,11 @@ absl::StatusOr<CompiledKernel> GetKernel(const ops::Problem& problem, const ops:
   const std::string key = CodeKey(problem, config, cpu);
   if (auto kernel = Find(key)) return CompiledKernel{std::move(kernel), 0};
 
-  const auto start = std::chrono::steady_clock::now();
+  const double start = SteadyNow();
   absl::StatusOr<std::shared_ptr<const jit::Kernel>> kernel = ops::Compile(problem, config, cpu);
   if (!kernel.ok()) return kernel.status();
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  return CompiledKernel{Insert(key, *std::move(kernel)), elapsed.count()};
+  const double seconds = SteadyNow() - start;
+  return CompiledKernel{Insert(key, *std::move(kernel)), seconds};
 }
 
 }  // namespace jitattn::runtime

@@ -123,6 +123,4 @@ std::vector<std::string> MachineWatch::Flags() const {
   return flags;
 }
 
-std::vector<std::string> MachineFlags() { return MachineWatch().Flags(); }
-
 }  // namespace jitattn::runtime

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/rng.h"
 #include "parallel/thread_pool.h"
 #include "runtime/operands.h"
@@ -66,10 +67,7 @@ class PlanMeasurer : public Measurer {
         operands_(std::move(operands)),
         placements_(problem_, cpu_, options_, *operands_) {}
 
-  double Now() override {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-  }
+  double Now() override { return SteadyNow(); }
 
   void Wait(double seconds) override {
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));

@@ -78,10 +78,6 @@ struct MeasureOptions {
 absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem, const Cpu& cpu,
                                                        const MeasureOptions& options);
 
-// What makes numbers of this machine doubtful now: "governor powersave", "load 3.1 on 2 cpus", …;
-// MachineWatch of machine_flags.h also sees what is stolen while something is timed.
-std::vector<std::string> MachineFlags();
-
 }  // namespace jitattn::runtime
 
 #endif  // JITATTN_RUNTIME_MEASURE_H_

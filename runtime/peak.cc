@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "jit/executable_memory.h"
 #include "jit/probe.h"
 #include "parallel/parallel.h"
@@ -33,10 +33,6 @@ constexpr double kRunSeconds = 300e-6;
 // Threads that sleep are awake after some 40 µs; a pool that runs the threads one after the other
 // must not wait for ever.
 constexpr double kMeetingSeconds = 200e-6;
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // One loop of a family: what it does with its arguments, and how much that is.
 struct Variant {
@@ -149,12 +145,12 @@ class FamilyProbe : public PeakProbe {
                          .stream_bytes = probe.slice_bytes_ / job.variant->streams,
                          .repeats = job.variant->repeats};
     job.arrived.fetch_add(1);
-    const double patience = Now() + kMeetingSeconds;
-    while (job.arrived.load() < probe.threads_ && Now() < patience) {
+    const double patience = SteadyNow() + kMeetingSeconds;
+    while (job.arrived.load() < probe.threads_ && SteadyNow() < patience) {
     }
-    job.times[thread].begin = Now();
+    job.times[thread].begin = SteadyNow();
     job.variant->run(args);
-    job.times[thread].end = Now();
+    job.times[thread].end = SteadyNow();
   }
 
   const std::string what_;
@@ -307,7 +303,7 @@ double MeasureClockHz() {
   double best = std::numeric_limits<double>::infinity();
   for (int attempt = 0; attempt < kTries; ++attempt) {
     uint64_t x = 0;
-    const double start = Now();
+    const double start = SteadyNow();
     for (int i = 0; i < kTimes; ++i) {
 #pragma GCC unroll 64
       for (int j = 0; j < kUnroll; ++j) {
@@ -315,7 +311,7 @@ double MeasureClockHz() {
         asm volatile("" : "+r"(x));  // the compiler may not fold it into the next addition
       }
     }
-    best = std::min(best, Now() - start);
+    best = std::min(best, SteadyNow() - start);
   }
   return kUnroll * kTimes / best;
 }

@@ -12,8 +12,6 @@ namespace jitattn::jit {
 
 using Xbyak::Reg64;
 
-int PackVecsNeeded(int lanes) { return EmitTranspose::VecsNeeded(lanes) + 2; }
-
 // Pairs are moved as they are, and scaled with the scores: scale is 1 for them.
 //
 // for each vector of rows:            at most `lanes` of them, `left` in number

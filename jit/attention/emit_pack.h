@@ -11,8 +11,6 @@ namespace jitattn::jit {
 // that they hold numbers of the problem and never raise a NaN of their own. `state` is preserved.
 void EmitPackQueries(const TilesContext& ctx, const Xbyak::Reg64& state);
 
-int PackVecsNeeded(int lanes);
-
 }  // namespace jitattn::jit
 
 #endif  // JITATTN_JIT_ATTENTION_EMIT_PACK_H_

@@ -26,11 +26,8 @@ class EmitFold {
   // The next vectors, `together` of them; clobbered.
   void Add(std::span<const Vec> x);
 
-  // True after as many vectors as there are lanes; then Result() holds their sums until the next
-  // Add().
-  bool complete() const { return count_ == a_.lanes(); }
+  // The sums, once as many vectors as there are lanes were added; until the next Add().
   const Vec& Result() const { return waiting_[waiting_.size() - 1]; }
-  void Restart() { count_ = 0; }
 
  private:
   // x ← partial sums of x and y, which were folded `level` times.

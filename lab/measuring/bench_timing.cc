@@ -2,8 +2,6 @@
 
 #include "lab/measuring/bench_timing.h"
 
-#include <chrono>
-
 namespace jitattn::lab {
 namespace {
 
@@ -30,10 +28,6 @@ int64_t RunsASample(const std::function<void()>& run, double min_sample_s, const
 }
 
 }  // namespace
-
-double SteadyNow() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::vector<Timing> TimeInTurn(std::span<const std::function<void()>> runs,
                                const std::function<void()>& between, const TurnOptions& options,

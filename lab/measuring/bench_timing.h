@@ -8,10 +8,11 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace jitattn::lab {
 
 using Clock = std::function<double()>;  // seconds, monotonic; tests script it
-double SteadyNow();
 
 struct TurnOptions {
   // Minima of 31 interleaved samples of a kernel against itself lie within 0.1 % of each other on a

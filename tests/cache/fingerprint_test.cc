@@ -45,7 +45,7 @@ TEST(Fingerprint, ReadsTheRunningKernel) {
 }
 
 TEST(Compare, EqualIsUsableAndFresh) {
-  const Comparison same = Compare(TestHost(), TestHost());
+  const HostMatch same = Compare(TestHost(), TestHost());
   EXPECT_TRUE(same.usable);
   EXPECT_EQ(same.stale, "");
   EXPECT_EQ(same.why_not, "");
@@ -55,7 +55,7 @@ TEST(Compare, HardFieldsDecide) {
   for (auto field : {&Fingerprint::vendor, &Fingerprint::family, &Fingerprint::model}) {
     Fingerprint recorded = TestHost();
     recorded.*field = "other";
-    const Comparison comparison = Compare(recorded, TestHost());
+    const HostMatch comparison = Compare(recorded, TestHost());
     EXPECT_FALSE(comparison.usable);
     EXPECT_THAT(comparison.why_not, HasSubstr(", was other"));
     EXPECT_THAT(comparison.why_not, HasSubstr(TestHost().*field));
@@ -70,7 +70,7 @@ TEST(Compare, SoftFieldsMarkAsStale) {
   Fingerprint recorded = host;
   recorded.microcode = "0xa101144";
   recorded.cores = "64";
-  const Comparison comparison = Compare(recorded, host);
+  const HostMatch comparison = Compare(recorded, host);
   EXPECT_TRUE(comparison.usable);
   EXPECT_EQ(comparison.stale, "microcode 0xa101148, was 0xa101144; cores 8, was 64");
 }
@@ -91,7 +91,7 @@ TEST(Compare, EachSoftFieldCounts) {
 
 TEST(Compare, StarMatchesAnything) {
   const Fingerprint any = {"*", "*", "*", "*", "*", "*", "*", "*", "*", "*", "*"};
-  const Comparison comparison = Compare(any, TestHost());
+  const HostMatch comparison = Compare(any, TestHost());
   EXPECT_TRUE(comparison.usable);
   EXPECT_EQ(comparison.stale, "");
   // Only in a record: a host that calls itself "*" is not every host.

@@ -1,4 +1,4 @@
-// The order of the layers, and records that come with the application.
+// The order of the layers.
 
 #include "cache/layers.h"
 
@@ -49,12 +49,10 @@ TEST_F(LayersTest, TheFirstLayerThatHasItWins) {
   Write(system_.path(), Marked(problem_, "system"));
   EXPECT_EQ(MarkOf(layers_.Find(key_)), "system");
   Write(user_.path(), Marked(problem_, "user"));
-  EXPECT_EQ(MarkOf(layers_.Find(key_)), "user");
-  ASSERT_TRUE(layers_.Embed(SerializeRecord(Marked(problem_, "embedded")), "app").ok());
   const Lookup lookup = layers_.Find(key_);
-  EXPECT_EQ(MarkOf(lookup), "embedded");
+  EXPECT_EQ(MarkOf(lookup), "user");
   EXPECT_EQ(lookup.match, Match::kExact);
-  EXPECT_EQ(lookup.found->path, "app");
+  EXPECT_EQ(lookup.found->path, layers_.stores()[0].PathOf(key_));
 }
 
 TEST_F(LayersTest, ExactInALaterLayerBeatsNearInAnEarlierOne) {
@@ -71,8 +69,6 @@ TEST_F(LayersTest, TheNearestOfAllLayersWinsATieTheEarlier) {
   EXPECT_EQ(MarkOf(layers_.Find(key_)), "system");
   Write(user_.path(), Marked(Attention(1024, 512), "user"));
   EXPECT_EQ(MarkOf(layers_.Find(key_)), "user");
-  ASSERT_TRUE(layers_.Embed(SerializeRecord(Marked(Attention(2048, 1024), "app")), "app").ok());
-  EXPECT_EQ(MarkOf(layers_.Find(key_)), "app");
 }
 
 TEST_F(LayersTest, ABadRecordIsAMissWithAReason) {
@@ -89,35 +85,6 @@ TEST_F(LayersTest, ABadRecordIsAMissWithAReason) {
   lookup = layers_.Find(key_);
   EXPECT_EQ(lookup.match, Match::kNone);
   EXPECT_THAT(lookup.rejected, SizeIs(1)) << "met twice, said once";
-}
-
-TEST_F(LayersTest, EmbeddedRecordsAreChecked) {
-  EXPECT_EQ(layers_.Embed("?", "app").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(layers_.Embed("format = \"2.0\"", "app").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(layers_.Embed("format = \"2.0\"", "app").message()),
-              HasSubstr("app:1: format 2.0 is newer"));
-  EXPECT_THAT(layers_.Find(key_).rejected, IsEmpty());
-}
-
-// An application brings records for several CPUs; those for others are no error.
-TEST_F(LayersTest, EmbeddedRecordsForOtherCpusAreKeptAndNamed) {
-  Record foreign = Marked(problem_, "foreign");
-  foreign.fingerprint.model = "99";
-  EXPECT_TRUE(layers_.Embed(SerializeRecord(foreign), "app").ok());
-  const Lookup lookup = layers_.Find(key_);
-  EXPECT_EQ(lookup.match, Match::kNone);
-  ASSERT_THAT(lookup.rejected, SizeIs(1));
-  EXPECT_EQ(lookup.rejected[0].why, "app: tuned on another cpu: model 17, was 99");
-  foreign.fingerprint.model = "*";
-  EXPECT_TRUE(layers_.Embed(SerializeRecord(foreign), "app").ok());
-  EXPECT_EQ(MarkOf(layers_.Find(key_)), "foreign");
-
-  Cpu small = TestCpu();
-  small.isa = small.detected_isa = Isa::kAvx2;
-  Layers layers(small, {});
-  EXPECT_TRUE(layers.Embed(SerializeRecord(foreign), "app").ok());
-  ASSERT_THAT(layers.Find(key_).rejected, SizeIs(1));
-  EXPECT_THAT(layers.Find(key_).rejected[0].why, HasSubstr("avx512"));
 }
 
 TEST_F(LayersTest, PutWritesToTheFirst) {
