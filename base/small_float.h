@@ -88,13 +88,13 @@ struct SmallLimits {
     value.bits = static_cast<uint16_t>(bits);
     return value;
   }
-  static constexpr int kInfinity = (2 * kMaxExponent - 1) << (kDigits - 1);
+  static constexpr int kInfinityBits = (2 * kMaxExponent - 1) << (kDigits - 1);
   static constexpr T min() { return FromBits(1 << (kDigits - 1)); }
-  static constexpr T max() { return FromBits(kInfinity - 1); }
-  static constexpr T lowest() { return FromBits(0x8000 | (kInfinity - 1)); }
+  static constexpr T max() { return FromBits(kInfinityBits - 1); }
+  static constexpr T lowest() { return FromBits(0x8000 | (kInfinityBits - 1)); }
   static constexpr T denorm_min() { return FromBits(1); }
-  static constexpr T infinity() { return FromBits(kInfinity); }
-  static constexpr T quiet_NaN() { return FromBits(kInfinity | 1 << (kDigits - 2)); }
+  static constexpr T infinity() { return FromBits(kInfinityBits); }
+  static constexpr T quiet_NaN() { return FromBits(kInfinityBits | 1 << (kDigits - 2)); }
   static constexpr T epsilon() { return FromBits((kMaxExponent - kDigits) << (kDigits - 1)); }
 };
 

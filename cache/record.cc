@@ -20,7 +20,7 @@ namespace {
 constexpr double kShortest = 1e-12, kLongest = 1e9;
 constexpr double kSmallestGain = 1e-9, kLargestGain = 1e9;
 constexpr double kLargestError = 1.7e308;
-constexpr int kMaxThreads = 1 << 16;
+constexpr int kMostRecordedThreads = 1 << 16;
 constexpr int kMaxCount = 1 << 30;
 
 // The Describe functions list the fields of a file in its order. File is a RecordReader, which sets
@@ -104,7 +104,7 @@ void Describe(File& file, Record& record, std::string& key_text) {
   if (!file.Good()) return;  // what follows depends on the operation
 
   file.Section("conditions");
-  file.Integer("threads", record.key.conditions.threads, 1, kMaxThreads);
+  file.Integer("threads", record.key.conditions.threads, 1, kMostRecordedThreads);
   file.Word("isa", record.key.conditions.isa, IsaFromName);
   file.Word("buffers", record.key.conditions.buffers, ops::BuffersFromName);
 

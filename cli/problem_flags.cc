@@ -18,7 +18,6 @@ namespace {
 
 // Sizes beyond are refused by the problem's own rules; here only what no integer can hold.
 constexpr int64_t kMaxSize = std::numeric_limits<int64_t>::max();
-constexpr int64_t kMaxThreads = 4096;
 
 absl::Status WithRule(const absl::Status& status, std::optional<int64_t> dim) {
   if (!dim) return status;
@@ -221,7 +220,7 @@ absl::StatusOr<ops::Problem> ProblemFlags::OneProblem() const {
 void MachineFlags::AddTo(CLI::App* command) {
   constexpr const char* kGroup = "Machine";
   command->add_option("--threads", threads, "threads at most (one a physical core)")
-      ->check(CLI::Validator(WholeNumber(1, kMaxThreads), ""))
+      ->check(CLI::Validator(WholeNumber(1, kMostThreadsAsked), ""))
       ->type_name("N")
       ->group(kGroup);
   command->add_option("--isa", isa, "at most these instructions: none, avx2 or avx512")

@@ -78,6 +78,9 @@ struct Machine {
   ops::Conditions conditions;
 };
 
+// More is no machine's; ThreadBudget has the limit that holds.
+inline constexpr int kMostThreadsAsked = 4096;
+
 struct MachineFlags {
   std::optional<int> threads;
   std::string isa;      // empty: the best this process may use

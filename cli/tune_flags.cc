@@ -38,7 +38,7 @@ std::vector<std::string_view> VariantWords() {
 }
 
 std::string StandingText(std::string_view strategy) {
-  const double score = search::Standing(strategy).value_or(0);
+  const double score = search::RecordedScore(strategy).value_or(0);
   return absl::StrFormat("%+.2f%s", score,
                          search::IsBelowRandom(strategy) ? ", below random search" : "");
 }

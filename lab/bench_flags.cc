@@ -15,7 +15,6 @@ namespace {
 
 // More would be a slip: a day of measuring.
 constexpr size_t kMaxProblems = 10000;
-constexpr int kMaxThreads = 4096;
 
 // Puts a list in the place of a flag that takes one value; its words stay.
 template <typename T>
@@ -76,7 +75,7 @@ void BenchFlags::AddTo(CLI::App* command) {
       ->group("Problem");
   machine.AddTo(command);
   AsList(command, "--threads", &threads)
-      ->check(CLI::Validator(cli::WholeNumber(1, kMaxThreads), ""));
+      ->check(CLI::Validator(cli::WholeNumber(1, cli::kMostThreadsAsked), ""));
   command
       ->add_option("--config", configs,
                    "tuned: as the cache has it (if not given); default: as without a cache; or "

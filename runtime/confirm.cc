@@ -15,7 +15,7 @@ namespace {
 constexpr double kTie = 0.01;
 constexpr double kSame = kTie / 2;  // without an interval
 
-std::string Percent(const Ratio& ratio) {
+std::string Margin(const Ratio& ratio) {
   if (std::isinf(ratio.high)) return "some margin (too few rounds to tell)";
   return Format("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
                 (ratio.high - 1) * 100);
@@ -86,11 +86,11 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
     if (to_default == Comparison::kFaster && to_record == Comparison::kFaster) {
       const Ratio gain = gain_of(*challenger);
       std::string why = barred ? absl::StrCat(prefix, "the fastest that may take its place")
-                               : absl::StrCat("beats the default by ", Percent(gain));
-      if (barred && !seconds[0].empty()) absl::StrAppend(&why, ", ", Percent(gain), " ahead of it");
+                               : absl::StrCat("beats the default by ", Margin(gain));
+      if (barred && !seconds[0].empty()) absl::StrAppend(&why, ", ", Margin(gain), " ahead of it");
       if (record && *record != 0) {
         absl::StrAppend(&why, barred ? "; beats" : " and", " the record by ",
-                        Percent(PairedRatio(seconds[*record], seconds[*challenger], seed)));
+                        Margin(PairedRatio(seconds[*record], seconds[*challenger], seed)));
       }
       return {*challenger, gain, why};
     }
@@ -106,7 +106,7 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
   const Ratio gain = gain_of(standing);
   if (standing == 0) return {0, gain, absl::StrCat(Reason(doubt), ": the default stays")};
   return {standing, gain,
-          absl::StrCat(prefix, Reason(doubt), ": the record stays, ", Percent(gain),
+          absl::StrCat(prefix, Reason(doubt), ": the record stays, ", Margin(gain),
                        " ahead of the default")};
 }
 

@@ -67,9 +67,9 @@ double ConfirmSeconds(const Candidates& candidates) {
 namespace {
 
 // Who takes part, and what the measurer says of some of them.
-class Field {
+class Contestants {
  public:
-  Field(Measurer& measurer, const Candidates& candidates, double deadline_s)
+  Contestants(Measurer& measurer, const Candidates& candidates, double deadline_s)
       : measurer_(measurer), candidates_(candidates), deadline_s_(deadline_s) {}
 
   size_t Add(size_t index) {
@@ -127,7 +127,7 @@ bool IsBeaten(const Finalists& finalists) {
 
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options) {
-  Field field(measurer, candidates, options.deadline_s);
+  Contestants field(measurer, candidates, options.deadline_s);
   field.Add(*stands.default_config);
   Finalists finalists;
   const Evaluation standing = field.evaluations().front();

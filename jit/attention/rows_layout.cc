@@ -2,15 +2,10 @@
 
 #include "jit/attention/rows_layout.h"
 
+#include "base/sizes.h"
 #include "jit/attention/rows_kernel.h"
 
 namespace jitattn::jit {
-namespace {
-
-constexpr int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
-}  // namespace
-
 RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
     : vec_bytes(VecBytes(config.isa)),
       elem_bytes(SizeOf(ComputeType(spec.dtype))),
@@ -20,22 +15,22 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
       rows(config.tile_rows) {
   lanes = vec_bytes / elem_bytes;
   keys = lanes / rows;
-  query_bytes = static_cast<int>(RoundUp(depth * elem_bytes, vec_bytes));
-  output_bytes = static_cast<int>(RoundUp(spec.value_dim * elem_bytes, vec_bytes));
+  query_bytes = static_cast<int>(SizeRoundedUp(depth * elem_bytes, vec_bytes));
+  output_bytes = static_cast<int>(SizeRoundedUp(spec.value_dim * elem_bytes, vec_bytes));
 
   sum = vec_bytes;
   outputs = 2 * vec_bytes;
-  part_bytes = RoundUp(outputs + int64_t{rows} * output_bytes, 64);
+  part_bytes = SizeRoundedUp(outputs + int64_t{rows} * output_bytes, 64);
 
-  scores = RoundUp(kAlpha + vec_bytes, 64);
+  scores = SizeRoundedUp(kAlpha + vec_bytes, 64);
   // The last vector and the last group of exponentials are padded.
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
-  sums = RoundUp(scores + vectors * vec_bytes, 64);
-  tiles = RoundUp(sums + int64_t{rows} * output_bytes, 64);
+  sums = SizeRoundedUp(scores + vectors * vec_bytes, 64);
+  tiles = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);
 
   outs = kLimits + int64_t{rows} * 8;
-  queries = RoundUp(outs + int64_t{rows} * 8, 64);
-  part = RoundUp(queries + int64_t{rows} * query_bytes, 64);
+  queries = SizeRoundedUp(outs + int64_t{rows} * 8, 64);
+  part = SizeRoundedUp(queries + int64_t{rows} * query_bytes, 64);
   tile_bytes = part + part_bytes;
 }
 

@@ -65,7 +65,7 @@ std::vector<uint8_t> PowersOfTwo(int bits, int shift) {
   return bytes;
 }
 
-constexpr int kNotLess = 21;  // predicate NLT_UQ: true for NaN
+constexpr int kNotLessQuiet = 21;  // predicate NLT_UQ: true for NaN
 
 }  // namespace
 
@@ -201,8 +201,8 @@ void EmitExp::EmitByTable(std::span<const Vec> x) {
 
 void EmitExp::EmitNormal(std::span<const Vec> x) {
   for (size_t i = 0; i < x.size(); ++i) {
-    a_.compute() == DType::kF64 ? a_.vcmppd(normal_[i], x[i], Get(kLowest), kNotLess)
-                                : a_.vcmpps(normal_[i], x[i], Get(kLowest), kNotLess);
+    a_.compute() == DType::kF64 ? a_.vcmppd(normal_[i], x[i], Get(kLowest), kNotLessQuiet)
+                                : a_.vcmpps(normal_[i], x[i], Get(kLowest), kNotLessQuiet);
   }
 }
 

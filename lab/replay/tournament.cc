@@ -171,8 +171,8 @@ void Add(const Balance& balance, Balance* sum) {
 Balance Turned(const Balance& balance) { return {balance.losses, balance.ties, balance.wins}; }
 
 // Fills the balances of one budget in.
-void Settle(std::span<const Pairing> comparisons, size_t budget, size_t random,
-            std::vector<Entrant>* entrants) {
+void FillBalances(std::span<const Pairing> comparisons, size_t budget, size_t random,
+                  std::vector<Entrant>* entrants) {
   for (const Pairing& c : comparisons) {
     Entrant::AtBudget& a = (*entrants)[c.a].budgets[budget];
     Entrant::AtBudget& b = (*entrants)[c.b].budgets[budget];
@@ -272,7 +272,7 @@ absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
       entrants.begin());
   for (size_t b = 0; b < options.budgets.size(); ++b) {
     const std::vector<Pairing> compared = ComparePairs(entrants, b);
-    Settle(compared, b, random, &entrants);
+    FillBalances(compared, b, random, &entrants);
     tournament.comparisons.insert(tournament.comparisons.end(), compared.begin(), compared.end());
   }
   return tournament;

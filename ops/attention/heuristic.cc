@@ -131,8 +131,6 @@ double ColumnsSlowdown(const P& p, const Cpu& cpu) {
   return 1;
 }
 
-int64_t RoundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
 // Whether a kv head's rows are few enough to hold all of them against each of its keys. A tile of
 // queries is of one head: Q·Kᵀ computes as much for one query as for a vector of them, P·V does
 // not.
@@ -140,11 +138,12 @@ bool HasFewRows(const P& p, const Cpu& cpu) {
   const int64_t rows = RowsOfGroup(p);
   if (rows <= kFewRows) return true;
   if (p.kv_len < 4 * p.q_len) return false;
-  const double padded = static_cast<double>(RoundUp(p.q_len, Lanes(cpu.isa, p.dtype)));
+  const double padded = static_cast<double>(SizeRoundedUp(p.q_len, Lanes(cpu.isa, p.dtype)));
   const double tiles =
       static_cast<double>(rows / p.q_len) *
       (padded * static_cast<double>(p.head_dim) + static_cast<double>(p.q_len * p.value_dim));
-  const int64_t columns = RoundUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
+  const int64_t columns =
+      SizeRoundedUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
   return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < tiles;
 }
 
@@ -233,7 +232,7 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   // an eighth on average.
   const auto tasks = [&] {
     const int64_t rows = c.q_vecs * lanes;
-    return SizeProduct({p.batch, p.heads, RoundUp(p.q_len, rows) / rows});
+    return SizeProduct({p.batch, p.heads, SizeRoundedUp(p.q_len, rows) / rows});
   };
   if (c.threads > 1) {
     for (const Tiling& smaller :

@@ -21,7 +21,7 @@ constexpr std::pair<std::string_view, double> kScores[] = {
 
 }  // namespace
 
-std::optional<double> Standing(std::string_view strategy) {
+std::optional<double> RecordedScore(std::string_view strategy) {
   for (const auto& [name, score] : kScores) {
     if (name == strategy) return score;
   }
@@ -29,7 +29,7 @@ std::optional<double> Standing(std::string_view strategy) {
 }
 
 bool IsBelowRandom(std::string_view strategy) {
-  return strategy != "random" && Standing(strategy).value_or(0) < 0;
+  return strategy != "random" && RecordedScore(strategy).value_or(0) < 0;
 }
 
 }  // namespace jitattn::search

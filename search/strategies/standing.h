@@ -11,7 +11,7 @@ namespace jitattn::search {
 
 // The score of `strategy` (0: as random search, 1: the optimum at once) over tests/data/spaces, the
 // list for judging; none for a name that is no strategy's.
-std::optional<double> Standing(std::string_view strategy);
+std::optional<double> RecordedScore(std::string_view strategy);
 
 // Whether random search does better there. Never of random itself, whose 0 is by definition.
 bool IsBelowRandom(std::string_view strategy);

@@ -42,8 +42,8 @@ TEST_P(StandingOf, IsThatOfTheSpacesForJudging) {
   ASSERT_TRUE(tournament.ok()) << tournament.status();
   for (const lab::Entrant& entrant : tournament->entrants) {
     SCOPED_TRACE(entrant.name);
-    ASSERT_TRUE(Standing(entrant.name).has_value());
-    EXPECT_NEAR(*Standing(entrant.name), entrant.score, 0.06);
+    ASSERT_TRUE(RecordedScore(entrant.name).has_value());
+    EXPECT_NEAR(*RecordedScore(entrant.name), entrant.score, 0.06);
     if (entrant.name != "random") {
       EXPECT_EQ(IsBelowRandom(entrant.name), entrant.score < 0);
     }
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(All, StandingOf, testing::ValuesIn(Names()), [](const a
 TEST(StandingTest, OfRandomAndOfUnknownOnes) {
   EXPECT_FALSE(IsBelowRandom("random"));
   EXPECT_FALSE(IsBelowRandom(DefaultStrategy()));
-  EXPECT_FALSE(Standing("magic").has_value());
+  EXPECT_FALSE(RecordedScore("magic").has_value());
   EXPECT_FALSE(IsBelowRandom("magic"));
 }
 
