@@ -123,81 +123,106 @@ bool IsBeaten(const Finalists& finalists) {
   return standing.empty() || MedianRatio(standing, challenger).value <= kAhead;
 }
 
-}  // namespace
+// Why the default cannot win, "" if it can.
+std::string WhyBarred(const Candidate& standing) {
+  const Evaluation& evaluation = standing.evaluation;
+  if (evaluation.outcome == Evaluation::Outcome::kInfeasible) {
+    return absl::StrCat("the default breaks a constraint (", evaluation.error, ")");
+  }
+  if (standing.measured()) return "";
+  return absl::StrCat("the default failed (", evaluation.error, ")");
+}
 
-Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
-                     const std::vector<size_t>& challengers, const ConfirmOptions& options) {
-  Contestants field(measurer, candidates, options.deadline_s);
-  field.Add(*stands.default_config);
-  Finalists finalists;
-  const Evaluation standing = field.evaluations().front();
-  if (standing.outcome == Evaluation::Outcome::kInfeasible) {
-    finalists.barred = absl::StrCat("the default breaks a constraint (", standing.error, ")");
-  } else if (!candidates[*stands.default_config].measured()) {
-    finalists.barred = absl::StrCat("the default failed (", standing.error, ")");
-  }
-  // A default that gave no right result is not timed either.
-  std::vector<size_t> standings;
-  if (!standing.samples.empty()) standings.push_back(0);
-  if (stands.record && candidates[*stands.record].measured()) {
-    finalists.record = 0;
-    if (stands.record != stands.default_config) {
-      standings.push_back(field.Add(*stands.record));
-      finalists.record = static_cast<int>(standings.back());
-    }
-  }
-  std::vector<size_t> open;
-  for (const size_t index : challengers) open.push_back(field.Add(index));
-  if (field.size() == 1) {
-    return {{0, {1, 1, 1}, "nothing faster was found: the default stays"}, field.evaluations()};
-  }
+std::string Failure(const absl::Status& status) {
+  return absl::StrCat(" (", std::string(status.message()), ")");
+}
 
-  std::string failure;
-  if (open.size() > 1) {
-    std::vector<size_t> all = standings;
-    all.insert(all.end(), open.begin(), open.end());
-    const double round_s = field.RoundSeconds(all), share = kFirstShare * field.left();
-    auto seconds = field.Race(all, RoundsIn(share, round_s, kLeastFirstRounds, kFirstRounds),
-                              measurer.Now() + field.left() / 2);
-    if (!seconds.ok()) {
-      failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
-    } else if (!(*seconds)[open.front()].empty()) {
-      field.Keep(all, *seconds);
-      std::vector<ops::Config> configs;
-      for (const size_t i : open) configs.push_back(field.evaluations()[i].config);
-      const size_t chosen =
-          Choose(configs, std::span(*seconds).subspan(field.size() - open.size()));
-      open = {open[chosen]};
-    }
+// The first race, of all: the challenger among `open`, the first of them where the race came to
+// nothing. `failure` is why, if it failed.
+std::optional<size_t> ChooseChallenger(Contestants& contestants, Measurer& measurer,
+                                       const std::vector<size_t>& standings,
+                                       const std::vector<size_t>& open, std::string* failure) {
+  if (open.empty()) return std::nullopt;
+  if (open.size() == 1) return open.front();
+  std::vector<size_t> all = standings;
+  all.insert(all.end(), open.begin(), open.end());
+  const double round_s = contestants.RoundSeconds(all), share = kFirstShare * contestants.left();
+  const auto seconds =
+      contestants.Race(all, RoundsIn(share, round_s, kLeastFirstRounds, kFirstRounds),
+                       measurer.Now() + contestants.left() / 2);
+  if (!seconds.ok()) {
+    *failure = Failure(seconds.status());
+    return open.front();
   }
-  if (!open.empty()) finalists.challenger = static_cast<int>(open.front());
+  if ((*seconds)[open.front()].empty()) return open.front();
+  contestants.Keep(all, *seconds);
+  std::vector<ops::Config> configs;
+  for (const size_t i : open) configs.push_back(contestants.evaluations()[i].config);
+  return open[Choose(configs, std::span(*seconds).subspan(contestants.size() - open.size()))];
+}
 
-  std::vector<size_t> last = standings;
-  if (finalists.challenger) last.push_back(open.front());
-  for (const Evaluation& e : field.evaluations()) finalists.configs.push_back(e.config);
-  finalists.seconds.resize(field.size());
-  const double round_s = field.RoundSeconds(last);
+// The last race, of those that `last` names, in quarters that are spread over `spread_s`: fills
+// finalists->seconds.
+void RaceFinalists(Contestants& contestants, Measurer& measurer, const std::vector<size_t>& last,
+                   const ConfirmOptions& options, Finalists* finalists, std::string* failure) {
+  const double round_s = contestants.RoundSeconds(last);
   const int most = kManyRounds * round_s <= kCheapSeconds ? kManyRounds : kRounds;
-  const int rounds = RoundsIn(field.left(), round_s, kMinRounds, most);
-  const double began = measurer.Now(), spread = std::min(options.spread_s, field.left() / 2);
+  const int rounds = RoundsIn(contestants.left(), round_s, kMinRounds, most);
+  const double began = measurer.Now(), spread = std::min(options.spread_s, contestants.left() / 2);
   for (int quarter = 0; quarter < kQuarters; ++quarter) {
     const double wait = began + spread * quarter / kQuarters - measurer.Now();
     if (wait > 0) measurer.Wait(wait);
     const int more = rounds * (quarter + 1) / kQuarters - rounds * quarter / kQuarters;
-    auto seconds = field.Race(last, more, options.deadline_s);
+    const auto seconds = contestants.Race(last, more, options.deadline_s);
     if (!seconds.ok()) {  // as if there had been no time for it: what stands is kept
-      failure = absl::StrCat(" (", std::string(seconds.status().message()), ")");
+      *failure = Failure(seconds.status());
       break;
     }
-    for (size_t i = 0; i < field.size(); ++i) {
-      std::vector<double>& all = finalists.seconds[i];
+    for (size_t i = 0; i < contestants.size(); ++i) {
+      std::vector<double>& all = finalists->seconds[i];
       all.insert(all.end(), (*seconds)[i].begin(), (*seconds)[i].end());
     }
-    if (!finalists.record && IsBeaten(finalists)) break;
+    if (!finalists->record && IsBeaten(*finalists)) break;
   }
-  field.Keep(last, finalists.seconds);
+}
+
+}  // namespace
+
+Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
+                     const std::vector<size_t>& challengers, const ConfirmOptions& options) {
+  Contestants contestants(measurer, candidates, options.deadline_s);
+  contestants.Add(*stands.default_config);
+  Finalists finalists;
+  finalists.barred = WhyBarred(candidates[*stands.default_config]);
+  // A default that gave no right result is not timed either.
+  std::vector<size_t> standings;
+  if (!contestants.evaluations().front().samples.empty()) standings.push_back(0);
+  if (stands.record && candidates[*stands.record].measured()) {
+    finalists.record = 0;
+    if (stands.record != stands.default_config) {
+      standings.push_back(contestants.Add(*stands.record));
+      finalists.record = static_cast<int>(standings.back());
+    }
+  }
+  std::vector<size_t> open;
+  for (const size_t index : challengers) open.push_back(contestants.Add(index));
+  if (contestants.size() == 1) {
+    return {{0, {1, 1, 1}, "nothing faster was found: the default stays"},
+            contestants.evaluations()};
+  }
+
+  std::string failure;
+  std::vector<size_t> last = standings;
+  if (const auto chosen = ChooseChallenger(contestants, measurer, standings, open, &failure)) {
+    finalists.challenger = static_cast<int>(*chosen);
+    last.push_back(*chosen);
+  }
+  for (const Evaluation& e : contestants.evaluations()) finalists.configs.push_back(e.config);
+  finalists.seconds.resize(contestants.size());
+  RaceFinalists(contestants, measurer, last, options, &finalists, &failure);
+  contestants.Keep(last, finalists.seconds);
   Confirmation result{Decide(finalists, options.keep_record, options.seed),
-                      std::move(field.evaluations())};
+                      std::move(contestants.evaluations())};
   result.decision.why += failure;
   return result;
 }

@@ -263,45 +263,24 @@ int IndexOf(const std::vector<int>& values, int value) {
   return static_cast<int>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
 }
 
-}  // namespace
-
-absl::StatusOr<TuningSpace> TuningSpace::Create(const ops::Problem& problem, const Cpu& cpu,
-                                                int threads, const SpaceLimits& limits) {
-  std::vector<Enumeration> all;
-  for (const ops::Config& base : Bases(problem, cpu, threads, limits)) {
-    all.emplace_back(problem, cpu, threads, limits, base).Run();
-  }
-  const std::vector<Column> columns = Columns(all);
-
-  std::vector<search::Parameter> parameters;
-  std::vector<std::vector<int>> ladders;
-  if (all.size() > 1) {
-    search::Parameter which{.name = "algorithm", .kind = search::Parameter::Kind::kCategorical};
-    for (size_t i = 0; i < all.size(); ++i) {
-      which.values.push_back(static_cast<double>(i));
-      which.labels.emplace_back(all[i].base().algorithm().name);
-    }
-    parameters.push_back(std::move(which));
-    ladders.emplace_back();
-  }
-  std::vector<Member> members;
+search::Parameter AlgorithmParameter(std::span<const Enumeration> all) {
+  search::Parameter which{.name = "algorithm", .kind = search::Parameter::Kind::kCategorical};
   for (const Enumeration& one : all) {
-    members.push_back({one.base(), std::vector<const ops::Field*>(parameters.size())});
+    which.values.push_back(static_cast<double>(which.values.size()));
+    which.labels.emplace_back(one.base().algorithm().name);
   }
-  for (const Column& column : columns) {
-    parameters.push_back(ParameterOf(column));
-    ladders.push_back(column.values);
-    for (Member& member : members) {
-      member.fields.push_back(ops::FindField(member.base.algorithm(), column.name));
-    }
-  }
+  return which;
+}
 
-  // The default first, whatever is thought of it.
-  struct Ranked {
-    double cycles;
-    size_t algorithm, point;
-    auto operator<=>(const Ranked&) const = default;
-  };
+struct Ranked {
+  double cycles;
+  size_t algorithm, point;
+  auto operator<=>(const Ranked&) const = default;
+};
+
+// Every point of every algorithm by its estimate; the default first, whatever is thought of it.
+std::vector<Ranked> ByEstimate(std::span<const Enumeration> all, const ops::Problem& problem,
+                               const Cpu& cpu) {
   std::vector<Ranked> ranked;
   for (size_t a = 0; a < all.size(); ++a) {
     for (size_t i = 0; i < all[a].points().size(); ++i) {
@@ -311,9 +290,38 @@ absl::StatusOr<TuningSpace> TuningSpace::Create(const ops::Problem& problem, con
     }
   }
   std::sort(ranked.begin(), ranked.end());
+  return ranked;
+}
+
+}  // namespace
+
+absl::StatusOr<TuningSpace> TuningSpace::Create(const ops::Problem& problem, const Cpu& cpu,
+                                                int threads, const SpaceLimits& limits) {
+  std::vector<Enumeration> all;
+  for (const ops::Config& base : Bases(problem, cpu, threads, limits)) {
+    all.emplace_back(problem, cpu, threads, limits, base).Run();
+  }
+  std::vector<search::Parameter> parameters;
+  std::vector<std::vector<int>> ladders;
+  if (all.size() > 1) {
+    parameters.push_back(AlgorithmParameter(all));
+    ladders.emplace_back();
+  }
+  std::vector<Member> members;
+  for (const Enumeration& one : all) {
+    members.push_back({one.base(), std::vector<const ops::Field*>(parameters.size())});
+  }
+  for (const Column& column : Columns(all)) {
+    parameters.push_back(ParameterOf(column));
+    ladders.push_back(column.values);
+    for (Member& member : members) {
+      member.fields.push_back(ops::FindField(member.base.algorithm(), column.name));
+    }
+  }
+
   const int most = std::min(kMaxPoints, limits.max_points);
   std::vector<search::Point> kept;
-  for (const auto& [cycles, algorithm, i] : ranked) {
+  for (const auto& [cycles, algorithm, i] : ByEstimate(all, problem, cpu)) {
     if (std::ssize(kept) >= most) break;
     const Enumeration& one = all[algorithm];
     std::vector<search::Point> varied;

@@ -171,6 +171,49 @@ void KeepToKeys(const P& p, C& c) {
   while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
 }
 
+int ValueVecs(const P& p, const Tiles& c) {
+  return static_cast<int>(SizeRoundedUp(p.value_dim, Lanes(c.isa, p.dtype)) /
+                          Lanes(c.isa, p.dtype));
+}
+
+int64_t TilesOfAllHeads(const P& p, const Tiles& c) {
+  const int64_t rows = int64_t{c.q_vecs} * Lanes(c.isa, p.dtype);
+  return SizeProduct({p.batch, p.heads, SizeRoundedUp(p.q_len, rows) / rows});
+}
+
+// Smaller tiles where there would be less than four tasks a thread: an uneven last one then costs
+// an eighth on average.
+void KeepToThreads(const P& p, Tiles& c) {
+  if (c.threads == 1) return;
+  const bool avx512 = c.isa == Isa::kAvx512;
+  for (const Tiling& smaller :
+       {avx512 ? kAvx512Half : kAvx2Half, avx512 ? kAvx512Quarter : kAvx2Quarter}) {
+    if (TilesOfAllHeads(p, c) < 4 * c.threads && smaller.q_vecs < c.q_vecs) Apply(smaller, c);
+  }
+  if (c.pv == jit::PvForm::kTransposed) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
+  c.threads = static_cast<int>(std::clamp<int64_t>(TilesOfAllHeads(p, c), 1, c.threads));
+}
+
+void For16Bits(const P& p, const Cpu& cpu, Tiles& c) {
+  if (HasPairs(p, cpu)) {
+    c.pv = jit::PvForm::kPairs;  // twice the products an instruction
+    c.exp_vecs = 4;
+    if (c.q_vecs == 4 && ValueVecs(p, c) >= 4) {
+      // One vector of queries at a time, P as the multiplication's memory operand: .3 % to 2.4 %
+      // faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
+      c.qk_vecs = 1;
+      c.pv_vecs = 2;
+      c.pv_embed = 1;
+    }
+  }
+  // Keys and values are converted once a task: several tiles share that, as long as there are
+  // tasks to share out.
+  const int64_t tiles = TilesOfAllHeads(p, c);
+  while (c.threads > 1 && c.task_tiles < 8 && tiles / c.task_tiles >= 8 * c.threads) {
+    c.task_tiles *= 2;
+  }
+}
+
 }  // namespace
 
 double AttentionFlopsPerCycle(const Problem& problem, const Cpu& cpu) {
@@ -215,33 +258,17 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   const P& p = problem.As<P>();
   Tiles c{.isa = cpu.isa, .threads = WorthwhileThreads(problem, cpu, threads)};
   const bool avx512 = cpu.isa == Isa::kAvx512;
-  const int64_t lanes = Lanes(cpu.isa, p.dtype);
   // Scores are stored before their exponentials: as fast or faster than the fused form nearly
   // everywhere, half the code, and no slower where logits grow and rescaling is often due.
   c.fuse_exp = 0;
   avx512 ? TileForAvx512(p, cpu, c) : TileForAvx2(p, c);
   // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
   // latency.
-  const int value_vecs = static_cast<int>((p.value_dim + lanes - 1) / lanes);
-  if (c.pv == jit::PvForm::kNatural && value_vecs < c.pv_vecs) {
-    c.pv_vecs = value_vecs;
-    c.pv_rows = value_vecs == 3 ? 8 : avx512 || value_vecs == 1 ? 12 : 6;
+  if (const int vecs = ValueVecs(p, c); c.pv == jit::PvForm::kNatural && vecs < c.pv_vecs) {
+    c.pv_vecs = vecs;
+    c.pv_rows = vecs == 3 ? 8 : avx512 || vecs == 1 ? 12 : 6;
   }
-
-  // Smaller tiles where there would be less than four tasks a thread: an uneven last one then costs
-  // an eighth on average.
-  const auto tasks = [&] {
-    const int64_t rows = c.q_vecs * lanes;
-    return SizeProduct({p.batch, p.heads, SizeRoundedUp(p.q_len, rows) / rows});
-  };
-  if (c.threads > 1) {
-    for (const Tiling& smaller :
-         {avx512 ? kAvx512Half : kAvx2Half, avx512 ? kAvx512Quarter : kAvx2Quarter}) {
-      if (tasks() < 4 * c.threads && smaller.q_vecs < c.q_vecs) Apply(smaller, c);
-    }
-    if (c.pv == jit::PvForm::kTransposed) c.pv_vecs = std::min(c.pv_vecs, c.q_vecs);
-    c.threads = static_cast<int>(std::clamp<int64_t>(tasks(), 1, c.threads));
-  }
+  KeepToThreads(p, c);
   if (avx512 && p.dtype == DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 1024 &&
       c.q_vecs >= c.pv_vecs) {
     // The rows of a register block of P·V lie 4 KiB apart and more. The transposed form reads one
@@ -256,24 +283,7 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   c.qk_ahead = 2;
   if (p.value_dim >= kLongValues) c.pv_ahead = 2;
   KeepToKeys(p, c);
-  if (SizeOf(p.dtype) == 2) {
-    if (HasPairs(p, cpu)) {
-      c.pv = jit::PvForm::kPairs;  // twice the products an instruction
-      c.exp_vecs = 4;
-      if (c.q_vecs == 4 && value_vecs >= 4) {
-        // One vector of queries at a time, P as the multiplication's memory operand: .3 % to 2.4 %
-        // faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
-        c.qk_vecs = 1;
-        c.pv_vecs = 2;
-        c.pv_embed = 1;
-      }
-    }
-    // Keys and values are converted once a task: several tiles share that, as long as there are
-    // tasks to share out.
-    while (c.threads > 1 && c.task_tiles < 8 && tasks() / c.task_tiles >= 8 * c.threads) {
-      c.task_tiles *= 2;
-    }
-  }
+  if (SizeOf(p.dtype) == 2) For16Bits(p, cpu, c);
   return c;
 }
 

@@ -56,6 +56,39 @@ struct Group {
   }
 };
 
+std::unique_ptr<GuardedBuffer> Scratch(int64_t bytes) {
+  auto buffer = std::make_unique<GuardedBuffer>((bytes + 63) / 64 * 64, GuardedBuffer::kBack);
+  std::memset(buffer->data(), 0xFF, buffer->bytes());
+  return buffer;
+}
+
+// A call for the keys up to each of `cuts` and for those behind the last, and one that merges.
+void RunParts(const RowsKernel& of_rows, const AttentionArgs& all,
+              const std::vector<int64_t>& cuts) {
+  const int64_t part_bytes = RowsPartBytes(*all.spec, of_rows.config, all.q_rows * all.group);
+  const int64_t parts = std::ssize(cuts) + 1;
+  const auto memory = Scratch(parts * part_bytes);
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t first = part == 0 ? 0 : cuts[part - 1];
+    AttentionArgs some = all;
+    some.k = static_cast<const char*>(all.k) + first * all.k_stride;
+    some.v = static_cast<const char*>(all.v) + first * all.v_stride;
+    some.kv_len = (part + 1 == parts ? all.kv_len : cuts[part]) - first;
+    some.causal_offset = all.causal_offset - first;
+    some.parts = AttentionArgs::kPart;
+    some.part = memory->data() + part * part_bytes;
+    some.out = nullptr;
+    of_rows.kernel->Run(some);
+  }
+  AttentionArgs merge = all;
+  merge.parts = parts;
+  merge.part = memory->data();
+  merge.part_stride = part_bytes;
+  merge.k = merge.v = nullptr;  // not read
+  of_rows.kernel->Run(merge);
+  EXPECT_TRUE(memory->SlackUntouched());
+}
+
 // Runs all heads at once, the keys cut behind each of `cuts`; none: in one go. The outputs by head.
 template <typename T>
 std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& group,
@@ -77,56 +110,32 @@ std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& 
   q.Write(all_q);
   k.Write(in.k);
   v.Write(in.v);
-  const auto make_scratch = [&](int64_t bytes) {
-    auto buffer = std::make_unique<GuardedBuffer>((bytes + 63) / 64 * 64, kFlush);
-    std::memset(buffer->data(), 0xFF, buffer->bytes());
-    return buffer;
-  };
-  const auto scratch = make_scratch(kernel.scratch_bytes(in.kv_len, rows));
-  AttentionArgs args{.spec = &in.spec,
-                     .q = q.data(),
-                     .k = k.data(),
-                     .v = v.data(),
-                     .out = out.data(),
-                     .q_stride = q.stride_bytes() * (group.queries_first ? group.count() : 1),
-                     .k_stride = k.stride_bytes(),
-                     .v_stride = v.stride_bytes(),
-                     .out_stride = out.stride_bytes() * (group.queries_first ? group.count() : 1),
-                     .q_rows = in.q_rows,
-                     .kv_len = in.kv_len,
-                     .causal_offset = in.offset,
-                     .scale = in.scale,
-                     .scratch = scratch->data(),
-                     .group = group.count(),
-                     .q_head_stride = q.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
-                     .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
-                     // Fetched ahead, not read.
-                     .next_k = k.data() + in.kv_len * k.stride_bytes(),
-                     .next_keys = 100};
+  const auto scratch = Scratch(kernel.scratch_bytes(in.kv_len, rows));
+  const AttentionArgs args{
+      .spec = &in.spec,
+      .q = q.data(),
+      .k = k.data(),
+      .v = v.data(),
+      .out = out.data(),
+      .q_stride = q.stride_bytes() * (group.queries_first ? group.count() : 1),
+      .k_stride = k.stride_bytes(),
+      .v_stride = v.stride_bytes(),
+      .out_stride = out.stride_bytes() * (group.queries_first ? group.count() : 1),
+      .q_rows = in.q_rows,
+      .kv_len = in.kv_len,
+      .causal_offset = in.offset,
+      .scale = in.scale,
+      .scratch = scratch->data(),
+      .group = group.count(),
+      .q_head_stride = q.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
+      .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
+      // Fetched ahead, not read.
+      .next_k = k.data() + in.kv_len * k.stride_bytes(),
+      .next_keys = 100};
   if (cuts.empty()) {
     kernel.Run(args);
   } else {
-    const int64_t part_bytes = RowsPartBytes(in.spec, of_rows.config, rows);
-    const int64_t parts = static_cast<int64_t>(cuts.size()) + 1;
-    const auto memory = make_scratch(parts * part_bytes);
-    for (int64_t part = 0; part < parts; ++part) {
-      const int64_t first = part == 0 ? 0 : cuts[part - 1];
-      AttentionArgs some = args;
-      some.k = static_cast<const char*>(args.k) + first * args.k_stride;
-      some.v = static_cast<const char*>(args.v) + first * args.v_stride;
-      some.kv_len = (part + 1 == parts ? in.kv_len : cuts[part]) - first;
-      some.causal_offset = in.offset - first;
-      some.parts = AttentionArgs::kPart;
-      some.part = memory->data() + part * part_bytes;
-      some.out = nullptr;
-      kernel.Run(some);
-    }
-    args.parts = parts;
-    args.part = memory->data();
-    args.part_stride = part_bytes;
-    args.k = args.v = nullptr;  // not read
-    kernel.Run(args);
-    EXPECT_TRUE(memory->SlackUntouched());
+    RunParts(of_rows, args, cuts);
   }
   EXPECT_TRUE(out.GapsUntouched());
   EXPECT_TRUE(scratch->SlackUntouched());
