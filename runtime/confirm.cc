@@ -30,9 +30,11 @@ std::string Reason(Comparison challenger) {
       return "the challenger is not ahead";
     case Comparison::kUnclear:
       return "inconclusive";
-    default:
-      return "nothing faster was found";
+    case Comparison::kFaster:
+    case Comparison::kSlower:
+      break;
   }
+  return "nothing faster was found";
 }
 
 }  // namespace

@@ -41,6 +41,24 @@ std::vector<double> Shifted(std::span<const double> coefficients, double offset)
   return c;
 }
 
+ScaledPolynomial PolynomialOf(const SigmoidOptions& options, bool f64, bool avx512,
+                              int scale_bits) {
+  const bool small = SizeOf(options.storage) == 2, wide = options.table == PowerTable::kWide;
+  if (options.table == PowerTable::kNone) {
+    if (small) return {kExpSmall, 1};
+    return {f64 ? std::span<const double>(kExpF64) : kExpF32, 1};
+  }
+  if (small && wide) {
+    // A reciprocal of 14 bits spends what f16 has to spare.
+    const bool four = options.storage == DType::kF16 && options.reciprocal;
+    return {four ? std::span<const double>(kExp2SmallFour) : kExp2SmallThree,
+            std::ldexp(1, scale_bits)};
+  }
+  if (small) return avx512 ? kTableSmallSixteenths : kTableSmallEighths;
+  if (f64) return wide ? kTableF64Sixteenths : kTableF64Eighths;
+  return avx512 ? kTableF32Sixteenths : kTableF32Eighths;
+}
+
 constexpr int kLowExponent = 29;  // see the header
 
 constexpr int kNotEqual = 12;         // predicate NEQ_OQ: false for NaN
@@ -64,77 +82,9 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   if (options.reciprocal && !small_) {
     inexact_ = a.pool().LeaseMasks("sigmoid: remainder to correct");
   }
-  ScaledPolynomial poly = {f64_ ? std::span<const double>(kExpF64) : kExpF32, 1};
-  if (small_) poly = {kExpSmall, 1};
-  if (by_parts()) {
-    // A reciprocal of 14 bits spends what f16 has to spare.
-    const bool four = options.storage == DType::kF16 && options.reciprocal;
-    poly = {four ? std::span<const double>(kExp2SmallFour) : kExp2SmallThree,
-            std::ldexp(1, scale_bits_)};
-  } else if (options.table != PowerTable::kNone) {
-    table_bits_ = std::countr_zero(static_cast<unsigned>(a.lanes()));  // an entry a lane
-    if (two_registers() || by_halves()) ++table_bits_;
-    poly = two_registers() ? kTableF64Sixteenths
-           : f64_          ? kTableF64Eighths
-           : a.avx512()    ? kTableF32Sixteenths
-                           : kTableF32Eighths;
-    if (small_) poly = a.avx512() ? kTableSmallSixteenths : kTableSmallEighths;
-    const std::vector<uint64_t> powers = PowerTable(poly.kappa);
-    // Bits of the entries from `first` on, as many as fill a vector.
-    const auto table = [&](int first, int shift, int bytes) {
-      std::vector<uint8_t> line(a.vec_bytes());
-      for (int i = 0; i < a.vec_bytes() / bytes; ++i) {
-        const uint64_t bits = powers[first + i] >> shift;
-        std::memcpy(&line[i * bytes], &bits, bytes);
-      }
-      return a.ptr[a.rip + a.Table(line)];
-    };
-    if (by_halves()) {
-      memory_.emplace(kTable, table(0, 32, 4));
-      memory_.emplace(kTableLow, table(0, 0, 4));
-    } else {
-      memory_.emplace(kTable, table(two_registers() ? a.lanes() : 0, 0, a.elem_bytes()));
-      if (two_registers()) first_half_memory_ = table(0, 0, a.elem_bytes());
-    }
-  }
-
-  // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
-  // and smaller than ½. High alone would be 2.4e-7 off at x = −87, four ulp.
-  const double high = f64_ ? std::numbers::ln2 : static_cast<float>(std::numbers::ln2);
-  const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
-  const double steps = 1 << table_bits_;
-  double offset = 0;  // of the polynomial's argument
-  Declare(kOne, std::ldexp(1, -scale_bits_));
-  if (by_parts()) {
-    Declare(kLog2e, -std::numbers::log2e);
-  } else if (by_adders()) {
-    constexpr double kMagicSteps = 0x1.8p23;
-    Declare(kMagic, kMagicSteps / steps);
-    Declare(kLog2e, -std::numbers::log2e);
-    Declare(kLn2High, high);
-    // The bits of this float are 29 in an exponent's place.
-    Declare(kLn2Low, std::bit_cast<float>(kLowExponent << 23));
-    offset = std::ldexp(kMagicSteps / steps, -kLowExponent);
-    // Beyond, k would not be exact any more; e^−x is 0 or +∞ long before.
-    Declare(kHighest, 0x1p16);
-  } else {
-    const double bias = f64_ ? 1023 : 127;
-    // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
-    // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
-    // otherwise.
-    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) +
-                         (options.table != PowerTable::kNone ? 0 : bias - scale_bits_);
-    Declare(kMagic, magic);
-    Declare(kLog2e, -steps * std::numbers::log2e);
-    Declare(kLn2High, high / steps);
-    if (!small_) Declare(kLn2Low, low / steps);
-    // k ≥ −(bias − 1)·S keeps the power a normal number; it is scaled by s as well.
-    Declare(kHighest, (bias - 1 - scale_bits_) * std::numbers::ln2);
-    // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
-    const double most = bias + scale_bits_;
-    Declare(kMost,
-            magic + (options.table != PowerTable::kNone ? most * steps + steps - 1 : most + 1));
-  }
+  const ScaledPolynomial poly = PolynomialOf(options, f64_, a.avx512(), scale_bits_);
+  if (options.table != PowerTable::kNone && !by_parts()) DeclareTable(poly.kappa);
+  const double offset = DeclareReduction();
   if (options.reciprocal && !small_) Declare(kZero, 0);
   const std::vector<double> shifted = Shifted(poly.coefficients, offset);
   top_ = static_cast<int>(shifted.size()) - 1;
@@ -147,6 +97,70 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   for (const auto& [name, address] : memory_) {
     if (next < constant_regs_.size()) held_.emplace(name, constant_regs_[next++]);
   }
+}
+
+// The powers of two as a table in one register, by halves, or in two.
+void EmitSigmoid::DeclareTable(double kappa) {
+  table_bits_ = std::countr_zero(static_cast<unsigned>(a_.lanes()));  // an entry a lane
+  if (two_registers() || by_halves()) ++table_bits_;
+  const std::vector<uint64_t> powers = PowerTable(kappa);
+  // Bits of the entries from `first` on, as many as fill a vector.
+  const auto table = [&](int first, int shift, int bytes) {
+    std::vector<uint8_t> line(a_.vec_bytes());
+    for (int i = 0; i < a_.vec_bytes() / bytes; ++i) {
+      const uint64_t bits = powers[first + i] >> shift;
+      std::memcpy(&line[i * bytes], &bits, bytes);
+    }
+    return a_.ptr[a_.rip + a_.Table(line)];
+  };
+  if (by_halves()) {
+    memory_.emplace(kTable, table(0, 32, 4));
+    memory_.emplace(kTableLow, table(0, 0, 4));
+  } else {
+    memory_.emplace(kTable, table(two_registers() ? a_.lanes() : 0, 0, a_.elem_bytes()));
+    if (two_registers()) first_half_memory_ = table(0, 0, a_.elem_bytes());
+  }
+}
+
+// The constants of the reduction of x to r. Returns the polynomial's argument less r.
+double EmitSigmoid::DeclareReduction() {
+  // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
+  // and smaller than ½. High alone would be 2.4e-7 off at x = −87, four ulp.
+  const double high = f64_ ? std::numbers::ln2 : static_cast<float>(std::numbers::ln2);
+  const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
+  const double steps = 1 << table_bits_;
+  Declare(kOne, std::ldexp(1, -scale_bits_));
+  if (by_parts()) {
+    Declare(kLog2e, -std::numbers::log2e);
+  } else if (by_adders()) {
+    constexpr double kMagicSteps = 0x1.8p23;
+    Declare(kMagic, kMagicSteps / steps);
+    Declare(kLog2e, -std::numbers::log2e);
+    Declare(kLn2High, high);
+    // The bits of this float are 29 in an exponent's place.
+    Declare(kLn2Low, std::bit_cast<float>(kLowExponent << 23));
+    // Beyond, k would not be exact any more; e^−x is 0 or +∞ long before.
+    Declare(kHighest, 0x1p16);
+    return std::ldexp(kMagicSteps / steps, -kLowExponent);
+  } else {
+    const double bias = f64_ ? 1023 : 127;
+    // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
+    // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
+    // otherwise.
+    const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) +
+                         (options_.table != PowerTable::kNone ? 0 : bias - scale_bits_);
+    Declare(kMagic, magic);
+    Declare(kLog2e, -steps * std::numbers::log2e);
+    Declare(kLn2High, high / steps);
+    if (!small_) Declare(kLn2Low, low / steps);
+    // k ≥ −(bias − 1)·S keeps the power a normal number; it is scaled by s as well.
+    Declare(kHighest, (bias - 1 - scale_bits_) * std::numbers::ln2);
+    // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
+    const double most = bias + scale_bits_;
+    Declare(kMost,
+            magic + (options_.table != PowerTable::kNone ? most * steps + steps - 1 : most + 1));
+  }
+  return 0;
 }
 
 // Entry j: the bits of s·κ·2^(j/S); where k is added to them, less j shifted to the top of the

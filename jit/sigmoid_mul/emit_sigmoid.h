@@ -97,6 +97,8 @@ class EmitSigmoid {
   bool by_halves() const { return options_.table == PowerTable::kRegister && f64_ && !a_.avx512(); }
   bool two_registers() const { return wide() && f64_; }
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
+  void DeclareTable(double kappa);
+  double DeclareReduction();
   const Xbyak::Operand& Get(int name) const;
   std::vector<uint64_t> PowerTable(double kappa) const;
   void Reduce(std::span<const Vec> x);
