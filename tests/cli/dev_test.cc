@@ -1,4 +1,4 @@
-// ./dev where packages are missing, with a machine made of scripts around it.
+// ./dev where packages are missing, and while it builds, with a machine made of scripts around it.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,10 +47,34 @@ class DevTest : public testing::Test {
     fs::permissions(folder_ / ("bin/" + name), fs::perms::owner_all);
   }
 
-  ProcessResult Dev(std::vector<std::string> arguments) {
+  ProcessResult Dev(std::vector<std::string> arguments, bool terminal = false) {
     arguments.insert(arguments.begin(), folder_ / "dev");
     const std::string path = folder_ / "bin" + ":" + std::getenv("PATH");
-    return Process(arguments, {.env = {{"PATH", path}}, .folder = folder_.path()}).Finish();
+    return Process(arguments,
+                   {.env = {{"PATH", path}}, .terminal = terminal, .folder = folder_.path()})
+        .Finish();
+  }
+
+  // From now on ninja builds a command of ten quick objects and ten of flags, six times as long.
+  void TwentyObjects() {
+    fs::remove(folder_ / "build/jitattn");
+    Script(
+        "ninja",
+        "objects() {\n"
+        "  for i in 0 1 2 3 4 5 6 7 8 9; do echo CMakeFiles/jitattn_base.dir/base/$i.cc.o; done\n"
+        "  for i in 0 1 2 3 4 5 6 7 8 9; do echo CMakeFiles/jitattn_cli_flags.dir/cli/$i.cc.o; "
+        "done\n"
+        "}\n"
+        "case $* in\n"
+        "  *commands*) for o in $(objects); do echo \"c++ -MF $o.d -o $o -c x.cc\"; done; "
+        "exit;;\n"
+        "esac\n"
+        "n=0\n"
+        "for o in $(objects); do n=$((n + 1)); echo \"[$n/21] Building CXX object $o\"; done\n"
+        "echo '[21/21] Linking CXX executable jitattn'\n"
+        "printf '#!/bin/sh\\necho \"jitattn $@\"\\n' > build/jitattn\n"
+        "chmod +x build/jitattn\n"
+        "touch build/.ninja_log");
   }
 
   std::string AptLog() { return ReadFile(folder_ / "apt.log"); }
@@ -116,6 +140,52 @@ TEST_F(DevTest, EmulateInstallsTheEmulatorsAndHandsTheRestOn) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "emulate skylake-x causal\n");
   EXPECT_THAT(result.err, HasSubstr("installing: bochs qemu-user\n"));
+}
+
+// Ten of seventy are done with the quick objects.
+TEST_F(DevTest, AFirstBuildWeighsItsStepsAndSaysWhatToTryNext) {
+  TwentyObjects();
+  const ProcessResult first = Dev({"tune", "--dim", "64"});
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(first.out, "jitattn tune --dim 64\n");
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("building build: 21 steps\n"), HasSubstr("building build: 10 %"),
+                    HasSubstr("building build: 22 %"), HasSubstr("building build: 91 %"),
+                    HasSubstr("build/jitattn"), HasSubstr("CPU seconds"), HasSubstr("./dev test")));
+  EXPECT_THAT(first.err, AllOf(Not(HasSubstr(": 50 %")), Not(HasSubstr("\r"))));
+  // A later build counts the steps that are left, and the command is no news.
+  const ProcessResult later = Dev({"tune"});
+  EXPECT_THAT(later.err, AllOf(HasSubstr("building build: 52 %"), Not(HasSubstr("CPU seconds")),
+                               Not(HasSubstr("./dev test"))));
+}
+
+TEST_F(DevTest, OnATerminalProgressIsOneLine) {
+  TwentyObjects();
+  const ProcessResult result = Dev({"build"}, true);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("\r\033[Kbuilding build: 12 %, base/8.cc\r\033[K"));
+  EXPECT_THAT(result.err, Not(HasSubstr("dev: building build: 12 %")));
+}
+
+TEST_F(DevTest, TestEndsWithTheTimesOfTheBuildAndOfTheTests) {
+  WriteFile(folder_ / "installed", "");
+  Script("ctest", "echo '100% tests passed, 0 tests failed out of 1'; exit $(cat status)");
+  for (const int status : {0, 8}) {
+    WriteFile(folder_ / "status", std::to_string(status));
+    const ProcessResult result = Dev({"test"});
+    EXPECT_EQ(result.exit_code, status) << result.err;
+    EXPECT_THAT(result.err, testing::ContainsRegex("build took [0-9]+ s and [0-9]+ CPU seconds, "
+                                                   "the tests [0-9]+ s\n$"));
+  }
+}
+
+TEST_F(DevTest, AFailedBuildShowsTheErrorAndNoTimes) {
+  Script("ninja", "echo '[1/2] Building CXX object a.o'; echo 'FAILED: b.o'; echo oops; exit 1");
+  const ProcessResult result = Dev({"tune"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("FAILED: b.o\noops\n"), HasSubstr("build/build.log"),
+                                Not(HasSubstr("CPU seconds"))));
 }
 
 // Whoever tunes does not draw.
