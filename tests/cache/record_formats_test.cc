@@ -137,7 +137,7 @@ TEST(Record, AnOlderFormatLacksOnlyWhatCameLater) {
     EXPECT_EQ(read->problem, record.problem);
     EXPECT_EQ(read->config, record.config);  // what came later is at its default
     EXPECT_EQ(read->result.default_config, record.result.default_config);
-    EXPECT_EQ(read->result.layout, "heads");
+    EXPECT_EQ(read->key.conditions.layout, ops::Layout::kHeads);
     EXPECT_TRUE(Parsed(SerializeRecord(*read)).ok());
     // Each key of its own format is needed, a whole section too.
     std::string section;

@@ -1,0 +1,162 @@
+"""What has to be built to be counted: the first build, and the library that comes out of it.
+
+The first build is what `./dev tune` builds in a clean clone: the target jitattn_command, as Release.
+It is built into a temporary folder without a compiler cache.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import time
+
+TARGET, LIBRARY_TARGET = "jitattn_command", "jitattn_library"
+
+# A launcher in front of each compiler's call: appends user and system seconds and the output.
+TIMER = """#!/usr/bin/env bash
+LC_ALL=C
+for ((i = 1; i < $#; ++i)); do
+  if [[ ${!i} == -o ]]; then next=$((i + 1)); output=${!next}; fi
+done
+exec 3>&2
+{ TIMEFORMAT="%3U %3S $output"; time "$@" 2>&3; } 2>>LOG
+"""
+
+
+class Missing(Exception):
+    """A figure that this tree or this machine cannot give; the text says why."""
+
+
+def run(command, **options):
+    """The command's standard output; Missing where it is not there or fails."""
+    if not shutil.which(command[0]):
+        raise Missing(f"{command[0]} is not installed")
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise Missing(f"{' '.join(map(str, command[:3]))} … failed: {last}")
+    return done.stdout
+
+
+# ---- The first build -----------------------------------------------------------------------------
+
+
+def configure(tree, folder):
+    """Sets up a build of `tree` in `folder`, with every compiler's call timed into folder/times."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    timer = folder / "timer"
+    timer.write_text(TIMER.replace("LOG", str(folder / "times")))
+    timer.chmod(0o755)
+    launchers = [
+        f"-DCMAKE_{language}_{step}_LAUNCHER={timer}"
+        for language in ("C", "CXX")
+        for step in ("COMPILER", "LINKER")
+    ]
+    run(["cmake", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", *launchers,
+         "-S", str(tree), "-B", str(folder)])
+
+
+def compiled(commands):
+    """Translation units and precompiled headers among ninja's commands."""
+    outputs = set(re.findall(r" -o (\S+\.(?:o|gch)) -c ", commands))
+    headers = {output for output in outputs if output.endswith(".gch")}
+    return {"translation_units": len(outputs) - len(headers), "precompiled_headers": len(headers)}
+
+
+def planned(folder):
+    """What the first build compiles, from ninja's list of commands; nothing is built."""
+    return compiled(run(["ninja", "-C", str(folder), "-t", "commands", TARGET]))
+
+
+def group_of(output):
+    """jitattn_jit of CMakeFiles/jitattn_jit.dir/jit/kernel.cc.o; programs stand for themselves."""
+    target = re.search(r"CMakeFiles/(\w+)\.dir/", output)
+    return target.group(1) if target else pathlib.Path(output).name
+
+
+def summed(times):
+    """CPU seconds of the timer's lines: all, by target, and the ten most expensive outputs."""
+    outputs, targets = {}, {}
+    for line in times.splitlines():
+        user, system, output = line.split(maxsplit=2)
+        seconds = float(user) + float(system)
+        outputs[output] = outputs.get(output, 0) + seconds
+        targets[group_of(output)] = targets.get(group_of(output), 0) + seconds
+    ordered = sorted(outputs.items(), key=lambda item: -item[1])
+    return {
+        "compiler_cpu_seconds": round(sum(outputs.values()), 1),
+        "by_target": {t: round(s, 1) for t, s in sorted(targets.items(), key=lambda item: -item[1])},
+        "most": [{"output": output, "cpu_seconds": round(s, 2)} for output, s in ordered[:10]],
+    }
+
+
+def ninja(folder, target, jobs):
+    """Builds a target; wall seconds and the CPU seconds of ninja and all that it ran."""
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        ["ninja", "-C", str(folder), "-j", str(jobs), target],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "CCACHE_DISABLE": "1"},
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise Missing(f"the build of {target} failed")
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime
+
+
+def first_build(folder, jobs):
+    """Builds what `./dev tune` needs, in a folder that configure() has set up, and what it took."""
+    wall, cpu = ninja(folder, TARGET, jobs)
+    times = (pathlib.Path(folder) / "times").read_text()
+    return {"cpu_seconds": round(cpu, 1), "wall_seconds": round(wall, 1), "jobs": jobs, **summed(times)}
+
+
+# ---- The library ---------------------------------------------------------------------------------
+
+
+def relocations(listing):
+    """Dynamic relocations by type, from `readelf -rW`."""
+    types = {}
+    for name in re.findall(r"^[0-9a-f]{8,}\s+[0-9a-f]+\s+(R_\w+)", listing, re.MULTILINE):
+        types[name] = types.get(name, 0) + 1
+    return {"all": sum(types.values()), "by_type": dict(sorted(types.items()))}
+
+
+def seconds_of(program):
+    begin = time.perf_counter()
+    process = os.posix_spawn(program, [program], os.environ)
+    os.waitpid(process, 0)
+    return time.perf_counter() - begin
+
+
+def startup(library, folder, runs):
+    """Median milliseconds of a C program that returns at once, with the library and without."""
+    folder, library = pathlib.Path(folder), pathlib.Path(library).resolve()
+    source = folder / "nothing.c"
+    source.write_text("int main(void) { return 0; }\n")
+    linked = ["-Wl,--no-as-needed", str(library), f"-Wl,-rpath,{library.parent}"]
+    samples = {}
+    for name, flags in (("without", []), ("with", linked)):
+        run(["cc", "-O1", "-o", str(folder / name), str(source), *flags])
+        seconds_of(str(folder / name))  # the first run reads files
+        samples[name] = []
+    for _ in range(runs):  # in turn, so that both see the same machine
+        for name, seen in samples.items():
+            seen.append(seconds_of(str(folder / name)))
+    medians = {f"{name}_ms": round(statistics.median(s) * 1e3, 3) for name, s in samples.items()}
+    return {**medians, "more_ms": round(medians["with_ms"] - medians["without_ms"], 3), "runs": runs}
+
+
+def library(path, folder, runs):
+    listing = run(["readelf", "-rW", str(path)])
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run(["readelf", "-dW", str(path)]))
+    return {
+        "bytes": pathlib.Path(path).resolve().stat().st_size,
+        "relocations": relocations(listing),
+        "needs": len(needed),
+        "startup": startup(path, folder, runs),
+    }
