@@ -10,6 +10,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import tempfile
 import time
 
 TARGET, LIBRARY_TARGET = "jitattn_command", "jitattn_library"
@@ -96,15 +97,19 @@ def summed(times):
 def ninja(folder, target, jobs):
     """Builds a target; wall seconds and the CPU seconds of ninja and all that it ran."""
     begin = time.monotonic()
-    process = subprocess.Popen(
-        ["ninja", "-C", str(folder), "-j", str(jobs), target],
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "CCACHE_DISABLE": "1"},
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise Missing(f"the build of {target} failed")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            ["ninja", "-C", str(folder), "-j", str(jobs), target],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "CCACHE_DISABLE": "1"},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            errors = [line.strip() for line in output if "error" in line.lower()]
+            raise Missing(f"the build of {target} failed: {(errors or ['no message'])[0]}")
     return time.monotonic() - begin, usage.ru_utime + usage.ru_stime
 
 

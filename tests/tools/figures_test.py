@@ -199,6 +199,8 @@ class Tree(unittest.TestCase):
         library = figures_build.library(folder / "libjitattn.so", folder, 3)
         self.assertGreater(library["relocations"]["all"], 0)
         self.assertGreater(library["startup"]["with_ms"], 0)
+        with self.assertRaisesRegex(figures_build.Missing, "not wanted"):
+            figures_build.ninja(folder, "other", 1)
 
     def test_a_build_that_fails_is_a_figure_left_out(self):
         self.write("CMakeLists.txt", "message(FATAL_ERROR no)\n")
