@@ -46,21 +46,21 @@ Listed Look(cache::StoredRecord stored) {
   return listed;
 }
 
-struct Listing {
+struct Selection {
   std::vector<Listed> records;
   std::vector<cache::RejectedRecord> rejected;
 };
 
 // Unusable files cannot be held against the flags: they are listed where no flag narrows the list.
-Listing Select(const cache::Store& store, const CacheFlags& flags) {
-  Listing listing;
-  for (cache::StoredRecord& stored : store.List(flags.all_cpus, &listing.rejected)) {
+Selection Select(const cache::Store& store, const CacheFlags& flags) {
+  Selection selection;
+  for (cache::StoredRecord& stored : store.List(flags.all_cpus, &selection.rejected)) {
     if (!flags.filter.Matches(stored.record)) continue;
     Listed listed = Look(std::move(stored));
-    if (!flags.stale || !listed.stale.empty()) listing.records.push_back(std::move(listed));
+    if (!flags.stale || !listed.stale.empty()) selection.records.push_back(std::move(listed));
   }
-  if (flags.filter.Any()) listing.rejected.clear();
-  return listing;
+  if (flags.filter.Any()) selection.rejected.clear();
+  return selection;
 }
 
 Json RejectedJson(const std::vector<cache::RejectedRecord>& rejected) {
@@ -87,24 +87,24 @@ int List(const CacheFlags& flags) {
   json["folders"] = Json::array();
   int records = 0, stale = 0;
   for (const cache::Store& store : layers.stores()) {
-    const Listing listing = Select(store, flags);
+    const Selection selection = Select(store, flags);
     Json folder = {{"root", store.root()}, {"records", Json::array()}};
-    for (const auto& stored : listing.records) folder["records"].push_back(StoredJson(stored));
-    folder["rejected"] = RejectedJson(listing.rejected);
+    for (const auto& stored : selection.records) folder["records"].push_back(StoredJson(stored));
+    folder["rejected"] = RejectedJson(selection.rejected);
     json["folders"].push_back(std::move(folder));
-    records += static_cast<int>(listing.records.size());
-    for (const Listed& listed : listing.records) stale += listed.stale_code;
-    if (flags.json || (listing.records.empty() && listing.rejected.empty())) continue;
+    records += static_cast<int>(selection.records.size());
+    for (const Listed& listed : selection.records) stale += listed.stale_code;
+    if (flags.json || (selection.records.empty() && selection.rejected.empty())) continue;
 
     std::vector<std::vector<std::string>> rows = {{"KEY", ">SPEED", ">GAIN", "TUNED", "STATE"}};
-    for (const Listed& stored : listing.records) {
+    for (const Listed& stored : selection.records) {
       const cache::Record& record = stored.record;
       rows.push_back({record.key.ToString(), RateText(record.problem, record.result.median_s),
                       Percent(record.result.gain - 1), record.date, State(stored)});
     }
     std::printf("%s\n", Bold(store.root(), stdout).c_str());
     if (rows.size() > 1) std::fputs(Table(rows).c_str(), stdout);
-    for (const auto& [path, why] : listing.rejected) {
+    for (const auto& [path, why] : selection.rejected) {
       std::printf("unusable: %s\n", Clean(why).c_str());
     }
   }
@@ -200,10 +200,10 @@ int Clear(const CacheFlags& flags) {
   const cache::Layers layers = cache::Layers::Default(HostCpu());
   if (layers.stores().empty()) return Fail(absl::NotFoundError("there is no cache folder"));
   const cache::Store& store = layers.stores().front();
-  const Listing listing = Select(store, flags);
+  const Selection selection = Select(store, flags);
   std::vector<std::string> paths, left;
-  for (const auto& stored : listing.records) paths.push_back(stored.path);
-  for (const auto& rejected : listing.rejected) {
+  for (const auto& stored : selection.records) paths.push_back(stored.path);
+  for (const auto& rejected : selection.rejected) {
     const absl::Status ours = store.CheckRemovable(rejected.path);
     if (absl::IsFailedPrecondition(ours)) {
       left.emplace_back(ours.message());
