@@ -82,8 +82,8 @@ std::vector<Form> Forms(Isa isa, DType dtype) {
 }
 
 // A point of the space that has this form.
-ops::Config DrawConfig(const Form& form, Isa isa, const AttentionSpec& spec, const Cpu& cpu,
-                       std::mt19937_64& random) {
+ops::Config DrawForm(const Form& form, Isa isa, const AttentionSpec& spec, const Cpu& cpu,
+                     std::mt19937_64& random) {
   if (form.rows) {
     return jit::testing::DrawConfig<RowsConfig>(
         isa, spec, cpu, random, [&](RowsConfig& config) { config.pairs = form.pairs; });
@@ -186,13 +186,17 @@ class GroupInImage {
       return result ? "" : result.message();
     }
     jit::testing::Wider<T> plain_error = 0;
-    for (const auto& head : group_.heads)
-      plain_error = std::max(plain_error, jit::testing::PlainError(head));
+    std::vector<jit::testing::Expected<T>> expected;
+    for (const auto& head : group_.heads) {
+      expected.push_back(jit::testing::Expect(head));
+      plain_error = std::max(plain_error, expected.back().plain_error);
+    }
     const int64_t head_size = group_.first().q_rows * group_.first().spec.value_dim;
     for (int64_t head = 0; head < group_.count(); ++head) {
       const auto at = all.begin() + head * head_size;
-      const auto result = jit::testing::AsExactAsAPlainLoop(
-          group_.heads[head], std::vector<T>(at, at + head_size), plain_error);
+      expected[head].plain_error = plain_error;
+      const auto result =
+          jit::testing::AsExactAsAPlainLoop(expected[head], std::vector<T>(at, at + head_size));
       if (!result) return absl::StrCat("head ", head, ": ", result.message());
     }
     return "";
@@ -314,7 +318,7 @@ Case MakeCase(const Form& form, Isa isa, DType dtype, jit::Mask mask, const Cpu&
             const AttentionSpec spec = {dtype, mask, dim(), dim()};
             Cpu described = cpu;
             if (form.pairs) described.avx512_bf16 = true;
-            const ops::Config config = DrawConfig(form, isa, spec, described, random);
+            const ops::Config config = DrawForm(form, isa, spec, described, random);
             const auto prepare = [&](auto zero) {
               const auto kernel = MustCompile(jit::testing::ProblemOf(spec), config, described);
               const bool refused = form.pairs && !cpu.avx512_bf16;

@@ -82,29 +82,6 @@ struct AttentionCase {
   }
 };
 
-// The formula in R, sums from left to right, probabilities and results rounded to Rounded.
-template <typename R, typename Rounded = R, typename T>
-std::vector<R> Reference(const AttentionCase<T>& in) {
-  const int64_t head_dim = in.spec.head_dim, value_dim = in.spec.value_dim;
-  std::vector<R> out(in.q_rows * value_dim);
-  for (int64_t i = 0; i < in.q_rows; ++i) {
-    std::vector<R> p(in.SeenBy(i));
-    R highest = -std::numeric_limits<R>::infinity(), sum = 0;
-    for (size_t j = 0; j < p.size(); ++j) {
-      for (int64_t d = 0; d < head_dim; ++d)
-        p[j] += static_cast<R>(in.q[i * head_dim + d]) * static_cast<R>(in.k[j * head_dim + d]);
-      p[j] *= static_cast<R>(in.scale);
-      highest = std::max(highest, p[j]);
-    }
-    for (R& x : p) sum += x = static_cast<Rounded>(std::exp(x - highest));
-    for (size_t j = 0; j < p.size(); ++j)
-      for (int64_t d = 0; d < value_dim; ++d)
-        out[i * value_dim + d] += p[j] / sum * static_cast<R>(in.v[j * value_dim + d]);
-  }
-  for (R& x : out) x = static_cast<Rounded>(x);
-  return out;
-}
-
 // Rows of `cols` elements with a gap after each but the last, in guarded memory.
 template <typename T>
 class GuardedRows {
@@ -179,73 +156,31 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
 template <typename T>
 using Wider = std::conditional_t<std::is_same_v<Compute<T>, float>, double, long double>;
 
-// The largest error of the straightforward loop in T, or in float with roundings to T.
+// What a kernel is held to: at most twice the error of the straightforward loop in T (in float with
+// roundings to T, for 16-bit types), or 4 ε · max|V|; NaN where the formula gives NaN, and
+// non-finite where it is not finite.
 template <typename T>
-Wider<T> PlainError(const AttentionCase<T>& in) {
-  const auto exact = Reference<Wider<T>>(in);
-  const auto plain = Reference<Compute<T>, T>(in);
-  Wider<T> error = 0;
-  for (size_t i = 0; i < exact.size(); ++i)
-    if (std::isfinite(exact[i]) && std::isfinite(plain[i]))
-      error = std::max<Wider<T>>(error, std::abs(plain[i] - exact[i]));
-  return error;
-}
+struct Expected {
+  std::vector<Wider<T>> exact;  // [row][column], in a wider type
+  // To be taken over many inputs where one has only a few rows in which rounding shows, and a plain
+  // loop may be lucky.
+  Wider<T> plain_error = 0;
+  Wider<T> least_bound = 0;
+  int64_t columns = 0;
+};
 
-// What a 16-bit type may be off beside what the plain loop shows: ops/attention/checker.cc.
+// It is worth computing once where several kernels are given the same input.
 template <typename T>
-Wider<T> RoundingBound(const AttentionCase<T>& in, const std::vector<Wider<T>>& exact) {
-  Wider<T> largest = 0, spread = 0;
-  for (const Wider<T> x : exact)
-    if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
-  if (exact.size() < 1024) {
-    for (int64_t row = 0; row < in.q_rows; ++row) {
-      AttentionCase<double> one{.spec = in.spec, .q_rows = 1, .kv_len = in.kv_len};
-      one.scale = in.scale;
-      one.offset = std::clamp<int64_t>(in.offset, -in.q_rows, in.kv_len) + row;
-      one.q.assign(&in.q[row * in.spec.head_dim], &in.q[row * in.spec.head_dim] + in.spec.head_dim);
-      one.k.assign(in.k.begin(), in.k.end());
-      one.v.assign(in.v.begin(), in.v.end());
-      for (size_t i = 0; i < one.v.size(); ++i)
-        one.v[i] = std::abs(one.v[i] - exact[row * in.spec.value_dim + i % in.spec.value_dim]);
-      for (const double x : Reference<double>(one))
-        if (std::isfinite(x)) spread = std::max<Wider<T>>(spread, x);
-    }
-  }
-  return 0.5 * std::numeric_limits<T>::epsilon() * (2 * largest + spread) +
-         std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
-}
+Expected<T> Expect(const AttentionCase<T>& in);
 
-// The contract: at most twice the error of the straightforward loop in T, or 4 ε · max|V|; NaN
-// where the formula gives NaN, and non-finite where it is not finite. `plain_error` is taken over
-// many inputs where one has only a few rows in which rounding shows, and a plain loop may be lucky.
 template <typename T>
-::testing::AssertionResult AsExactAsAPlainLoop(const AttentionCase<T>& in,
-                                               const std::vector<T>& got, Wider<T> plain_error) {
-  const auto exact = Reference<Wider<T>>(in);
-  Wider<T> largest = 0;
-  for (T x : in.v)
-    if (std::isfinite(x)) largest = std::max<Wider<T>>(largest, std::abs(x));
-  const Wider<T> bound =
-      std::max<Wider<T>>(2 * plain_error, 4 * std::numeric_limits<Compute<T>>::epsilon() * largest +
-                                              (kIsSmallFloat<T> ? RoundingBound(in, exact) : 0));
-  for (size_t i = 0; i < exact.size(); ++i) {
-    const bool beyond = !std::isfinite(static_cast<Compute<T>>(exact[i]));
-    const bool right = std::isnan(exact[i]) ? std::isnan(got[i])
-                       : beyond             ? !std::isfinite(got[i])
-                                            : std::abs(got[i] - exact[i]) <= bound;
-    if (!right) {
-      return ::testing::AssertionFailure()
-             << "row " << i / in.spec.value_dim << ", column " << i % in.spec.value_dim << ": "
-             << got[i] << " instead of " << exact[i] << ", bound " << bound;
-    }
-  }
-  return ::testing::AssertionSuccess();
-}
+::testing::AssertionResult AsExactAsAPlainLoop(const Expected<T>& expected,
+                                               const std::vector<T>& got);
 
 template <typename T>
 ::testing::AssertionResult AsExactAsAPlainLoop(const AttentionCase<T>& in,
                                                const std::vector<T>& got) {
-  return AsExactAsAPlainLoop(in, got, PlainError(in));
+  return AsExactAsAPlainLoop(Expect(in), got);
 }
 
 // Among so many draws there is a valid one wherever a test asks: of AVX2 one in 60 is.

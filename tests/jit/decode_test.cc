@@ -9,6 +9,7 @@
 
 #include "jit/attention/rows_kernel.h"
 #include "tests/jit/attention_reference.h"
+#include "tests/long_tests.h"
 
 namespace jitattn::jit {
 namespace {
@@ -154,10 +155,14 @@ template <typename T>
 void Check(const RowsKernel& kernel, const Group<T>& group, const std::vector<int64_t>& cuts) {
   const auto outs = RunGroup(kernel, group, cuts);
   testing::Wider<T> plain_error = 0;
-  for (const auto& head : group.heads)
-    plain_error = std::max(plain_error, testing::PlainError(head));
+  std::vector<testing::Expected<T>> expected;
+  for (const auto& head : group.heads) {
+    expected.push_back(testing::Expect(head));
+    plain_error = std::max(plain_error, expected.back().plain_error);
+  }
   for (size_t head = 0; head < outs.size(); ++head) {
-    ASSERT_TRUE(AsExactAsAPlainLoop(group.heads[head], outs[head], plain_error))
+    expected[head].plain_error = plain_error;
+    ASSERT_TRUE(AsExactAsAPlainLoop(expected[head], outs[head]))
         << kernel.kernel->name() << "\n"
         << group.first().Describe() << ", head " << head << " of " << group.count() << ", "
         << cuts.size() + 1 << " parts";
@@ -171,7 +176,7 @@ TEST_P(DecodeTest, GroupsAndParts) {
   constexpr int64_t kQueries[] = {1, 2, 3, 4, 9, 16}, kKeys[] = {1, 15, 33, 64, 130, 300};
   std::mt19937_64 random(kSeed);
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
-  for (int i = 0; i < 60 && !HasFailure(); ++i) {
+  for (int i = 0; i < AllOrSome(200, 25) && !HasFailure(); ++i) {
     const AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
     const RowsKernel kernel = RandomKernel(spec, random);
     ASSERT_NE(kernel.kernel, nullptr);

@@ -7,12 +7,16 @@
 
 namespace jitattn::lab {
 
-// In one of the Pythons that the command asks.
+// In one of the Pythons that the command asks; they are asked once.
 inline bool HasMatplotlib() {
-  for (const char* python : {"python3", "/usr/bin/python3"}) {
-    if (cli::Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0) return true;
-  }
-  return false;
+  static const bool has = [] {
+    for (const char* python : {"python3", "/usr/bin/python3"}) {
+      if (cli::Process({python, "-c", "import matplotlib"}, {}).Finish().exit_code == 0)
+        return true;
+    }
+    return false;
+  }();
+  return has;
 }
 
 }  // namespace jitattn::lab

@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "parallel/parallel.h"
+#include "tests/parallel/calls.h"
 #include "tests/runtime/runtime_testing.h"
 
 namespace jitattn {
@@ -23,24 +24,6 @@ namespace {
 using runtime::RefuseNewThreads;
 
 using testing::Each;
-
-struct Calls {
-  explicit Calls(int count) : times(count), threads(count) {}
-  std::vector<std::atomic<int>> times;
-  std::vector<std::thread::id> threads;
-
-  static void Count(int index, void* data) {
-    Calls& calls = *static_cast<Calls*>(data);
-    ++calls.times[index];
-    calls.threads[index] = std::this_thread::get_id();
-  }
-  bool EachOnce() const {
-    for (const auto& count : times) {
-      if (count != 1) return false;
-    }
-    return true;
-  }
-};
 
 TEST(ThreadPool, CallersAtOnceGetEachBodyOnce) {
   constexpr int kCallers = 12, kRuns = 400;

@@ -1,0 +1,148 @@
+#include "tests/jit/attention_reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace jitattn::jit::testing {
+namespace {
+
+// The operands in R. Keys lie by columns, so that the scores of many keys grow side by side.
+template <typename R, typename T>
+class Formula {
+ public:
+  explicit Formula(const AttentionCase<T>& in)
+      : in_(in), q_(in.q.begin(), in.q.end()), k_(in.k.size()), v_(in.v.begin(), in.v.end()) {
+    const int64_t head_dim = in.spec.head_dim;
+    for (int64_t j = 0; j < in.kv_len; ++j)
+      for (int64_t d = 0; d < head_dim; ++d)
+        k_[d * in.kv_len + j] = static_cast<R>(in.k[j * head_dim + d]);
+  }
+
+  // The weights of the keys that a row sees; their sum is 1 but for rounding. Sums run from left to
+  // right, and exponentials are rounded to Rounded.
+  template <typename Rounded>
+  std::vector<R> Weights(int64_t row) const {
+    const int64_t head_dim = in_.spec.head_dim;
+    std::vector<R> p(in_.SeenBy(row));
+    for (int64_t d = 0; d < head_dim; ++d) {
+      const R q = q_[row * head_dim + d];
+      const R* k = &k_[d * in_.kv_len];
+      for (size_t j = 0; j < p.size(); ++j) p[j] += q * k[j];
+    }
+    R highest = -std::numeric_limits<R>::infinity(), sum = 0;
+    for (R& x : p) highest = std::max(highest, x *= static_cast<R>(in_.scale));
+    for (R& x : p) sum += x = static_cast<R>(static_cast<Rounded>(std::exp(x - highest)));
+    for (R& x : p) x /= sum;
+    return p;
+  }
+
+  // out[d] += weights[j] · of(v[j][d], d) over the keys j.
+  template <typename Of>
+  void AddWeighted(const std::vector<R>& weights, Of of, R* out) const {
+    const int64_t value_dim = in_.spec.value_dim;
+    for (size_t j = 0; j < weights.size(); ++j) {
+      const R w = weights[j];
+      const R* v = &v_[j * value_dim];
+      for (int64_t d = 0; d < value_dim; ++d) out[d] += w * of(v[d], d);
+    }
+  }
+
+ private:
+  const AttentionCase<T>& in_;
+  std::vector<R> q_, k_, v_;
+};
+
+// The formula in R, probabilities and results rounded to Rounded.
+template <typename R, typename Rounded, typename T>
+std::vector<R> Reference(const Formula<R, T>& formula, const AttentionCase<T>& in) {
+  std::vector<R> out(in.q_rows * in.spec.value_dim);
+  for (int64_t row = 0; row < in.q_rows; ++row) {
+    formula.AddWeighted(
+        formula.template Weights<Rounded>(row), [](R v, int64_t) { return v; },
+        out.data() + row * in.spec.value_dim);
+  }
+  for (R& x : out) x = static_cast<R>(static_cast<Rounded>(x));
+  return out;
+}
+
+// What a 16-bit type may be off beside what the plain loop shows: ops/attention/checker.cc.
+template <typename T>
+Wider<T> RoundingBound(const Formula<Wider<T>, T>& formula, const AttentionCase<T>& in,
+                       const std::vector<Wider<T>>& exact) {
+  using W = Wider<T>;
+  W largest = 0, spread = 0;
+  for (const W x : exact)
+    if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
+  if (exact.size() < 1024) {
+    for (int64_t row = 0; row < in.q_rows; ++row) {
+      const W* centre = &exact[row * in.spec.value_dim];
+      std::vector<W> distance(in.spec.value_dim);
+      formula.AddWeighted(
+          formula.template Weights<W>(row),
+          [centre](W v, int64_t d) { return std::abs(v - centre[d]); }, distance.data());
+      for (const W x : distance)
+        if (std::isfinite(x)) spread = std::max(spread, x);
+    }
+  }
+  return 0.5 * std::numeric_limits<T>::epsilon() * (2 * largest + spread) +
+         std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
+}
+
+}  // namespace
+
+template <typename T>
+Expected<T> Expect(const AttentionCase<T>& in) {
+  using W = Wider<T>;
+  const Formula<W, T> formula(in);
+  Expected<T> expected = {.exact = Reference<W, W>(formula, in), .columns = in.spec.value_dim};
+  const auto plain = Reference<Compute<T>, T>(Formula<Compute<T>, T>(in), in);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const W exact = expected.exact[i];
+    if (std::isfinite(exact) && std::isfinite(plain[i]))
+      expected.plain_error = std::max<W>(expected.plain_error, std::abs(plain[i] - exact));
+  }
+  W largest = 0;
+  for (const T x : in.v)
+    if (std::isfinite(x)) largest = std::max<W>(largest, std::abs(x));
+  expected.least_bound = 4 * std::numeric_limits<Compute<T>>::epsilon() * largest;
+  if constexpr (kIsSmallFloat<T>) expected.least_bound += RoundingBound(formula, in, expected.exact);
+  return expected;
+}
+
+template <typename T>
+::testing::AssertionResult AsExactAsAPlainLoop(const Expected<T>& expected,
+                                               const std::vector<T>& got) {
+  const Wider<T> bound = std::max<Wider<T>>(2 * expected.plain_error, expected.least_bound);
+  for (size_t i = 0; i < expected.exact.size(); ++i) {
+    const Wider<T> exact = expected.exact[i];
+    const bool beyond = !std::isfinite(static_cast<Compute<T>>(exact));
+    const bool right = std::isnan(exact) ? std::isnan(got[i])
+                       : beyond          ? !std::isfinite(got[i])
+                                         : std::abs(got[i] - exact) <= bound;
+    if (!right) {
+      return ::testing::AssertionFailure()
+             << "row " << i / expected.columns << ", column " << i % expected.columns << ": "
+             << got[i] << " instead of " << exact << ", bound " << bound;
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+template Expected<float> Expect(const AttentionCase<float>&);
+template Expected<double> Expect(const AttentionCase<double>&);
+template Expected<BFloat16> Expect(const AttentionCase<BFloat16>&);
+template Expected<Float16> Expect(const AttentionCase<Float16>&);
+
+template ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<float>&,
+                                                        const std::vector<float>&);
+template ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<double>&,
+                                                        const std::vector<double>&);
+template ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<BFloat16>&,
+                                                        const std::vector<BFloat16>&);
+template ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<Float16>&,
+                                                        const std::vector<Float16>&);
+
+}  // namespace jitattn::jit::testing
