@@ -10,6 +10,7 @@
 #include "ops/attention/problem.h"
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/problem.h"
+#include "tests/mentions.h"
 
 namespace jitattn::ops {
 namespace {
@@ -103,25 +104,26 @@ TEST(ValidateTest, AcceptsEdges) {
 }
 
 TEST(ValidateTest, NamesTheValueAndTheRule) {
-  EXPECT_EQ(ErrorOf(AttentionProblem{.heads = 7, .kv_heads = 2}),
-            "heads 7 is not a multiple of kv_heads 2");
-  EXPECT_EQ(ErrorOf(AttentionProblem{.head_dim = 0}), "head_dim 0 is below 1");
-  EXPECT_EQ(ErrorOf(AttentionProblem{.value_dim = 5000}), "value_dim 5000 is above 4096");
-  EXPECT_EQ(ErrorOf(AttentionProblem{.q_len = -3}), "q_len -3 is below 0");
-  EXPECT_EQ(ErrorOf(AttentionProblem{.kv_heads = 0}), "kv_heads 0 is below 1");
-  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.rows = 0}), "rows 0 is below 1");
-  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.cols = -3}), "cols -3 is below 1");
+  EXPECT_THAT(ErrorOf(AttentionProblem{.heads = 7, .kv_heads = 2}),
+              Mentions({"heads", "7", "kv_heads", "2"}));
+  EXPECT_THAT(ErrorOf(AttentionProblem{.head_dim = 0}), Mentions({"head_dim", "0", "1"}));
+  EXPECT_THAT(ErrorOf(AttentionProblem{.value_dim = 5000}),
+              Mentions({"value_dim", "5000", "4096"}));
+  EXPECT_THAT(ErrorOf(AttentionProblem{.q_len = -3}), Mentions({"q_len", "-3", "0"}));
+  EXPECT_THAT(ErrorOf(AttentionProblem{.kv_heads = 0}), Mentions({"kv_heads", "0", "1"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.rows = 0}), Mentions({"rows", "0", "1"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.cols = -3}), Mentions({"cols", "-3", "1"}));
 }
 
 TEST(ValidateTest, HugeSizesDoNotOverflow) {
   const int64_t most = std::numeric_limits<int64_t>::max(), huge = int64_t{1} << 62;
-  EXPECT_EQ(ErrorOf(AttentionProblem{.batch = most, .q_len = 1}),
-            "q has 9223372036854775807×1×1×64 elements of 4 bytes, which is not below 2^62 bytes");
-  EXPECT_EQ(ErrorOf(SigmoidMulProblem{.dtype = DType::kBF16, .cols = most}),
-            "x has 1×1×1×9223372036854775807 elements of 2 bytes, which is not below 2^62 bytes");
+  EXPECT_THAT(ErrorOf(AttentionProblem{.batch = most, .q_len = 1}),
+              Mentions({"q", "9223372036854775807", "64", "4", "2^62"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.dtype = DType::kBF16, .cols = most}),
+              Mentions({"x", "9223372036854775807", "2", "2^62"}));
   const auto beyond = [](const Problem& problem) {
     const std::string error = ErrorOf(problem);
-    EXPECT_THAT(error, ::testing::HasSubstr("2^62 bytes"));
+    EXPECT_THAT(error, Mentions({"2^62"}));
     return error.substr(0, 1);  // the array
   };
   EXPECT_EQ(beyond(AttentionProblem{.heads = most, .kv_heads = most, .q_len = 0}), "q");
