@@ -11,6 +11,7 @@
 
 #include "cache/store.h"
 #include "tests/cache/cache_testing.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cache {
 namespace {
@@ -55,8 +56,8 @@ TEST(UnwritableHome, IsSaidClearly) {
   // Not even root makes a folder there.
   const Store store(RootOf({{}, {}, "/proc"}), TestCpu(), TestHost());
   EXPECT_EQ(store.Get(TestRecord().key).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(store.Put(TestRecord()).status().message()),
-              HasSubstr("/proc/.cache/jitattn/amd-25-17-avx512: cannot make .cache: "));
+  EXPECT_THAT(store.Put(TestRecord()).status().message(),
+              Mentions({"/proc/.cache/jitattn/amd-25-17-avx512", ".cache"}));
 }
 
 TEST(UnwritableHome, OfAnotherUserToo) {
@@ -106,8 +107,7 @@ TEST(Sudo, FilesInTheCallersFoldersAreTheCallers) {
             0)
       << "the caller can neither read nor replace what sudo left";
   // A user's files are not root's without sudo, however they came there.
-  EXPECT_THAT(std::string(store.Get(TestRecord().key).status().message()),
-              HasSubstr("owned by user 4242"));
+  EXPECT_THAT(std::string(store.Get(TestRecord().key).status().message()), Mentions({"4242"}));
 }
 
 TEST(Sudo, FilesInFoldersOfOthersAreNotGivenAway) {

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "cache/store.h"
@@ -18,8 +20,6 @@
 
 namespace jitattn::cache {
 namespace {
-
-using ::testing::HasSubstr;
 
 Store TestStore(const std::string& root) { return Store(root, TestCpu(), TestHost()); }
 
@@ -63,7 +63,7 @@ TEST(FullDisk, FileSizeLimitLeavesTheOldRecord) {
   EXPECT_EQ(InChild([&] {
               const rlimit limit = {1000, 1000};  // a part of the record
               if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
-              return CheckFailedPut(store, "cannot write: File too large");
+              return CheckFailedPut(store, std::strerror(EFBIG));
             }),
             0);
   EXPECT_TRUE(store.Put(Numbered(1)).ok());
@@ -104,7 +104,7 @@ TEST(FullDisk, NoSpaceLeavesTheOldRecord) {
     for (int i = 0; i < 32; ++i) {
       if (write(filler, page.data(), page.size()) <= 0) break;
     }
-    if (const int failed = CheckFailedPut(store, "No space left on device")) return failed;
+    if (const int failed = CheckFailedPut(store, std::strerror(ENOSPC))) return failed;
     // With room again, all is well again.
     if (ftruncate(filler, 0) != 0) return 2;
     close(filler);
@@ -124,7 +124,7 @@ TEST(ReadOnly, LeavesTheOldRecord) {
     if (mount("none", folder.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
       return 2;
     }
-    return CheckFailedPut(store, "Read-only file system");
+    return CheckFailedPut(store, std::strerror(EROFS));
   });
   if (result == kNoNamespace) GTEST_SKIP() << "needs leave to mount a tmpfs";
   EXPECT_EQ(result, 0);

@@ -8,11 +8,11 @@
 #include "cache/record.h"
 #include "cache/record_reader.h"
 #include "tests/cache/cache_testing.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cache {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 // True if the text was taken. What was taken must be a record that is the same written and read
@@ -97,7 +97,7 @@ TEST(Damage, LongRecordsAreRefusedUnread) {
   text += "# " + std::string(kMaxRecordBytes - text.size() - 2, '.');
   EXPECT_TRUE(TakenSoundly(text));
   const auto read = ParseRecord(text + ".", "r.toml", TestCpu());
-  EXPECT_EQ(read.status().message(), "r.toml: 65537 bytes, a record has at most 65536");
+  EXPECT_THAT(read.status().message(), Mentions({"r.toml", "65537", "65536"}));
 }
 
 TEST(Damage, DeepNestingIsRefused) {
@@ -129,8 +129,8 @@ TEST(RecordReader, OnlyFieldsThatCameLaterMayBeMissing) {
     EXPECT_EQ(b, 6);
     EXPECT_EQ(reader.status().ok(), minor < 2) << minor;
     reader.Integer("c", c, 0, 9);  // in every format
-    EXPECT_EQ(reader.status().message(),
-              minor < 2 ? "r.toml:2: config.c is missing" : "r.toml:2: config.b is missing");
+    EXPECT_THAT(reader.status().message(),
+                Mentions({"r.toml:2", minor < 2 ? "config.c" : "config.b"}));
   }
 }
 

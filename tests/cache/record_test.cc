@@ -16,6 +16,7 @@
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cache {
 namespace {
@@ -105,12 +106,11 @@ TEST(Record, EveryKeyIsNeededAndHasOneType) {
       ++keys;
       const std::string key = line.substr(0, equals);
       const std::string name = section.empty() ? key : section + "." + key;
-      EXPECT_THAT(ErrorOf(Edited(text, section, key, std::nullopt)),
-                  HasSubstr(name + " is missing"));
+      EXPECT_THAT(ErrorOf(Edited(text, section, key, std::nullopt)), Mentions({name}));
       // No field of ours is a date.
       EXPECT_THAT(ErrorOf(Edited(text, section, key, "1979-05-27")),
-                  StartsWith("r.toml:" + std::to_string(line_number) + ": " + name +
-                             " is 1979-05-27, must be "));
+                  AllOf(StartsWith("r.toml:" + std::to_string(line_number) + ": "),
+                        Mentions({name, "1979-05-27"})));
     }
     EXPECT_GT(keys, 45);
   }
@@ -119,14 +119,15 @@ TEST(Record, EveryKeyIsNeededAndHasOneType) {
 TEST(Record, SectionsMustBeTables) {
   std::string text = SerializeRecord(TestRecord());
   text = absl::StrReplaceAll(text, {{"[result]", "[result2]"}});
-  EXPECT_THAT(ErrorOf(text), HasSubstr("result.median_s is missing"));
+  EXPECT_THAT(ErrorOf(text), Mentions({"result.median_s"}));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
-  EXPECT_THAT(ErrorOf(text), HasSubstr("result is 3, must be a table"));
-  EXPECT_THAT(ErrorOf("format = \"1.4\""), HasSubstr("key is missing"));
+  EXPECT_THAT(ErrorOf(text), Mentions({"result", "3"}));
+  EXPECT_THAT(ErrorOf("format = \"1.4\""), Mentions({"key"}));
 }
 
 struct BadValue {
-  const char *section, *key, *value, *why;
+  const char *section, *key, *value;
+  std::vector<std::string> data;  // that the message carries
 };
 
 void PrintTo(const BadValue& bad, std::ostream* out) {
@@ -136,11 +137,11 @@ void PrintTo(const BadValue& bad, std::ostream* out) {
 class BadValueTest : public ::testing::TestWithParam<BadValue> {};
 
 TEST_P(BadValueTest, IsRefused) {
-  const auto& [section, key, value, why] = GetParam();
+  const auto& [section, key, value, data] = GetParam();
   const auto read = Parsed(Edited(SerializeRecord(TestRecord()), section, key, value));
   EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(read.status().message()), StartsWith("r.toml:"));
-  EXPECT_THAT(std::string(read.status().message()), HasSubstr(why));
+  EXPECT_THAT(read.status().message(), Mentions(data));
 }
 
 constexpr char kFar[] = "9223372036854775807";
@@ -148,84 +149,84 @@ constexpr char kFar[] = "9223372036854775807";
 INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
-        BadValue{"", "format", "\"0.9\"", "format is \"0.9\""},
-        BadValue{"", "format", "\"1\"", "must be a string like \"1.4\""},
-        BadValue{"", "format", "\"1.-1\"", "must be a string like"},
-        BadValue{"", "format", "\"1.0.0\"", "must be a string like"},
-        BadValue{"", "format", "1.0", "must be a string like"},
-        BadValue{"", "key", "\"../../etc/passwd\"", "key is \"../../etc/passwd\", but the fields"},
-        BadValue{"", "code_hash", "\"0x\"", "code_hash is \"0x\", must be 0x and"},
-        BadValue{"", "code_hash", "\"12\"", "must be 0x and up to 16 hexadecimal digits"},
-        BadValue{"", "code_hash", "\"0x12g\"", "must be 0x and"},
-        BadValue{"", "code_hash", "\"0x11112222333344445\"", "must be 0x and"},
-        BadValue{"problem", "op", "\"axpy\"", "problem.op is \"axpy\""},
-        BadValue{"problem", "op", "\"\"", "problem.op is \"\""},
-        BadValue{"problem", "op", "\"sigmoid-mul\"", "problem.rows is missing"},
-        BadValue{"problem", "dtype", "\"f8\"", "problem.dtype is \"f8\""},
-        BadValue{"problem", "mask", "\"\\u001b[31m\"", "problem.mask is \"\\u001b[31m\""},
-        BadValue{"problem", "batch", "0", "problem.batch is 0, must lie between 1 and"},
-        BadValue{"problem", "heads", "-1", "problem.heads is -1"},
-        BadValue{"problem", "heads", "17", "heads 17 is not a multiple of kv_heads 4"},
-        BadValue{"problem", "kv_heads", "0", "problem.kv_heads is 0"},
-        BadValue{"problem", "q_len", "-1", "problem.q_len is -1"},
-        BadValue{"problem", "q_len", kFar, "q has 2×16×9223372036854775807×64 elements"},
-        BadValue{"problem", "q_len", "4611686018427387904", "2^62 bytes"},
-        BadValue{"problem", "kv_len", "4611686018427387904", "2^62 bytes"},
-        BadValue{"problem", "kv_len", "3000",
-                 "but the fields below make attn_f32_d64_causal."
-                 "b2h16g4.q1024k3072.t2.avx512.hot"},
-        BadValue{"problem", "head_dim", "0", "problem.head_dim is 0"},
-        BadValue{"problem", "head_dim", "4097", "problem.head_dim is 4097"},
-        BadValue{"problem", "value_dim", "1.5", "problem.value_dim is 1.5, must be an integer"},
-        BadValue{"conditions", "threads", "0", "conditions.threads is 0"},
-        BadValue{"conditions", "threads", "65537", "conditions.threads is 65537"},
-        BadValue{"conditions", "threads", "3", "but the fields below make"},
-        BadValue{"conditions", "isa", "\"avx9\"", "conditions.isa is \"avx9\", which is no isa"},
-        BadValue{"conditions", "buffers", "\"warm\"", "conditions.buffers is \"warm\""},
-        BadValue{"config", "threads", "3", "config.threads is 3, above conditions.threads 2"},
-        BadValue{"config", "isa", "\"sse\"", "must be one of none, avx2, avx512"},
-        BadValue{"config", "isa", "2", "must be a word"},
-        BadValue{"config", "isa", "\"none\"", "isa none: expected one of avx2, avx512"},
-        BadValue{"config", "algorithm", "\"axpy\"", "config.algorithm is \"axpy\""},
-        BadValue{"config", "algorithm", "\"vectors\"", "config.algorithm is \"vectors\""},
-        BadValue{"config", "algorithm", "1", "config.algorithm is 1, must be a word"},
-        BadValue{"config", "algorithm", "\"rows\"", "config.tile_rows is missing"},
-        BadValue{"default_config", "algorithm", "\"columns\"",
-                 "default_config.algorithm is \"columns\""},
-        BadValue{"config", "pv", "0", "config.pv is 0, must be a word"},
-        BadValue{"config", "pv", "\"sideways\"", "one of natural, transposed, pairs"},
-        BadValue{"config", "pv", "\"pairs\"", "needs bf16 and avx512"},
-        BadValue{"config", "qk_ahead", "\"l3\"", "must be one of no, l1, l2"},
-        BadValue{"config", "exp_degree", "\"none\"", "must be one of default"},
-        BadValue{"config", "exp_degree", "0", "config.exp_degree is 0, must lie between 1 and"},
-        BadValue{"config", "exp_degree", "6", "exp_degree 6: expected one of"},
-        BadValue{"config", "q_vecs", "-1", "config.q_vecs is -1"},
-        BadValue{"config", "q_vecs", kFar, "config.q_vecs is 9223372036854775807"},
-        BadValue{"config", "q_vecs", "1000000", "q_vecs 1000000: expected one of"},
-        BadValue{"default_config", "q_vecs", "-1", "default_config.q_vecs is -1"},
-        BadValue{"result", "median_s", "0.0", "result.median_s is 0.0, must lie between"},
-        BadValue{"result", "median_s", "nan", "result.median_s is nan"},
-        BadValue{"result", "median_s", "inf", "result.median_s is inf"},
-        BadValue{"result", "mad_s", "-1e-9", "result.mad_s is -1e-09"},
-        BadValue{"result", "min_s", "-inf", "result.min_s is -inf"},
-        BadValue{"result", "samples", "0", "result.samples is 0"},
-        BadValue{"result", "samples", "2147483648", "result.samples is 2147483648"},
-        BadValue{"result", "default_median_s", "1e10", "result.default_median_s is 1e+10"},
-        BadValue{"result", "gain", "0", "result.gain is 0.0"},
-        BadValue{"result", "gain_low", "nan", "result.gain_low is nan"},
-        BadValue{"result", "gain_low", "3.0", "result.gain_low 3 is above gain_high 2.125"},
-        BadValue{"result", "gain_high", "-2.0", "result.gain_high is -2.0"},
-        BadValue{"result", "max_error", "inf", "result.max_error is inf"},
-        BadValue{"result", "max_error", "-1.0", "result.max_error is -1.0"},
-        BadValue{"result", "seed", "\"18446744073709551616\"", "a whole number below 2^64"},
-        BadValue{"result", "seed", "\"-1\"", "a whole number below 2^64"},
-        BadValue{"result", "seed", "\"\"", "a whole number below 2^64"},
-        BadValue{"result", "evaluations", "-1", "result.evaluations is -1"},
-        BadValue{"result", "space_size", "-1", "result.space_size is -1"},
-        BadValue{"result", "tuning_s", "nan", "result.tuning_s is nan"},
-        BadValue{"result", "complete", "1", "result.complete is 1, must be true or false"},
-        BadValue{"result", "machine_flags", "[\"a\", 1]", "must be an array of strings"},
-        BadValue{"fingerprint", "model", "17", "fingerprint.model is 17, must be a string"}));
+        BadValue{"", "format", "\"0.9\"", {"\"0.9\""}},
+        BadValue{"", "format", "\"1\"", {"\"1.4\""}},
+        BadValue{"", "format", "\"1.-1\"", {"format"}},
+        BadValue{"", "format", "\"1.0.0\"", {"format"}}, BadValue{"", "format", "1.0", {"format"}},
+        BadValue{"", "key", "\"../../etc/passwd\"", {"\"../../etc/passwd\""}},
+        BadValue{"", "code_hash", "\"0x\"", {"code_hash", "\"0x\""}},
+        BadValue{"", "code_hash", "\"12\"", {"code_hash", "\"12\""}},
+        BadValue{"", "code_hash", "\"0x12g\"", {"code_hash", "\"0x12g\""}},
+        BadValue{"", "code_hash", "\"0x11112222333344445\"", {"code_hash"}},
+        BadValue{"problem", "op", "\"axpy\"", {"problem.op", "\"axpy\""}},
+        BadValue{"problem", "op", "\"\"", {"problem.op", "\"\""}},
+        BadValue{"problem", "op", "\"sigmoid-mul\"", {"problem.rows"}},
+        BadValue{"problem", "dtype", "\"f8\"", {"problem.dtype", "\"f8\""}},
+        BadValue{"problem", "mask", "\"\\u001b[31m\"", {"problem.mask", "\"\\u001b[31m\""}},
+        BadValue{"problem", "batch", "0", {"problem.batch", "0", "1"}},
+        BadValue{"problem", "heads", "-1", {"problem.heads", "-1"}},
+        BadValue{"problem", "heads", "17", {"heads", "17", "kv_heads", "4"}},
+        BadValue{"problem", "kv_heads", "0", {"problem.kv_heads", "0"}},
+        BadValue{"problem", "q_len", "-1", {"problem.q_len", "-1"}},
+        BadValue{"problem", "q_len", kFar, {"problem.q_len", "9223372036854775807"}},
+        BadValue{"problem", "q_len", "4611686018427387904", {"2^62"}},
+        BadValue{"problem", "kv_len", "4611686018427387904", {"2^62"}},
+        BadValue{
+            "problem", "kv_len", "3000", {"attn_f32_d64_causal.b2h16g4.q1024k3072.t2.avx512.hot"}},
+        BadValue{"problem", "head_dim", "0", {"problem.head_dim", "0"}},
+        BadValue{"problem", "head_dim", "4097", {"problem.head_dim", "4097"}},
+        BadValue{"problem", "value_dim", "1.5", {"problem.value_dim", "1.5"}},
+        BadValue{"conditions", "threads", "0", {"conditions.threads", "0"}},
+        BadValue{"conditions", "threads", "65537", {"conditions.threads", "65537"}},
+        BadValue{"conditions", "threads", "3", {"key"}},
+        BadValue{"conditions", "isa", "\"avx9\"", {"conditions.isa", "\"avx9\""}},
+        BadValue{"conditions", "buffers", "\"warm\"", {"conditions.buffers", "\"warm\""}},
+        BadValue{"config", "threads", "3", {"config.threads", "3", "conditions.threads", "2"}},
+        BadValue{"config", "isa", "\"sse\"", {"none", "avx2", "avx512"}},
+        BadValue{"config", "isa", "2", {"config.isa"}},
+        BadValue{"config", "isa", "\"none\"", {"isa"}},
+        BadValue{"config", "algorithm", "\"axpy\"", {"config.algorithm", "\"axpy\""}},
+        BadValue{"config", "algorithm", "\"vectors\"", {"config.algorithm", "\"vectors\""}},
+        BadValue{"config", "algorithm", "1", {"config.algorithm", "1"}},
+        BadValue{"config", "algorithm", "\"rows\"", {"config.tile_rows"}},
+        BadValue{"default_config",
+                 "algorithm",
+                 "\"columns\"",
+                 {"default_config.algorithm", "\"columns\""}},
+        BadValue{"config", "pv", "0", {"config.pv", "0"}},
+        BadValue{"config", "pv", "\"sideways\"", {"natural", "transposed", "pairs"}},
+        BadValue{"config", "pv", "\"pairs\"", {"bf16", "avx512"}},
+        BadValue{"config", "qk_ahead", "\"l3\"", {"l1", "l2"}},
+        BadValue{"config", "exp_degree", "\"none\"", {"default"}},
+        BadValue{"config", "exp_degree", "0", {"config.exp_degree", "0", "1"}},
+        BadValue{"config", "exp_degree", "6", {"exp_degree", "6"}},
+        BadValue{"config", "q_vecs", "-1", {"config.q_vecs", "-1"}},
+        BadValue{"config", "q_vecs", kFar, {"config.q_vecs", "9223372036854775807"}},
+        BadValue{"config", "q_vecs", "1000000", {"q_vecs", "1000000"}},
+        BadValue{"default_config", "q_vecs", "-1", {"default_config.q_vecs", "-1"}},
+        BadValue{"result", "median_s", "0.0", {"result.median_s", "0.0"}},
+        BadValue{"result", "median_s", "nan", {"result.median_s"}},
+        BadValue{"result", "median_s", "inf", {"result.median_s"}},
+        BadValue{"result", "mad_s", "-1e-9", {"result.mad_s", "-1e-09"}},
+        BadValue{"result", "min_s", "-inf", {"result.min_s"}},
+        BadValue{"result", "samples", "0", {"result.samples", "0"}},
+        BadValue{"result", "samples", "2147483648", {"result.samples", "2147483648"}},
+        BadValue{"result", "default_median_s", "1e10", {"result.default_median_s", "1e+10"}},
+        BadValue{"result", "gain", "0", {"result.gain", "0.0"}},
+        BadValue{"result", "gain_low", "nan", {"result.gain_low"}},
+        BadValue{"result", "gain_low", "3.0", {"result.gain_low", "3", "gain_high", "2.125"}},
+        BadValue{"result", "gain_high", "-2.0", {"result.gain_high", "-2.0"}},
+        BadValue{"result", "max_error", "inf", {"result.max_error"}},
+        BadValue{"result", "max_error", "-1.0", {"result.max_error", "-1.0"}},
+        BadValue{"result", "seed", "\"18446744073709551616\"", {"result.seed"}},
+        BadValue{"result", "seed", "\"-1\"", {"result.seed"}},
+        BadValue{"result", "seed", "\"\"", {"result.seed"}},
+        BadValue{"result", "evaluations", "-1", {"result.evaluations", "-1"}},
+        BadValue{"result", "space_size", "-1", {"result.space_size", "-1"}},
+        BadValue{"result", "tuning_s", "nan", {"result.tuning_s"}},
+        BadValue{"result", "complete", "1", {"result.complete", "1"}},
+        BadValue{"result", "machine_flags", "[\"a\", 1]", {"result.machine_flags"}},
+        BadValue{"fingerprint", "model", "17", {"fingerprint.model", "17"}}));
 
 TEST(Record, WhatTheCpuCannotRunIsRefused) {
   Cpu cpu = TestCpu();
@@ -238,8 +239,7 @@ TEST(Record, WhatTheCpuCannotRunIsRefused) {
 TEST(Record, ConfigMayNotExceedTheCapItWasTunedUnder) {
   Record record = TestRecord();
   record.key.conditions.isa = Isa::kAvx2;
-  EXPECT_THAT(ErrorOf(SerializeRecord(record)),
-              HasSubstr("config.isa is above conditions.isa avx2"));
+  EXPECT_THAT(ErrorOf(SerializeRecord(record)), Mentions({"config.isa", "conditions.isa", "avx2"}));
 }
 
 TEST(Record, WhatIsUnknownIsNamed) {
@@ -258,7 +258,7 @@ TEST(Record, WhatEmittedNoCodeIsNoRecordOfAKernel) {
   record.code_hash = 0;
   const auto refused = Parsed(SerializeRecord(record));
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("code_hash is 0"));
+  EXPECT_THAT(std::string(refused.status().message()), Mentions({"code_hash", "0"}));
   // The portable path has none.
   record.config = ops::PortableAttentionConfig{};
   EXPECT_TRUE(Parsed(SerializeRecord(record)).ok());

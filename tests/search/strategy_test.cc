@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "lab/replay/study_space.h"
+#include "tests/mentions.h"
 #include "tests/search/synthetic.h"
 
 namespace jitattn::search {
@@ -157,38 +158,36 @@ TEST_P(EveryStrategyTest, NamesItsOptionsAndRefusesOthers) {
     EXPECT_TRUE(MakeStrategy(GetParam(), context, {{{name, standard}}}).ok()) << name;
     const auto beyond = MakeStrategy(GetParam(), context, {{{name, "1e9"}}});
     EXPECT_EQ(beyond.status().code(), absl::StatusCode::kInvalidArgument) << name;
-    EXPECT_THAT(beyond.status().message(), HasSubstr(name + " = '1e9' is not")) << name;
+    EXPECT_THAT(beyond.status().message(), Mentions({name, "1e9"})) << name;
     EXPECT_FALSE(MakeStrategy(GetParam(), context, {{{name, "x"}}}).ok()) << name;
     if (option.integer) {
       EXPECT_FALSE(MakeStrategy(GetParam(), context, {{{name, "1.5"}}}).ok()) << name;
     }
     const auto twice = MakeStrategy(GetParam(), context, {{{name, standard}, {name, standard}}});
-    EXPECT_THAT(twice.status().message(), HasSubstr(name + " is given twice"));
+    EXPECT_THAT(twice.status().message(), Mentions({name}));
   }
   const auto unknown = MakeStrategy(GetParam(), context, {{{"colour", "1"}}});
-  EXPECT_THAT(unknown.status().message(),
-              HasSubstr("strategy '" + GetParam() + "': unknown option 'colour'"));
+  EXPECT_THAT(unknown.status().message(), Mentions({GetParam(), "colour"}));
 }
 
 TEST(StrategyTest, RefusesWhatItCannotDo) {
   const Space space = lab::StudySpace();
   StrategyContext context;
-  EXPECT_THAT(MakeStrategy("random", context).status().message(), HasSubstr("needs a space"));
+  EXPECT_EQ(MakeStrategy("random", context).status().code(), absl::StatusCode::kInvalidArgument);
   context.space = &space;
   const auto unknown = MakeStrategy("annealign", context);
-  EXPECT_THAT(unknown.status().message(), HasSubstr("unknown strategy 'annealign'"));
+  EXPECT_THAT(unknown.status().message(), Mentions({"annealign"}));
   for (const std::string& name : Names()) {
     EXPECT_THAT(unknown.status().message(), HasSubstr(name));
   }
   EXPECT_EQ(CheckStrategy("annealign"), unknown.status());
   EXPECT_TRUE(CheckStrategy("auto").ok());
-  EXPECT_THAT(CheckStrategy("random", {{{"colour", "1"}}}).message(), HasSubstr("'colour'"));
+  EXPECT_THAT(CheckStrategy("random", {{{"colour", "1"}}}).message(), Mentions({"colour"}));
   context.budget = 0;
-  EXPECT_THAT(MakeStrategy("random", context).status().message(), HasSubstr("budget of 0"));
+  EXPECT_THAT(MakeStrategy("random", context).status().message(), Mentions({"0"}));
   context.budget = 5;
   context.seeds = {3, 32};
-  EXPECT_THAT(MakeStrategy("random", context).status().message(),
-              HasSubstr("seed point 32 of a space of 32"));
+  EXPECT_THAT(MakeStrategy("random", context).status().message(), Mentions({"32"}));
   context.seeds = {};
   EXPECT_TRUE(MakeStrategy("auto", context).ok());
 }
