@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/mentions.h"
 
 namespace jitattn::runtime {
 
@@ -25,8 +26,6 @@ inline constexpr std::array<size_t, 3> kStructSizes<Grown> = {
     offsetof(Grown, second), offsetof(Grown, third), sizeof(Grown)};
 
 namespace {
-
-using testing::HasSubstr;
 
 std::vector<char> Bytes(const Grown& full, size_t size) {
   std::vector<char> bytes(size, '\0');
@@ -58,9 +57,8 @@ TEST(CStruct, WhatANewerCallerAddsMustBeZero) {
   EXPECT_EQ(taken->struct_size, sizeof(Grown));
   EXPECT_EQ(taken->third, 3);
   theirs.back() = 1;
-  EXPECT_THAT(
-      std::string(taken.Take("grown", reinterpret_cast<const Grown*>(theirs.data())).message()),
-      HasSubstr("grown asks for something"));
+  EXPECT_THAT(taken.Take("grown", reinterpret_cast<const Grown*>(theirs.data())).message(),
+              Mentions({"grown"}));
 }
 
 TEST(CStruct, SizesThatNoVersionHadAreRefused) {
@@ -72,9 +70,8 @@ TEST(CStruct, SizesThatNoVersionHadAreRefused) {
     const absl::Status status = taken.Take("grown", reinterpret_cast<const Grown*>(theirs.data()));
     EXPECT_EQ(status.ok(), known) << size;
     if (known) continue;
-    EXPECT_THAT(std::string(status.message()),
-                HasSubstr(absl::StrCat("grown.struct_size is ", size)));
-    EXPECT_THAT(std::string(status.message()), HasSubstr("knows 16 or 24 or 32 bytes"));
+    EXPECT_THAT(status.message(),
+                Mentions({"grown.struct_size", absl::StrCat(size), "16", "24", "32"}));
   }
   Taken<Grown> taken;
   EXPECT_FALSE(taken.Take("grown", nullptr).ok());

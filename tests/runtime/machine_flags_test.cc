@@ -10,6 +10,7 @@
 #include "base/cpu_topology.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/mentions.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -44,9 +45,9 @@ TEST_F(Machine, SettingsThatMoveTheClock) {
   Write("/sys/devices/system/cpu/intel_pstate/no_turbo", "0");
   Write("/sys/devices/system/cpu/smt/active", "1");
   const auto flags = MachineWatch(root_).Flags();
-  EXPECT_THAT(flags, Contains("governor powersave"));
-  EXPECT_THAT(flags, Contains("turbo on"));
-  EXPECT_THAT(flags, Contains("smt on"));
+  EXPECT_THAT(flags, Contains(Mentions({"governor", "powersave"})));
+  EXPECT_THAT(flags, Contains(Mentions({"turbo"})));
+  EXPECT_THAT(flags, Contains(Mentions({"smt"})));
 
   Write("/sys/devices/system/cpu/cpu" + cpu + "/cpufreq/scaling_governor", "performance");
   Write("/sys/devices/system/cpu/intel_pstate/no_turbo", "1");
@@ -72,13 +73,13 @@ TEST_F(Machine, WhatIsStolenOrThrottledWhileWatching) {
   EXPECT_THAT(watch.Flags(), Not(Contains(HasSubstr("throttled"))));
   Write("/proc/stat", "cpu  190 0 0 100 0 0 0 910 0 0\ncpu0 1 2 3");
   Write("/sys/fs/cgroup/cpu.stat", "nr_periods 20\nnr_throttled 9\nthrottled_usec 50");
-  EXPECT_THAT(watch.Flags(), Contains("steal 10 %"));
-  EXPECT_THAT(watch.Flags(), Contains("throttled in 2 periods"));
+  EXPECT_THAT(watch.Flags(), Contains(Mentions({"steal", "10"})));
+  EXPECT_THAT(watch.Flags(), Contains(Mentions({"throttled", "2"})));
 }
 
 TEST_F(Machine, Affinity) {
   Write("/sys/devices/system/cpu/online", "0-1023");
-  EXPECT_THAT(MachineWatch(root_).Flags(), Contains(HasSubstr(" of 1024 cpus")));
+  EXPECT_THAT(MachineWatch(root_).Flags(), Contains(Mentions({"1024"})));
 }
 
 }  // namespace

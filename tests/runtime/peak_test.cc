@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jit/probe.h"
 #include "tests/jit/described_cpus.h"
 #include "tests/jit/needs.h"
+#include "tests/mentions.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -33,8 +35,8 @@ TEST(PeakProbes, Fma) {
       auto probe = MakeFmaProbe(dtype, HostCpu().isa, threads, HostCpu());
       ASSERT_TRUE(probe.ok()) << probe.status();
       ExpectPlausible(**probe);
-      EXPECT_THAT((*probe)->describe(), HasSubstr(std::string(Name(dtype)) + " FMA"));
-      EXPECT_THAT((*probe)->describe(), HasSubstr(threads == 1 ? "1 thread" : "2 threads"));
+      EXPECT_THAT((*probe)->describe(),
+                  Mentions({std::string(Name(dtype)), absl::StrCat(threads)}));
     }
   }
 }
@@ -49,7 +51,7 @@ TEST(PeakProbes, TheCapIsKept) {
   auto portable = MakeFmaProbe(DType::kF32, Isa::kAvx512, 1, none);
   ASSERT_TRUE(portable.ok());
   ExpectPlausible(**portable);
-  EXPECT_THAT((*portable)->describe(), HasSubstr("compiled loops"));
+  EXPECT_THAT((*portable)->describe(), Not(HasSubstr("-bit")));
 }
 
 TEST(PeakProbes, Bandwidth) {
@@ -106,10 +108,10 @@ TEST(EmittedProbesOfDescribedCpus, RefuseWhatThereAreNoRegistersFor) {
   using jit::ProbeSpec;
   const auto many = jit::EmitProbe({ProbeSpec::Kind::kFma, Isa::kAvx2, DType::kF32, 15},
                                    jit::testing::FullCpu(Isa::kAvx2));
-  EXPECT_EQ(many.status().message(), "a probe of 15 chains: 1 to 14 are possible");
+  EXPECT_THAT(many.status().message(), Mentions({"15", "14"}));
   const Cpu none = Capped(HostCpu(), Isa::kPortable);
-  EXPECT_EQ(jit::EmitProbe({.isa = Isa::kAvx2}, none).status().message(),
-            "a probe for avx2 on a cpu capped at none");
+  EXPECT_THAT(jit::EmitProbe({.isa = Isa::kAvx2}, none).status().message(),
+              Mentions({"avx2", "none"}));
 }
 
 }  // namespace

