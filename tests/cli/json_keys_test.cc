@@ -6,7 +6,6 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -22,31 +21,37 @@ namespace {
 using Json = nlohmann::json;
 using Keys = std::set<std::string>;
 
+// What stands between the first `from` and the next `to` behind it; "" where they are not there.
+std::string Between(const std::string& text, const std::string& from, const std::string& to) {
+  const size_t begin = text.find(from);
+  if (begin == text.npos) return "";
+  const size_t end = text.find(to, begin + from.size());
+  return end == text.npos ? "" : text.substr(begin + from.size(), end - begin - from.size());
+}
+
 // Section → rows of (key, type), as docs/json.md has them.
 std::map<std::string, std::vector<std::pair<std::string, std::string>>> ReadDocument() {
-  static const std::regex kRow(R"(^\| `([^`]+)` \| ([^|]+) \|)");
   std::map<std::string, std::vector<std::pair<std::string, std::string>>> sections;
   std::istringstream lines(ReadFile(JITATTN_SOURCE_DIR "/docs/json.md"));
   std::string section;
   for (std::string line; std::getline(lines, line);) {
-    std::smatch match;
     if (line.starts_with("## ")) section = line.substr(3);
-    if (std::regex_search(line, match, kRow)) sections[section].emplace_back(match[1], match[2]);
+    if (!line.starts_with("| `")) continue;
+    sections[section].emplace_back(Between(line, "| `", "`"), Between(line, "` | ", " |"));
   }
   return sections;
 }
 
 // The keys of a section, with the sections that its types refer to put in their place.
 void AddDocumented(const std::string& section, const std::string& prefix, Keys* keys) {
-  static const std::regex kReference(R"(\(#(\w+)\))");
   static const auto document = ReadDocument();
   ASSERT_TRUE(document.contains(section)) << section;
   for (const auto& [key, type] : document.at(section)) {
-    std::smatch match;
-    if (std::regex_search(type, match, kReference)) {
-      AddDocumented(match[1], prefix + key + ".", keys);
-    } else {
+    const std::string reference = Between(type, "(#", ")");
+    if (reference.empty()) {
       keys->insert(prefix + key);
+    } else {
+      AddDocumented(reference, prefix + key + ".", keys);
     }
   }
 }
@@ -165,6 +170,46 @@ TEST_F(JsonKeysTest, Audit) {
   Collect({"audit", "--dim", "16", "--isa", "none", "--time", "50"}, {0, 1});
   Collect({"audit", "--dim", "16", "--isa", "none", "--time", "50", "--runs", "2"}, {0, 1});
   Compare("jitattn audit");
+}
+
+// A preset has lines, and a record from before has something to be compared with.
+TEST_F(JsonKeysTest, Bench) {
+  const std::vector<std::string> quick = {"bench", "--repeat", "1", "--time", "0.001"};
+  const auto bench = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), quick.begin(), quick.end());
+    return more;
+  };
+  const std::vector<std::string> one = {"--seq", "16", "--head-dim", "16", "--threads", "1"};
+  std::vector<std::string> arguments = bench(one);
+  arguments.push_back("--json");
+  WriteFile(files_ / "earlier.json", RunJitattn(cache_, arguments).out);
+  Collect(bench({"--preset", "small"}));
+  Collect(bench({"--rows", "4", "--cols", "64", "--threads", "1"}));
+  arguments.back() = "--vs";
+  arguments.push_back(files_ / "earlier.json");
+  Collect(arguments);
+  Compare("jitattn bench");
+}
+
+TEST_F(JsonKeysTest, BenchBeside) {
+  Collect({"bench", "--beside", "1", "--seq", "16", "--head-dim", "16", "--threads", "1", "--time",
+           "0.05"});
+  Collect({"bench", "--beside", "1", "--rows", "4", "--cols", "64", "--threads", "1", "--time",
+           "0.05"});
+  Compare("jitattn bench --beside");
+}
+
+TEST_F(JsonKeysTest, Roofline) {
+  if (HostCpu().isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";
+  for (const std::vector<std::string>& problem :
+       {std::vector<std::string>{"--seq", "16", "--head-dim", "16"},
+        {"--rows", "4", "--cols", "64"}}) {
+    std::vector<std::string> arguments = {"roofline", "--threads", "1",    "--repeat",
+                                          "1",        "--time",    "0.001"};
+    arguments.insert(arguments.end(), problem.begin(), problem.end());
+    Collect(arguments);
+  }
+  Compare("jitattn roofline");
 }
 
 TEST_F(JsonKeysTest, Compare) {
