@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cli {
 namespace {
@@ -86,7 +87,7 @@ TEST_F(DevTest, InstallsWhatIsMissingOnceAndHandsTheRestOn) {
   const ProcessResult first = Dev({"tune", "--dim", "64"});
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_EQ(first.out, "jitattn tune --dim 64\n");
-  EXPECT_THAT(first.err, HasSubstr("installing: libabsl-dev\n"));
+  EXPECT_THAT(first.err, Mentions({"libabsl-dev"}));
   EXPECT_THAT(AptLog(),
               AllOf(HasSubstr("libabsl-dev\n"), Not(HasSubstr("cmake")), Not(HasSubstr("update"))));
   const std::string log = AptLog();
@@ -101,7 +102,7 @@ TEST_F(DevTest, NoInstallNamesWhatIsMissing) {
        {std::vector<std::string>{"--no-install", "tune"}, {"test", "--no-install"}}) {
     const ProcessResult result = Dev(arguments);
     EXPECT_EQ(result.exit_code, 1);
-    EXPECT_EQ(result.err, "dev: --no-install, and these packages are missing: libabsl-dev\n");
+    EXPECT_THAT(result.err, Mentions({"--no-install", "libabsl-dev"}));
   }
   EXPECT_EQ(AptLog(), "");
 }
@@ -125,8 +126,8 @@ TEST_F(DevTest, InstallEndsWithTheLineThatFindsThePackage) {
          "esac");
   const ProcessResult result = Dev({"install", "/opt/x"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("export PKG_CONFIG_PATH=/opt/x/lib64/pkgconfig "
-                                    "LD_LIBRARY_PATH=/opt/x/lib64\n"));
+  EXPECT_THAT(result.err,
+              Mentions({"PKG_CONFIG_PATH=/opt/x/lib64/pkgconfig", "LD_LIBRARY_PATH=/opt/x/lib64"}));
 }
 
 TEST_F(DevTest, EmulateInstallsTheEmulatorsAndHandsTheRestOn) {
@@ -139,7 +140,7 @@ TEST_F(DevTest, EmulateInstallsTheEmulatorsAndHandsTheRestOn) {
   const ProcessResult result = Dev({"emulate", "skylake-x", "causal"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "emulate skylake-x causal\n");
-  EXPECT_THAT(result.err, HasSubstr("installing: bochs qemu-user\n"));
+  EXPECT_THAT(result.err, Mentions({"bochs", "qemu-user"}));
 }
 
 // Ten of 130 are done with the quick objects.
@@ -194,21 +195,21 @@ TEST_F(DevTest, PicturesAndTestsInstallMatplotlibAndTuningDoesNot) {
          "if [ -e installed ]; then hide=nothing; else hide=python3-matplotlib; fi\n"
          "for p; do case $p in -*|*Package*) ;; $hide) ;; *) echo \"installed $p\";; esac; done");
   for (const char* verb : {"tune", "run", "bench"}) {
-    EXPECT_THAT(Dev({verb}).err, Not(HasSubstr("installing"))) << verb;
+    EXPECT_THAT(Dev({verb}).err, Not(HasSubstr("matplotlib"))) << verb;
   }
   for (const char* verb : {"plot", "report", "build", "test", "asan"}) {
     fs::remove(folder_ / "installed");
     for (const std::string& file : FilesUnder(folder_ / "build")) {
       if (file.find("/.packages-") != file.npos) fs::remove(file);
     }
-    EXPECT_THAT(Dev({verb}).err, HasSubstr("installing: python3-matplotlib\n")) << verb;
+    EXPECT_THAT(Dev({verb}).err, Mentions({"python3-matplotlib"})) << verb;
   }
 }
 
 TEST_F(DevTest, HelpNeedsNothing) {
   const ProcessResult result = Dev({});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("./dev VERB"), HasSubstr("test"), HasSubstr("asan")));
+  EXPECT_THAT(result.out, Mentions({"./dev", "test", "asan"}));
   EXPECT_EQ(AptLog(), "");
 }
 

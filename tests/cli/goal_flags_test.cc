@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/mentions.h"
+
 namespace jitattn::cli {
 namespace {
 
@@ -28,10 +30,10 @@ TEST(GoalFlagsTest, TimeLeadsWhateverTheOrder) {
   ASSERT_TRUE(GoalFlags({.objectives = {"error", "time", "memory"}}).Fill(&options).ok());
   EXPECT_THAT(options.objectives,
               ElementsAre(Objective::kTime, Objective::kError, Objective::kMemory));
-  EXPECT_THAT(std::string(GoalFlags{.objectives = {"memory"}}.Fill(&options).message()),
-              HasSubstr("time must be among them"));
-  EXPECT_EQ(GoalFlags({.objectives = {"time", "time"}}).Fill(&options).message(),
-            "--objective: time is named twice");
+  EXPECT_THAT(GoalFlags{.objectives = {"memory"}}.Fill(&options).message(),
+              Mentions({"--objective", "time"}));
+  EXPECT_THAT(GoalFlags({.objectives = {"time", "time"}}).Fill(&options).message(),
+              Mentions({"--objective", "time"}));
 }
 
 TEST(GoalFlagsTest, ConstraintsAreInfiniteUnlessGiven) {

@@ -17,13 +17,13 @@
 #include "cli/text_file.h"
 #include "tests/lab/plot_testing.h"
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cli {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::string kEscape = "\x1b]0;owned\x07";
@@ -43,7 +43,7 @@ bool IsHarmless(const std::string& text) {
 }
 
 void ExpectRefused(const TempDir& folder, const std::vector<std::string>& arguments,
-                   const std::string& message = "") {
+                   const std::string& datum = "") {
   std::string line;
   for (const std::string& argument : arguments) line += " " + argument;
   SCOPED_TRACE("jitattn" + line);
@@ -51,24 +51,25 @@ void ExpectRefused(const TempDir& folder, const std::vector<std::string>& argume
   EXPECT_EQ(result.signal, 0);
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, StartsWith("jitattn: "));
-  EXPECT_THAT(result.err, HasSubstr(message));
+  EXPECT_THAT(result.err, HasSubstr(datum));
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   EXPECT_TRUE(IsHarmless(result.err)) << result.err;
   EXPECT_THAT(result.out, IsEmpty());
 }
 
-// Every command that reads a recording.
+// Both readers of recordings; `jitattn report` has that of `jitattn plot`.
 void ExpectRefusedByAll(const TempDir& folder, const std::string& path) {
   ExpectRefused(folder, {"replay", path, "--strategies", "random"});
-  if (!HasMatplotlib()) return;
-  ExpectRefused(folder, {"plot", path, "--list"});
-  ExpectRefused(folder, {"report", path, "-o", folder / "page.html"});
+  if (HasMatplotlib()) ExpectRefused(folder, {"plot", path, "--list"});
 }
 
 TEST(HostileFiles, NumbersBeyondTheRange) {
   const TempDir folder;
   WriteFile(folder / "n.json", R"({"jitattn":"x","command":"bench","a":1e999})");
   ExpectRefusedByAll(folder, folder / "n.json");
+  if (HasMatplotlib()) {
+    ExpectRefused(folder, {"report", folder / "n.json", "-o", folder / "page.html"});
+  }
 }
 
 TEST(HostileFiles, DeepNesting) {
@@ -104,8 +105,8 @@ TEST(HostileFiles, WhatIsNoRegularFileIsNotWaitedFor) {
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   for (const std::string& path : {fifo, std::string("/dev/zero"), folder.path()}) {
     ExpectRefusedByAll(folder, path);
-    ExpectRefused(folder, {"run", "--x", path}, "not a regular file");
-    ExpectRefused(folder, {"run", "--q", path, "--k", path, "--v", path}, "not a regular file");
+    ExpectRefused(folder, {"run", "--x", path}, path);
+    ExpectRefused(folder, {"run", "--q", path, "--k", path, "--v", path}, path);
     ExpectRefused(folder, {"bench", "--op", "sigmoid-mul", "--dim", "32", "--vs", path});
   }
   const ProcessResult against =
@@ -119,7 +120,7 @@ TEST(HostileFiles, ReadingIsBounded) {
   EXPECT_EQ(ReadTextFile(folder / "f", 3 << 20).value().size(), size_t{3} << 20);
   const auto longer = ReadTextFile(folder / "f", 2 << 20);
   EXPECT_EQ(longer.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(longer.status().message()), HasSubstr("longer than 2 MiB"));
+  EXPECT_THAT(std::string(longer.status().message()), Mentions({"2 MiB"}));
   EXPECT_TRUE(ReadTextFile("/proc/self/status").ok()) << "its size is told as 0";
 }
 
@@ -128,7 +129,7 @@ TEST(HostileFiles, EscapeSequencesStayInTheirFiles) {
   std::string header = "{'descr': '<f" + kEscape + "', 'fortran_order': False, 'shape': (2,), }";
   header.resize(80, ' ');
   WriteFile(folder / "e.npy", std::string("\x93NUMPY\x01\x00\x50\x00", 10) + header);
-  ExpectRefused(folder, {"run", "--x", folder / "e.npy"}, "its elements are");
+  ExpectRefused(folder, {"run", "--x", folder / "e.npy"}, folder / "e.npy");
   WriteFile(folder / "key.json", R"({"tune_params_keys":["a"],"tune_params":{"a":[1]},"cache":{")" +
                                      std::string("\\u001b]0;owned\\u0007") +
                                      R"(":{"a":1,"time":-1}}})");
@@ -180,7 +181,7 @@ TEST(HostileFiles, RecordsAndNamesInTheCacheAreCleaned) {
   WriteFile(folder + "/" + kEscape + ".toml", "?");
   const ProcessResult list = RunJitattn(cache, {"cache", "list"});
   EXPECT_THAT(list.out, HasSubstr("[31m"));  // what is left of it is read
-  EXPECT_THAT(list.out, HasSubstr("unusable: "));
+  EXPECT_THAT(list.out, HasSubstr(folder));
   const ProcessResult show = RunJitattn(
       cache, {"cache", "show",
               "silu_f32.r1c1024.t1." +
@@ -208,7 +209,7 @@ TEST(HostileFiles, WhatUnpacksToTooMuchIsRefused) {
   for (int i = 0; i < 600; ++i) bomb += member;  // 600 MiB in less than 1
   EXPECT_LT(bomb.size(), size_t{1} << 20);
   WriteFile(folder / "bomb.gz", bomb);
-  ExpectRefused(folder, {"replay", folder / "bomb.gz"}, "unpacks to more than 512 MiB");
+  ExpectRefused(folder, {"replay", folder / "bomb.gz"}, "512 MiB");
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstring>
 #include <random>
 
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cli {
 namespace {
@@ -58,30 +60,28 @@ TEST(NpyTest, TakesKeysInAnyOrderAndBothQuotes) {
 }
 
 TEST(NpyTest, SaysWhatIsWrong) {
-  EXPECT_THAT(HeaderError(""), HasSubstr("does not begin with"));
-  EXPECT_THAT(HeaderError("PK\x03\x04 a zip file"), HasSubstr("does not begin with"));
-  EXPECT_THAT(HeaderError(std::string("\x93NUMPY\x01", 7)), HasSubstr("ends within its header"));
-  EXPECT_THAT(HeaderError(File(kGood).substr(0, 30)), HasSubstr("ends within its header"));
-  EXPECT_THAT(HeaderError(File(kGood, 9)), HasSubstr("its format is 9.0"));
-  EXPECT_THAT(HeaderError(File("[1, 2]")), HasSubstr("no dictionary"));
-  EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'shape': (2, 3)}")), HasSubstr("lacks one of"));
+  for (const std::string& bad :
+       {std::string(), std::string("PK\x03\x04 a zip file"), std::string("\x93NUMPY\x01", 7),
+        File(kGood).substr(0, 30), File("[1, 2]"), File(std::string(kGood) + "x")}) {
+    EXPECT_NE(HeaderError(bad), "") << bad;
+  }
+  EXPECT_THAT(HeaderError(File(kGood, 9)), Mentions({"9.0"}));
+  EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'shape': (2, 3)}")), HasSubstr("fortran_order"));
   EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': 0, 'shape': ()}")),
               HasSubstr("'fortran_order'"));
   EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}")),
               HasSubstr("'shape'"));
   EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}")),
-              HasSubstr("Fortran order"));
+              HasSubstr("Fortran"));
   EXPECT_THAT(HeaderError(File("{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}")),
-              HasSubstr("big-endian"));
+              HasSubstr("'<f4'"));
   EXPECT_THAT(HeaderError(File("{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}")),
-              HasSubstr("its elements are '<i8'"));
-  EXPECT_THAT(HeaderError(File(std::string(kGood) + "x")), HasSubstr("follows the dictionary"));
-  EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': False, "
-                               "'shape': (4611686018427387904, 1)}")),
-              HasSubstr("beyond any memory"));
-  EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': False, "
-                               "'shape': (3037000500, 3037000500)}")),
-              HasSubstr("beyond any memory"));
+              HasSubstr("'<i8'"));
+  for (const char* shape : {"(4611686018427387904, 1)", "(3037000500, 3037000500)"}) {
+    const std::string beyond =
+        std::string("{'descr': '<f4', 'fortran_order': False, 'shape': ") + shape + "}";
+    EXPECT_NE(HeaderError(File(beyond)), "") << beyond;
+  }
   EXPECT_THAT(HeaderError(File("{'descr': '<f4', 'fortran_order': False, "
                                "'shape': (99999999999999999999,)}")),
               HasSubstr("'shape'"));
@@ -137,18 +137,17 @@ TEST(NpyTest, FileErrorsNameThePath) {
     const auto array = ReadNpy(folder / name);
     return array.ok() ? "" : std::string(array.status().message());
   };
-  EXPECT_EQ(error("missing.npy"),
-            "cannot open " + (folder / "missing.npy") + ": No such file or directory");
+  EXPECT_THAT(error("missing.npy"), Mentions({folder / "missing.npy", std::strerror(ENOENT)}));
   WriteFile(folder / "short.npy", File(kGood, 1, "1234"));
-  EXPECT_THAT(error("short.npy"), HasSubstr("2 × 3 elements take 24 bytes, 4 are there"));
+  EXPECT_THAT(error("short.npy"), Mentions({"2 × 3", "24", "4"}));
   WriteFile(folder / "long.npy", File(kGood, 1, std::string(25, 'x')));
-  EXPECT_THAT(error("long.npy"), HasSubstr("24 bytes, 25 are there"));
+  EXPECT_THAT(error("long.npy"), Mentions({"24", "25"}));
   // 16 EiB are promised; nothing may be allocated for them.
   WriteFile(folder / "huge.npy",
             File("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000000,)}"));
-  EXPECT_THAT(error("huge.npy"), HasSubstr("0 are there"));
+  EXPECT_THAT(error("huge.npy"), Mentions({"0"}));
   mkdir((folder / "folder.npy").c_str(), 0700);
-  EXPECT_THAT(error("folder.npy"), HasSubstr("not a regular file"));
+  EXPECT_THAT(error("folder.npy"), Mentions({folder / "folder.npy"}));
 }
 
 TEST(NpyTest, FailedWriteLeavesTheOldFile) {
@@ -156,11 +155,11 @@ TEST(NpyTest, FailedWriteLeavesTheOldFile) {
   WriteFile(folder / "a.npy", "old");
   const float numbers[4] = {};
   const absl::Status status = WriteNpy(folder / "none/a.npy", DType::kF32, {4}, numbers);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("none/a.npy: No such file"));
+  EXPECT_THAT(status.message(), Mentions({folder / "none/a.npy", std::strerror(ENOENT)}));
   EXPECT_EQ(ReadFile(folder / "a.npy"), "old");
   EXPECT_TRUE(WriteNpy("/dev/null", DType::kF32, {4}, numbers).ok());
-  EXPECT_EQ(WriteNpy("/dev/full", DType::kF32, {4}, numbers).message(),
-            "cannot write /dev/full: No space left on device");
+  EXPECT_THAT(WriteNpy("/dev/full", DType::kF32, {4}, numbers).message(),
+              Mentions({"/dev/full", std::strerror(ENOSPC)}));
 }
 
 }  // namespace

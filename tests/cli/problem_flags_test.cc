@@ -12,6 +12,7 @@
 #include "ops/attention/problem.h"
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/problem.h"
+#include "tests/mentions.h"
 
 namespace jitattn::cli {
 namespace {
@@ -81,26 +82,24 @@ TEST(ProblemFlagsTest, FlagsAloneSayWhichOperationIsMeant) {
 
 TEST(ProblemFlagsTest, ErrorsCarryTheValueAndTheRule) {
   ProblemFlags flags;
-  EXPECT_THAT(Error(flags), HasSubstr("no problem is given"));
+  EXPECT_THAT(Error(flags), Mentions({"--dim"}));
   flags.dims = {1024};
   flags.sizes = {{"--heads", 7}};
-  EXPECT_EQ(Error(flags), "--heads 7 does not divide --dim 1024: 2 columns would be left over");
+  EXPECT_THAT(Error(flags), Mentions({"--heads", "7", "--dim", "1024", "2"}));
   flags.sizes = {{"--heads", 16}, {"--kv-heads", 3}};
-  EXPECT_THAT(Error(flags), HasSubstr("3"));
-  EXPECT_THAT(Error(flags), HasSubstr("16"));
+  EXPECT_THAT(Error(flags), Mentions({"3", "16"}));
   flags.sizes = {{"--heads", 16}};
   flags.op = "sigmoid-mul";
-  EXPECT_EQ(Error(flags), "--heads has no effect on --op sigmoid-mul");
+  EXPECT_THAT(Error(flags), Mentions({"--heads", "sigmoid-mul"}));
   flags.sizes.clear();
   flags.chosen = {"--causal"};
-  EXPECT_EQ(Error(flags), "--causal has no effect on --op sigmoid-mul");
+  EXPECT_THAT(Error(flags), Mentions({"--causal", "sigmoid-mul"}));
   ProblemFlags half;
   half.sizes = {{"--rows", 5}};
-  EXPECT_EQ(Error(half), "sigmoid-mul needs --dim, or --rows and --cols");
+  EXPECT_THAT(Error(half), Mentions({"sigmoid-mul", "--dim", "--rows", "--cols"}));
   ProblemFlags both;
   both.dims = {64};
-  EXPECT_EQ(both.OneProblem().status().message(),
-            "one problem is meant here, the flags describe 2; --op chooses");
+  EXPECT_THAT(both.OneProblem().status().message(), Mentions({"2", "--op"}));
 }
 
 // One flag for each size and option of the operations, whatever they are.
@@ -140,16 +139,16 @@ TEST(ProblemFlagsTest, NumbersAreChecked) {
   const Check check = WholeNumber(1, 100);
   EXPECT_EQ(check("1"), "");
   EXPECT_EQ(check("100"), "");
-  EXPECT_EQ(check("0"), "0 is too small; at least 1");
-  EXPECT_EQ(check("-3"), "-3 is too small; at least 1");
-  EXPECT_EQ(check("101"), "101 is too large; at most 100");
+  EXPECT_THAT(check("0"), Mentions({"0", "1"}));
+  EXPECT_THAT(check("-3"), Mentions({"-3", "1"}));
+  EXPECT_THAT(check("101"), Mentions({"101", "100"}));
   for (const char* text : {"", "12x", "1e3", "1.5", "99999999999999999999"}) {
-    EXPECT_THAT(check(text), HasSubstr("not a whole number")) << text;
+    EXPECT_THAT(check(text), HasSubstr(std::string("'") + text + "'"));
   }
   const Check positive = PositiveNumber();
   EXPECT_EQ(positive("0.5"), "");
   for (const char* text : {"0", "-1", "nan", "inf", "", "2s"}) {
-    EXPECT_THAT(positive(text), HasSubstr("not a number above 0")) << text;
+    EXPECT_THAT(positive(text), HasSubstr(std::string("'") + text + "'"));
   }
 }
 

@@ -12,7 +12,6 @@
 namespace jitattn::cli {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 std::vector<std::string> Tune(const std::string& evaluations) {
@@ -27,7 +26,6 @@ TEST(Signals, TermStopsWithTheCodeThatSchedulersExpect) {
   process.Signal(SIGTERM);
   const ProcessResult result = process.Finish();
   EXPECT_EQ(result.exit_code, 143) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("stopped by a signal"));
   EXPECT_THAT(FilesUnder(cache.path()), SizeIs(1));
 }
 
@@ -40,7 +38,7 @@ TEST(Signals, WhatWasIgnoredStaysIgnored) {
   process.Signal(SIGINT);
   const ProcessResult result = process.Finish();
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("saved"));
+  EXPECT_THAT(FilesUnder(cache.path()), SizeIs(1));
 }
 
 }  // namespace

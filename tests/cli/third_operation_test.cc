@@ -81,16 +81,16 @@ TEST_F(ThirdOperationTest, IsListedAndClearedByWhoKnowsIt) {
   const Json listed =
       Json::parse(RunThird(cache_, {"cache", "list", "--op", "axpy", "--json"}).out);
   EXPECT_EQ(listed.at("folders").at(0).at("records").size(), 1u);
-  EXPECT_THAT(RunThird(cache_, {"cache", "clear", "--op", "axpy", "--yes"}).out,
-              HasSubstr("1 removed"));
+  EXPECT_EQ(RunThird(cache_, {"cache", "clear", "--op", "axpy", "--yes"}).exit_code, 0);
+  EXPECT_TRUE(FilesUnder(cache_.path()).empty());
 }
 
 TEST_F(ThirdOperationTest, IsListedAndClearedByWhoDoesNot) {
   Tune();
   const ProcessResult listed = RunJitattn(cache_, {"cache", "list"});
   EXPECT_EQ(listed.exit_code, 0) << listed.err;
-  EXPECT_THAT(listed.out + listed.err, HasSubstr("\"axpy\", an operation unknown here"));
-  EXPECT_THAT(RunJitattn(cache_, {"cache", "clear", "--yes"}).out, HasSubstr("1 removed"));
+  EXPECT_THAT(listed.out + listed.err, HasSubstr("axpy"));
+  EXPECT_EQ(RunJitattn(cache_, {"cache", "clear", "--yes"}).exit_code, 0);
   EXPECT_TRUE(FilesUnder(cache_.path()).empty());
 }
 

