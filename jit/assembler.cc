@@ -104,6 +104,12 @@ void Assembler::Broadcast(const Vec& x, const Operand& a) {
   }
 }
 
+void Assembler::BroadcastInteger(const Vec& x, const Xbyak::Reg64& a) {
+  const Xbyak::Xmm low(x.getIdx());
+  compute_ == DType::kF64 ? vcvtsi2sd(low, low, a) : vcvtsi2ss(low, low, a);
+  Broadcast(x, low);
+}
+
 void Assembler::LoadVec(const Vec& x, const Address& src) { vmovups(x, src); }
 void Assembler::StoreVec(const Address& dst, const Vec& x) { vmovups(dst, x); }
 

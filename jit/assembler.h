@@ -76,6 +76,8 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   void ShiftLeft(const Vec& x, const Vec& a, int bits);  // of each lane as an integer
   // One element of the compute type to every lane, from memory or from lane 0 of a register.
   void Broadcast(const Vec& x, const Xbyak::Operand& a);
+  // An integer, rounded to an element of the compute type, to every lane.
+  void BroadcastInteger(const Vec& x, const Xbyak::Reg64& a);
   // Whole vectors of the compute type, unaligned.
   void LoadVec(const Vec& x, const Xbyak::Address& src);
   void StoreVec(const Xbyak::Address& dst, const Vec& x);

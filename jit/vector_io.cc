@@ -65,6 +65,25 @@ void TailMask::Set(const Reg64& count, const Reg64& temp) {
   }
 }
 
+void TailMask::SetOutside(const Reg64& first, const Reg64& end, const Reg64& temp) {
+  if (a_.avx512()) {
+    a_.mov(temp.cvt32(), 0xFFFF);
+    a_.bzhi(temp.cvt32(), temp.cvt32(), end.cvt32());
+    a_.shrx(temp.cvt32(), temp.cvt32(), first.cvt32());
+    a_.shlx(temp.cvt32(), temp.cvt32(), first.cvt32());
+    a_.not_(temp.cvt32());
+    a_.kmovw(mask_[0], temp.cvt32());
+    return;
+  }
+  Set(first, temp);
+  std::vector<uint8_t> behind = MaskTable(a_.vec_bytes());
+  for (uint8_t& byte : behind) byte = ~byte;
+  a_.lea(temp, a_.ptr[a_.rip + a_.Table(behind) + a_.vec_bytes()]);
+  a_.neg(end);
+  a_.vorps(vec_[0], vec_[0], a_.ptr[temp + end * a_.elem_bytes()]);
+  a_.neg(end);
+}
+
 void TailMask::Fill(const Vec& x, const Address& value) {
   const bool f64 = a_.compute() == DType::kF64;
   if (a_.avx512()) {

@@ -21,6 +21,10 @@ class TailMask {
   void Set(int count, const Xbyak::Reg64& temp);
   void Set(const Xbyak::Reg64& count, const Xbyak::Reg64& temp);
 
+  // Lanes outside [first, end), each of which is in 0 … lanes, for Fill and Fma231Outside. Both
+  // registers are preserved.
+  void SetOutside(const Xbyak::Reg64& first, const Xbyak::Reg64& end, const Xbyak::Reg64& temp);
+
   // x ← value in the selected lanes; the others stay.
   void Fill(const Vec& x, const Xbyak::Address& value);
   // acc += x·y in the lanes that are *not* selected. The others stay, whatever y holds there.

@@ -20,11 +20,11 @@ struct AttentionArgs {
   int64_t q_stride, k_stride, v_stride, out_stride;  // between rows, in bytes; columns adjoin
   int64_t q_rows;  // any number ≥ 0; the kernel walks them in tiles
   int64_t kv_len;
-  int64_t causal_offset;  // row i of this call sees keys j ≤ i + causal_offset
+  int64_t right;  // row i of this call sees keys j ≤ i + right, where the mask has that end
   double scale;
   void* scratch;  // Kernel::scratch_bytes(kv_len, q_rows · group), 64-byte aligned, any contents
 
-  // The rest is read by "rows" kernels only.
+  // These are read by "rows" kernels only.
   int64_t group = 1;                               // query heads that share k and v
   int64_t q_head_stride = 0, out_head_stride = 0;  // bytes between them
   // A softmax over keys that are taken apart.
@@ -42,6 +42,10 @@ struct AttentionArgs {
   // The rows of K that this thread will read next, `k_stride` apart; null where nothing is known.
   const void* next_k = nullptr;
   int64_t next_keys = 0;
+
+  // Windows: row i of this call sees keys j ≥ i + left. (The code of older kernels has the fields
+  // above where they are.)
+  int64_t left = 0;
 };
 
 }  // namespace jitattn::jit

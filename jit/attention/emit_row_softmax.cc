@@ -16,7 +16,7 @@ using Xbyak::Label;
 using Xbyak::Reg64;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kNotLess = 5;  // predicate NLT_US; nothing compared here is NaN
+constexpr int kLess = 1, kNotLess = 5;  // predicates; nothing compared here is NaN
 
 double Lowest(DType compute) {
   return compute == DType::kF64 ? std::numeric_limits<double>::lowest()
@@ -33,38 +33,38 @@ void EmitRowSoftmax::EmitReset() {
   a_.StoreVec(sum(), value);
 }
 
-// rel[row] = keys of the block that the row sees
-// for each vector of scores:  S = −∞ where its key's index ≥ rel
+// end[row] = keys of the block before the row's last one and with it;  windows: first[row]
+// for each vector of scores:  S = −∞ where its key's index ≥ end, or < first
 void EmitRowSoftmax::EmitHide() {
   SectionScope section(a_, "hide");
   const RowsLayout& layout = ctx_.layout;
-  const bool f64 = a_.compute() == DType::kF64;
-  const Vecs rel = a_.pool().LeaseVecs("keys seen"), index = a_.pool().LeaseVecs("index of a key");
+  const Vecs end = a_.pool().LeaseVecs("keys seen"), index = a_.pool().LeaseVecs("index of a key");
   const Vecs hidden = a_.pool().LeaseVecs("−∞"), x = a_.pool().LeaseVecs("scores", 2);
+  const Vecs first = a_.pool().LeaseVecs("first key seen", ctx_.has_left_end() ? 1 : 0);
   const Gprs row = a_.pool().LeaseGprs("row's limit"), to = a_.pool().LeaseGprs("keys seen");
   const Gprs count = a_.pool().LeaseGprs("count"), seen = a_.pool().LeaseGprs("seen by the row");
   const Gprs temp = a_.pool().LeaseGprs("temp");
-  const Xbyak::Xmm low(x[0].getIdx());
 
-  a_.mov(row, ctx_.at(&RowsFrame::tile));
-  a_.lea(to, ctx_.in_scratch(layout.kAlpha));  // alpha itself is set later
-  a_.Repeat(count, layout.rows, [&] {
-    a_.mov(seen, a_.qword[row[0] + layout.kLimits]);
-    a_.sub(seen, ctx_.at(&RowsFrame::first_key));
-    a_.Clamp(seen[0], ctx_.at(&RowsFrame::keys), temp);
-    f64 ? a_.vcvtsi2sd(low, low, seen) : a_.vcvtsi2ss(low, low, seen);
-    for (int key = 0; key < layout.keys; ++key) {
-      const auto dst = a_.ptr[to[0] + key * layout.rows * layout.elem_bytes];
-      f64 ? a_.vmovsd(dst, low) : a_.vmovss(dst, low);
-    }
-    a_.add(row, 8);
-    a_.add(to, layout.elem_bytes);
-  });
-  a_.LoadVec(rel, ctx_.in_scratch(layout.kAlpha));
+  // In each lane its row's entry in a list of keys, counted and clipped as those of the block.
+  const auto load = [&](const Vec& by_row, int64_t list) {
+    a_.mov(row, ctx_.at(&RowsFrame::tile));
+    a_.lea(to, ctx_.in_scratch(layout.kAlpha));  // alpha itself is set later
+    a_.Repeat(count, layout.rows, [&] {
+      a_.mov(seen, a_.qword[row[0] + list]);
+      a_.sub(seen, ctx_.at(&RowsFrame::first_key));
+      a_.Clamp(seen[0], ctx_.at(&RowsFrame::keys), temp);
+      EmitToLanes(to, seen, x[0]);
+      a_.add(row, 8);
+      a_.add(to, layout.elem_bytes);
+    });
+    a_.LoadVec(by_row, ctx_.in_scratch(layout.kAlpha));
+  };
+  load(end, layout.kLimits);
+  if (ctx_.has_left_end()) load(first[0], layout.starts);
   a_.LoadVec(hidden, a_.Const(-kInfinity));
-  std::vector<double> first(layout.lanes);
-  for (int lane = 0; lane < layout.lanes; ++lane) first[lane] = lane / layout.rows;
-  a_.LoadVec(index, a_.Consts(first));
+  std::vector<double> first_keys(layout.lanes);
+  for (int lane = 0; lane < layout.lanes; ++lane) first_keys[lane] = lane / layout.rows;
+  a_.LoadVec(index, a_.Consts(first_keys));
 
   const Gprs scores = a_.pool().LeaseGprs("scores");
   Opmasks mask;
@@ -72,19 +72,36 @@ void EmitRowSoftmax::EmitHide() {
   a_.lea(scores, ctx_.in_scratch(layout.scores));
   a_.mov(count, ctx_.at(&RowsFrame::keys));
   a_.add(count, layout.keys - 1);
-  a_.WhileAtLeast(count, layout.keys, [&] {
+  const auto hide = [&](const Vec& bound, int beyond) {
+    const bool f64 = a_.compute() == DType::kF64;
     if (a_.avx512()) {
-      f64 ? a_.vcmppd(mask[0], index, rel, kNotLess) : a_.vcmpps(mask[0], index, rel, kNotLess);
+      f64 ? a_.vcmppd(mask[0], index, bound, beyond) : a_.vcmpps(mask[0], index, bound, beyond);
       f64 ? a_.vmovupd(a_.ptr[scores[0]] | mask[0], hidden)
           : a_.vmovups(a_.ptr[scores[0]] | mask[0], hidden);
     } else {
-      f64 ? a_.vcmppd(x[1], index, rel, kNotLess) : a_.vcmpps(x[1], index, rel, kNotLess);
+      f64 ? a_.vcmppd(x[1], index, bound, beyond) : a_.vcmpps(x[1], index, bound, beyond);
       f64 ? a_.vmaskmovpd(a_.ptr[scores[0]], x[1], hidden)
           : a_.vmaskmovps(a_.ptr[scores[0]], x[1], hidden);
     }
+  };
+  a_.WhileAtLeast(count, layout.keys, [&] {
+    hide(end, kNotLess);
+    if (ctx_.has_left_end()) hide(first[0], kLess);
     a_.Add(index, index, a_.Const(layout.keys));
     a_.add(scores, layout.vec_bytes);
   });
+}
+
+// The number, as an element of the compute type, to the lanes of its row in the vector at `to`.
+void EmitRowSoftmax::EmitToLanes(const Reg64& to, const Reg64& number, const Vec& temp) {
+  const RowsLayout& layout = ctx_.layout;
+  const bool f64 = a_.compute() == DType::kF64;
+  const Xbyak::Xmm low(temp.getIdx());
+  f64 ? a_.vcvtsi2sd(low, low, number) : a_.vcvtsi2ss(low, low, number);
+  for (int key = 0; key < layout.keys; ++key) {
+    const auto dst = a_.ptr[to + key * layout.rows * layout.elem_bytes];
+    f64 ? a_.vmovsd(dst, low) : a_.vmovss(dst, low);
+  }
 }
 
 // Vectors of scores exp_vecs at a time; the last group is padded with −∞.

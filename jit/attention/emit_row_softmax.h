@@ -42,6 +42,7 @@ class EmitRowSoftmax {
  private:
   Xbyak::Address max() { return a_.ptr[part_ + ctx_.layout.kMax]; }
   Xbyak::Address sum() { return a_.ptr[part_ + ctx_.layout.sum]; }
+  void EmitToLanes(const Xbyak::Reg64& to, const Xbyak::Reg64& number, const Vec& temp);
   void ForEachGroup(const std::function<void(const Xbyak::Reg64&)>& body);
   void Fold(const Vec& x, const Vec& temp, const std::function<void()>& meet);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <optional>
 
 #include "jit/vector_io.h"
@@ -13,10 +14,13 @@ namespace jitattn::jit {
 using Xbyak::Label;
 using Xbyak::Reg64;
 
-int EmitScores::VecsNeeded(const TilesConfig& config) {
+int EmitScores::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec) {
   const int accumulators = config.qk_keys * config.qk_vecs;
+  const int ends = config.isa == Isa::kAvx512 ? 2 : 3;
+  const int beside =
+      std::max(EmitSoftmax::VecsNeeded(config, config.qk_vecs), HasLeftEnd(spec.mask) ? ends : 0);
   return std::max(EmitTileGemm::VecsNeeded(config.qk_keys, config.qk_vecs, config.qk_embed),
-                  accumulators + EmitSoftmax::VecsNeeded(config, config.qk_vecs));
+                  accumulators + beside);
 }
 
 // A narrower block has as many accumulators as the widest, as far as 12 keys give them: fewer would
@@ -49,6 +53,7 @@ EmitScores::Arguments EmitScores::LeaseArguments() {
 // for each column group of qk_vecs vectors:
 //   keys that all of its queries see:          the whole group
 //   causal, for each step of `lanes` keys:     the columns from the step's on, the first one masked
+//   windows: all keys that any of its queries sees at once, blocks at an end masked
 void EmitScores::EmitChunk() {
   SectionScope section(a_, "scores");
   const Arguments arguments = LeaseArguments();
@@ -60,7 +65,7 @@ void EmitScores::EmitChunk() {
   a_.mov(ctx_.at(&TilesFrame::group), state_);
   a_.mov(temp, ctx_.at(&TilesFrame::vecs));
   a_.mov(ctx_.at(&TilesFrame::group_vecs), temp);
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     a_.mov(temp, ctx_.at(&TilesFrame::diagonal));
     a_.sub(temp, ctx_.at(&TilesFrame::first_key));
     a_.mov(ctx_.at(&TilesFrame::group_diagonal), temp);
@@ -75,7 +80,9 @@ void EmitScores::EmitChunk() {
   a_.mov(ctx_.at(&TilesFrame::first_values), k_);
   a_.mov(k_, ctx_.at(&TilesFrame::k));
   a_.lea(scores_, a_.ptr[state_ + ctx_.layout.scores]);
-  if (ctx_.causal()) {
+  if (ctx_.has_left_end()) {
+    EmitSkipUnseen(temp);
+  } else if (ctx_.has_right_end()) {
     a_.mov(keys_, ctx_.at(&TilesFrame::group_diagonal));
     a_.Clamp(keys_, ctx_.at(&TilesFrame::keys), temp);
     a_.mov(ctx_.at(&TilesFrame::key), keys_);
@@ -84,11 +91,12 @@ void EmitScores::EmitChunk() {
     a_.mov(keys_, ctx_.at(&TilesFrame::keys));
   }
   EmitCall();
-  if (ctx_.causal()) EmitDiagonal();
+  if (ctx_.has_right_end() && !ctx_.has_left_end()) EmitDiagonal();
   a_.mov(state_, ctx_.at(&TilesFrame::group));
   a_.add(state_, group_bytes);
   a_.mov(ctx_.at(&TilesFrame::group), state_);
-  if (ctx_.causal()) a_.add(ctx_.at(&TilesFrame::group_diagonal), ctx_.config.qk_vecs * a_.lanes());
+  if (ctx_.has_right_end())
+    a_.add(ctx_.at(&TilesFrame::group_diagonal), ctx_.config.qk_vecs * a_.lanes());
   a_.sub(ctx_.at(&TilesFrame::group_vecs), ctx_.config.qk_vecs);
   a_.jg(next_group, a_.T_NEAR);
 
@@ -97,6 +105,25 @@ void EmitScores::EmitChunk() {
     softmax_.EmitStored(state_, scores_, rescale_[1]);
     a_.mov(state_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   }
+}
+
+// Windows: k_, keys_, scores_ and hidden_ at the first of the chunk's keys that the group sees.
+void EmitScores::EmitSkipUnseen(const Reg64& temp) {
+  a_.mov(keys_, ctx_.at(&TilesFrame::group_diagonal));
+  a_.mov(hidden_, keys_);
+  a_.add(keys_, ctx_.config.qk_vecs * a_.lanes());
+  a_.Clamp(keys_, ctx_.at(&TilesFrame::keys), temp);
+  a_.sub(hidden_, ctx_.at(&TilesFrame::span));
+  a_.inc(hidden_);
+  a_.Clamp(hidden_, keys_, temp);
+  if (ctx_.layout.pairs) a_.and_(hidden_, -2);
+  a_.sub(keys_, hidden_);
+  a_.mov(temp, hidden_);
+  a_.imul(temp, stride_);
+  a_.add(k_, temp);
+  a_.imul(temp, hidden_, ctx_.layout.tile_bytes);
+  a_.add(scores_, temp);
+  a_.sub(hidden_, ctx_.at(&TilesFrame::group_diagonal));
 }
 
 // Step s of the diagonal: the group's columns s, s + 1, … with the `lanes` chunk keys from
@@ -160,60 +187,73 @@ void EmitScores::EmitSubroutines() {
   }
 }
 
+void EmitScores::EmitBlock(int keys, int vecs) {
+  EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed, ctx_.layout.pairs);
+  const Gprs temp = a_.pool().LeaseGprs("iterations");
+  EmitProducts(gemm, temp);
+  EmitFinish(gemm, temp);
+  EmitFetchValues(keys);
+}
+
 // acc[key][c] = 0
 // for d: acc[key][c] += K[key][d] · Qt[d][c]
-// [hide what the diagonal hides]
-// softmax on the accumulators; S[key][c] = acc[key][c]
-void EmitScores::EmitBlock(int keys, int vecs) {
+void EmitScores::EmitProducts(EmitTileGemm& gemm, const Reg64& temp) {
   const TilesLayout& layout = ctx_.layout;
   const int depth = layout.depth - (layout.odd ? 1 : 0);  // of whole elements
   const int unroll = std::clamp(depth, 1, ctx_.config.qk_unroll);
   const int iterations = depth / unroll;
-  EmitTileGemm gemm(a_, "scores", keys, vecs, ctx_.config.qk_embed, layout.pairs);
-  const Gprs temp = a_.pool().LeaseGprs("iterations");
-  {
-    RowAddresses rows(a_, k_, stride_, keys);
-    const Gprs q = a_.pool().LeaseGprs("queries");
-    rows.Set();
-    a_.lea(q, a_.ptr[state_ + layout.queries]);
-    for (int r = 0; r < keys; ++r)
-      for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
-    const auto step = [&](int u, const EmitTileGemm::Part& part) {
-      gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
-                [&](const Vec& x, int c) {
-                  a_.LoadVec(x, a_.ptr[q[0] + (u * layout.tile_bytes + c * layout.vec_bytes)]);
-                },
-                part);
-    };
-    const auto steps = [&](int count) {
-      for (int u = 0; u < count; ++u) step(u, {});
-    };
-    a_.Repeat(temp, iterations, [&] {
-      EmitFetchAhead(keys);
-      steps(unroll);
-      rows.Advance(unroll * layout.elem_bytes);
-      a_.add(q, unroll * layout.tile_bytes);
-    });
-    const int rest = depth - iterations * unroll;
-    steps(rest);
-    if (layout.odd) {
-      const Opmasks lower = a_.pool().LeaseMasks("lower words");
-      const Vecs pair = a_.pool().LeaseVecs("last column");
-      a_.mov(temp[0].cvt32(), 0x55555555);
-      a_.kmovd(lower[0], temp[0].cvt32());
-      step(rest, {.lower = &lower[0], .pair = &pair[0]});
-    }
-    a_.sub(k_, iterations * unroll * layout.elem_bytes);
-    AddMultiple(a_, k_, stride_, keys);
+  RowAddresses rows(a_, k_, stride_, gemm.rows());
+  const Gprs q = a_.pool().LeaseGprs("queries");
+  rows.Set();
+  a_.lea(q, a_.ptr[state_ + layout.queries]);
+  for (int r = 0; r < gemm.rows(); ++r)
+    for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
+  const auto step = [&](int u, const EmitTileGemm::Part& part) {
+    gemm.Step([&](int r) { return rows(r) + u * layout.elem_bytes; },
+              [&](const Vec& x, int c) {
+                a_.LoadVec(x, a_.ptr[q[0] + (u * layout.tile_bytes + c * layout.vec_bytes)]);
+              },
+              part);
+  };
+  const auto steps = [&](int count) {
+    for (int u = 0; u < count; ++u) step(u, {});
+  };
+  a_.Repeat(temp, iterations, [&] {
+    EmitFetchAhead(gemm.rows());
+    steps(unroll);
+    rows.Advance(unroll * layout.elem_bytes);
+    a_.add(q, unroll * layout.tile_bytes);
+  });
+  const int rest = depth - iterations * unroll;
+  steps(rest);
+  if (layout.odd) {
+    const Opmasks lower = a_.pool().LeaseMasks("lower words");
+    const Vecs pair = a_.pool().LeaseVecs("last column");
+    a_.mov(temp.cvt32(), 0x55555555);
+    a_.kmovd(lower[0], temp.cvt32());
+    step(rest, {.lower = &lower[0], .pair = &pair[0]});
   }
+  a_.sub(k_, iterations * unroll * layout.elem_bytes);
+  AddMultiple(a_, k_, stride_, gemm.rows());
   gemm.ReleaseOperands();
+}
+
+// acc = −∞ where a query does not see the key
+// softmax on the accumulators; S[key][c] = acc[key][c]
+void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
+  const TilesLayout& layout = ctx_.layout;
+  const int keys = gemm.rows(), vecs = gemm.vecs();
   if (layout.pairs) {
     const Vecs scale = a_.pool().LeaseVecs("scale");
     a_.Broadcast(scale, ctx_.at(&TilesFrame::scale));
     for (int r = 0; r < keys; ++r)
       for (int c = 0; c < vecs; ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), scale);
   }
-  if (ctx_.causal()) EmitHide(gemm, temp);
+  if (ctx_.has_left_end()) {
+    EmitHideOutsideWindow(gemm, temp);
+  } else if (ctx_.has_right_end()) {
+    EmitHide(gemm, temp);
+  }
   if (ctx_.config.fuse_exp) {
     softmax_.EmitFused(gemm, state_, temp, rescale_[vecs]);
   } else {
@@ -224,7 +264,6 @@ void EmitScores::EmitBlock(int keys, int vecs) {
       a_.StoreVec(a_.ptr[scores_ + (r * layout.tile_bytes + c * layout.vec_bytes)], gemm.acc(r, c));
   }
   a_.add(scores_, keys * layout.tile_bytes);
-  EmitFetchValues(keys);
 }
 
 // The columns of this block's values that P·V begins with.
@@ -270,6 +309,53 @@ void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {
     a_.inc(hidden_);
   }
   a_.L(seen);
+}
+
+// Lane i of the group sees the block's key r where hidden_ + r ≤ i < hidden_ + r + span. A block
+// whose keys all lanes see is left alone.
+void EmitScores::EmitHideOutsideWindow(const EmitTileGemm& gemm, const Reg64& temp) {
+  constexpr int kLessOrEqual = 2, kGreater = 14;  // predicates; nothing compared here is NaN
+  const bool f64 = a_.compute() == DType::kF64;
+  const Vecs first = a_.pool().LeaseVecs("first lane that sees the key");
+  const Vecs end = a_.pool().LeaseVecs("first lane that does not any more");
+  const Vecs hidden = a_.pool().LeaseVecs("hidden lanes", a_.avx512() ? 0 : 1);
+  const Opmasks mask = a_.pool().LeaseMasks("hidden lanes", a_.avx512() ? 1 : 0);
+  const auto infinity = a_.Const(-std::numeric_limits<double>::infinity());
+  const auto hide = [&](const Vec& x, const Vec& bound, const Xbyak::Address& lanes, int beyond) {
+    if (a_.avx512()) {
+      f64 ? a_.vcmppd(mask[0], bound, lanes, beyond) : a_.vcmpps(mask[0], bound, lanes, beyond);
+      f64 ? a_.vmovapd(x | mask[0], infinity) : a_.vmovaps(x | mask[0], infinity);
+    } else {
+      f64 ? a_.vcmppd(hidden[0], bound, lanes, beyond) : a_.vcmpps(hidden[0], bound, lanes, beyond);
+      f64 ? a_.vblendvpd(x, x, infinity, hidden[0]) : a_.vblendvps(x, x, infinity, hidden[0]);
+    }
+  };
+  Label edge, seen;
+  a_.lea(temp, a_.ptr[hidden_ + (gemm.rows() - 1)]);
+  a_.test(temp, temp);
+  a_.jg(edge, a_.T_NEAR);
+  a_.mov(temp, hidden_);
+  a_.add(temp, ctx_.at(&TilesFrame::span));
+  a_.cmp(temp, gemm.vecs() * a_.lanes());
+  a_.jge(seen, a_.T_NEAR);
+  a_.L(edge);
+  a_.BroadcastInteger(first, hidden_);
+  a_.mov(temp, hidden_);
+  a_.add(temp, ctx_.at(&TilesFrame::span));
+  a_.BroadcastInteger(end, temp);
+  std::vector<double> lanes(a_.lanes());
+  for (int r = 0; r < gemm.rows(); ++r) {
+    for (int c = 0; c < gemm.vecs(); ++c) {
+      std::iota(lanes.begin(), lanes.end(), c * a_.lanes());
+      hide(gemm.acc(r, c), first, a_.Consts(lanes), kGreater);
+      hide(gemm.acc(r, c), end, a_.Consts(lanes), kLessOrEqual);
+    }
+    if (r + 1 == gemm.rows()) break;
+    a_.Add(first, first, a_.Const(1));
+    a_.Add(end, end, a_.Const(1));
+  }
+  a_.L(seen);
+  a_.add(hidden_, gemm.rows());
 }
 
 }  // namespace jitattn::jit

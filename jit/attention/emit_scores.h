@@ -14,7 +14,7 @@ namespace jitattn::jit {
 // ones serve the last column group of a short tile and the steps of a causal diagonal.
 class EmitScores {
  public:
-  static int VecsNeeded(const TilesConfig& config);
+  static int VecsNeeded(const TilesConfig& config, const AttentionSpec& spec);
 
   // `state` points to the tile's state wherever this is emitted.
   EmitScores(const TilesContext& ctx, const Xbyak::Reg64& state);
@@ -34,11 +34,15 @@ class EmitScores {
   Arguments LeaseArguments();
   int KeysAt(int vecs) const;  // of the largest register block of that width
   void EmitDiagonal();
+  void EmitSkipUnseen(const Xbyak::Reg64& temp);
   void EmitCall();
   void EmitBlock(int keys, int vecs);
+  void EmitProducts(EmitTileGemm& gemm, const Xbyak::Reg64& temp);
+  void EmitFinish(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
   void EmitFetchAhead(int keys);
   void EmitFetchValues(int keys);
   void EmitHide(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
+  void EmitHideOutsideWindow(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
 
   const TilesContext& ctx_;
   Assembler& a_;
@@ -48,7 +52,10 @@ class EmitScores {
   Xbyak::Reg64 k_;       // next key
   Xbyak::Reg64 stride_;  // between keys
   Xbyak::Reg64 keys_;    // how many
-  Xbyak::Reg64 hidden_;  // lanes of the first vector that do not see the next key; < 0: no mask
+  // First lanes that do not see the next key, which lies behind their right end. Causal: of the
+  // first vector; < 0: no mask. Windows: of the whole group; span lanes on is the first one whose
+  // left end lies behind the key.
+  Xbyak::Reg64 hidden_;
   Xbyak::Reg64 scores_;  // where the next key's scores go
 };
 

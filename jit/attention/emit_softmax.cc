@@ -236,7 +236,7 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
   a_.vmovaps(one, a_.Const(1));
   a_.mov(vecs, ctx_.at(&TilesFrame::vecs));
   a_.mov(column, state);
-  if (!ctx_.causal()) {
+  if (!ctx_.has_right_end()) {
     a_.WhileAtLeast(vecs, 1, [&] {
       invert();
       a_.StoreVec(State(column, Layout::kInverse), inverse);
@@ -244,16 +244,27 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
     });
     return;
   }
-  // Queries before −diagonal see nothing: their O is 0, and 0 · 0 stays it.
+  // Queries before −diagonal see nothing, nor do those of windows that begin behind the last key:
+  // their O is 0, and 0 · 0 stays it.
   TailMask blind(a_);
   const Gprs blind_rows = a_.pool().LeaseGprs("rows that see no key");
   const Gprs count = a_.pool().LeaseGprs("of this vector"), temp = a_.pool().LeaseGprs("temp");
+  const Gprs end = a_.pool().LeaseGprs("first of those after", ctx_.has_left_end() ? 1 : 0);
   a_.mov(blind_rows, ctx_.at(&TilesFrame::diagonal));
   a_.neg(blind_rows);
   a_.WhileAtLeast(vecs, 1, [&] {
     a_.mov(count, blind_rows);
     a_.Clamp(count[0], a_.lanes(), temp);
-    blind.Set(count, temp);
+    if (ctx_.has_left_end()) {
+      a_.mov(end[0], blind_rows);
+      a_.add(end[0], ctx_.at(&TilesFrame::span));
+      a_.add(end[0], ctx_.arg(offsetof(AttentionArgs, kv_len)));
+      a_.dec(end[0]);
+      a_.Clamp(end[0], a_.lanes(), temp);
+      blind.SetOutside(count, end[0], temp);
+    } else {
+      blind.Set(count, temp);
+    }
     invert();
     blind.Fill(inverse, a_.Const(0));
     a_.StoreVec(State(column, Layout::kInverse), inverse);
@@ -300,6 +311,24 @@ Address EmitSoftmax::Words(const std::function<uint16_t(int lane)>& value) {
   return a_.ptr[a_.rip + a_.Table(bytes)];
 }
 
+// Windows: scores, and of pairs `to`, at the first of the chunk's keys that a query of the column
+// sees, which sees none from `seen` on; `keys` are left.
+void EmitSoftmax::EmitSkipUnseen(const Reg64& scores, const Reg64& keys, const Reg64& to,
+                                 const Reg64& seen, const Reg64& state, const Reg64& temp) {
+  const TilesLayout& layout = ctx_.layout;
+  a_.mov(to, seen);
+  a_.sub(to, ctx_.at(&TilesFrame::span));
+  a_.sub(to, a_.lanes() - 1);
+  a_.Clamp(to, keys, temp);
+  if (layout.pairs) a_.and_(to, -2);
+  a_.sub(keys, to);
+  a_.imul(temp, to, layout.tile_bytes);
+  a_.add(scores, temp);
+  if (!layout.pairs) return;
+  a_.shr(temp, 1);
+  a_.lea(to, a_.ptr[state + temp + static_cast<int>(layout.scores)]);
+}
+
 // Pairs: rows 2j and 2j + 1 of the scores become row j of P, rounded, and l sums what is rounded.
 void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, const Reg64& vecs) {
   const int group = ctx_.config.exp_vecs, tile_bytes = ctx_.layout.tile_bytes;
@@ -310,7 +339,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
   const bool pairs = ctx_.layout.pairs;
   const Vecs interleave = a_.pool().LeaseVecs("order of a pair's words", pairs ? 1 : 0);
   const Vecs ones = a_.pool().LeaseVecs("pairs of 1", pairs ? 1 : 0);
-  const Gprs to = a_.pool().LeaseGprs("pairs", pairs ? 1 : 0);
+  const Gprs to = a_.pool().LeaseGprs("pairs", pairs || ctx_.has_left_end() ? 1 : 0);
   EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0), ctx_.spec.dtype,
               ctx_.config.exp_degree);
   exp.LoadConstants();
@@ -319,12 +348,12 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
                Words([](int i) { return static_cast<uint16_t>(i / 2 + (i % 2) * 16); }));
     a_.vmovups(ones[0], Words([](int) { return uint16_t{0x3f80}; }));
   }
-  if (ctx_.causal()) {  // column 0 sees keys < diagonal + lanes
+  if (ctx_.has_right_end()) {  // column 0 sees keys < diagonal + lanes
     a_.mov(seen, ctx_.at(&TilesFrame::diagonal));
     a_.sub(seen, ctx_.at(&TilesFrame::first_key));
   }
   a_.WhileAtLeast(vecs, 1, [&] {
-    if (ctx_.causal()) {
+    if (ctx_.has_right_end()) {
       a_.add(seen, a_.lanes());
       a_.mov(keys, seen);
       a_.Clamp(keys[0], ctx_.at(&TilesFrame::keys), temp);
@@ -339,6 +368,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
       a_.StoreVec(a_.ptr[temp[0] + (ctx_.layout.scores + i * tile_bytes)], x[0]);
     a_.lea(scores, a_.ptr[state + ctx_.layout.scores]);
     if (pairs) a_.mov(to[0], scores);
+    if (ctx_.has_left_end()) EmitSkipUnseen(scores, keys, to[0], seen, state, temp);
     a_.Zero(sum);
     a_.LoadVec(minus_max, State(state, Layout::kMinusMax));
     a_.add(keys, group - 1);

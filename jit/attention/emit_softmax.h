@@ -70,7 +70,7 @@ class EmitSoftmax {
   void EmitStored(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                   const Xbyak::Label& rescale);
 
-  // kInverse = 1/l, and 0 for queries that see no key at all (causal, negative diagonal).
+  // kInverse = 1/l, and 0 for queries that see no key at all.
   void EmitInverse(const Xbyak::Reg64& state);
 
  private:
@@ -82,6 +82,9 @@ class EmitSoftmax {
                 const Xbyak::Label& none);
   void EmitStoredColumns(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                          const Xbyak::Reg64& vecs);
+  void EmitSkipUnseen(const Xbyak::Reg64& scores, const Xbyak::Reg64& keys, const Xbyak::Reg64& to,
+                      const Xbyak::Reg64& seen, const Xbyak::Reg64& state,
+                      const Xbyak::Reg64& temp);
 
   Xbyak::Address Words(const std::function<uint16_t(int lane)>& value);
 

@@ -116,22 +116,42 @@ void EmitStage(const TilesContext& ctx) {
   const Gprs keys = a.pool().LeaseGprs("staged keys"), values = a.pool().LeaseGprs("staged values");
   const Gprs from = a.pool().LeaseGprs("rows");
   a.mov(seen, ctx.arg(offsetof(AttentionArgs, kv_len)));
-  if (ctx.causal()) {  // the last query sees most
+  if (ctx.has_right_end()) {  // the last query sees most
     a.mov(count, ctx.at(&TilesFrame::diagonal));
     a.add(count, ctx.arg(offsetof(AttentionArgs, q_rows)));
     a.cmp(count, seen);
     a.cmovl(seen, count);
   }
+  const Gprs first = a.pool().LeaseGprs("first key seen", ctx.has_left_end() ? 1 : 0);
+  if (ctx.has_left_end()) {  // by the first query
+    a.mov(first[0], ctx.at(&TilesFrame::left));
+    a.Clamp(first[0], ctx.arg(offsetof(AttentionArgs, kv_len)), count);
+    if (ctx.layout.pairs) a.and_(first[0], -2);
+    a.sub(seen, first[0]);
+  }
   EmitStagedAddresses(ctx, keys, values);
-  if (ctx.layout.pairs) {
-    a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
+  // from, to ← the first row seen, and where it goes.
+  const auto start = [&](size_t rows, size_t stride, const Reg64& to, int row_bytes) {
+    a.mov(from, ctx.arg(rows));
+    if (!ctx.has_left_end()) return;
+    a.imul(count, first[0], row_bytes);
+    a.add(to, count);
+    a.mov(count, first[0]);
+    a.imul(count, ctx.arg(stride));
+    a.add(from, count);
+  };
+  const TilesLayout& layout = ctx.layout;
+  if (layout.pairs) {
+    start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,
+          layout.value_row_bytes / 2);
     EmitInterleave(ctx, from, values, seen);
     return;
   }
-  a.mov(from, ctx.arg(offsetof(AttentionArgs, k)));
+  start(offsetof(AttentionArgs, k), offsetof(AttentionArgs, k_stride), keys, layout.key_row_bytes);
   a.mov(count, seen);
   EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
-  a.mov(from, ctx.arg(offsetof(AttentionArgs, v)));
+  start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,
+        layout.value_row_bytes);
   a.mov(count, seen);
   EmitCopy(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
 }

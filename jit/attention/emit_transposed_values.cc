@@ -13,7 +13,7 @@ using Xbyak::Label;
 using Xbyak::Reg64;
 
 int EmitTransposedValues::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec) {
-  const int mask = spec.mask == Mask::kCausal ? TailMask::VecsNeeded(config.isa) : 0;
+  const int mask = HasRightEnd(spec.mask) ? TailMask::VecsNeeded(config.isa) : 0;
   return EmitTileGemm::VecsNeeded(config.pv_rows, config.pv_vecs, config.pv_embed) + mask;
 }
 
@@ -25,6 +25,7 @@ EmitTransposedValues::EmitTransposedValues(const TilesContext& ctx, const Reg64&
 //     acc = 0
 //     for each key that the whole group sees:  acc[r][c] += V[key][r] · P[key][c]
 //     causal, for each step of `lanes` keys:   the vectors from the step's on, the first one masked
+//     windows, for each key before, or behind: each vector, masked
 //     Ot = Ot·alpha + acc                      in the first chunk acc; in the last one · (1/l)
 void EmitTransposedValues::EmitChunk() {
   SectionScope section(a_, "values, transposed");
@@ -41,7 +42,7 @@ void EmitTransposedValues::EmitChunk() {
   a_.mov(group_, state_);
   a_.mov(count_, ctx_.at(&TilesFrame::vecs));
   a_.mov(ctx_.at(&TilesFrame::group_vecs), count_);
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     a_.mov(count_, ctx_.at(&TilesFrame::diagonal));
     a_.sub(count_, ctx_.at(&TilesFrame::first_key));
     a_.mov(ctx_.at(&TilesFrame::group_diagonal), count_);
@@ -53,7 +54,7 @@ void EmitTransposedValues::EmitChunk() {
     a_.jl(end, a_.T_NEAR);
     EmitGroup(vecs);
     a_.add(group_, vecs * a_.vec_bytes());
-    if (ctx_.causal()) a_.add(ctx_.at(&TilesFrame::group_diagonal), vecs * a_.lanes());
+    if (ctx_.has_right_end()) a_.add(ctx_.at(&TilesFrame::group_diagonal), vecs * a_.lanes());
     a_.sub(ctx_.at(&TilesFrame::group_vecs), vecs);
     a_.jmp(top, a_.T_NEAR);
     a_.L(end);
@@ -84,8 +85,12 @@ void EmitTransposedValues::EmitBlock(int rows, int vecs) {
   EmitTileGemm gemm(a_, "outputs", rows, vecs, ctx_.config.pv_embed);
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < vecs; ++c) a_.Zero(gemm.acc(r, c));
-  EmitKeys(gemm);
-  if (ctx_.causal()) EmitDiagonal(gemm);
+  if (ctx_.has_left_end()) {
+    EmitWindow(gemm);
+  } else {
+    EmitKeys(gemm);
+    if (ctx_.has_right_end()) EmitDiagonal(gemm);
+  }
   EmitEnd(gemm);
 }
 
@@ -108,7 +113,7 @@ void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGe
 }
 
 void EmitTransposedValues::EmitKeys(EmitTileGemm& gemm) {
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     a_.mov(count_, ctx_.at(&TilesFrame::group_diagonal));
     a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
     a_.mov(ctx_.at(&TilesFrame::key), count_);
@@ -117,6 +122,11 @@ void EmitTransposedValues::EmitKeys(EmitTileGemm& gemm) {
   }
   a_.lea(p_key_, a_.ptr[group_[0] + static_cast<int>(ctx_.layout.scores)]);
   a_.mov(v_key_, v_);
+  EmitRun(gemm);
+}
+
+// count_ keys for the whole group, from p_key_ and v_key_ on.
+void EmitTransposedValues::EmitRun(EmitTileGemm& gemm) {
   for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
     a_.WhileAtLeast(count_, keys, [&] {
       for (int key = 0; key < keys; ++key) EmitKey(gemm, key, {});
@@ -151,6 +161,86 @@ void EmitTransposedValues::EmitDiagonal(EmitTileGemm& gemm) {
     a_.sub(hidden, a_.lanes());
   }
   a_.L(end);
+}
+
+// Lane i of the group sees the chunk's keys from group_diagonal − span + 1 + i to group_diagonal +
+// i. All lanes see the common keys; those before and behind are masked.
+void EmitTransposedValues::EmitWindow(EmitTileGemm& gemm) {
+  const int lanes = gemm.vecs() * a_.lanes();
+  // v_key_ ← so many keys from where the first lane's begin or end, clipped to the chunk.
+  const auto load = [&](bool begin, int further) {
+    a_.mov(v_key_, ctx_.at(&TilesFrame::group_diagonal));
+    if (begin) a_.sub(v_key_, ctx_.at(&TilesFrame::span));
+    a_.add(v_key_, 1 + further);
+    a_.Clamp(v_key_[0], ctx_.at(&TilesFrame::keys), p_key_);
+  };
+  const auto address = [&] {  // of P and V of key v_key_
+    a_.imul(p_key_, v_key_, ctx_.layout.tile_bytes);
+    a_.lea(p_key_, a_.ptr[p_key_[0] + group_[0] + static_cast<int>(ctx_.layout.scores)]);
+    a_.imul(v_key_, v_stride_);
+    a_.add(v_key_, v_);
+  };
+  load(true, lanes - 1);
+  a_.mov(ctx_.at(&TilesFrame::common), v_key_);
+  a_.mov(ctx_.at(&TilesFrame::edge_end), v_key_);
+  a_.mov(count_, v_key_);
+  load(false, 0);
+  a_.cmp(v_key_, count_);
+  a_.cmovl(v_key_, count_);
+  a_.mov(ctx_.at(&TilesFrame::common_end), v_key_);
+
+  load(true, 0);
+  a_.mov(ctx_.at(&TilesFrame::edge_key), v_key_);
+  address();
+  EmitEdge(gemm);
+  a_.mov(v_key_, ctx_.at(&TilesFrame::common));
+  a_.mov(count_, ctx_.at(&TilesFrame::common_end));
+  a_.sub(count_, v_key_);
+  address();
+  EmitRun(gemm);
+  load(false, lanes - 1);
+  a_.mov(ctx_.at(&TilesFrame::edge_end), v_key_);
+  a_.mov(v_key_, ctx_.at(&TilesFrame::common_end));
+  a_.mov(ctx_.at(&TilesFrame::edge_key), v_key_);
+  address();
+  EmitEdge(gemm);
+}
+
+// The keys from edge_key on, before edge_end; P and V of the first one are at p_key_ and v_key_. Of
+// a vector that does not see a key there need not be a P.
+void EmitTransposedValues::EmitEdge(EmitTileGemm& gemm) {
+  const Gprs first = a_.pool().LeaseGprs("first lane that sees the key");
+  const Gprs end = a_.pool().LeaseGprs("first lane that does not any more");
+  const Gprs temp = a_.pool().LeaseGprs("temp");
+  TailMask hidden(a_);
+  Label next, done;
+  a_.L(next);
+  a_.mov(first, ctx_.at(&TilesFrame::edge_key));
+  a_.cmp(first, ctx_.at(&TilesFrame::edge_end));
+  a_.jge(done, a_.T_NEAR);
+  for (int c = 0; c < gemm.vecs(); ++c) {
+    Label unseen;
+    a_.mov(first, ctx_.at(&TilesFrame::edge_key));
+    a_.sub(first, ctx_.at(&TilesFrame::group_diagonal));
+    a_.sub(first, c * a_.lanes());
+    a_.mov(end, first);
+    a_.add(end, ctx_.at(&TilesFrame::span));
+    a_.Clamp(first[0], a_.lanes(), temp);
+    a_.Clamp(end[0], a_.lanes(), temp);
+    a_.cmp(first, end);
+    a_.jge(unseen, a_.T_NEAR);
+    hidden.SetOutside(first, end, temp);
+    gemm.Step(
+        [&](int r) { return v_key_[0] + r * a_.elem_bytes(); },
+        [&](const Vec& x, int col) { a_.LoadVec(x, a_.ptr[p_key_[0] + col * a_.vec_bytes()]); },
+        {.first_col = c, .cols = 1, .hidden = &hidden});
+    a_.L(unseen);
+  }
+  a_.add(p_key_, ctx_.layout.tile_bytes);
+  a_.add(v_key_, v_stride_);
+  a_.inc(ctx_.at(&TilesFrame::edge_key));
+  a_.jmp(next, a_.T_NEAR);
+  a_.L(done);
 }
 
 void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {

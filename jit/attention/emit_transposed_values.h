@@ -30,6 +30,9 @@ class EmitTransposedValues {
   void EmitBlock(int rows, int vecs);
   void EmitKeys(EmitTileGemm& gemm);
   void EmitDiagonal(EmitTileGemm& gemm);
+  void EmitWindow(EmitTileGemm& gemm);
+  void EmitEdge(EmitTileGemm& gemm);
+  void EmitRun(EmitTileGemm& gemm);
   void EmitEnd(const EmitTileGemm& gemm);
   void EmitKey(EmitTileGemm& gemm, int key, const EmitTileGemm::Part& part);
   Xbyak::Address Accumulator(int r, int c);

@@ -48,6 +48,7 @@ EmitValues::EmitValues(const TilesContext& ctx, const Reg64& state)
 //     acc = 0
 //     for each key that all of them see:  acc[r][c] += P[key][r] · V[key][c]
 //     causal, for i = 1 …:                the one key that only rows ≥ i see
+//     windows, for each row:              its keys before those that all of them see, and behind
 //     O = O + acc                         in the first chunk acc; in the last one · (1/l)
 void EmitValues::EmitChunk() {
   SectionScope section(a_, "values");
@@ -97,7 +98,7 @@ void EmitValues::EmitColumns(int vecs, int tail) {
   }
   a_.mov(p_, ctx_.at(&TilesFrame::rows));
   a_.mov(ctx_.at(&TilesFrame::rows_todo), p_);
-  if (ctx_.causal()) {  // chunk keys that the tile's first row sees
+  if (ctx_.has_right_end()) {  // chunk keys that the tile's first row sees
     a_.mov(p_, ctx_.at(&TilesFrame::diagonal));
     a_.sub(p_, ctx_.at(&TilesFrame::first_key));
     a_.inc(p_);
@@ -113,7 +114,7 @@ void EmitValues::EmitColumns(int vecs, int tail) {
     EmitBlock(rows, vecs, mask ? &*mask : nullptr);
     a_.add(p_, rows * a_.elem_bytes());
     AddMultiple(a_, out_, out_stride_, rows);
-    if (ctx_.causal()) a_.add(ctx_.at(&TilesFrame::seen), rows);
+    if (ctx_.has_right_end()) a_.add(ctx_.at(&TilesFrame::seen), rows);
     a_.sub(ctx_.at(&TilesFrame::rows_todo), rows);
     a_.jmp(top, a_.T_NEAR);
     a_.L(end);
@@ -127,11 +128,13 @@ void EmitValues::EmitBlock(int rows, int vecs, const TailMask* tail) {
   RowAddresses out(a_, out_, out_stride_, rows);
   out.Set();
   EmitBegin(gemm, out, tail);
-  if (pairs) {
+  if (ctx_.has_left_end()) {
+    EmitWindow(gemm, tail);
+  } else if (pairs) {
     EmitPairs(gemm, tail);
   } else {
     EmitKeys(gemm, tail);
-    if (ctx_.causal()) EmitTriangle(gemm, tail);
+    if (ctx_.has_right_end()) EmitTriangle(gemm, tail);
   }
   EmitEnd(gemm, out, tail);
 }
@@ -167,10 +170,10 @@ void EmitValues::EmitScale(const EmitTileGemm& gemm, TilesLayout::State factor) 
   }
 }
 
-void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row) {
+void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key,
+                         const EmitTileGemm::Part& part) {
   gemm.Step([&](int r) { return p_key_[0] + (key * ctx_.layout.tile_bytes + r * a_.elem_bytes()); },
-            [&](const Vec& x, int c) { Load(x, RegExp(v_key_[0]), c, gemm.vecs(), tail); },
-            {.first_row = first_row});
+            [&](const Vec& x, int c) { Load(x, RegExp(v_key_[0]), c, gemm.vecs(), tail); }, part);
   if (ctx_.config.prefetch > 0) {
     for (int c = 0; c < gemm.vecs(); ++c) {
       a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch + c * a_.vec_bytes()]);
@@ -185,8 +188,7 @@ void EmitValues::EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int 
 }
 
 void EmitValues::EmitKeys(EmitTileGemm& gemm, const TailMask* tail) {
-  const int unroll = ctx_.config.pv_unroll;
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     a_.mov(count_, ctx_.at(&TilesFrame::seen));
     a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
   } else {
@@ -194,9 +196,14 @@ void EmitValues::EmitKeys(EmitTileGemm& gemm, const TailMask* tail) {
   }
   a_.mov(p_key_, p_);
   a_.mov(v_key_, v_);
-  for (int keys : BlockSizes(unroll)) {
+  EmitRun(gemm, tail);
+}
+
+// count_ keys, or pairs of them, for every row, from p_key_ and v_key_ on.
+void EmitValues::EmitRun(EmitTileGemm& gemm, const TailMask* tail) {
+  for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
     a_.WhileAtLeast(count_, keys, [&] {
-      for (int key = 0; key < keys; ++key) EmitKey(gemm, tail, key, 0);
+      for (int key = 0; key < keys; ++key) EmitKey(gemm, tail, key, {});
       a_.add(p_key_, keys * ctx_.layout.tile_bytes);
     });
   }
@@ -211,16 +218,15 @@ void EmitValues::EmitTriangle(EmitTileGemm& gemm, const TailMask* tail) {
     a_.add(count_, row - 1);
     a_.cmp(count_, ctx_.at(&TilesFrame::keys));
     a_.jae(outside, a_.T_NEAR);  // past the chunk, or unsigned: before its first key
-    EmitKey(gemm, tail, 0, row);
+    EmitKey(gemm, tail, 0, {.first_row = row});
     a_.add(p_key_, ctx_.layout.tile_bytes);
     a_.L(outside);
   }
 }
 
-// One key of a pair, whose number in the chunk is in count_, for the rows from first_row on: the
-// other key's values are not even loaded, since a row that does not see them has 0 there, and 0 ·
-// NaN is NaN.
-void EmitValues::EmitHalf(EmitTileGemm& gemm, int first_row) {
+// One key of a pair, whose number in the chunk is in count_, for some rows: the other key's values
+// are not even loaded, since a row that does not see them has 0 there, and 0 · NaN is NaN.
+void EmitValues::EmitHalf(EmitTileGemm& gemm, const EmitTileGemm::Part& part) {
   const Opmasks half = a_.pool().LeaseMasks("words of the key");
   a_.mov(p_key_, count_);
   a_.shr(p_key_, 1);
@@ -237,7 +243,7 @@ void EmitValues::EmitHalf(EmitTileGemm& gemm, int first_row) {
             [&](const Vec& x, int c) {
               a_.vmovdqu16(x | half[0] | Xbyak::util::T_z, a_.ptr[v_key_[0] + c * a_.vec_bytes()]);
             },
-            {.first_row = first_row});
+            part);
 }
 
 // Pairs that all rows see, then single keys: an odd one that all of them see and, causal, the one
@@ -248,7 +254,7 @@ void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
     a_.mov(count_, ctx_.at(&TilesFrame::seen));
     a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
   };
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     seen_of_chunk();
   } else {
     a_.mov(count_, ctx_.at(&TilesFrame::keys));
@@ -257,20 +263,15 @@ void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
   a_.shr(count_, 1);
   a_.mov(p_key_, p_);
   a_.mov(v_key_, v_);
-  for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
-    a_.WhileAtLeast(count_, keys, [&] {
-      for (int key = 0; key < keys; ++key) EmitKey(gemm, tail, key, 0);
-      a_.add(p_key_, keys * ctx_.layout.tile_bytes);
-    });
-  }
-  if (!ctx_.causal()) return;
+  EmitRun(gemm, tail);
+  if (!ctx_.has_right_end()) return;
   {
     Label even;
     seen_of_chunk();
     a_.test(count_, 1);
     a_.jz(even, a_.T_NEAR);
     a_.dec(count_);
-    EmitHalf(gemm, 0);
+    EmitHalf(gemm, {});
     a_.L(even);
   }
   for (int row = 1; row < gemm.rows(); ++row) {
@@ -279,9 +280,92 @@ void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
     a_.add(count_, row - 1);
     a_.cmp(count_, ctx_.at(&TilesFrame::keys));
     a_.jae(outside, a_.T_NEAR);  // past the chunk, or unsigned: before its first key
-    EmitHalf(gemm, row);
+    EmitHalf(gemm, {.first_row = row});
     a_.L(outside);
   }
+}
+
+// Row i of the block sees the chunk's keys from seen − span + i on, before seen + i.
+//   for each row:        its keys before the common ones
+//   the common keys      for all rows at once
+//   for each row:        its keys behind them
+// There may be no common key; then all of a row's keys are before or behind where they would be.
+void EmitValues::EmitWindow(EmitTileGemm& gemm, const TailMask* tail) {
+  const bool pairs = ctx_.layout.pairs;
+  EmitCommonKeys(gemm);
+  EmitEdges(gemm, tail, /*behind=*/false);
+  a_.mov(v_key_, ctx_.at(&TilesFrame::common));
+  a_.mov(count_, ctx_.at(&TilesFrame::common_end));
+  a_.sub(count_, v_key_);
+  if (pairs) a_.shr(count_, 1), a_.shr(v_key_, 1);
+  a_.imul(p_key_, v_key_, ctx_.layout.tile_bytes);
+  a_.add(p_key_, p_);
+  a_.imul(v_key_, v_stride_);
+  a_.add(v_key_, v_);
+  EmitRun(gemm, tail);
+  EmitEdges(gemm, tail, /*behind=*/true);
+}
+
+// The keys from the last row's first one on, before the first row's end; of pairs, whole ones.
+void EmitValues::EmitCommonKeys(const EmitTileGemm& gemm) {
+  a_.mov(count_, ctx_.at(&TilesFrame::seen));
+  a_.mov(v_key_, count_);
+  a_.sub(count_, ctx_.at(&TilesFrame::span));
+  a_.add(count_, gemm.rows() - 1);
+  a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
+  a_.Clamp(v_key_[0], ctx_.at(&TilesFrame::keys), p_key_);
+  if (ctx_.layout.pairs) {
+    a_.inc(count_);
+    a_.and_(count_, -2);
+    a_.and_(v_key_, -2);
+  }
+  a_.cmp(v_key_, count_);
+  a_.cmovl(v_key_, count_);
+  a_.mov(ctx_.at(&TilesFrame::common), count_);
+  a_.mov(ctx_.at(&TilesFrame::common_end), v_key_);
+}
+
+// Each row's keys before the common ones, or behind them, one by one.
+void EmitValues::EmitEdges(EmitTileGemm& gemm, const TailMask* tail, bool behind) {
+  for (int row = 0; row < gemm.rows(); ++row) {
+    Label next, end;
+    a_.mov(count_, ctx_.at(&TilesFrame::seen));
+    a_.add(count_, row);
+    if (behind) {
+      a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
+      a_.mov(v_key_, ctx_.at(&TilesFrame::common_end));
+    } else {
+      a_.mov(v_key_, count_);
+      a_.sub(v_key_, ctx_.at(&TilesFrame::span));
+      a_.Clamp(v_key_[0], ctx_.at(&TilesFrame::keys), p_key_);
+      a_.Clamp(count_[0], ctx_.at(&TilesFrame::keys), p_key_);
+      a_.mov(p_key_, ctx_.at(&TilesFrame::common));
+      a_.cmp(count_, p_key_);
+      a_.cmovg(count_, p_key_);
+    }
+    a_.mov(ctx_.at(&TilesFrame::edge_key), v_key_);
+    a_.mov(ctx_.at(&TilesFrame::edge_end), count_);
+    a_.L(next);
+    a_.mov(count_, ctx_.at(&TilesFrame::edge_key));
+    a_.cmp(count_, ctx_.at(&TilesFrame::edge_end));
+    a_.jge(end, a_.T_NEAR);
+    EmitOneKey(gemm, tail, {.first_row = row, .rows = 1});
+    a_.inc(ctx_.at(&TilesFrame::edge_key));
+    a_.jmp(next, a_.T_NEAR);
+    a_.L(end);
+  }
+}
+
+// The key whose number in the chunk is in count_.
+void EmitValues::EmitOneKey(EmitTileGemm& gemm, const TailMask* tail,
+                            const EmitTileGemm::Part& part) {
+  if (ctx_.layout.pairs) return EmitHalf(gemm, part);
+  a_.imul(p_key_, count_, ctx_.layout.tile_bytes);
+  a_.add(p_key_, p_);
+  a_.mov(v_key_, count_);
+  a_.imul(v_key_, v_stride_);
+  a_.add(v_key_, v_);
+  EmitKey(gemm, tail, 0, part);
 }
 
 void EmitValues::EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail) {

@@ -31,11 +31,16 @@ class EmitValues {
   void EmitKeys(EmitTileGemm& gemm, const TailMask* tail);
   void EmitTriangle(EmitTileGemm& gemm, const TailMask* tail);
   void EmitPairs(EmitTileGemm& gemm, const TailMask* tail);
-  void EmitHalf(EmitTileGemm& gemm, int first_row);
+  void EmitHalf(EmitTileGemm& gemm, const EmitTileGemm::Part& part);
+  void EmitWindow(EmitTileGemm& gemm, const TailMask* tail);
+  void EmitCommonKeys(const EmitTileGemm& gemm);
+  void EmitEdges(EmitTileGemm& gemm, const TailMask* tail, bool behind);
+  void EmitOneKey(EmitTileGemm& gemm, const TailMask* tail, const EmitTileGemm::Part& part);
+  void EmitRun(EmitTileGemm& gemm, const TailMask* tail);
   void EmitEnd(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
   void EmitStore(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
   void EmitScale(const EmitTileGemm& gemm, TilesLayout::State factor);
-  void EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, int first_row);
+  void EmitKey(EmitTileGemm& gemm, const TailMask* tail, int key, const EmitTileGemm::Part& part);
   void Load(const Vec& x, const Xbyak::RegExp& src, int col, int vecs, const TailMask* tail);
 
   const TilesContext& ctx_;

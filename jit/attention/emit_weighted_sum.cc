@@ -95,6 +95,7 @@ void EmitWeightedSum::EmitBlock() {
   a_.mov(r.run_v, ctx_.at(&RowsFrame::v));
   a_.lea(r.run_p, ctx_.in_scratch(ctx_.layout.scores));
   a_.mov(r.left, ctx_.at(&RowsFrame::common));
+  if (ctx_.has_left_end()) EmitSkipUnseen(r);
   a_.mov(ctx_.at(&RowsFrame::block_keys), r.left);
 
   a_.L(next_run);
@@ -131,6 +132,19 @@ void EmitWeightedSum::EmitBlock() {
   a_.add(r.run_p, r.left);
   a_.jmp(next_run, a_.T_NEAR);
   a_.L(done);
+}
+
+// Windows: run_v, run_p and left at the first key that all rows see; there may be no such key.
+void EmitWeightedSum::EmitSkipUnseen(Registers& r) {
+  const auto first = ctx_.at(&RowsFrame::common_first);
+  a_.mov(r.v, first);
+  a_.imul(r.v, r.stride);
+  a_.add(r.run_v, r.v);
+  a_.imul(r.v, first, ctx_.layout.rows * ctx_.layout.elem_bytes);
+  a_.add(r.run_p, r.v);
+  a_.xor_(r.v.regs()[0].cvt32(), r.v.regs()[0].cvt32());
+  a_.sub(r.left, first);
+  a_.cmovl(r.left, r.v);
 }
 
 // For every row. `sums` and `run_p` are preserved.
@@ -192,9 +206,9 @@ void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool 
   a_.add(r.p, keys * layout.rows * layout.elem_bytes);
 }
 
-// for each key from the first one that not all rows see:
+// for each of the keys:
 //   for each row that sees it:  sums[row] += P[key][row] · V[key]
-void EmitWeightedSum::EmitDiagonal() {
+void EmitWeightedSum::EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame::*end) {
   SectionScope section(a_, "diagonal");
   const RowsLayout& layout = ctx_.layout;
   const int whole = ctx_.spec.value_dim / layout.lanes, rest = ctx_.spec.value_dim % layout.lanes;
@@ -211,14 +225,14 @@ void EmitWeightedSum::EmitDiagonal() {
     tail->Set(rest, temp);
   }
   Label next_key, done;
-  a_.mov(key, ctx_.at(&RowsFrame::common));
+  a_.mov(key, ctx_.at(first));
   a_.mov(row_v, key);
   a_.imul(row_v, ctx_.arg(offsetof(AttentionArgs, v_stride)));
   a_.add(row_v, ctx_.at(&RowsFrame::v));
   a_.imul(p_at, key, layout.rows * layout.elem_bytes);
   a_.lea(p_at, a_.ptr[p_at[0] + ctx_.scratch + layout.scores]);
   a_.L(next_key);
-  a_.cmp(key, ctx_.at(&RowsFrame::keys));
+  a_.cmp(key, ctx_.at(end));
   a_.jge(done, a_.T_NEAR);
   a_.lea(sums, ctx_.in_scratch(layout.sums));
   a_.xor_(row.regs()[0].cvt32(), row.regs()[0].cvt32());
@@ -229,6 +243,10 @@ void EmitWeightedSum::EmitDiagonal() {
   a_.mov(count, ctx_.at(&RowsFrame::tile));
   a_.cmp(temp, a_.qword[count[0] + row[0] * 8 + layout.kLimits]);
   a_.jge(unseen, a_.T_NEAR);
+  if (ctx_.has_left_end()) {
+    a_.cmp(temp, a_.qword[count[0] + row[0] * 8 + layout.starts]);
+    a_.jl(unseen, a_.T_NEAR);
+  }
   {
     const auto column = [&](bool partial) {
       partial ? io.Load(v, a_.ptr[from[0]], *tail) : io.Load(v, a_.ptr[from[0]]);

@@ -21,11 +21,13 @@ class EmitWeightedSum {
 
   // The keys of the current block that every row of the tile sees.
   void EmitBlock();
-  // Those that only later rows see, one by one: V may hold anything where P is 0.
-  void EmitDiagonal();
+  // Keys that some rows see, from the first of these to before the second, one by one: V may hold
+  // anything where P is 0.
+  void EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame::*end);
 
  private:
   struct Registers;
+  void EmitSkipUnseen(Registers& r);
   void EmitColumns(Registers& r, int vecs, bool masked);
   void EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked, bool ahead);
 

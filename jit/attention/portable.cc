@@ -3,7 +3,7 @@
 //
 //   for each tile of kLanes queries
 //     queries ← its rows, transposed
-//     for each block of kBlock keys that the tile's last query sees
+//     for each block of kBlock keys that a query of the tile sees
 //       scores  ← scale · keys · queries
 //       m, l, outputs ← moved to the block's maximum
 //       scores  ← e^(scores − m)
@@ -23,6 +23,7 @@
 
 #include "base/small_float.h"
 #include "jit/attention/args.h"
+#include "jit/attention/band.h"
 #include "jit/parts/exp_polynomial.h"
 
 namespace jitattn::jit {
@@ -151,7 +152,7 @@ class Tile {
         spec_(*args.spec),
         first_row_(first_row),
         rows_(static_cast<int>(std::min<int64_t>(kLanes, args.q_rows - first_row))),
-        offset_(std::clamp(args.causal_offset, -kFar, kFar)),
+        band_(Band::Of(spec_.mask, args.left, args.right).From(first_row, 0)),
         scratch_(args.scratch, spec_.head_dim) {
     std::fill_n(max_, kLanes, -kInfinity);
   }
@@ -159,8 +160,9 @@ class Tile {
   void Run() {
     LoadQueries();
     std::fill_n(scratch_.outputs, int64_t{spec_.value_dim} * kLanes, T{0});
-    const int64_t end = KeysSeenBy(rows_ - 1);
-    for (int64_t key = 0; key < end; key += kBlock) {
+    // Blocks begin at multiples of kBlock: a row's bits do not depend on its lane.
+    const int64_t first = KeysSeenBy(0).first / kBlock * kBlock, end = KeysSeenBy(rows_ - 1).end;
+    for (int64_t key = first; key < end; key += kBlock) {
       const int keys = static_cast<int>(std::min<int64_t>(kBlock, end - key));
       Scores(key, keys);
       Softmax(key, keys);
@@ -170,16 +172,8 @@ class Tile {
   }
 
  private:
-  int64_t KeysSeenBy(int lane) const {
-    if (spec_.mask == Mask::kNone) return args_.kv_len;
-    return std::clamp<int64_t>(first_row_ + lane + offset_ + 1, 0, args_.kv_len);
-  }
-
-  // Lanes from this one on see the key.
-  int FirstLane(int64_t key) const {
-    if (spec_.mask == Mask::kNone) return 0;
-    return static_cast<int>(std::clamp<int64_t>(key - offset_ - first_row_, 0, kLanes));
-  }
+  IndexRange KeysSeenBy(int lane) const { return band_.Keys(lane, args_.kv_len); }
+  IndexRange LanesThatSee(int64_t key) const { return band_.Queries(key, kLanes); }
 
   void LoadQueries() {
     for (int lane = 0; lane < kLanes; ++lane) {
@@ -205,7 +199,8 @@ class Tile {
     std::copy_n(max_, kLanes, highest);
     for (int j = 0; j < keys; ++j) {
       const T* scores = scratch_.scores + j * kLanes;
-      for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
+      const IndexRange lanes = LanesThatSee(key + j);
+      for (int64_t lane = lanes.first; lane < lanes.end; ++lane)
         highest[lane] = scores[lane] > highest[lane] ? scores[lane] : highest[lane];
     }
     for (int lane = 0; lane < kLanes; ++lane) {
@@ -222,15 +217,16 @@ class Tile {
       T* scores = scratch_.scores + j * kLanes;
       for (int lane = 0; lane < kLanes; ++lane)
         scores[lane] = ExpOfNonPositive(scores[lane] - shift[lane]);
-      for (int lane = FirstLane(key + j); lane < kLanes; ++lane) sum[lane] += scores[lane];
+      const IndexRange lanes = LanesThatSee(key + j);
+      for (int64_t lane = lanes.first; lane < lanes.end; ++lane) sum[lane] += scores[lane];
     }
     for (int lane = 0; lane < kLanes; ++lane) sum_[lane] += sum[lane];
   }
 
   void AddValues(int64_t key, int keys) {
     const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
-    int all = keys;  // keys that every lane sees; they come first
-    while (all > 0 && FirstLane(key + all - 1) > 0) --all;
+    int all = 0;  // keys that every lane sees, at the block's beginning
+    while (all < keys && LanesThatSee(key + all).size() == kLanes) ++all;
     if (all == keys) {
       return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
                          scratch_.outputs);
@@ -243,7 +239,8 @@ class Tile {
       Multiply<S>(column, 1, sizeof(S), args_.v_stride, scratch_.scores, all, sums);
       for (int j = all; j < keys; ++j) {
         const T value = LoadScalar<S>(column + j * args_.v_stride);
-        for (int lane = FirstLane(key + j); lane < kLanes; ++lane)
+        const IndexRange lanes = LanesThatSee(key + j);
+        for (int64_t lane = lanes.first; lane < lanes.end; ++lane)
           sums[lane] += value * scratch_.scores[j * kLanes + lane];
       }
       for (int lane = 0; lane < kLanes; ++lane) scratch_.outputs[d * kLanes + lane] += sums[lane];
@@ -253,7 +250,7 @@ class Tile {
   void StoreOutputs() const {
     for (int lane = 0; lane < rows_; ++lane) {
       char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
-      const bool sees_any = KeysSeenBy(lane) > 0;
+      const bool sees_any = KeysSeenBy(lane).size() > 0;
       for (int d = 0; d < spec_.value_dim; ++d) {
         const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
         std::memcpy(row + d * sizeof(S), &y, sizeof y);
@@ -261,15 +258,13 @@ class Tile {
     }
   }
 
-  // Beyond any length: offsets as far as that let sums of them and rows overflow.
-  static constexpr int64_t kFar = int64_t{1} << 61;
   static constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
   const AttentionArgs& args_;
   const AttentionSpec& spec_;
   const int64_t first_row_;
-  const int rows_;  // of this tile; lanes beyond hold zeros and are not stored
-  const int64_t offset_;
+  const int rows_;   // of this tile; lanes beyond hold zeros and are not stored
+  const Band band_;  // from the tile's first row on
   const Scratch<T> scratch_;
   T max_[kLanes], sum_[kLanes] = {};
 };

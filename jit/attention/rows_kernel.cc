@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "jit/attention/emit_dots.h"
+#include "jit/attention/emit_row_lists.h"
 #include "jit/attention/emit_row_softmax.h"
 #include "jit/attention/emit_scale.h"
 #include "jit/attention/emit_weighted_sum.h"
@@ -26,6 +27,7 @@ class RowsEmitter {
         scratch_(a.pool().LeaseGprs("scratch")),
         part_(a.pool().LeaseGprs("m, l and O of the tile")),
         ctx_{a, spec, config, RowsLayout(spec, config), frame_[0], scratch_[0]},
+        lists_(ctx_),
         dots_(ctx_),
         softmax_(ctx_, part_),
         values_(ctx_) {}
@@ -33,15 +35,12 @@ class RowsEmitter {
   void Emit();
 
  private:
-  void EmitFirstRow();
   void EmitFirstTile();
-  void EmitRows();
-  void EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale, const Vec& x,
-                const TailMask* tail);
   void EmitReset();
   void EmitFirstBlock();
   void EmitNextBlock();
   void EmitTile();
+  void EmitValues();
   void EmitMerge();
   void EmitOutput();
   void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
@@ -51,6 +50,7 @@ class RowsEmitter {
   Assembler& a_;
   const Gprs frame_, scratch_, part_;
   const RowsContext ctx_;
+  EmitRowLists lists_;
   EmitDots dots_;
   EmitRowSoftmax softmax_;
   EmitWeightedSum values_;
@@ -70,15 +70,15 @@ class RowsEmitter {
 void RowsEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label next_block, merge, finished, done;
-  a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
+  a_.Prolog(ComputeType(ctx_.spec.dtype), ctx_.frame_bytes());
   a_.mov(frame_, a_.rsp);
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   EmitScale(a_, ctx_.at(&Frame::scale));
-  EmitFirstRow();
+  lists_.EmitFirst();
   a_.cmp(ctx_.at(&Frame::tiles), 0);
   a_.jle(done, a_.T_NEAR);
   ForEachTile([&] {
-    EmitRows();
+    lists_.EmitTile();
     EmitReset();
   });
   a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
@@ -159,115 +159,6 @@ void RowsEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg
   a_.mov(ctx_.at(to), temp);
 }
 
-void RowsEmitter::EmitFirstRow() {
-  const Gprs temp = a_.pool().LeaseGprs("temp"), bound = a_.pool().LeaseGprs("bound");
-  Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
-  Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
-  Copy(&Frame::from, ctx_.arg(offsetof(AttentionArgs, part)), temp);
-  a_.mov(ctx_.at(&Frame::head), 0);
-  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
-  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, group)));
-  a_.mov(ctx_.at(&Frame::rows_left), temp);
-  a_.add(temp, ctx_.layout.rows - 1);
-  a_.sar(temp, std::countr_zero(static_cast<unsigned>(ctx_.layout.rows)));
-  a_.mov(ctx_.at(&Frame::tiles), temp);
-  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, kv_len)));
-  if (ctx_.causal()) {
-    // The offset, clipped to where it stops making a difference, so that no sum overflows.
-    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, causal_offset)));
-    a_.cmp(bound, temp);
-    a_.cmovl(temp, bound);
-    a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, q_rows)));
-    a_.neg(bound);
-    a_.cmp(temp, bound);
-    a_.cmovl(temp, bound);
-    a_.inc(temp);
-  }
-  a_.mov(ctx_.at(&Frame::limit), temp);
-}
-
-// Packs the tile's queries and lists what the rows see and where their output goes. Rows behind the
-// last one repeat it, so that they hold numbers of the problem.
-void RowsEmitter::EmitRows() {
-  SectionScope section(a_, "pack queries");
-  const RowsLayout& layout = ctx_.layout;
-  const Gprs q = a_.pool().LeaseGprs("query"), out = a_.pool().LeaseGprs("its output");
-  const Gprs left = a_.pool().LeaseGprs("rows left"), row = a_.pool().LeaseGprs("row");
-  const Gprs to = a_.pool().LeaseGprs("packed"), list = a_.pool().LeaseGprs("lists");
-  const Gprs count = a_.pool().LeaseGprs("count"), temp = a_.pool().LeaseGprs("temp");
-  const Gprs head = a_.pool().LeaseGprs("head");
-  const Vecs scale = a_.pool().LeaseVecs("scale"), x = a_.pool().LeaseVecs("columns of Q");
-  std::optional<TailMask> tail;
-  if (layout.tail() > 0) {
-    tail.emplace(a_);
-    tail->Set(layout.tail(), temp);
-  }
-  a_.Broadcast(scale, ctx_.at(&Frame::scale));
-  a_.mov(left, ctx_.at(&Frame::rows_left));
-  a_.mov(list, ctx_.at(&Frame::tile));
-  a_.lea(to, a_.ptr[list[0] + layout.queries]);
-  a_.Repeat(row, layout.rows, [&] {
-    Label last, same_query;
-    a_.mov(head, ctx_.at(&Frame::head));
-    a_.mov(q, head);
-    a_.imul(q, ctx_.arg(offsetof(AttentionArgs, q_head_stride)));
-    a_.add(q, ctx_.at(&Frame::q));
-    a_.mov(out, head);
-    a_.imul(out, ctx_.arg(offsetof(AttentionArgs, out_head_stride)));
-    a_.add(out, ctx_.at(&Frame::out));
-    a_.mov(a_.qword[list[0] + layout.outs], out);
-    a_.mov(out, ctx_.at(&Frame::limit));
-    a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
-    a_.mov(a_.qword[list[0] + layout.kLimits], out);
-    a_.mov(ctx_.at(&Frame::seen), out);
-    EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
-    a_.add(list, 8);
-
-    a_.dec(left);
-    a_.jle(last, a_.T_NEAR);
-    a_.inc(head);
-    a_.cmp(head, ctx_.arg(offsetof(AttentionArgs, group)));
-    a_.jl(same_query, a_.T_NEAR);
-    a_.xor_(head.regs()[0].cvt32(), head.regs()[0].cvt32());
-    for (const auto& [first, offset] :
-         {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
-          std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
-      a_.mov(temp, ctx_.arg(offset));
-      a_.add(ctx_.at(first), temp);
-    }
-    if (ctx_.causal()) a_.inc(ctx_.at(&Frame::limit));
-    a_.L(same_query);
-    a_.mov(ctx_.at(&Frame::head), head);
-    a_.L(last);
-  });
-  a_.mov(ctx_.at(&Frame::rows_left), left);
-}
-
-void RowsEmitter::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,
-                           const Vec& x, const TailMask* tail) {
-  const RowsLayout& layout = ctx_.layout;
-  VectorIo io(a_, layout.pairs ? DType::kF32 : ctx_.spec.dtype);
-  a_.Repeat(count, layout.whole_vecs(), [&] {
-    io.Load(x, a_.ptr[q]);
-    if (!layout.pairs) a_.Mul(x, x, scale);
-    a_.StoreVec(a_.ptr[to], x);
-    a_.add(q, io.vec_bytes());
-    a_.add(to, layout.vec_bytes);
-  });
-  if (tail == nullptr) return;
-  if (layout.odd) {
-    const Opmasks words = a_.pool().LeaseMasks("words of the row's end");
-    a_.mov(count.cvt32(), layout.tail_words(ctx_.spec.head_dim));
-    a_.kmovd(words[0], count.cvt32());
-    a_.vmovdqu16(x | words[0] | Xbyak::util::T_z, a_.ptr[q]);
-  } else {
-    io.Load(x, a_.ptr[q], *tail);
-  }
-  if (!layout.pairs) a_.Mul(x, x, scale);
-  a_.StoreVec(a_.ptr[to], x);
-  a_.add(to, layout.vec_bytes);
-}
-
 void RowsEmitter::EmitReset() {
   const RowsLayout& layout = ctx_.layout;
   const Gprs count = a_.pool().LeaseGprs("count"), o = a_.pool().LeaseGprs("O");
@@ -285,8 +176,18 @@ void RowsEmitter::EmitFirstBlock() {
   const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
   Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
   Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
-  a_.mov(ctx_.at(&Frame::first_key), 0);
+  if (!ctx_.has_left_end()) a_.mov(ctx_.at(&Frame::first_key), 0);
   a_.mov(keys, ctx_.at(&Frame::seen));
+  if (ctx_.has_left_end()) {
+    a_.sub(keys, ctx_.at(&Frame::first_key));
+    for (const auto& [first, stride] :
+         {std::pair(&Frame::next_k, offsetof(AttentionArgs, k_stride)),
+          std::pair(&Frame::v, offsetof(AttentionArgs, v_stride))}) {
+      a_.mov(temp, ctx_.at(&Frame::first_key));
+      a_.imul(temp, ctx_.arg(stride));
+      a_.add(ctx_.at(first), temp);
+    }
+  }
   a_.Clamp(keys[0], ctx_.config.kv_block, temp);
   EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), keys,
                  ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
@@ -329,15 +230,20 @@ void RowsEmitter::EmitTile() {
   {
     const Gprs keys = a_.pool().LeaseGprs("keys"), common = a_.pool().LeaseGprs("seen by all");
     const Gprs tile = a_.pool().LeaseGprs("tile"), temp = a_.pool().LeaseGprs("temp");
-    const auto seen = [&](const Reg64& keys, int row) {
-      a_.mov(keys, a_.qword[tile[0] + (ctx_.layout.kLimits + row * 8)]);
+    const auto of_block = [&](const Reg64& keys, int64_t list, int row) {
+      a_.mov(keys, a_.qword[tile[0] + (list + row * 8)]);
       a_.sub(keys, ctx_.at(&Frame::first_key));
       a_.Clamp(keys, ctx_.at(&Frame::block), temp);
     };
+    const int last = ctx_.layout.rows - 1;
     a_.mov(tile, ctx_.at(&Frame::tile));
-    seen(common, 0);
+    of_block(common, ctx_.layout.kLimits, 0);
     a_.mov(ctx_.at(&Frame::common), common);
-    seen(keys, ctx_.layout.rows - 1);
+    if (ctx_.has_left_end()) {
+      of_block(keys, ctx_.layout.starts, last);
+      a_.mov(ctx_.at(&Frame::common_first), keys);
+    }
+    of_block(keys, ctx_.layout.kLimits, last);
     a_.mov(ctx_.at(&Frame::keys), keys);
     a_.test(keys, keys);
     a_.jz(sees_none, a_.T_NEAR);
@@ -349,6 +255,10 @@ void RowsEmitter::EmitTile() {
     a_.mov(keys, ctx_.at(&Frame::keys));
     a_.cmp(keys, ctx_.at(&Frame::common));
     a_.jne(hide, a_.T_NEAR);
+    if (ctx_.has_left_end()) {
+      a_.cmp(ctx_.at(&Frame::common_first), 0);
+      a_.jne(hide, a_.T_NEAR);
+    }
     a_.test(keys, ctx_.layout.keys - 1);
     a_.jz(all_seen, a_.T_NEAR);
     a_.L(hide);
@@ -356,10 +266,28 @@ void RowsEmitter::EmitTile() {
   softmax_.EmitHide();
   a_.L(all_seen);
   softmax_.EmitBlock();
-  values_.EmitBlock();
-  if (ctx_.causal()) values_.EmitDiagonal();
+  EmitValues();
   softmax_.EmitRescale(/*add_sums=*/true);
   a_.L(sees_none);
+}
+
+// The keys that all rows see at once, the others one by one.
+void RowsEmitter::EmitValues() {
+  values_.EmitBlock();
+  if (!ctx_.has_left_end()) {
+    if (ctx_.has_right_end()) values_.EmitDiagonal(&Frame::common, &Frame::keys);
+    return;
+  }
+  a_.mov(ctx_.at(&Frame::edge), 0);
+  values_.EmitDiagonal(&Frame::edge, &Frame::common_first);
+  {
+    const Gprs edge = a_.pool().LeaseGprs("behind the keys that all rows see");
+    a_.mov(edge, ctx_.at(&Frame::common));
+    a_.cmp(edge, ctx_.at(&Frame::common_first));
+    a_.cmovl(edge, ctx_.at(&Frame::common_first));
+    a_.mov(ctx_.at(&Frame::edge), edge);
+  }
+  values_.EmitDiagonal(&Frame::edge, &Frame::keys);
 }
 
 // In the order in which the parts lie.
@@ -428,7 +356,12 @@ void RowsEmitter::EmitOutput() {
   a_.WhileAtLeast(rows, 1, [&] {
     Label sees;
     a_.Broadcast(inverse, a_.ptr[factor[0]]);
-    a_.cmp(a_.qword[list[0] + layout.kLimits], 0);
+    if (ctx_.has_left_end()) {
+      a_.mov(count, a_.qword[list[0] + layout.kLimits]);
+      a_.cmp(count, a_.qword[list[0] + layout.starts]);
+    } else {
+      a_.cmp(a_.qword[list[0] + layout.kLimits], 0);
+    }
     a_.jg(sees, a_.T_NEAR);
     a_.Zero(inverse);
     a_.L(sees);

@@ -29,7 +29,8 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   tiles = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);
 
   outs = kLimits + int64_t{rows} * 8;
-  queries = SizeRoundedUp(outs + int64_t{rows} * 8, 64);
+  starts = outs + int64_t{rows} * 8;
+  queries = SizeRoundedUp(starts + (HasLeftEnd(spec.mask) ? int64_t{rows} * 8 : 0), 64);
   part = SizeRoundedUp(queries + int64_t{rows} * query_bytes, 64);
   tile_bytes = part + part_bytes;
 }

@@ -21,8 +21,9 @@ namespace jitattn::jit {
 //   scores    s, then P                                 [kv_block][rows]
 //   sums      P·V of the current block of keys          [rows][value_dim]
 //   tiles     as many as the rows of a run take, each:
-//     limits    keys that a row sees, 64 bits each      [rows]
+//     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      where a row's output goes               [rows]
+//     starts    windows: the first key that a row sees  [rows]
 //     queries   scale · log2 e · Q  (pairs: Q)          [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
 //
@@ -50,7 +51,7 @@ struct RowsLayout {
   int64_t scores, sums, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, queries, part;
+  int64_t outs, starts, queries, part;
   int64_t tile_bytes;
 
   // Vectors of a row of Q and K that are loaded whole, and the elements behind them.
@@ -69,18 +70,23 @@ struct RowsFrame {
   int64_t scale;   // scale · log2 e as one element of the compute type
   int64_t q, out;  // first head of the next row's query
   int64_t head;    // of the next row in its group
-  int64_t limit;   // keys that the next row sees, before clipping
+  int64_t limit;   // the end of the keys that the next row sees, before clipping
   int64_t rows_left;
   int64_t tiles, tiles_left;  // of the run
   int64_t tile, part_step;    // the tile; bytes from its part to the next tile's
-  int64_t seen;               // keys that the run's last row sees
+  int64_t seen;               // the end of the keys that the run's last row sees
   int64_t first_key, block;   // of the block; its keys
-  int64_t keys, common;       // of these, how many the tile's last row sees, and all its rows
+  int64_t keys, common;       // of these, the ends for the tile's last row and for its first one
   int64_t k, v, next_k;       // the block's, and the one after
   int64_t from, next_part;    // merging: a tile's first part, the next one
   int64_t parts;              // left
   // P·V: keys left in the block; of the run; column groups and row blocks left.
   int64_t block_keys, run_keys, columns, row_blocks;
+
+  // The rest is there in kernels of windows only.
+  int64_t start;         // first key that the next row sees, before clipping
+  int64_t common_first;  // of the block's keys the first one that the tile's last row sees
+  int64_t edge;          // the first of the block's keys that not all rows see
 };
 
 // What every part of the kernel is emitted with.
@@ -92,7 +98,12 @@ struct RowsContext {
   Xbyak::Reg64 frame;
   Xbyak::Reg64 scratch;
 
-  bool causal() const { return spec.mask == Mask::kCausal; }
+  // Whether the keys that a row sees end before the last one, and begin behind the first one.
+  bool has_right_end() const { return HasRightEnd(spec.mask); }
+  bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  int frame_bytes() const {
+    return static_cast<int>(has_left_end() ? sizeof(RowsFrame) : offsetof(RowsFrame, start));
+  }
   Xbyak::Address at(int64_t RowsFrame::*field) const {
     const RowsFrame zero{};
     const auto offset =

@@ -7,8 +7,15 @@
 
 namespace jitattn::jit {
 
-// kCausal: query i sees keys j ≤ i + offset.
-enum class Mask : int { kNone = 0, kCausal = 1 };
+// Which ends the band of keys has that a query sees (band.h). Where the ends are is an argument of
+// a call.
+enum class Mask : int {
+  kNone = 0,
+  kCausal = 1,  // query i sees keys j ≤ i + right
+  kWindow = 2,  // and j ≥ i + left
+};
+constexpr bool HasLeftEnd(Mask mask) { return mask == Mask::kWindow; }
+constexpr bool HasRightEnd(Mask mask) { return mask != Mask::kNone; }
 
 struct AttentionSpec {
   DType dtype = DType::kF32;

@@ -39,7 +39,7 @@ absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec,
                                                    std::string(Name(isa))));
   }
   absl::Status s = CheckRegisters(isa, Block("qk_keys × qk_vecs", config.qk_keys, config.qk_vecs),
-                                  EmitScores::VecsNeeded(config));
+                                  EmitScores::VecsNeeded(config, spec));
   if (!s.ok()) return s;
   s = CheckRegisters(isa, Block("pv_rows × pv_vecs", config.pv_rows, config.pv_vecs),
                      config.pv == PvForm::kTransposed

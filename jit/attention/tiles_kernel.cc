@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "jit/attention/emit_band.h"
 #include "jit/attention/emit_pack.h"
 #include "jit/attention/emit_scale.h"
 #include "jit/attention/emit_scores.h"
@@ -37,9 +38,10 @@ class TilesEmitter {
 
  private:
   bool transposed() const { return ctx_.config.pv == PvForm::kTransposed; }
-  void EmitDiagonal();
+  void EmitBand();
   void EmitBounds(const Label& nothing_seen);
   void EmitChunk();
+  void EmitSkip(int64_t Frame::*keys);
   void EmitZeroRows();
   void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
 
@@ -63,7 +65,7 @@ class TilesEmitter {
 void TilesEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label main, next_tile, next_chunk, nothing_seen, tile_done;
-  a_.Prolog(ComputeType(ctx_.spec.dtype), sizeof(Frame));
+  a_.Prolog(ComputeType(ctx_.spec.dtype), ctx_.frame_bytes());
   a_.mov(frame_, a_.rsp);
   a_.jmp(main, a_.T_NEAR);
   scores_.EmitSubroutines();
@@ -76,7 +78,7 @@ void TilesEmitter::Emit() {
     Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
     Copy(&Frame::rows_left, ctx_.arg(offsetof(AttentionArgs, q_rows)), temp);
   }
-  if (ctx_.causal()) EmitDiagonal();
+  if (ctx_.has_right_end()) EmitBand();
   if (ctx_.layout.staged) EmitStage(ctx_);
 
   a_.L(next_tile);
@@ -96,8 +98,9 @@ void TilesEmitter::Emit() {
       Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
     }
     a_.mov(ctx_.at(&Frame::flags), Frame::kFirst);
-    a_.mov(ctx_.at(&Frame::first_key), 0);
+    if (!ctx_.has_left_end()) a_.mov(ctx_.at(&Frame::first_key), 0);
   }
+  if (ctx_.has_left_end()) EmitSkip(&Frame::first_key);
   a_.L(next_chunk);
   EmitChunk();
   a_.jl(next_chunk, a_.T_NEAR);
@@ -119,7 +122,8 @@ void TilesEmitter::Emit() {
       a_.imul(stride, ctx_.arg(offset), ctx_.layout.tile_rows);
       a_.add(ctx_.at(row), stride);
     }
-    if (ctx_.causal()) a_.add(ctx_.at(&Frame::diagonal), ctx_.layout.tile_rows);
+    if (ctx_.has_right_end()) a_.add(ctx_.at(&Frame::diagonal), ctx_.layout.tile_rows);
+    if (ctx_.has_left_end()) a_.add(ctx_.at(&Frame::left), ctx_.layout.tile_rows);
     a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.tile_rows);
     a_.jmp(next_tile, a_.T_NEAR);
   }
@@ -132,21 +136,28 @@ void TilesEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Re
   a_.mov(ctx_.at(to), temp);
 }
 
-// The offset, clipped to where it stops making a difference, so that no sum with it overflows.
-void TilesEmitter::EmitDiagonal() {
-  const Gprs diagonal = a_.pool().LeaseGprs("diagonal"), bound = a_.pool().LeaseGprs("bound");
-  a_.mov(diagonal, ctx_.arg(offsetof(AttentionArgs, causal_offset)));
-  a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, kv_len)));
-  a_.cmp(diagonal, bound);
-  a_.cmovg(diagonal, bound);
-  a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, q_rows)));
-  a_.neg(bound);
-  a_.cmp(diagonal, bound);
-  a_.cmovl(diagonal, bound);
+// The ends of the band. Where the left one lies behind the right one, the right one moves to where
+// nobody sees a key.
+void TilesEmitter::EmitBand() {
+  const Gprs diagonal = a_.pool().LeaseGprs("diagonal"), temp = a_.pool().LeaseGprs("temp");
+  EmitBandEnd(a_, offsetof(AttentionArgs, right), diagonal, temp);
+  if (ctx_.has_left_end()) {
+    const Gprs left = a_.pool().LeaseGprs("left end");
+    EmitBandEnd(a_, offsetof(AttentionArgs, left), left, temp);
+    a_.mov(ctx_.at(&Frame::left), left);
+    a_.neg(left);
+    a_.lea(left, a_.ptr[left[0] + diagonal[0] + 1]);
+    a_.mov(ctx_.at(&Frame::span), left);
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+    a_.neg(temp);
+    a_.test(left, left);
+    a_.cmovle(diagonal, temp);
+  }
   a_.mov(ctx_.at(&Frame::diagonal), diagonal);
 }
 
-// Rows of the tile, the vectors they fill, and the keys that any of them sees.
+// Rows of the tile, the vectors they fill, and the keys that any of them sees: those before kv_end,
+// of windows from first_key on. (Pairs begin with an even key, since two of them share a row of P.)
 void TilesEmitter::EmitBounds(const Label& nothing_seen) {
   const Gprs rows = a_.pool().LeaseGprs("rows"), keys = a_.pool().LeaseGprs("keys seen");
   const Gprs temp = a_.pool().LeaseGprs("temp");
@@ -155,7 +166,7 @@ void TilesEmitter::EmitBounds(const Label& nothing_seen) {
   a_.test(rows, rows);
   a_.jz(done_, a_.T_NEAR);
   a_.mov(ctx_.at(&Frame::rows), rows);
-  if (ctx_.causal()) {
+  if (ctx_.has_right_end()) {
     a_.mov(keys, rows);
     a_.add(keys, ctx_.at(&Frame::diagonal));
     a_.Clamp(keys[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
@@ -168,6 +179,13 @@ void TilesEmitter::EmitBounds(const Label& nothing_seen) {
   a_.mov(ctx_.at(&Frame::vecs), rows);
   a_.test(keys, keys);
   a_.jz(nothing_seen, a_.T_NEAR);
+  if (!ctx_.has_left_end()) return;
+  a_.mov(rows, ctx_.at(&Frame::left));
+  a_.Clamp(rows[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
+  a_.cmp(rows, keys);
+  a_.jge(nothing_seen, a_.T_NEAR);
+  if (ctx_.layout.pairs) a_.and_(rows, -2);
+  a_.mov(ctx_.at(&Frame::first_key), rows);
 }
 
 // Leaves the flags of first_key <=> kv_end.
@@ -192,11 +210,21 @@ void TilesEmitter::EmitChunk() {
   a_.L(not_last);
   transposed() ? transposed_.EmitChunk() : values_.EmitChunk();
 
-  const Gprs step = a_.pool().LeaseGprs("step");
   a_.mov(ctx_.at(&Frame::flags), 0);
+  EmitSkip(&Frame::keys);
+  const Gprs step = a_.pool().LeaseGprs("step");
+  a_.mov(step, ctx_.at(&Frame::keys));
+  a_.add(step, ctx_.at(&Frame::first_key));
+  a_.mov(ctx_.at(&Frame::first_key), step);
+  a_.cmp(step, ctx_.at(&Frame::kv_end));
+}
+
+// K and V move on by so many keys.
+void TilesEmitter::EmitSkip(int64_t Frame::*keys) {
+  const Gprs step = a_.pool().LeaseGprs("step");
   for (const bool key : {true, false}) {
     const auto& layout = ctx_.layout;
-    a_.mov(step, ctx_.at(&Frame::keys));
+    a_.mov(step, ctx_.at(keys));
     if (!layout.staged || (key && layout.pairs)) {
       a_.imul(step, ctx_.arg(key ? offsetof(AttentionArgs, k_stride)
                                  : offsetof(AttentionArgs, v_stride)));
@@ -205,10 +233,6 @@ void TilesEmitter::EmitChunk() {
     }
     a_.add(ctx_.at(key ? &Frame::k : &Frame::v), step);
   }
-  a_.mov(step, ctx_.at(&Frame::keys));
-  a_.add(step, ctx_.at(&Frame::first_key));
-  a_.mov(ctx_.at(&Frame::first_key), step);
-  a_.cmp(step, ctx_.at(&Frame::kv_end));
 }
 
 void TilesEmitter::EmitZeroRows() {

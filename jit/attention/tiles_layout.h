@@ -64,7 +64,7 @@ struct TilesFrame {
   int64_t scale;                     // scale · log2 e as one element of the compute type
   int64_t q, out, rows_left;         // current tile
   int64_t rows, vecs;                // in it, and vectors they fill
-  int64_t diagonal;                  // causal: query r of the tile sees keys ≤ diagonal + r
+  int64_t diagonal;                  // right end: query r of the tile sees keys ≤ diagonal + r
   int64_t kv_end;                    // keys that any query of the tile sees
   int64_t k, v, first_key, keys;     // current chunk
   int64_t flags;                     // of the chunk: what happens to O around P·V
@@ -73,7 +73,13 @@ struct TilesFrame {
   int64_t first_values;              // those of the group's next key, to be fetched
   int64_t key, step;                 // next chunk key of the group; where its diagonal step ends
   int64_t columns, out_column;       // column groups of P·V left; the output's first row there
-  int64_t rows_todo, seen;           // rows left there; causal: chunk keys that the next one sees
+  int64_t rows_todo, seen;           // rows left there; chunk keys before the next one's right end
+
+  // The rest is there in kernels of windows only.
+  int64_t left;                // query r of the tile sees keys ≥ left + r
+  int64_t span;                // keys that a query sees where neither end of all keys is near
+  int64_t common, common_end;  // chunk keys that a whole block of P·V sees
+  int64_t edge_key, edge_end;  // the others: the next one, and where they end
 };
 
 // What every part of the kernel is emitted with.
@@ -84,7 +90,12 @@ struct TilesContext {
   const TilesLayout layout;
   Xbyak::Reg64 frame;
 
-  bool causal() const { return spec.mask == Mask::kCausal; }
+  // Whether the keys that a query sees end before the last one, and begin behind the first one.
+  bool has_right_end() const { return HasRightEnd(spec.mask); }
+  bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  int frame_bytes() const {
+    return static_cast<int>(has_left_end() ? sizeof(TilesFrame) : offsetof(TilesFrame, left));
+  }
   Xbyak::Address at(int64_t TilesFrame::*field) const {
     const TilesFrame zero{};
     const auto offset =

@@ -2,6 +2,7 @@
 
 #include "jit/parts/emit_tile_gemm.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace jitattn::jit {
@@ -72,8 +73,10 @@ std::vector<std::vector<Vec>> EmitTileGemm::Groups(int size) const {
 }
 
 void EmitTileGemm::Step(const Left& left, const LoadRight& right, const Part& part) {
-  for (int c = part.first_col; c < vecs_; ++c) right(right_[c], c);
-  for (int r = part.first_row; r < rows_; ++r) {
+  const int end_row = part.first_row + std::min(part.rows, rows_ - part.first_row);
+  const int end_col = part.first_col + std::min(part.cols, vecs_ - part.first_col);
+  for (int c = part.first_col; c < end_col; ++c) right(right_[c], c);
+  for (int r = part.first_row; r < end_row; ++r) {
     const bool from_memory = embed_ && part.lower == nullptr;
     const auto scalar = from_memory ? a_.ptr_b[left(r)] : a_.ptr[left(r)];
     const Xbyak::Operand* x = &scalar;
@@ -85,7 +88,7 @@ void EmitTileGemm::Step(const Left& left, const LoadRight& right, const Part& pa
       x = &broadcast_[0];
     }
     // The hidden column last: without opmasks it overwrites the broadcast.
-    for (int c = part.first_col + (part.hidden ? 1 : 0); c < vecs_; ++c)
+    for (int c = part.first_col + (part.hidden ? 1 : 0); c < end_col; ++c)
       pairs_ ? a_.vdpbf16ps(acc(r, c), right_[c], *x) : a_.Fma231(acc(r, c), right_[c], *x);
     if (part.hidden) part.hidden->Fma231Outside(acc(r, part.first_col), right_[part.first_col], *x);
   }

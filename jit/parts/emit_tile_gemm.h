@@ -5,6 +5,7 @@
 #ifndef JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
 #define JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
 
+#include <climits>
 #include <functional>
 #include <vector>
 
@@ -61,10 +62,12 @@ class EmitTileGemm {
   using Left = std::function<Xbyak::RegExp(int row)>;
   using LoadRight = std::function<void(const Vec& x, int col)>;
 
-  // Which part of the block a step touches: rows and columns from the first ones on, and in the
-  // first column not the lanes that `hidden` selects, whatever `left` holds for them.
+  // Which part of the block a step touches: so many rows and columns from the first ones on, as far
+  // as there are so many, and in the first column not the lanes that `hidden` selects, whatever
+  // `left` holds for them.
   struct Part {
     int first_row = 0, first_col = 0;
+    int rows = INT_MAX, cols = INT_MAX;
     TailMask* hidden = nullptr;
     // Of pairs that are one element and 0: the opmask of the lower words, and a register.
     const Xbyak::Opmask* lower = nullptr;

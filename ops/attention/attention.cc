@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/sizes.h"
 #include "base/small_float.h"
+#include "jit/attention/band.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/algorithms.h"
 #include "ops/attention/checker.h"
@@ -112,13 +113,9 @@ absl::Status ValidateProblem(const Problem& problem) {
   return absl::OkStatus();
 }
 
-// Pairs (query, key) that one head's mask lets through, in floating point: lengths may be huge.
+// Pairs (query, key) that one head's mask lets through, aligned bottom-right.
 double VisiblePairs(const P& p) {
-  const double q = static_cast<double>(p.q_len), kv = static_cast<double>(p.kv_len);
-  if (p.mask == jit::Mask::kNone) return q * kv;
-  // Row i sees kv − q + i + 1 keys, the last one all kv: a triangle where q ≥ kv (its first rows
-  // are empty), else a rectangle without one.
-  return q >= kv ? kv * (kv + 1) / 2 : q * kv - q * (q - 1) / 2;
+  return jit::Band::Of(p.mask, -jit::Band::kFar, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len);
 }
 
 // 2·(head_dim + value_dim) a visible pair (query, key); causal counts only pairs with
@@ -153,6 +150,7 @@ std::string CodeName(const Problem& problem) {
   std::string name = absl::StrCat("attn_", std::string(Name(p.dtype)), "_d", p.head_dim);
   if (p.value_dim != p.head_dim) absl::StrAppend(&name, "v", p.value_dim);
   if (p.mask == jit::Mask::kCausal) absl::StrAppend(&name, "_causal");
+  if (p.mask == jit::Mask::kWindow) absl::StrAppend(&name, "_window");
   return name;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/format.h"
 #include "ops/attention/formula_rows.h"
+#include "ops/attention/kernel_args.h"
 #include "ops/operation.h"
 #include "parallel/parallel.h"
 
@@ -169,10 +170,11 @@ class AttentionChecker : public Checker {
   Findings Solve(const Block& block) {
     Findings found;
     const auto rows = std::span(rows_).subspan(block.first, block.count);
-    const FormulaRows<T, Wide<T>> exact(problem_, args_, rows);
+    const jit::Band band = BandOf(problem_.mask, args_);
+    const FormulaRows<T, Wide<T>> exact(problem_, args_, band, rows);
     std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
     if (keeps_spread_) found.spread = exact.Spread();
-    const FormulaRows<T, Real> plain(problem_, args_, rows);
+    const FormulaRows<T, Real> plain(problem_, args_, band, rows);
     for (size_t i = 0; i < plain.out().size(); ++i) {
       const Wide<T> truth = exact.out()[i];
       const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);

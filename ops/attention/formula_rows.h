@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/small_float.h"
+#include "jit/attention/band.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
 
@@ -29,9 +30,10 @@ struct RowId {
 template <typename T, typename A>
 class FormulaRows {
  public:
-  // REQUIRES: at least one row; all are of one batch and one kv head.
+  // `band` tells the keys that each row sees. REQUIRES: at least one row; all are of one batch and
+  // one kv head.
   FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-              std::span<const RowId> rows);
+              const jit::Band& band, std::span<const RowId> rows);
 
   const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
   // Largest Σ_j softmax_j · |v[j][d] − out[r][d]| of a row and column.
@@ -48,17 +50,17 @@ class FormulaRows {
   void Sum();
 
   const int64_t head_dim_, value_dim_;
-  int64_t keys_;  // that any of the rows sees
+  int64_t first_key_, keys_;  // from the first key to the last that any of the rows sees
   const T *k_, *v_;
   const int64_t k_stride_, v_stride_;
-  std::vector<int64_t> visible_;  // by row
-  std::vector<A> weights_;        // [rows][keys]
+  std::vector<jit::IndexRange> visible_;  // by row, counted from first_key_ on
+  std::vector<A> weights_;                // [rows][keys]
   std::vector<A> out_;
 };
 
 template <typename T, typename A>
 FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-                               std::span<const RowId> rows)
+                               const jit::Band& band, std::span<const RowId> rows)
     : head_dim_(problem.head_dim),
       value_dim_(problem.value_dim),
       k_stride_(args.k_strides[2]),
@@ -73,11 +75,13 @@ FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_at
   for (const RowId& id : rows) {
     const T* row = at(args.q, args.q_strides, id.batch, id.head) + id.row * args.q_strides[2];
     for (int64_t d = 0; d < head_dim_; ++d) q.push_back(static_cast<Held>(row[d]));
-    const bool causal = problem.mask == jit::Mask::kCausal;
-    const int64_t last = causal ? id.row + args.causal_offset + 1 : args.kv_len;
-    visible_.push_back(std::clamp<int64_t>(last, 0, args.kv_len));
+    visible_.push_back(band.Keys(id.row, args.kv_len));
   }
-  keys_ = *std::max_element(visible_.begin(), visible_.end());
+  first_key_ = std::ranges::min(visible_, {}, &jit::IndexRange::first).first;
+  keys_ = std::ranges::max(visible_, {}, &jit::IndexRange::end).end - first_key_;
+  k_ += first_key_ * k_stride_;
+  v_ += first_key_ * v_stride_;
+  for (jit::IndexRange& keys : visible_) keys.first -= first_key_, keys.end -= first_key_;
   weights_.resize(rows.size() * keys_);
   out_.resize(rows.size() * value_dim_);
   Scores(q, static_cast<A>(args.scale));
@@ -108,7 +112,8 @@ void FormulaRows<T, A>::Scores(const std::vector<Held>& q, A scale) {
 
 template <typename T, typename A>
 void FormulaRows<T, A>::Normalise(size_t row) {
-  const std::span<A> weights(weights_.data() + row * keys_, visible_[row]);
+  const std::span<A> weights(weights_.data() + row * keys_ + visible_[row].first,
+                             visible_[row].size());
   A largest = -std::numeric_limits<A>::infinity(), sum = 0;
   for (const A w : weights) {
     if (w > largest) largest = w;
@@ -134,7 +139,8 @@ void FormulaRows<T, A>::Sum() {
     for (size_t r = 0; r < visible_.size(); ++r) {
       const A* const weights = weights_.data() + r * keys_ + j;
       A* const out = out_.data() + r * value_dim_;
-      if (j + kKeys <= visible_[r]) {
+      const jit::IndexRange& visible = visible_[r];
+      if (visible.first <= j && j + kKeys <= visible.end) {
         A w[kKeys];  // registers, since `out` might lie over the weights for all the compiler knows
         std::copy_n(weights, kKeys, w);
         for (int64_t d = 0; d < value_dim_; ++d) {
@@ -144,7 +150,8 @@ void FormulaRows<T, A>::Sum() {
         }
         continue;
       }
-      for (int64_t key = 0; key < visible_[r] - j; ++key) {
+      for (int64_t key = std::max<int64_t>(0, visible.first - j);
+           key < std::min<int64_t>(kKeys, visible.end - j); ++key) {
         for (int64_t d = 0; d < value_dim_; ++d) {
           out[d] += weights[key] * values[key * value_dim_ + d];
         }
@@ -159,7 +166,7 @@ double FormulaRows<T, A>::Spread() const {
   for (size_t i = 0; i < out_.size(); ++i) {
     const size_t row = i / value_dim_, d = i % value_dim_;
     A spread = 0;
-    for (int64_t j = 0; j < visible_[row]; ++j) {
+    for (int64_t j = visible_[row].first; j < visible_[row].end; ++j) {
       spread +=
           weights_[row * keys_ + j] * std::abs(static_cast<A>(v_[j * v_stride_ + d]) - out_[i]);
     }

@@ -3,10 +3,10 @@
 #ifndef JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 #define JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 
-#include <algorithm>
 #include <cstdint>
 
 #include "jit/attention/args.h"
+#include "jit/attention/band.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
 
@@ -20,12 +20,19 @@ struct CallRange {
   int64_t first_key = 0, keys;
 };
 
+// The keys that the run's queries see, its ends clipped to where they stop making a difference: no
+// sum in a kernel overflows.
+inline jit::Band BandOf(jit::Mask mask, const jitattn_attention_args& run) {
+  return jit::Band::Of(mask, -jit::Band::kFar, run.causal_offset).Clipped(run.q_len, run.kv_len);
+}
+
 // Strides are in elements in `run` and in bytes in the kernel's arguments. What a softmax over keys
 // that are taken apart needs besides is the caller's to add. Inline, for small calls.
 inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
                                      const jitattn_attention_args& run, const CallRange& range,
                                      void* scratch) {
   const int64_t bytes = SizeOf(spec.dtype);
+  const jit::Band band = BandOf(spec.mask, run).From(range.first_row, range.first_key);
   const auto offset = [&](const int64_t(&strides)[3], int64_t head, int64_t row) {
     return (range.batch * strides[0] + head * strides[1] + row * strides[2]) * bytes;
   };
@@ -44,14 +51,13 @@ inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
       .out_stride = run.out_strides[2] * bytes,
       .q_rows = range.rows,
       .kv_len = range.keys,
-      // Beyond these a larger offset changes nothing; within them no sum in a kernel overflows.
-      .causal_offset =
-          std::clamp(run.causal_offset, -run.q_len, run.kv_len) + range.first_row - range.first_key,
+      .right = band.right,
       .scale = run.scale,
       .scratch = scratch,
       .group = range.heads,
       .q_head_stride = run.q_strides[1] * bytes,
       .out_head_stride = run.out_strides[1] * bytes,
+      .left = band.left,
   };
 }
 

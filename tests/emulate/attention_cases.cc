@@ -238,7 +238,7 @@ class GroupInImage {
              .out_stride = out_shape_.stride_bytes(),
              .q_rows = in.q_rows,
              .kv_len = in.kv_len,
-             .causal_offset = in.offset,
+             .right = in.offset,
              .scale = in.scale,
              .scratch = pointer(scratch.address),
              .group = group_.count(),
@@ -268,7 +268,7 @@ class GroupInImage {
       args.k = static_cast<const char*>(args_.k) + first * args_.k_stride;
       args.v = static_cast<const char*>(args_.v) + first * args_.v_stride;
       args.kv_len = (part + 1 == parts ? in.kv_len : group_.cuts[part]) - first;
-      args.causal_offset = in.offset - first;
+      args.right = in.offset - first;
       args.parts = AttentionArgs::kPart;
       args.part = reinterpret_cast<void*>(memory.address + part * part_bytes);
       args.out = nullptr;

@@ -255,7 +255,7 @@ std::vector<std::tuple<DescribedCpu, DType, Mask>> CodeParams() {
   for (const DescribedCpu& described : testing::CpusOfDifferentCode()) {
     for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
       if (!testing::HasKernels(described.cpu, dtype)) continue;
-      for (const Mask mask : {Mask::kNone, Mask::kCausal})
+      for (const Mask mask : {Mask::kNone, Mask::kCausal, Mask::kWindow})
         params.push_back({described, dtype, mask});
     }
   }

@@ -26,10 +26,10 @@ class Formula {
   template <typename Rounded>
   std::vector<R> Weights(int64_t row) const {
     const int64_t head_dim = in_.spec.head_dim;
-    std::vector<R> p(in_.SeenBy(row));
+    std::vector<R> p(in_.Keys(row).size());
     for (int64_t d = 0; d < head_dim; ++d) {
       const R q = q_[row * head_dim + d];
-      const R* k = &k_[d * in_.kv_len];
+      const R* k = &k_[d * in_.kv_len] + in_.Keys(row).first;
       for (size_t j = 0; j < p.size(); ++j) p[j] += q * k[j];
     }
     R highest = -std::numeric_limits<R>::infinity(), sum = 0;
@@ -39,13 +39,13 @@ class Formula {
     return p;
   }
 
-  // out[d] += weights[j] · of(v[j][d], d) over the keys j.
+  // out[d] += weights[j] · of(v[j][d], d) over the keys j that the row sees.
   template <typename Of>
-  void AddWeighted(const std::vector<R>& weights, Of of, R* out) const {
+  void AddWeighted(int64_t row, const std::vector<R>& weights, Of of, R* out) const {
     const int64_t value_dim = in_.spec.value_dim;
     for (size_t j = 0; j < weights.size(); ++j) {
       const R w = weights[j];
-      const R* v = &v_[j * value_dim];
+      const R* v = &v_[(in_.Keys(row).first + j) * value_dim];
       for (int64_t d = 0; d < value_dim; ++d) out[d] += w * of(v[d], d);
     }
   }
@@ -61,7 +61,7 @@ std::vector<R> Reference(const Formula<R, T>& formula, const AttentionCase<T>& i
   std::vector<R> out(in.q_rows * in.spec.value_dim);
   for (int64_t row = 0; row < in.q_rows; ++row) {
     formula.AddWeighted(
-        formula.template Weights<Rounded>(row), [](R v, int64_t) { return v; },
+        row, formula.template Weights<Rounded>(row), [](R v, int64_t) { return v; },
         out.data() + row * in.spec.value_dim);
   }
   for (R& x : out) x = static_cast<R>(static_cast<Rounded>(x));
@@ -81,7 +81,7 @@ Wider<T> RoundingBound(const Formula<Wider<T>, T>& formula, const AttentionCase<
       const W* centre = &exact[row * in.spec.value_dim];
       std::vector<W> distance(in.spec.value_dim);
       formula.AddWeighted(
-          formula.template Weights<W>(row),
+          row, formula.template Weights<W>(row),
           [centre](W v, int64_t d) { return std::abs(v - centre[d]); }, distance.data());
       for (const W x : distance)
         if (std::isfinite(x)) spread = std::max(spread, x);

@@ -18,6 +18,7 @@
 #include "base/small_float.h"
 #include "gtest/gtest.h"
 #include "jit/attention/args.h"
+#include "jit/attention/band.h"
 #include "jit/kernel.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
@@ -54,8 +55,10 @@ class AttentionKernelTest : public ::testing::TestWithParam<std::tuple<Isa, DTyp
 template <typename T>
 struct AttentionCase {
   AttentionSpec spec;
-  int64_t q_rows = 1, kv_len = 1, offset = 0;
-  int64_t gap = 0;  // elements between the end of a row and the next one, in every operand
+  int64_t q_rows = 1, kv_len = 1;
+  int64_t offset = 0;  // of the right end of the keys that a row sees
+  int64_t left = 0;    // windows: of the left one
+  int64_t gap = 0;     // elements between the end of a row and the next one, in every operand
   double scale = 1;
   std::vector<T> q, k, v;  // rows of head_dim, head_dim, value_dim, adjoining
 
@@ -70,15 +73,13 @@ struct AttentionCase {
       for (T& x : *m) x = normal(random);
   }
 
-  int64_t SeenBy(int64_t row) const {
-    if (spec.mask == Mask::kNone) return kv_len;
-    if (offset > kv_len) return kv_len;  // row + offset + 1 could overflow
-    return std::clamp<int64_t>(row + offset + 1, 0, kv_len);
-  }
+  Band band() const { return Band::Of(spec.mask, left, offset); }
+  IndexRange Keys(int64_t row) const { return band().Keys(row, kv_len); }
+  int64_t SeenBy(int64_t row) const { return Keys(row).end; }
 
   std::string Describe() const {
-    return absl::StrCat(NameOf(spec), " v", spec.value_dim, " ", q_rows, "×", kv_len, " offset ",
-                        offset, " gap ", gap, " scale ", scale);
+    return absl::StrCat(NameOf(spec), " v", spec.value_dim, " ", q_rows, "×", kv_len, " left ",
+                        left, " offset ", offset, " gap ", gap, " scale ", scale);
   }
 };
 
@@ -145,9 +146,10 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
                            .out_stride = out.stride_bytes(),
                            .q_rows = in.q_rows,
                            .kv_len = in.kv_len,
-                           .causal_offset = in.offset,
+                           .right = in.offset,
                            .scale = in.scale,
-                           .scratch = scratch.data()});
+                           .scratch = scratch.data(),
+                           .left = in.left});
   EXPECT_TRUE(out.GapsUntouched()) << "wrote between or beside the output's rows";
   EXPECT_TRUE(scratch.SlackUntouched()) << "wrote beside the scratch";
   return out.Read();

@@ -75,7 +75,8 @@ void RunParts(const RowsKernel& of_rows, const AttentionArgs& all,
     some.k = static_cast<const char*>(all.k) + first * all.k_stride;
     some.v = static_cast<const char*>(all.v) + first * all.v_stride;
     some.kv_len = (part + 1 == parts ? all.kv_len : cuts[part]) - first;
-    some.causal_offset = all.causal_offset - first;
+    some.right = all.right - first;
+    some.left = all.left - first;
     some.parts = AttentionArgs::kPart;
     some.part = memory->data() + part * part_bytes;
     some.out = nullptr;
@@ -124,7 +125,7 @@ std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& 
       .out_stride = out.stride_bytes() * (group.queries_first ? group.count() : 1),
       .q_rows = in.q_rows,
       .kv_len = in.kv_len,
-      .causal_offset = in.offset,
+      .right = in.offset,
       .scale = in.scale,
       .scratch = scratch->data(),
       .group = group.count(),
@@ -132,7 +133,8 @@ std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& 
       .out_head_stride = out.stride_bytes() * (group.queries_first ? 1 : in.q_rows),
       // Fetched ahead, not read.
       .next_k = k.data() + in.kv_len * k.stride_bytes(),
-      .next_keys = 100};
+      .next_keys = 100,
+      .left = in.left};
   if (cuts.empty()) {
     kernel.Run(args);
   } else {
@@ -187,6 +189,7 @@ TEST_P(DecodeTest, GroupsAndParts) {
         in.scale = j == 3 ? -0.4 : 1 / std::sqrt(spec.head_dim);
         in.gap = j % 2 * 3;
         in.offset = j == 0 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 160) - 20;
+        in.left = in.offset + 3 - static_cast<int64_t>(random() % 140);
         in.Fill(random());
         Group<T> group(in, pick(kGroups), random());
         group.queries_first = random() % 2;
@@ -217,7 +220,14 @@ TEST_P(DecodeTest, PartsOfSpecials) {
         for (int64_t row = 0; row < in.q_rows; ++row) head.q[row * 4] = 1;
         for (int key = 0; key < 40; ++key) head.k[key * 4] = -kInf;
         head.k[70 * 4] = 300;
-        if (mask() == Mask::kCausal) {
+        head.left = 60;
+        if (mask() == Mask::kWindow) {
+          for (int key = 0; key < 60; ++key) {
+            std::fill_n(&head.k[key * 4], 4, kNan);
+            std::fill_n(&head.v[key * 19], 19, kInf);
+          }
+        }
+        if (mask() != Mask::kNone) {
           for (int64_t key = 93; key < in.kv_len; ++key) {
             std::fill_n(&head.k[key * 4], 4, kNan);
             std::fill_n(&head.v[key * 19], 19, kInf);
@@ -225,7 +235,8 @@ TEST_P(DecodeTest, PartsOfSpecials) {
         }
       }
       Check(kernel, group, {20, 40, 80, 93, 120});
-      for (auto& head : group.heads) head.offset = -2;  // the first two queries see nothing
+      // The first two queries see nothing; windows reach to before the first key.
+      for (auto& head : group.heads) head.offset = -2, head.left = -10;
       Check(kernel, group, {20, 40, 80, 93, 120});
       if (mask() == Mask::kNone) {
         for (auto& head : group.heads)
@@ -256,16 +267,16 @@ TEST_P(DecodeTest, NoKeys) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DecodeTest,
-                         ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
-                                            ::testing::Values(DType::kF32, DType::kF64,
-                                                              DType::kBF16, DType::kF16),
-                                            ::testing::Values(Mask::kNone, Mask::kCausal)),
-                         [](const auto& info) {
-                           return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                                               std::string(Name(std::get<1>(info.param))), "_",
-                                               testing::NameOf(std::get<2>(info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, DecodeTest,
+    ::testing::Combine(::testing::Values(Isa::kAvx2, Isa::kAvx512),
+                       ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
+                       ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
+    [](const auto& info) {
+      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                          std::string(Name(std::get<1>(info.param))), "_",
+                          testing::NameOf(std::get<2>(info.param)));
+    });
 
 }  // namespace
 }  // namespace jitattn::jit

@@ -98,7 +98,7 @@ Matrix<T> RunPortable(const Inputs<T>& in) {
                                .out_stride = out.cols * size,
                                .q_rows = in.q.rows,
                                .kv_len = in.k.rows,
-                               .causal_offset = in.offset,
+                               .right = in.offset,
                                .scale = in.scale,
                                .scratch = scratch.data()});
   EXPECT_TRUE(scratch.SlackUntouched() && o.SlackUntouched());
@@ -266,7 +266,7 @@ TEST(PortableAttentionTest, StridesLeaveGapsAlone) {
                                .out_stride = out.cols * 4,
                                .q_rows = 18,
                                .kv_len = 70,
-                               .causal_offset = 0,
+                               .right = 0,
                                .scale = in.scale,
                                .scratch = scratch.data()});
   for (int64_t i = 0; i < 18; ++i) {

@@ -66,8 +66,9 @@ std::string NameOf(const Spec& spec) {
   return problem.operation().code_name(problem);
 }
 
-// "none", "causal".
+// "none", "causal", "window". Problems have no windows.
 inline std::string NameOf(Mask mask) {
+  if (mask == Mask::kWindow) return "window";
   return std::string(ops::kAttention.options[0].words[static_cast<size_t>(mask)]);
 }
 

@@ -13,7 +13,7 @@ class KernelArgsTest : public testing::Test {
  protected:
   jit::AttentionArgs Of(const CallRange& range) { return KernelArgs(spec, run, range, &scratch); }
 
-  const jit::AttentionSpec spec{.dtype = DType::kBF16};
+  const jit::AttentionSpec spec{.dtype = DType::kBF16, .mask = jit::Mask::kCausal};
   char memory[16384], scratch;
   jitattn_attention_args run{.q = memory,
                              .k = memory + 1,
@@ -59,11 +59,11 @@ TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
 TEST_F(KernelArgsTest, TheDiagonalMovesWithTheRangeAndNeverOverflows) {
   CallRange range{.first_row = 3, .rows = 1, .first_key = 5, .keys = 1};
   run.causal_offset = -7;
-  EXPECT_EQ(Of(range).causal_offset, -7 + 3 - 5);
+  EXPECT_EQ(Of(range).right, -7 + 3 - 5);
   run.causal_offset = std::numeric_limits<int64_t>::max();
-  EXPECT_EQ(Of(range).causal_offset, 40 + 3 - 5);
+  EXPECT_EQ(Of(range).right, 40 + 3 - 5);
   run.causal_offset = std::numeric_limits<int64_t>::min();
-  EXPECT_EQ(Of(range).causal_offset, -100 + 3 - 5);
+  EXPECT_EQ(Of(range).right, -100 + 3 - 5);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "ops/attention/checker.h"
+#include "ops/attention/formula_rows.h"
 #include "ops/attention/problem.h"
 #include "ops/checker.h"
 #include "ops/operation.h"
@@ -121,6 +122,34 @@ TEST(AttentionReference, AcceptsTheTruthAndRefusesOneWrongElement) {
     };
     run(Attention<float>(p));
     run(Attention<double>(p));
+  }
+}
+
+// Rows of one band are solved together; each of them sees keys of its own.
+TEST(AttentionReference, FormulaOfAWindow) {
+  Attention<double> a({.q_len = 23, .kv_len = 40, .head_dim = 5, .value_dim = 3});
+  const std::vector<RowId> rows = {{0, 0, 2}, {0, 0, 9}, {0, 0, 10}, {0, 0, 22}};
+  for (const jit::Band band : {jit::Band{-3, 8}, {4, 5}, {12, 30}, {-60, 4}, {5, 2}, {40, 90}}) {
+    const FormulaRows<double, long double> formula(a.problem, a.args, band, rows);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      std::vector<long double> out(3);
+      long double sum = 0;
+      for (int64_t key = 0; key < 40; ++key) {
+        const int64_t distance = key - rows[r].row;
+        if (distance < band.left || distance > band.right) continue;
+        long double score = 0;
+        for (int64_t d = 0; d < 5; ++d) {
+          score += (long double)a.At(a.q, a.args.q_strides, 0, 0, rows[r].row, d) *
+                   a.K(0, 0, key, d) * a.args.scale;
+        }
+        sum += std::exp(score);
+        for (int64_t d = 0; d < 3; ++d) out[d] += std::exp(score) * a.V(0, 0, key, d);
+      }
+      for (int64_t d = 0; d < 3; ++d) {
+        EXPECT_NEAR(static_cast<double>(formula.out()[r * 3 + d]),
+                    static_cast<double>(sum > 0 ? out[d] / sum : 0), 1e-15);
+      }
+    }
   }
 }
 

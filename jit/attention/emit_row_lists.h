@@ -1,0 +1,33 @@
+// The rows of a tile: their queries, what they see, where their output goes.
+
+#ifndef JITATTN_JIT_ATTENTION_EMIT_ROW_LISTS_H_
+#define JITATTN_JIT_ATTENTION_EMIT_ROW_LISTS_H_
+
+#include "jit/attention/rows_layout.h"
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+
+class EmitRowLists {
+ public:
+  explicit EmitRowLists(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
+
+  // The run begins: its number of tiles, its first row, and what that row sees.
+  void EmitFirst();
+
+  // The next tile's lists (RowsLayout) and packed queries. Rows behind the last one repeat it, so
+  // that they hold numbers of the problem.
+  void EmitTile();
+
+ private:
+  void EmitFirstStart(const Xbyak::Reg64& last, const Xbyak::Reg64& temp);
+  void EmitPack(const Xbyak::Reg64& q, const Xbyak::Reg64& to, const Xbyak::Reg64& count,
+                const Vec& scale, const Vec& x, const TailMask* tail);
+
+  const RowsContext& ctx_;
+  Assembler& a_;
+};
+
+}  // namespace jitattn::jit
+
+#endif  // JITATTN_JIT_ATTENTION_EMIT_ROW_LISTS_H_
