@@ -43,9 +43,10 @@ struct AttentionArgs {
   const void* next_k = nullptr;
   int64_t next_keys = 0;
 
-  // Windows: row i of this call sees keys j ≥ i + left. (The code of older kernels has the fields
-  // above where they are.)
+  // Windows: row i of this call sees keys j ≥ i + left.
   int64_t left = 0;
+  // Where the call begins in the operation, for score parts alone.
+  int64_t first_query = 0, first_key = 0, first_head = 0;
 };
 
 }  // namespace jitattn::jit

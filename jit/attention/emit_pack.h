@@ -7,7 +7,7 @@
 
 namespace jitattn::jit {
 
-// Qt[d][r] = scale · log2 e · Q[r][d] for the tile's rows. Lanes past the last row repeat it, so
+// Qt[d][r] = scale · Q[r][d] for the tile's rows. Lanes past the last row repeat it, so
 // that they hold numbers of the problem and never raise a NaN of their own. `state` is preserved.
 void EmitPackQueries(const TilesContext& ctx, const Xbyak::Reg64& state);
 

@@ -42,6 +42,9 @@ void EmitRowLists::EmitFirst() {
     a_.inc(temp);
   }
   a_.mov(ctx_.at(&RowsFrame::limit), temp);
+  if (!ctx_.spec.has_score_parts()) return;
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_query)));
+  a_.mov(ctx_.at(&RowsFrame::query), temp);
 }
 
 // Where the first row's keys begin. Where that lies behind their last one, `last` moves to where no
@@ -86,15 +89,8 @@ void EmitRowLists::EmitTile() {
     a_.imul(out, ctx_.arg(offsetof(AttentionArgs, out_head_stride)));
     a_.add(out, ctx_.at(&RowsFrame::out));
     a_.mov(a_.qword[list[0] + layout.outs], out);
-    a_.mov(out, ctx_.at(&RowsFrame::limit));
-    a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
-    a_.mov(a_.qword[list[0] + layout.kLimits], out);
-    a_.mov(ctx_.at(&RowsFrame::seen), out);
-    if (ctx_.has_left_end()) {
-      a_.mov(out, ctx_.at(&RowsFrame::start));
-      a_.Clamp(out[0], ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
-      a_.mov(a_.qword[list[0] + layout.starts], out);
-    }
+    EmitSeen(list, out, temp);
+    if (ctx_.spec.has_score_parts()) EmitPlace(list, head, out);
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -112,11 +108,33 @@ void EmitRowLists::EmitTile() {
     }
     if (ctx_.has_right_end()) a_.inc(ctx_.at(&RowsFrame::limit));
     if (ctx_.has_left_end()) a_.inc(ctx_.at(&RowsFrame::start));
+    if (ctx_.spec.has_score_parts()) a_.inc(ctx_.at(&RowsFrame::query));
     a_.L(same_query);
     a_.mov(ctx_.at(&RowsFrame::head), head);
     a_.L(last);
   });
   a_.mov(ctx_.at(&RowsFrame::rows_left), left);
+}
+
+// The row's keys.
+void EmitRowLists::EmitSeen(const Reg64& list, const Reg64& key, const Reg64& temp) {
+  a_.mov(key, ctx_.at(&RowsFrame::limit));
+  a_.Clamp(key, ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
+  a_.mov(a_.qword[list + ctx_.layout.kLimits], key);
+  a_.mov(ctx_.at(&RowsFrame::seen), key);
+  if (!ctx_.has_left_end()) return;
+  a_.mov(key, ctx_.at(&RowsFrame::start));
+  a_.Clamp(key, ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
+  a_.mov(a_.qword[list + ctx_.layout.starts], key);
+}
+
+// The row's query and head.
+void EmitRowLists::EmitPlace(const Reg64& list, const Reg64& head, const Reg64& temp) {
+  a_.mov(temp, ctx_.at(&RowsFrame::query));
+  a_.mov(a_.qword[list + ctx_.layout.of_query], temp);
+  a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_head)));
+  a_.add(temp, head);
+  a_.mov(a_.qword[list + ctx_.layout.of_head], temp);
 }
 
 void EmitRowLists::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,

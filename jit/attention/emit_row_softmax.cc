@@ -18,6 +18,11 @@ using Xbyak::Reg64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kLess = 1, kNotLess = 5;  // predicates; nothing compared here is NaN
 
+// Whether a vector of scores has more of it than the one before.
+bool GrowsByKey(Coordinate what) {
+  return what == Coordinate::kKey || what == Coordinate::kDistance;
+}
+
 double Lowest(DType compute) {
   return compute == DType::kF64 ? std::numeric_limits<double>::lowest()
                                 : std::numeric_limits<float>::lowest();
@@ -31,6 +36,70 @@ void EmitRowSoftmax::EmitReset() {
   a_.StoreVec(max(), value);
   a_.Zero(value);
   a_.StoreVec(sum(), value);
+}
+
+Xbyak::Address EmitRowSoftmax::Coordinates(Coordinate what) {
+  return ctx_.in_scratch(ctx_.layout.coordinates + static_cast<int>(what) * ctx_.layout.vec_bytes);
+}
+
+// for each exp_vecs vectors of scores:  through the parts
+// A vector has as many keys more than the one before it as it holds.
+void EmitRowSoftmax::EmitParts(EmitScoreParts& parts) {
+  SectionScope section(a_, "score parts");
+  const RowsLayout& layout = ctx_.layout;
+  const int group = ctx_.config.exp_vecs;
+  EmitFirstCoordinates(parts);
+  const Vecs x = a_.pool().LeaseVecs("scores", group);
+  ForEachGroup([&](const Reg64& scores) {
+    const auto at = [&](int i) { return a_.ptr[scores + i * layout.vec_bytes]; };
+    for (int i = 0; i < group; ++i) a_.LoadVec(x[i], at(i));
+    parts.EmitApply(x.regs(), [&](Coordinate what, const Vec& to, int i) {
+      a_.LoadVec(to, Coordinates(what));
+      if (GrowsByKey(what) && i > 0) a_.Add(to, to, a_.Const(i * layout.keys));
+    });
+    for (int i = 0; i < group; ++i) a_.StoreVec(at(i), x[i]);
+    for (const Coordinate what : kCoordinates) {
+      if (!GrowsByKey(what) || !parts.Needs(what)) continue;
+      a_.LoadVec(x[0], Coordinates(what));
+      a_.Add(x[0], x[0], a_.Const(group * layout.keys));
+      a_.StoreVec(Coordinates(what), x[0]);
+    }
+  });
+}
+
+// Of the block's first vector.
+void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
+  const RowsLayout& layout = ctx_.layout;
+  const Vecs x = a_.pool().LeaseVecs("coordinate");
+  const Gprs list = a_.pool().LeaseGprs("list"), row = a_.pool().LeaseGprs("rows left");
+  const Gprs to = a_.pool().LeaseGprs("coordinates"), value = a_.pool().LeaseGprs("coordinate");
+  std::vector<double> keys;
+  for (int lane = 0; lane < layout.lanes; ++lane) keys.push_back(lane / layout.rows);
+  for (const Coordinate what : kCoordinates) {
+    if (!parts.Needs(what)) continue;
+    const int64_t entries = what == Coordinate::kHead ? layout.of_head : layout.of_query;
+    a_.mov(list, ctx_.at(&RowsFrame::tile));
+    a_.lea(to, Coordinates(what));
+    a_.Repeat(row, layout.rows, [&] {
+      if (what == Coordinate::kKey) {
+        a_.mov(value, 0);
+      } else {
+        a_.mov(value, a_.qword[list[0] + entries]);
+      }
+      if (what == Coordinate::kDistance) a_.neg(value);
+      if (GrowsByKey(what)) {
+        a_.add(value, ctx_.arg(offsetof(AttentionArgs, first_key)));
+        a_.add(value, ctx_.at(&RowsFrame::first_key));
+      }
+      EmitToLanes(to, value, x);
+      a_.add(list, 8);
+      a_.add(to, layout.elem_bytes);
+    });
+    if (!GrowsByKey(what)) continue;
+    a_.LoadVec(x, Coordinates(what));
+    a_.Add(x, x, a_.Consts(keys));
+    a_.StoreVec(Coordinates(what), x);
+  }
 }
 
 // end[row] = keys of the block before the row's last one and with it;  windows: first[row]

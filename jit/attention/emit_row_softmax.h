@@ -4,6 +4,7 @@
 #ifndef JITATTN_JIT_ATTENTION_EMIT_ROW_SOFTMAX_H_
 #define JITATTN_JIT_ATTENTION_EMIT_ROW_SOFTMAX_H_
 
+#include <algorithm>
 #include <functional>
 
 #include "jit/attention/rows_layout.h"
@@ -15,13 +16,19 @@ namespace jitattn::jit {
 // NaN; +∞ gives m = +∞ and ∞ − ∞ = NaN in l; NaN gives NaN in l whatever the maximum made of it.
 class EmitRowSoftmax {
  public:
-  static int VecsNeeded(const RowsConfig& config) { return 3 * config.exp_vecs + 2; }
+  static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec) {
+    return std::max(3 * config.exp_vecs + 2,
+                    config.exp_vecs + EmitScoreParts::VecsNeeded(spec, config.isa));
+  }
 
   EmitRowSoftmax(const RowsContext& ctx, const Xbyak::Reg64& part)
       : ctx_(ctx), a_(ctx.a), part_(part) {}
 
   // m, l ← nothing seen.
   void EmitReset();
+
+  // S = what the score parts make of it.
+  void EmitParts(EmitScoreParts& parts);
 
   // S = −∞ for the block's keys that a row does not see, and behind the last one.
   void EmitHide();
@@ -42,6 +49,8 @@ class EmitRowSoftmax {
  private:
   Xbyak::Address max() { return a_.ptr[part_ + ctx_.layout.kMax]; }
   Xbyak::Address sum() { return a_.ptr[part_ + ctx_.layout.sum]; }
+  Xbyak::Address Coordinates(Coordinate what);
+  void EmitFirstCoordinates(const EmitScoreParts& parts);
   void EmitToLanes(const Xbyak::Reg64& to, const Xbyak::Reg64& number, const Vec& temp);
   void ForEachGroup(const std::function<void(const Xbyak::Reg64&)>& body);
   void Fold(const Vec& x, const Vec& temp, const std::function<void()>& meet);

@@ -1,21 +1,20 @@
-// scale · log2 e.
+// The scale of scores.
 
 #include "jit/attention/emit_scale.h"
 
 #include <bit>
 #include <cstddef>
-#include <numbers>
 
 #include "jit/attention/args.h"
 
 namespace jitattn::jit {
 
-void EmitScale(Assembler& a, const Xbyak::Address& to) {
+void EmitScale(Assembler& a, const Xbyak::Address& to, double unit) {
   const Vecs lease = a.pool().LeaseVecs("scale");
   const Xbyak::Xmm x(lease[0].getIdx());
-  const Gprs log2e = a.pool().LeaseGprs("log2 e");
-  a.mov(log2e, std::bit_cast<uint64_t>(std::numbers::log2e));
-  a.vmovq(x, log2e);
+  const Gprs bits = a.pool().LeaseGprs("unit");
+  a.mov(bits, std::bit_cast<uint64_t>(unit));
+  a.vmovq(x, bits);
   a.vmulsd(x, x, a.qword[a.args() + offsetof(AttentionArgs, scale)]);
   if (a.compute() == DType::kF32) a.vcvtsd2ss(x, x, x);
   a.vmovq(to, x);

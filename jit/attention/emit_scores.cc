@@ -3,6 +3,7 @@
 #include "jit/attention/emit_scores.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -17,8 +18,9 @@ using Xbyak::Reg64;
 int EmitScores::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec) {
   const int accumulators = config.qk_keys * config.qk_vecs;
   const int ends = config.isa == Isa::kAvx512 ? 2 : 3;
-  const int beside =
-      std::max(EmitSoftmax::VecsNeeded(config, config.qk_vecs), HasLeftEnd(spec.mask) ? ends : 0);
+  const int beside = std::max(
+      EmitSoftmax::VecsNeeded(config, config.qk_vecs),
+      std::max(HasLeftEnd(spec.mask) ? ends : 0, EmitScoreParts::VecsNeeded(spec, config.isa)));
   return std::max(EmitTileGemm::VecsNeeded(config.qk_keys, config.qk_vecs, config.qk_embed),
                   accumulators + beside);
 }
@@ -36,6 +38,7 @@ EmitScores::EmitScores(const TilesContext& ctx, const Reg64& state)
     : ctx_(ctx),
       a_(ctx.a),
       softmax_(ctx),
+      parts_(ctx.a, ctx.spec, ctx.frame + static_cast<int>(sizeof(TilesFrame))),
       entry_(ctx.config.qk_vecs + 1),
       rescale_(ctx.config.qk_vecs + 1),
       state_(state) {
@@ -80,6 +83,11 @@ void EmitScores::EmitChunk() {
   a_.mov(ctx_.at(&TilesFrame::first_values), k_);
   a_.mov(k_, ctx_.at(&TilesFrame::k));
   a_.lea(scores_, a_.ptr[state_ + ctx_.layout.scores]);
+  if (ctx_.spec.has_score_parts()) {
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_key)));
+    a_.add(temp, ctx_.at(&TilesFrame::first_key));
+    a_.mov(ctx_.at(&TilesFrame::block_key), temp);
+  }
   if (ctx_.has_left_end()) {
     EmitSkipUnseen(temp);
   } else if (ctx_.has_right_end()) {
@@ -118,6 +126,7 @@ void EmitScores::EmitSkipUnseen(const Reg64& temp) {
   a_.Clamp(hidden_, keys_, temp);
   if (ctx_.layout.pairs) a_.and_(hidden_, -2);
   a_.sub(keys_, hidden_);
+  if (ctx_.spec.has_score_parts()) a_.add(ctx_.at(&TilesFrame::block_key), hidden_);
   a_.mov(temp, hidden_);
   a_.imul(temp, stride_);
   a_.add(k_, temp);
@@ -238,6 +247,7 @@ void EmitScores::EmitProducts(EmitTileGemm& gemm, const Reg64& temp) {
   gemm.ReleaseOperands();
 }
 
+// acc = what the score parts make of it
 // acc = −∞ where a query does not see the key
 // softmax on the accumulators; S[key][c] = acc[key][c]
 void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
@@ -249,6 +259,7 @@ void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
     for (int r = 0; r < keys; ++r)
       for (int c = 0; c < vecs; ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), scale);
   }
+  if (ctx_.spec.has_score_parts()) EmitParts(gemm, temp);
   if (ctx_.has_left_end()) {
     EmitHideOutsideWindow(gemm, temp);
   } else if (ctx_.has_right_end()) {
@@ -296,6 +307,50 @@ void EmitScores::EmitFetchAhead(int keys) {
     EmitFetch(a_, ctx_.config.qk_ahead,
               r % 3 == 0 ? a_.ptr[row[0]] : a_.ptr[row[0] + stride_ * (r % 3)]);
   }
+}
+
+// Vector (r, c) has r keys more than the block's first score, and c · lanes queries; its lanes have
+// one query more each.
+void EmitScores::EmitParts(const EmitTileGemm& gemm, const Reg64& temp) {
+  const auto first = [&](Coordinate what) {
+    const size_t offset = offsetof(TilesFrame, coordinates) + static_cast<size_t>(what) * 8;
+    return a_.qword[ctx_.frame + offset];
+  };
+  for (const Coordinate what : kCoordinates) {
+    if (!parts_.Needs(what)) continue;
+    const Vecs x = a_.pool().LeaseVecs("coordinate");
+    EmitFirstCoordinate(what, temp);
+    a_.BroadcastInteger(x, temp);
+    a_.vmovq(first(what), Xbyak::Xmm(x[0].getIdx()));
+  }
+  parts_.EmitApply(gemm.all(), [&](Coordinate what, const Vec& to, int i) {
+    const int key = i / gemm.vecs(), query = i % gemm.vecs() * a_.lanes();
+    a_.Broadcast(to, first(what));
+    if (what == Coordinate::kHead) return;
+    std::vector<double> further;
+    for (int lane = 0; lane < a_.lanes(); ++lane) {
+      further.push_back(what == Coordinate::kQuery ? query + lane
+                        : what == Coordinate::kKey ? key
+                                                   : key - query - lane);
+    }
+    a_.Add(to, to, a_.Consts(further));
+  });
+  a_.add(ctx_.at(&TilesFrame::block_key), gemm.rows());
+}
+
+// to ← of the first score of the block that begins with key block_key and the queries of state_.
+void EmitScores::EmitFirstCoordinate(Coordinate what, const Reg64& to) {
+  if (what == Coordinate::kKey) return a_.mov(to, ctx_.at(&TilesFrame::block_key));
+  if (what == Coordinate::kHead) return a_.mov(to, ctx_.arg(offsetof(AttentionArgs, first_head)));
+  a_.mov(to, state_);
+  a_.sub(to, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  a_.shr(to, std::countr_zero(static_cast<unsigned>(a_.elem_bytes())));
+  a_.add(to, ctx_.arg(offsetof(AttentionArgs, first_query)));
+  a_.add(to, ctx_.arg(offsetof(AttentionArgs, q_rows)));
+  a_.sub(to, ctx_.at(&TilesFrame::rows_left));
+  if (what == Coordinate::kQuery) return;
+  a_.neg(to);
+  a_.add(to, ctx_.at(&TilesFrame::block_key));
 }
 
 void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {

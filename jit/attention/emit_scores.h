@@ -22,6 +22,8 @@ class EmitScores {
   // Scores, or with them probabilities, of the current chunk for every column group.
   void EmitChunk();
 
+  EmitScoreParts& parts() { return parts_; }
+
   // What EmitChunk() calls; to be emitted where control does not fall into it.
   void EmitSubroutines();
 
@@ -41,12 +43,15 @@ class EmitScores {
   void EmitFinish(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
   void EmitFetchAhead(int keys);
   void EmitFetchValues(int keys);
+  void EmitParts(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
+  void EmitFirstCoordinate(Coordinate what, const Xbyak::Reg64& to);
   void EmitHide(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
   void EmitHideOutsideWindow(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
 
   const TilesContext& ctx_;
   Assembler& a_;
   EmitSoftmax softmax_;
+  EmitScoreParts parts_;
   std::vector<Xbyak::Label> entry_, rescale_;  // by width
   const Xbyak::Reg64 state_;
   Xbyak::Reg64 k_;       // next key

@@ -24,6 +24,7 @@
 #include "base/small_float.h"
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
+#include "jit/attention/score_part.h"
 #include "jit/parts/exp_polynomial.h"
 
 namespace jitattn::jit {
@@ -192,6 +193,19 @@ class Tile {
                 scratch_.scores);
     const T scale = static_cast<T>(args_.scale);
     for (int i = 0; i < keys * kLanes; ++i) scratch_.scores[i] *= scale;
+    if (spec_.has_score_parts()) ApplyParts(key, keys);
+  }
+
+  void ApplyParts(int64_t key, int keys) {
+    ScorePlace place{.head = args_.first_head};
+    for (int i = 0; i < keys * kLanes; ++i) {
+      place.query = args_.first_query + first_row_ + i % kLanes;
+      place.key = args_.first_key + key + i / kLanes;
+      for (const ScorePart* part : spec_.score_parts) {
+        if (part == nullptr) break;
+        scratch_.scores[i] = static_cast<T>(part->Apply(scratch_.scores[i], place));
+      }
+    }
   }
 
   void Softmax(int64_t key, int keys) {

@@ -41,7 +41,7 @@ absl::Status ValidateRows(const RowsConfig& config, const AttentionSpec& spec, c
                      EmitWeightedSum::VecsNeeded(config, spec));
   if (!s.ok()) return s;
   return CheckRegisters(isa, absl::StrCat("exp_vecs ", config.exp_vecs),
-                        EmitRowSoftmax::VecsNeeded(config));
+                        EmitRowSoftmax::VecsNeeded(config, spec));
 }
 
 RowsConfig CanonicalRows(RowsConfig config, const AttentionSpec& spec) {

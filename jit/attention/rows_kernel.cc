@@ -27,6 +27,7 @@ class RowsEmitter {
         scratch_(a.pool().LeaseGprs("scratch")),
         part_(a.pool().LeaseGprs("m, l and O of the tile")),
         ctx_{a, spec, config, RowsLayout(spec, config), frame_[0], scratch_[0]},
+        parts_(a, spec, frame_[0] + static_cast<int>(sizeof(Frame))),
         lists_(ctx_),
         dots_(ctx_),
         softmax_(ctx_, part_),
@@ -50,6 +51,7 @@ class RowsEmitter {
   Assembler& a_;
   const Gprs frame_, scratch_, part_;
   const RowsContext ctx_;
+  EmitScoreParts parts_;
   EmitRowLists lists_;
   EmitDots dots_;
   EmitRowSoftmax softmax_;
@@ -57,12 +59,12 @@ class RowsEmitter {
 };
 
 // for each tile of rows:                  queries × heads of a group, all heads of a query in turn
-//   Q = scale · log2 e · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
+//   Q = scale · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
 // parts given: for each tile, for each of the parts:  (m, l, O) = both merged
 // else, for each block of kv_block keys that any row sees:
 //   fetch the pages of its values, and of the next block's keys
 //   for each tile:                        the block stays in the L2
-//     S = Q·Kᵀ, −∞ where a row does not see the key
+//     S = score parts(Q·Kᵀ), −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
 //     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
 //                                       grows with their number, not with the keys'
@@ -73,7 +75,8 @@ void RowsEmitter::Emit() {
   a_.Prolog(ComputeType(ctx_.spec.dtype), ctx_.frame_bytes());
   a_.mov(frame_, a_.rsp);
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
-  EmitScale(a_, ctx_.at(&Frame::scale));
+  EmitScale(a_, ctx_.at(&Frame::scale), parts_.unit());
+  parts_.EmitPrepare();
   lists_.EmitFirst();
   a_.cmp(ctx_.at(&Frame::tiles), 0);
   a_.jle(done, a_.T_NEAR);
@@ -249,6 +252,7 @@ void RowsEmitter::EmitTile() {
     a_.jz(sees_none, a_.T_NEAR);
   }
   dots_.EmitBlock();
+  if (ctx_.spec.has_score_parts()) softmax_.EmitParts(parts_);
   {
     const Gprs keys = a_.pool().LeaseGprs("keys");
     Label hide;

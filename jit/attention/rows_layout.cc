@@ -2,6 +2,8 @@
 
 #include "jit/attention/rows_layout.h"
 
+#include <iterator>
+
 #include "base/sizes.h"
 #include "jit/attention/rows_kernel.h"
 
@@ -26,11 +28,16 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   // The last vector and the last group of exponentials are padded.
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
   sums = SizeRoundedUp(scores + vectors * vec_bytes, 64);
-  tiles = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);
+  coordinates = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);
+  tiles = SizeRoundedUp(
+      coordinates + (spec.has_score_parts() ? std::ssize(kCoordinates) * vec_bytes : 0), 64);
 
   outs = kLimits + int64_t{rows} * 8;
-  starts = outs + int64_t{rows} * 8;
-  queries = SizeRoundedUp(starts + (HasLeftEnd(spec.mask) ? int64_t{rows} * 8 : 0), 64);
+  const int64_t list = int64_t{rows} * 8;
+  starts = outs + list;
+  of_query = starts + (HasLeftEnd(spec.mask) ? list : 0);
+  of_head = of_query + list;
+  queries = SizeRoundedUp(spec.has_score_parts() ? of_head + list : of_query, 64);
   part = SizeRoundedUp(queries + int64_t{rows} * query_bytes, 64);
   tile_bytes = part + part_bytes;
 }

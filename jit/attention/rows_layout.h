@@ -9,6 +9,7 @@
 
 #include "jit/assembler.h"
 #include "jit/attention/args.h"
+#include "jit/attention/emit_score_parts.h"
 #include "jit/attention/rows_config.h"
 
 namespace jitattn::jit {
@@ -20,11 +21,13 @@ namespace jitattn::jit {
 //   alpha     a vector
 //   scores    s, then P                                 [kv_block][rows]
 //   sums      P·V of the current block of keys          [rows][value_dim]
+//   coordinates   score parts: of a vector of scores, by Coordinate, a vector each
 //   tiles     as many as the rows of a run take, each:
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      where a row's output goes               [rows]
 //     starts    windows: the first key that a row sees  [rows]
-//     queries   scale · log2 e · Q  (pairs: Q)          [rows][head_dim]
+//     of_query, of_head    score parts: a row's query and head in the operation  [rows]
+//     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
 //
 // Rows of Q, O and the sums are padded with zeros to whole vectors.
@@ -48,10 +51,10 @@ struct RowsLayout {
   int64_t part_bytes;
 
   static constexpr int kAlpha = 0;  // offsets in scratch
-  int64_t scores, sums, tiles;
+  int64_t scores, sums, coordinates, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, starts, queries, part;
+  int64_t outs, starts, of_query, of_head, queries, part;
   int64_t tile_bytes;
 
   // Vectors of a row of Q and K that are loaded whole, and the elements behind them.
@@ -67,7 +70,7 @@ struct RowsLayout {
 
 // Run-time values of the loop nest, on the stack. All 64 bits wide.
 struct RowsFrame {
-  int64_t scale;   // scale · log2 e as one element of the compute type
+  int64_t scale;   // of scores, as one element of the compute type
   int64_t q, out;  // first head of the next row's query
   int64_t head;    // of the next row in its group
   int64_t limit;   // the end of the keys that the next row sees, before clipping
@@ -83,10 +86,13 @@ struct RowsFrame {
   // P·V: keys left in the block; of the run; column groups and row blocks left.
   int64_t block_keys, run_keys, columns, row_blocks;
 
-  // The rest is there in kernels of windows only.
+  // Of windows only.
   int64_t start;         // first key that the next row sees, before clipping
   int64_t common_first;  // of the block's keys the first one that the tile's last row sees
   int64_t edge;          // the first of the block's keys that not all rows see
+
+  // Of score parts only.
+  int64_t query;  // of the next row, in the operation
 };
 
 // What every part of the kernel is emitted with.
@@ -102,7 +108,8 @@ struct RowsContext {
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
   int frame_bytes() const {
-    return static_cast<int>(has_left_end() ? sizeof(RowsFrame) : offsetof(RowsFrame, start));
+    if (spec.has_score_parts()) return sizeof(RowsFrame) + EmitScoreParts::FrameBytes(spec);
+    return has_left_end() ? offsetof(RowsFrame, query) : offsetof(RowsFrame, start);
   }
   Xbyak::Address at(int64_t RowsFrame::*field) const {
     const RowsFrame zero{};

@@ -3,6 +3,8 @@
 #ifndef JITATTN_JIT_ATTENTION_SPEC_H_
 #define JITATTN_JIT_ATTENTION_SPEC_H_
 
+#include <array>
+
 #include "base/dtype.h"
 
 namespace jitattn::jit {
@@ -17,10 +19,16 @@ enum class Mask : int {
 constexpr bool HasLeftEnd(Mask mask) { return mask == Mask::kWindow; }
 constexpr bool HasRightEnd(Mask mask) { return mask != Mask::kNone; }
 
+class ScorePart;
+
 struct AttentionSpec {
   DType dtype = DType::kF32;
   Mask mask = Mask::kNone;
   int head_dim = 64, value_dim = 64;
+  // Done to the scores one after the other (score_part.h); null behind the last one.
+  std::array<const ScorePart*, 4> score_parts = {};
+
+  bool has_score_parts() const { return score_parts[0] != nullptr; }
 
   friend bool operator==(const AttentionSpec&, const AttentionSpec&) = default;
 };

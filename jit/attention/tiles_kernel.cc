@@ -56,7 +56,7 @@ class TilesEmitter {
 };
 
 // for each tile of queries:
-//   Qt = scale · log2 e · (rows of Q)ᵀ;  m = l = 0
+//   Qt = scale · (rows of Q)ᵀ;  m = l = 0
 //   for each chunk of kv_block keys that any row of the tile sees:
 //     P = 2^(Qt·K − m), l += sums of P     [where a score is far above m: m moves, alpha < 1]
 //     [last chunk: 1/l]
@@ -71,7 +71,8 @@ void TilesEmitter::Emit() {
   scores_.EmitSubroutines();
   a_.AlignCode(32);
   a_.L(main);
-  EmitScale(a_, ctx_.at(&Frame::scale));
+  EmitScale(a_, ctx_.at(&Frame::scale), scores_.parts().unit());
+  scores_.parts().EmitPrepare();
   {
     const Gprs temp = a_.pool().LeaseGprs("temp");
     Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);

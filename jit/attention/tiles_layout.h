@@ -8,6 +8,7 @@
 
 #include "jit/assembler.h"
 #include "jit/attention/args.h"
+#include "jit/attention/emit_score_parts.h"
 #include "jit/attention/tiles_config.h"
 
 namespace jitattn::jit {
@@ -17,7 +18,7 @@ namespace jitattn::jit {
 //
 //   state     the online softmax, a row a quantity
 //   scores    s, then P   [kv_block][tile]
-//   queries   scale · log2 e · Qᵀ   [head_dim][tile]
+//   queries   scale · Qᵀ, usually with log2 e (EmitScoreParts::unit)   [head_dim][tile]
 //   outputs   Oᵀ, where P·V runs over transposed columns   [value_dim][tile]
 //
 // Keys and values that are packed, or of a 16-bit type, are staged: copied once a call, for all of
@@ -61,7 +62,7 @@ struct TilesLayout {
 struct TilesFrame {
   enum Flags { kFirst = 1, kRescale = 2, kLast = 4 };
 
-  int64_t scale;                     // scale · log2 e as one element of the compute type
+  int64_t scale;                     // of scores, as one element of the compute type
   int64_t q, out, rows_left;         // current tile
   int64_t rows, vecs;                // in it, and vectors they fill
   int64_t diagonal;                  // right end: query r of the tile sees keys ≤ diagonal + r
@@ -75,11 +76,16 @@ struct TilesFrame {
   int64_t columns, out_column;       // column groups of P·V left; the output's first row there
   int64_t rows_todo, seen;           // rows left there; chunk keys before the next one's right end
 
-  // The rest is there in kernels of windows only.
+  // Of windows only.
   int64_t left;                // query r of the tile sees keys ≥ left + r
   int64_t span;                // keys that a query sees where neither end of all keys is near
   int64_t common, common_end;  // chunk keys that a whole block of P·V sees
   int64_t edge_key, edge_end;  // the others: the next one, and where they end
+
+  // Of score parts only: the operation's key where the next register block of Q·Kᵀ begins; the
+  // coordinates (by Coordinate) of that block's first score, as elements of the compute type.
+  int64_t block_key;
+  int64_t coordinates[4];
 };
 
 // What every part of the kernel is emitted with.
@@ -94,7 +100,8 @@ struct TilesContext {
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
   int frame_bytes() const {
-    return static_cast<int>(has_left_end() ? sizeof(TilesFrame) : offsetof(TilesFrame, left));
+    if (spec.has_score_parts()) return sizeof(TilesFrame) + EmitScoreParts::FrameBytes(spec);
+    return has_left_end() ? offsetof(TilesFrame, block_key) : offsetof(TilesFrame, left);
   }
   Xbyak::Address at(int64_t TilesFrame::*field) const {
     const TilesFrame zero{};

@@ -7,6 +7,7 @@
 
 #include <climits>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "jit/assembler.h"
@@ -56,7 +57,8 @@ class EmitTileGemm {
   int rows() const { return rows_; }
   int vecs() const { return vecs_; }
   const Vec& acc(int r, int c) const { return acc_[r * vecs_ + c]; }
-  // Every accumulator, in groups of at most `size`.
+  // Every accumulator, row by row; in groups of at most `size`.
+  std::span<const Vec> all() const { return acc_.regs(); }
   std::vector<std::vector<Vec>> Groups(int size) const;
 
   using Left = std::function<Xbyak::RegExp(int row)>;

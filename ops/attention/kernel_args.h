@@ -58,6 +58,9 @@ inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
       .q_head_stride = run.q_strides[1] * bytes,
       .out_head_stride = run.out_strides[1] * bytes,
       .left = band.left,
+      .first_query = range.first_row,
+      .first_key = range.first_key,
+      .first_head = range.head,
   };
 }
 

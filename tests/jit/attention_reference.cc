@@ -33,7 +33,9 @@ class Formula {
       for (size_t j = 0; j < p.size(); ++j) p[j] += q * k[j];
     }
     R highest = -std::numeric_limits<R>::infinity(), sum = 0;
-    for (R& x : p) highest = std::max(highest, x *= static_cast<R>(in_.scale));
+    for (R& x : p) x *= static_cast<R>(in_.scale);
+    for (size_t j = 0; j < p.size(); ++j) ApplyParts(row, in_.Keys(row).first + j, &p[j]);
+    for (const R x : p) highest = std::max(highest, x);
     for (R& x : p) sum += x = static_cast<R>(static_cast<Rounded>(std::exp(x - highest)));
     for (R& x : p) x /= sum;
     return p;
@@ -51,6 +53,14 @@ class Formula {
   }
 
  private:
+  void ApplyParts(int64_t row, int64_t key, R* score) const {
+    const ScorePlace place = {in_.first.query + row, in_.first.key + key, in_.first.head};
+    for (const ScorePart* part : in_.spec.score_parts) {
+      if (part == nullptr) break;
+      *score = static_cast<R>(part->Apply(static_cast<double>(*score), place));
+    }
+  }
+
   const AttentionCase<T>& in_;
   std::vector<R> q_, k_, v_;
 };

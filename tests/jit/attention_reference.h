@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
+#include "jit/attention/score_part.h"
 #include "jit/kernel.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
@@ -60,6 +61,7 @@ struct AttentionCase {
   int64_t left = 0;    // windows: of the left one
   int64_t gap = 0;     // elements between the end of a row and the next one, in every operand
   double scale = 1;
+  ScorePlace first;        // where the case begins in its operation
   std::vector<T> q, k, v;  // rows of head_dim, head_dim, value_dim, adjoining
 
   // Normal values times `sigma`.
@@ -149,7 +151,10 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
                            .right = in.offset,
                            .scale = in.scale,
                            .scratch = scratch.data(),
-                           .left = in.left});
+                           .left = in.left,
+                           .first_query = in.first.query,
+                           .first_key = in.first.key,
+                           .first_head = in.first.head});
   EXPECT_TRUE(out.GapsUntouched()) << "wrote between or beside the output's rows";
   EXPECT_TRUE(scratch.SlackUntouched()) << "wrote beside the scratch";
   return out.Read();

@@ -9,6 +9,7 @@
 
 #include "jit/attention/rows_kernel.h"
 #include "tests/jit/attention_reference.h"
+#include "tests/jit/score_parts.h"
 #include "tests/long_tests.h"
 
 namespace jitattn::jit {
@@ -47,6 +48,7 @@ struct Group {
       AttentionCase<T> other = first;
       other.Fill(seed++);
       head.q = other.q;
+      head.first.head = first.first.head + (&head - heads.data());
     }
   }
 
@@ -77,6 +79,7 @@ void RunParts(const RowsKernel& of_rows, const AttentionArgs& all,
     some.kv_len = (part + 1 == parts ? all.kv_len : cuts[part]) - first;
     some.right = all.right - first;
     some.left = all.left - first;
+    some.first_key = all.first_key + first;
     some.parts = AttentionArgs::kPart;
     some.part = memory->data() + part * part_bytes;
     some.out = nullptr;
@@ -134,7 +137,10 @@ std::vector<std::vector<T>> RunGroup(const RowsKernel& of_rows, const Group<T>& 
       // Fetched ahead, not read.
       .next_k = k.data() + in.kv_len * k.stride_bytes(),
       .next_keys = 100,
-      .left = in.left};
+      .left = in.left,
+      .first_query = in.first.query,
+      .first_key = in.first.key,
+      .first_head = in.first.head};
   if (cuts.empty()) {
     kernel.Run(args);
   } else {
@@ -176,10 +182,12 @@ TEST_P(DecodeTest, GroupsAndParts) {
   constexpr int kDims[] = {1, 5, 8, 16, 17, 33, 64, 100};
   constexpr int kGroups[] = {1, 2, 3, 5, 7, 8, 12, 17};
   constexpr int64_t kQueries[] = {1, 2, 3, 4, 9, 16}, kKeys[] = {1, 15, 33, 64, 130, 300};
+  const testing::DistanceBias kBias(1.0 / 1024);
   std::mt19937_64 random(kSeed);
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
   for (int i = 0; i < AllOrSome(200, 25) && !HasFailure(); ++i) {
-    const AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
+    AttentionSpec spec = {dtype(), mask(), pick(kDims), pick(kDims)};
+    if (i % 3 == 0) spec.score_parts = {&kBias};
     const RowsKernel kernel = RandomKernel(spec, random);
     ASSERT_NE(kernel.kernel, nullptr);
     for (int j = 0; j < 4; ++j) {
@@ -190,6 +198,7 @@ TEST_P(DecodeTest, GroupsAndParts) {
         in.gap = j % 2 * 3;
         in.offset = j == 0 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 160) - 20;
         in.left = in.offset + 3 - static_cast<int64_t>(random() % 140);
+        in.first = {.query = 3, .key = 20, .head = 1};
         in.Fill(random());
         Group<T> group(in, pick(kGroups), random());
         group.queries_first = random() % 2;

@@ -10,7 +10,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/cpu.h"
+#include "jit/assembler.h"
+#include "jit/attention/rows_kernel.h"
 #include "jit/attention/spec.h"
+#include "jit/attention/tiles_kernel.h"
+#include "jit/compile.h"
 #include "jit/kernel.h"
 #include "jit/sigmoid_mul/args.h"
 #include "ops/attention/algorithms.h"
@@ -46,6 +50,29 @@ absl::StatusOr<std::shared_ptr<const Kernel>> CompileFor(const Spec& spec,
 template <typename Spec>
 absl::Status ValidateFor(const Spec& spec, const ops::Config& config, const Cpu& cpu) {
   return ops::Validate(config, ProblemOf(spec), cpu);
+}
+
+// Problems have no score parts; kernels may have.
+inline absl::Status ValidateFor(const AttentionSpec& spec, const ops::Config& config,
+                                const Cpu& cpu) {
+  if (absl::Status s = ops::Validate(config, ProblemOf(spec), cpu); !s.ok()) return s;
+  if (const auto* tiles = config.If<TilesConfig>()) return ValidateTiles(*tiles, spec, cpu);
+  if (const auto* rows = config.If<RowsConfig>()) return ValidateRows(*rows, spec, cpu);
+  return absl::OkStatus();
+}
+
+inline absl::StatusOr<std::shared_ptr<const Kernel>> CompileFor(const AttentionSpec& spec,
+                                                                const ops::Config& config,
+                                                                const Cpu& cpu) {
+  const auto* tiles = config.If<TilesConfig>();
+  const auto* rows = config.If<RowsConfig>();
+  if (!spec.has_score_parts() || (!tiles && !rows)) {
+    return ops::Compile(ProblemOf(spec), config, cpu);
+  }
+  return Compile(ops::KernelName(ProblemOf(spec), config), config.isa(), cpu,
+                 tiles ? TilesScratch(spec, *tiles) : RowsScratch(spec, *rows), [&](Assembler& a) {
+                   tiles ? EmitTiles(a, spec, *tiles) : EmitRows(a, spec, *rows);
+                 });
 }
 
 template <typename Spec>

@@ -54,9 +54,12 @@ TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
   EXPECT_EQ(args.q_head_stride, 200);
   EXPECT_EQ(args.out_head_stride, 800);
   EXPECT_EQ(args.parts, 0);
+  EXPECT_EQ(args.first_query, 3);
+  EXPECT_EQ(args.first_key, 5);
+  EXPECT_EQ(args.first_head, 4);
 }
 
-TEST_F(KernelArgsTest, TheDiagonalMovesWithTheRangeAndNeverOverflows) {
+TEST_F(KernelArgsTest, TheBandMovesWithTheRangeAndNeverOverflows) {
   CallRange range{.first_row = 3, .rows = 1, .first_key = 5, .keys = 1};
   run.causal_offset = -7;
   EXPECT_EQ(Of(range).right, -7 + 3 - 5);
@@ -64,6 +67,7 @@ TEST_F(KernelArgsTest, TheDiagonalMovesWithTheRangeAndNeverOverflows) {
   EXPECT_EQ(Of(range).right, 40 + 3 - 5);
   run.causal_offset = std::numeric_limits<int64_t>::min();
   EXPECT_EQ(Of(range).right, -100 + 3 - 5);
+  EXPECT_EQ(Of(range).left, -100 + 3 - 5);  // before every key
 }
 
 }  // namespace

@@ -1,0 +1,135 @@
+// Score parts in kernels of both algorithms and on the portable path, against their formulas.
+
+#include "jit/attention/score_part.h"
+
+#include <tuple>
+
+#include "tests/jit/attention_reference.h"
+#include "tests/jit/described_cpus.h"
+#include "tests/jit/score_parts.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::AttentionCase;
+using testing::DistanceBias;
+using testing::PlaceBias;
+using testing::RunKernel;
+using testing::Softcap;
+
+constexpr double kScale = 1.0 / 8, kLargestScore = 256;
+
+class ScorePartTest : public testing::AttentionKernelTest {
+ protected:
+  // One configuration of each form of P·V, and one of "rows".
+  std::vector<ops::Config> RandomConfigs(const AttentionSpec& spec, std::mt19937_64& random) const {
+    if (isa() == Isa::kPortable) return {ops::PortableAttentionConfig{}};
+    const bool pairs = dtype() == DType::kBF16 && isa() == Isa::kAvx512 && HostCpu().avx512_bf16;
+    std::vector<ops::Config> configs = {testing::RandomRows(isa(), spec, HostCpu(), random)};
+    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
+      if (pv == PvForm::kPairs && !pairs) continue;
+      configs.push_back(
+          testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random, [&](TilesConfig& c) {
+            c.pv = pv;
+            if (pv == PvForm::kPairs) c.fuse_exp = 0;
+          }));
+    }
+    return configs;
+  }
+
+  void Check(AttentionSpec spec, uint64_t seeds) {
+    for (uint64_t seed = 0; seed < seeds && !HasFatalFailure(); ++seed) {
+      std::mt19937_64 random(seed);
+      spec.head_dim = 1 + static_cast<int>(random() % 40);
+      spec.value_dim = 1 + static_cast<int>(random() % 40);
+      for (const ops::Config& config : RandomConfigs(spec, random)) {
+        ForType([&](auto zero) { CheckShapes<decltype(zero)>(spec, config, random, seed); });
+      }
+    }
+  }
+
+  template <typename T>
+  void CheckShapes(const AttentionSpec& spec, const ops::Config& config, std::mt19937_64& random,
+                   uint64_t seed) {
+    const auto kernel = testing::CompileFor(spec, config, HostCpu());
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    for (int i = 0; i < 2; ++i) {
+      AttentionCase<T> in{.spec = spec, .scale = kScale};
+      in.q_rows = 1 + static_cast<int64_t>(random() % 150);
+      in.kv_len = 1 + static_cast<int64_t>(random() % 500);
+      in.offset = in.kv_len - in.q_rows;
+      in.left = in.offset - static_cast<int64_t>(random() % 100);
+      in.first = {.query = static_cast<int64_t>(random() % 50),
+                  .key = static_cast<int64_t>(random() % 50),
+                  .head = static_cast<int64_t>(random() % 4)};
+      in.Fill(random(), 2);
+      // Parts are computed in double by the plain loop, and by what is taken for exact.
+      const auto error =
+          4 * testing::PlainError(in) + kLargestScore * std::numeric_limits<double>::epsilon();
+      ASSERT_TRUE(testing::AsExactAsAPlainLoop(in, RunKernel(**kernel, in), error))
+          << (*kernel)->name() << "\n"
+          << in.Describe() << ", seed " << seed;
+    }
+  }
+};
+
+TEST_P(ScorePartTest, OfTheScoreAlone) {
+  const Softcap softcap(3);
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&softcap}}, 2);
+}
+
+TEST_P(ScorePartTest, OfTheDistance) {
+  const DistanceBias bias(1.0 / 32);
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&bias}}, 2);
+}
+
+TEST_P(ScorePartTest, OfThePlaceAndTheArguments) {
+  const PlaceBias bias(kScale);
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&bias}}, 2);
+}
+
+// In their order, each with slots of its own.
+TEST_P(ScorePartTest, OneAfterTheOther) {
+  const Softcap softcap(20);
+  const PlaceBias place(kScale);
+  const DistanceBias distance(1.0 / 16);
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&place, &softcap, &place, &distance}},
+        2);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ScorePartTest,
+    ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+                       ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
+                       ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
+    [](const auto& info) {
+      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                          std::string(Name(std::get<1>(info.param))), "_",
+                          testing::NameOf(std::get<2>(info.param)));
+    });
+
+// Registers that a part asks for count: what is valid can be emitted, and one more is refused.
+TEST(ScorePartRegistersTest, AreThoseOfTheKernel) {
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    const Cpu cpu = testing::FullCpu(isa);
+    const TilesConfig tiles = {.isa = isa, .qk_keys = 2, .qk_vecs = 3, .exp_vecs = 1, .pv_vecs = 1};
+    const RowsConfig rows = {.isa = isa, .exp_vecs = 2, .pv_rows = 1, .pv_vecs = 1};
+    for (const ops::Config& config : {ops::Config(tiles), ops::Config(rows)}) {
+      const int scores = config.If<TilesConfig>() ? 2 * 3 : 2;
+      const testing::Greedy most(VecRegs(isa) - scores), more(VecRegs(isa) - scores + 1);
+      AttentionSpec spec = {.score_parts = {&most}};
+      EXPECT_TRUE(testing::ValidateFor(spec, config, cpu).ok());
+      Assembler a(isa, cpu);
+      if (const auto* c = config.If<TilesConfig>()) {
+        EmitTiles(a, spec, *c);
+      } else {
+        EmitRows(a, spec, rows);
+      }
+      spec.score_parts = {&more};
+      EXPECT_FALSE(testing::ValidateFor(spec, config, cpu).ok());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jitattn::jit
