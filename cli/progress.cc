@@ -115,4 +115,9 @@ void Progress::Update(const runtime::TuneProgress& progress) {
   shown_phase_ = progress.phase;
 }
 
+void ShowPlace(size_t done, size_t all, const ops::Problem& problem) {
+  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
+  std::fflush(stderr);
+}
+
 }  // namespace jitattn::cli

@@ -37,6 +37,10 @@ class Progress {
   runtime::TuneProgress::Phase shown_phase_ = runtime::TuneProgress::Phase::kPreparing;
 };
 
+// "[3/12] attention f32 …" on the error stream, drawn over, for a table that needs its last row
+// before its first can be aligned. `done` problems of `all` are done, and `problem` is next.
+void ShowPlace(size_t done, size_t all, const ops::Problem& problem);
+
 }  // namespace jitattn::cli
 
 #endif  // JITATTN_CLI_PROGRESS_H_

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/laboratory.h"
 #include "cli/text.h"
 #include "lab/bench_beside.h"
@@ -31,12 +32,6 @@ struct Flags {
   bool json = false, csv = false, quiet = false;
 };
 
-// One line, drawn over: tables need the last row before the first can be aligned.
-void ShowProgress(size_t done, size_t all, const ops::Problem& problem) {
-  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
-  std::fflush(stderr);
-}
-
 struct Measured {
   std::vector<BenchRow> rows;
   std::vector<std::string> beware;
@@ -51,7 +46,7 @@ absl::StatusOr<Measured> MeasureAll(const Flags& flags, const std::vector<BenchC
   Measured measured;
   absl::Status failed;
   for (size_t i = 0; i < cases.size() && failed.ok() && !interrupt.stop(); ++i) {
-    if (progress) ShowProgress(i, cases.size(), cases[i].problem);
+    if (progress) cli::ShowPlace(i, cases.size(), cases[i].problem);
     auto rows = MeasureCase(cases[i], flags.bench, floors);
     if (!rows.ok()) failed = rows.status();
     if (rows.ok()) measured.rows.insert(measured.rows.end(), rows->begin(), rows->end());

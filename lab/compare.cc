@@ -15,6 +15,7 @@
 #include "cli/interrupt.h"
 #include "cli/laboratory.h"
 #include "cli/problem_flags.h"
+#include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
 #include "lab/bench_presets.h"
@@ -55,11 +56,6 @@ absl::Status SettleMethods(CompareFlags* flags) {
                                                       absl::StrJoin(methods, ",")));
   }
   return absl::OkStatus();
-}
-
-void ShowProgress(size_t done, size_t all, const ops::Problem& problem) {
-  std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", done + 1, all, ops::Describe(problem).c_str());
-  std::fflush(stderr);
 }
 
 std::string PeersText(const CompareOptions& options, const PythonSide& python) {
@@ -139,7 +135,7 @@ absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<ops::Proble
   const bool progress = !flags.quiet && cli::IsTerminal(stderr);
   std::vector<CompareRow> rows;
   for (size_t i = 0; i < problems.size() && !interrupt.stop(); ++i) {
-    if (progress) ShowProgress(i, problems.size(), problems[i]);
+    if (progress) cli::ShowPlace(i, problems.size(), problems[i]);
     auto measured = CompareMethods(problems[i], flags.options, python);
     if (progress) std::fputs("\r\033[K", stderr);
     if (!measured.ok()) return measured.status();
