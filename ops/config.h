@@ -32,14 +32,13 @@ struct Algorithm;
 
 // The algorithm whose configurations are T's. Each algorithm specialises it for its struct.
 template <typename T>
-inline constexpr const Algorithm* AlgorithmOf = nullptr;
+inline constexpr std::nullptr_t AlgorithmOf{};  // by its type, as OperationOf
 
 template <typename T>
 concept ConfigStruct = std::has_unique_object_representations_v<T> && requires(T t) {
   { t.isa } -> std::convertible_to<Isa>;
   { t.threads } -> std::convertible_to<int>;
-} && AlgorithmOf<T>
-!= nullptr;
+} && !std::is_null_pointer_v<decltype(AlgorithmOf<T>)>;
 
 class Config {
  public:

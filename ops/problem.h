@@ -28,14 +28,15 @@ namespace jitattn::ops {
 struct Operation;
 
 // The operation whose problems are T's. Each problem struct specialises it beside its definition.
+// By the type of null: with -fsanitize=undefined GCC takes no comparison of addresses for a
+// constant.
 template <typename T>
-inline constexpr const Operation* OperationOf = nullptr;
+inline constexpr std::nullptr_t OperationOf{};
 
 template <typename T>
 concept ProblemStruct = std::is_trivially_copyable_v<T> && requires(T t) {
   { t.dtype } -> std::convertible_to<DType>;
-} && OperationOf<T>
-!= nullptr;
+} && !std::is_null_pointer_v<decltype(OperationOf<T>)>;
 
 class Problem {
  public:
