@@ -60,14 +60,14 @@ void ExpectRefused(const TempDir& folder, const std::vector<std::string>& argume
 // Both readers of recordings; `jitattn report` has that of `jitattn plot`.
 void ExpectRefusedByAll(const TempDir& folder, const std::string& path) {
   ExpectRefused(folder, {"replay", path, "--strategies", "random"});
-  if (HasMatplotlib()) ExpectRefused(folder, {"plot", path, "--list"});
+  if (lab::HasMatplotlib()) ExpectRefused(folder, {"plot", path, "--list"});
 }
 
 TEST(HostileFiles, NumbersBeyondTheRange) {
   const TempDir folder;
   WriteFile(folder / "n.json", R"({"jitattn":"x","command":"bench","a":1e999})");
   ExpectRefusedByAll(folder, folder / "n.json");
-  if (HasMatplotlib()) {
+  if (lab::HasMatplotlib()) {
     ExpectRefused(folder, {"report", folder / "n.json", "-o", folder / "page.html"});
   }
 }
@@ -196,15 +196,15 @@ TEST(HostileFiles, RecordsAndNamesInTheCacheAreCleaned) {
 }
 
 TEST(HostileFiles, WhatUnpacksToTooMuchIsRefused) {
-  if (absl::IsUnimplemented(Gunzip("").status())) GTEST_SKIP() << "built without zlib";
+  if (absl::IsUnimplemented(lab::Gunzip("").status())) GTEST_SKIP() << "built without zlib";
   const TempDir folder;
   WriteFile(folder / "zeros", std::string(1 << 20, '0'));
   Process packing({"gzip", "-9", folder / "zeros"}, {});
   if (packing.Finish().exit_code != 0) GTEST_SKIP() << "no gzip";
   const std::string member = ReadFile(folder / "zeros.gz");
-  EXPECT_EQ(Gunzip(member, 1 << 20).value().size(), size_t{1} << 20);
-  EXPECT_FALSE(Gunzip(member, (1 << 20) - 1).ok());
-  EXPECT_EQ(Gunzip(member + member + member, 2 << 20).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(lab::Gunzip(member, 1 << 20).value().size(), size_t{1} << 20);
+  EXPECT_FALSE(lab::Gunzip(member, (1 << 20) - 1).ok());
+  EXPECT_EQ(lab::Gunzip(member + member + member, 2 << 20).status().code(), absl::StatusCode::kDataLoss);
   std::string bomb;
   for (int i = 0; i < 600; ++i) bomb += member;  // 600 MiB in less than 1
   EXPECT_LT(bomb.size(), size_t{1} << 20);

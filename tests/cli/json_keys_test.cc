@@ -231,7 +231,7 @@ TEST_F(JsonKeysTest, Replay) {
 }
 
 TEST_F(JsonKeysTest, PlotAndReport) {
-  if (!HasMatplotlib()) GTEST_SKIP() << "needs matplotlib";
+  if (!lab::HasMatplotlib()) GTEST_SKIP() << "needs matplotlib";
   Record();
   Collect({"plot", recording_, "--list"});
   Collect({"plot", recording_, "--kind", "samples", "-o", files_ / "pictures"});

@@ -64,9 +64,10 @@ class ScorePartTest : public testing::AttentionKernelTest {
                   .head = static_cast<int64_t>(random() % 4)};
       in.Fill(random(), 2);
       // Parts are computed in double by the plain loop, and by what is taken for exact.
-      const auto error =
-          4 * testing::PlainError(in) + kLargestScore * std::numeric_limits<double>::epsilon();
-      ASSERT_TRUE(testing::AsExactAsAPlainLoop(in, RunKernel(**kernel, in), error))
+      auto expected = testing::Expect(in);
+      expected.plain_error =
+          4 * expected.plain_error + kLargestScore * std::numeric_limits<double>::epsilon();
+      ASSERT_TRUE(testing::AsExactAsAPlainLoop(expected, RunKernel(**kernel, in)))
           << (*kernel)->name() << "\n"
           << in.Describe() << ", seed " << seed;
     }
