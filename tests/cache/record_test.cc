@@ -168,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"problem", "heads", "17", {"heads", "17", "kv_heads", "4"}},
         BadValue{"problem", "kv_heads", "0", {"problem.kv_heads", "0"}},
         BadValue{"problem", "q_len", "-1", {"problem.q_len", "-1"}},
-        BadValue{"problem", "q_len", kFar, {"problem.q_len", "9223372036854775807"}},
+        BadValue{"problem", "q_len", kFar, {"q", "9223372036854775807"}},
         BadValue{"problem", "q_len", "4611686018427387904", {"2^62"}},
         BadValue{"problem", "kv_len", "4611686018427387904", {"2^62"}},
         BadValue{

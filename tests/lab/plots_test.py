@@ -19,7 +19,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 SYSTEM_PYTHON = "/usr/bin/python3"  # has Debian's package, where another one may hide it
 SKIPPED = 77  # exit code
 
-spec = importlib.util.spec_from_file_location("plots", os.path.join(SOURCE, "cli", "plots.py"))
+spec = importlib.util.spec_from_file_location("plots", os.path.join(SOURCE, "lab", "plots.py"))
 plots = importlib.util.module_from_spec(spec)
 try:
     sys.dont_write_bytecode = True
