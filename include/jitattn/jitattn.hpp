@@ -1,12 +1,12 @@
-// jitattn for C++20: the C ABI with types, ownership and errors that cannot be overlooked.
+// jitattn for C++20: the C ABI with types, ownership and errors that a caller cannot overlook.
 //
 //   jitattn::AttentionShape shape{.heads = 16, .q_len = 1024, .head_dim = 64, .causal = true};
 //   auto plan = jitattn::AttentionPlan<float>::Make(shape);
 //   if (!plan) return Complain(plan.error());
 //   jitattn::Status status = plan->Run(q, k, v, out);
 //
-// Header-only and without exceptions (std::string may throw std::bad_alloc). Everything is
-// documented where it is declared for C, in jitattn.h.
+// Header-only. Throws no exception of its own (std::string may throw std::bad_alloc). jitattn.h
+// documents the functions behind these wrappers.
 #ifndef JITATTN_JITATTN_HPP_
 #define JITATTN_JITATTN_HPP_
 
@@ -21,10 +21,11 @@
 
 namespace jitattn {
 
+// The outcome of a call: a code and, for errors, the message.
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  // Of a call just made on this thread.
+  // The status of the last call on this thread, which returned `code`.
   explicit Status(jitattn_status code) : code_(code) {
     if (code != JITATTN_OK) message_ = jitattn_last_error();
   }
@@ -39,7 +40,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-// A T, or why there is none. REQUIRES of * and ->: it holds a T.
+// A T, or the error that prevented it. REQUIRES for * and ->: ok(). REQUIRES for error(): !ok().
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -58,8 +59,7 @@ class [[nodiscard]] Result {
   std::variant<T, Status> state_;
 };
 
-// The 16-bit types by their bits: cast to pointers to these from those of whatever type the program
-// computes with.
+// The 16-bit types as bits. Cast pointers to the program's own 16-bit type to pointers to these.
 struct BFloat16 {
   uint16_t bits;
 };
@@ -77,8 +77,8 @@ inline constexpr int32_t kDType = std::is_same_v<T, float>      ? JITATTN_F32
                                   : std::is_same_v<T, BFloat16> ? JITATTN_BF16
                                                                 : JITATTN_F16;
 
-// Sizes left at kSame are equal to their counterpart: kv_heads to heads, kv_len to q_len, value_dim
-// to head_dim.
+// A size of kSame equals its counterpart: kv_heads equals heads, kv_len equals q_len, value_dim
+// equals head_dim.
 inline constexpr int64_t kSame = -1;
 
 struct AttentionShape {
@@ -114,7 +114,8 @@ jitattn_sigmoid_mul_problem Problem(const MatrixShape& shape) {
   return problem;
 }
 
-// Contiguous operands; change lengths, strides, scale or the causal offset before the run.
+// Arguments for contiguous operands. The caller may change lengths, strides, scale or causal_offset
+// before the run.
 template <Element T>
 jitattn_attention_args Args(const jitattn_attention_problem& problem, const T* q, const T* k,
                             const T* v, T* out) {
@@ -136,7 +137,8 @@ jitattn_sigmoid_mul_args Args(const jitattn_sigmoid_mul_problem& problem, const 
   return args;
 }
 
-// SetStrides(args.q_strides, {.batch = …, .head = head_dim, .row = heads * head_dim});
+// Sets one operand's strides, in elements:
+//   SetStrides(args.q_strides, {.batch = …, .head = head_dim, .row = heads * head_dim});
 struct Strides {
   int64_t batch = 0, head = 0, row = 0;  // in elements
 };
@@ -146,17 +148,19 @@ inline void SetStrides(int64_t (&target)[3], const Strides& strides) {
   target[2] = strides.row;
 }
 
+// jitattn_plan_options with its defaults.
 struct PlanOptions : jitattn_plan_options {
   PlanOptions() { jitattn_plan_options_init(this); }
 };
 
-// What plans of both operations have in common. Move-only; frees its plan.
+// The common part of both operations' plans. Move-only; the destructor frees the plan.
 class Plan {
  public:
   jitattn_plan_info Info() const {
     jitattn_plan_info info{};
     info.struct_size = sizeof info;
-    static_cast<void>(jitattn_plan_get_info(plan_.get(), &info));  // cannot fail for such a struct
+    static_cast<void>(
+        jitattn_plan_get_info(plan_.get(), &info));  // cannot fail: struct_size is right
     return info;
   }
   size_t scratch_bytes() const { return jitattn_plan_scratch_bytes(plan_.get()); }
@@ -222,7 +226,7 @@ class SigmoidMulPlan : public Plan {
   jitattn_sigmoid_mul_problem problem_;
 };
 
-// One-shot, contiguous: the library keeps the plan.
+// One-shot calls on contiguous operands. The library keeps the plan.
 template <Element T>
 Status Attention(const AttentionShape& shape, const T* q, const T* k, const T* v, T* out) {
   const jitattn_attention_problem problem = Problem<T>(shape);
