@@ -1,4 +1,4 @@
-/* Causal attention from C: a plan, one run, and one element computed by hand beside it. */
+/* Causal attention from C: a plan, one run, and one element compared with the formula. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ static float q[SIZE], k[SIZE], v[SIZE], out[SIZE];
 
 static float uniform(void) { return 4 * (float)rand() / (float)RAND_MAX - 2; }
 
-/* out[0][row][0] by the formula: softmax over the keys up to `row`, which the mask lets it see. */
+/* out[0][row][0] by the formula: softmax over the keys up to `row`; the mask hides the others. */
 static double by_hand(int row) {
   double sum = 0, weighted = 0;
   for (int j = 0; j <= row; ++j) {

@@ -26,7 +26,7 @@ int main() {
   const jitattn::AttentionShape shape{
       .heads = 8, .kv_heads = 2, .q_len = 128, .kv_len = 512, .head_dim = 64, .causal = true};
   const std::vector<float> q = Normal(8 * 128 * 64), k = Normal(2 * 512 * 64);
-  const std::vector<float> v(2 * 512 * 64, 0.5f);  // so every weighted mean of values is 0.5
+  const std::vector<float> v(2 * 512 * 64, 0.5f);  // every weighted mean of these is 0.5
   std::vector<float> out(8 * 128 * 64);
 
   auto plan = jitattn::AttentionPlan<float>::Make(shape);
@@ -34,7 +34,7 @@ int main() {
   const auto status = plan->Run(q.data(), k.data(), v.data(), out.data());
   if (!status) return Fail(status);
   const auto [low, high] = std::minmax_element(out.begin(), out.end());
-  std::printf("%s: outputs in %.6f … %.6f, should be 0.5\n", plan->Info().kernel, *low, *high);
+  std::printf("%s: outputs from %.6f to %.6f, expected 0.5\n", plan->Info().kernel, *low, *high);
 
   std::vector<float> x = {-2, -1, 0, 1, 2};
   const auto silu = jitattn::SigmoidMul<float>({.cols = 5}, x.data(), x.data());
