@@ -1,5 +1,4 @@
-// The assembler that kernels are emitted with: where an instruction's name depends on the compute
-// type or the ISA, the choice is made here and nowhere else.
+// The assembler of all emitters. Only this file chooses instructions by compute type or ISA.
 
 #include "jit/assembler.h"
 
@@ -15,11 +14,11 @@ using Xbyak::Address;
 using Xbyak::Operand;
 using Xbyak::Reg64;
 
-// rbx, rbp, r12–r15: saved always, six pushes a call that does a whole head.
+// Every kernel saves all of rbx, rbp, r12–r15: six pushes in a call that computes a whole head.
 constexpr int kCalleeSaved[] = {Operand::RBX, Operand::RBP, Operand::R12,
                                 Operand::R13, Operand::R14, Operand::R15};
 
-// vrndscale, vround: nearest even, inexact not signalled.
+// vrndscale, vround: to nearest even, without the inexact exception.
 constexpr int kRoundNearest = 8;
 
 }  // namespace
@@ -64,7 +63,7 @@ JITATTN_OP(And, vand)
 JITATTN_OP(AndNot, vandn)
 #undef JITATTN_OP
 
-// The ymm or xmm idiom clears the whole register and needs no EVEX; above 15 only EVEX reaches.
+// The xmm idiom clears the whole register without an EVEX prefix. Registers above 15 need EVEX.
 void Assembler::Zero(const Vec& x) {
   if (x.getIdx() < 16) {
     const Xbyak::Xmm low(x.getIdx());
@@ -93,11 +92,11 @@ void Assembler::ShiftLeft(const Vec& x, const Vec& a, int bits) {
 }
 
 void Assembler::Broadcast(const Vec& x, const Operand& a) {
-  const Xbyak::Xmm low(a.isMEM() ? 0 : a.getIdx());  // broadcasts read an xmm
+  const Xbyak::Xmm low(a.isMEM() ? 0 : a.getIdx());  // the source must be an xmm
   const Operand& src = a.isMEM() ? a : static_cast<const Operand&>(low);
   if (compute_ == DType::kF32) {
     vbroadcastss(x, src);
-  } else if (x.isZMM()) {  // vbroadcastsd demands a static Ymm
+  } else if (x.isZMM()) {  // vbroadcastsd needs the C++ type Ymm
     vbroadcastsd(Xbyak::Zmm(x.getIdx()), src);
   } else {
     vbroadcastsd(Xbyak::Ymm(x.getIdx()), src);
@@ -140,7 +139,7 @@ void Assembler::AlignCode(int bytes) { nop((bytes - getSize() % bytes) % bytes);
 
 std::span<const uint8_t> Assembler::Finish() {
   const auto align = [this] {
-    while (getSize() % 64 != 0) db(0xCC);  // int3: nobody runs into the constants
+    while (getSize() % 64 != 0) db(0xCC);  // int3: execution cannot run into the constants
   };
   if (!pool_lines_.empty()) align();
   constants_begin_ = static_cast<uint32_t>(getSize());

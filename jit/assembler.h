@@ -1,5 +1,5 @@
-// The assembler that kernels are emitted with: one code path for both ISAs and both compute types,
-// position-independent code in a plain heap buffer, constants behind it.
+// The assembler of all emitters. One code path serves both ISAs and both compute types. The code is
+// position-independent and lies in a heap buffer, followed by its constants.
 
 #ifndef JITATTN_JIT_ASSEMBLER_H_
 #define JITATTN_JIT_ASSEMBLER_H_
@@ -22,8 +22,8 @@ namespace jitattn::jit {
 
 namespace internal {
 
-// Stands before CodeGenerator among the bases, so that the buffer exists when that is constructed.
-// Untouched pages of it cost nothing.
+// The first base class, since the CodeGenerator's constructor needs the buffer. Untouched pages
+// cost no memory.
 struct CodeBuffer {
   static constexpr size_t kBytes = 1 << 20;
   std::unique_ptr<uint8_t[]> bytes{new uint8_t[kBytes]};
@@ -33,8 +33,8 @@ struct CodeBuffer {
 
 class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
  public:
-  // Xbyak's own default is a buffer that is writable and executable at once; ours is neither mapped
-  // nor protected here: whoever loads the code copies Finish() to pages of its own.
+  // The buffer is ordinary memory. (Xbyak's default buffer is writable and executable at once.) The
+  // caller copies the result of Finish() to executable pages.
   Assembler(Isa isa, const Cpu& cpu);
 
   Isa isa() const { return isa_; }
@@ -44,11 +44,11 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
 
   // ---- Function frame, System V: void(const Args*) ----
 
-  // Saves the callee-saved registers, makes room for `frame_bytes` at rsp, and fixes the compute
-  // type (that of Add, Fma, Const …; what memory holds may differ).
+  // Saves the callee-saved registers, reserves `frame_bytes` at rsp, and sets the compute type: the
+  // type of Add, Fma231, Const and so on. The type in memory may differ (VectorIo).
   void Prolog(DType compute, int frame_bytes = 0);
   void Epilog();
-  // The argument; leased for the whole function.
+  // The function's argument. Its register is leased for the whole function.
   const Xbyak::Reg64& args() const { return args_; }
 
   DType compute() const { return compute_; }
@@ -62,7 +62,8 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   void Sub(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void Mul(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void Div(const Vec& x, const Vec& a, const Xbyak::Operand& b);
-  // MAXPS and MINPS give `b` where either is NaN: put the value whose NaN must survive there.
+  // MAXPS and MINPS return `b` if either operand is NaN. Pass the value whose NaN must survive as
+  // `b`.
   void Max(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void Min(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void Fma231(const Vec& x, const Vec& a, const Xbyak::Operand& b);   // x += a·b
@@ -73,31 +74,31 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   void Zero(const Vec& x);
   void Move(const Vec& x, const Vec& a);
   void Round(const Vec& x, const Xbyak::Operand& a);     // to the nearest integer, ties to even
-  void ShiftLeft(const Vec& x, const Vec& a, int bits);  // of each lane as an integer
-  // One element of the compute type to every lane, from memory or from lane 0 of a register.
+  void ShiftLeft(const Vec& x, const Vec& a, int bits);  // each lane as an integer
+  // Copies one element of the compute type, in memory or in lane 0 of a register, to every lane.
   void Broadcast(const Vec& x, const Xbyak::Operand& a);
-  // An integer, rounded to an element of the compute type, to every lane.
+  // Rounds an integer to the compute type and copies it to every lane.
   void BroadcastInteger(const Vec& x, const Xbyak::Reg64& a);
-  // Whole vectors of the compute type, unaligned.
+  // Loads or stores a whole vector of the compute type at any alignment.
   void LoadVec(const Vec& x, const Xbyak::Address& src);
   void StoreVec(const Xbyak::Address& dst, const Vec& x);
 
   // ---- Constants: 64-byte lines behind the code, addressed relative to rip ----
 
-  // `value` in every lane, as a full vector.
+  // Returns the address of a full vector with `value` in every lane.
   Xbyak::Address Const(double value);
-  // A value for each lane.
+  // Returns the address of a vector with one value per lane.
   Xbyak::Address Consts(std::span<const double> lanes);
-  // Any bytes; the label stands before them, for `lea(reg, ptr[rip + label])`.
+  // Stores arbitrary bytes. Returns their label, for `lea(reg, ptr[rip + label])`.
   const Xbyak::Label& Table(std::span<const uint8_t> bytes);
 
   // ---- Control ----
 
-  // Pads to a multiple of `bytes` from the start of the code. (Xbyak's align() counts from the
-  // buffer's address, which is no property of the code.)
+  // Pads the code to a multiple of `bytes` from its start. (Xbyak's align() counts from the
+  // buffer's address, so the emitted bytes would depend on that address.)
   void AlignCode(int bytes);
 
-  // body() `times` times: none, straight, or a loop that counts `i` down.
+  // Emits body() for `times` executions: nothing, straight code, or a loop that counts `i` down.
   template <typename Body>
   void Repeat(const Xbyak::Reg64& i, int64_t times, Body body) {
     if (times <= 0) return;
@@ -124,7 +125,7 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
     L(end);
   }
 
-  // x ← min(max(x, 0), high); `high` a number, a register or memory.
+  // x ← min(max(x, 0), high). `high` is a number, a register or memory.
   template <typename High>
   void Clamp(const Xbyak::Reg64& x, const High& high, const Xbyak::Reg64& temp) {
     xor_(temp.cvt32(), temp.cvt32());
@@ -137,10 +138,11 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
 
   // ---- Result ----
 
-  // Appends the constants and resolves every label. Call once; nothing may be emitted after.
+  // Appends the constants and resolves every label. REQUIRES: called once, after the last
+  // instruction.
   std::span<const uint8_t> Finish();
   const std::vector<Section>& sections() const { return sections_; }
-  // Where the constants begin, after Finish(): all of the code and its padding lie before.
+  // Offset of the constants, behind all code and its padding. REQUIRES: after Finish().
   uint32_t constants_begin() const { return constants_begin_; }
   const std::vector<RegisterUse>& registers() const { return pool_.uses(); }
 
@@ -161,7 +163,7 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   int section_depth_ = 0;
 };
 
-// Names what is emitted while it lives.
+// Gives a name to the code emitted during the object's lifetime.
 class SectionScope {
  public:
   SectionScope(Assembler& a, std::string_view name);

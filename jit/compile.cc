@@ -1,4 +1,4 @@
-// What an emitter writes → Kernel. The only place that catches what the assembler throws.
+// Turns emitted code into a Kernel. Only this file catches the assembler's exceptions.
 
 #include "jit/compile.h"
 
@@ -13,7 +13,7 @@
 namespace jitattn::jit {
 namespace {
 
-// Fills what Kernel shows and, for emitted code, owns its pages.
+// Fills the members of Kernel and owns the pages of emitted code.
 class CompiledKernel : public Kernel {
  public:
   CompiledKernel(std::string name, const ScratchNeeds& scratch) {
@@ -66,7 +66,7 @@ std::shared_ptr<const Kernel> PortableKernel(std::string name, void (*entry)(con
 }
 
 std::string XbyakVersion() {
-  // 0x6680: the last digit counts updates of one version.
+  // 0x6680: the last digit counts updates within a version.
   return absl::StrCat(Xbyak::VERSION >> 12, ".",
                       absl::Hex(Xbyak::VERSION >> 4 & 0xFF, absl::kZeroPad2));
 }

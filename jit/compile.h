@@ -1,4 +1,4 @@
-// What an emitter writes → Kernel.
+// Turns emitted code into a Kernel.
 
 #ifndef JITATTN_JIT_COMPILE_H_
 #define JITATTN_JIT_COMPILE_H_
@@ -15,21 +15,22 @@ namespace jitattn::jit {
 
 class Assembler;
 
-// Calls emit(assembler) and makes what it wrote executable (written RW, then RX: never both).
-//   Unavailable        the system gives no executable memory: use a portable kernel
-//   ResourceExhausted  no memory for the code (for anything else: std::bad_alloc)
-//   Internal           the emitter itself failed (an Xbyak error)
-// Emitted bytes depend on nothing but the emitter's own arguments, isa, cpu's features and the
+// Calls emit(assembler) and makes the code executable (pages are writable first, then executable,
+// never both).
+//   Unavailable        the system refuses executable memory: use a portable kernel
+//   ResourceExhausted  no memory for the code (any other lack of memory throws std::bad_alloc)
+//   Internal           the emitter failed with an Xbyak error
+// The emitted bytes depend only on the emitter's arguments, `isa`, the features of `cpu` and the
 // version of Xbyak.
 absl::StatusOr<std::shared_ptr<const Kernel>> Compile(std::string name, Isa isa, const Cpu& cpu,
                                                       const ScratchNeeds& scratch,
                                                       const std::function<void(Assembler&)>& emit);
 
-// A kernel that this program was compiled with.
+// A kernel whose code the C++ compiler made.
 std::shared_ptr<const Kernel> PortableKernel(std::string name, void (*entry)(const void* args),
                                              const ScratchNeeds& scratch);
 
-// "6.68": part of what makes emitted bytes what they are.
+// The version of Xbyak, as in "6.68". The emitted bytes depend on it.
 std::string XbyakVersion();
 
 }  // namespace jitattn::jit

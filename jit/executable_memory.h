@@ -11,12 +11,12 @@
 
 namespace jitattn::jit {
 
-// A mapping of its own that holds a copy of some code: written while it can only be read and
-// written, then made read-and-execute for good. Never both, so nothing in the process can write
+// A private mapping with a copy of some code. Its pages are readable and writable during the copy,
+// then readable and executable for good. They are never both, so no thread can write executable
 // code.
 class ExecutableMemory {
  public:
-  // Unavailable where the system refuses (SELinux, seccomp, PR_SET_MDWE, no memory).
+  // Unavailable if the system refuses (SELinux, seccomp, PR_SET_MDWE, no memory).
   static absl::StatusOr<ExecutableMemory> Create(std::span<const uint8_t> code);
 
   ExecutableMemory(ExecutableMemory&& other) noexcept
@@ -34,11 +34,12 @@ class ExecutableMemory {
   ExecutableMemory(std::span<const uint8_t> code, size_t mapped_bytes)
       : code_(code), mapped_bytes_(mapped_bytes) {}
 
-  std::span<const uint8_t> code_;  // the mapping's beginning
+  std::span<const uint8_t> code_;  // at the start of the mapping
   size_t mapped_bytes_;
 };
 
-// True if this process may be given executable memory (tried once with one page, RW then RX).
+// True if this process can get executable memory. Tried once, with one page made writable, then
+// executable.
 bool ExecutableMemoryAllowed();
 
 }  // namespace jitattn::jit

@@ -9,9 +9,9 @@
 
 namespace jitattn::jit {
 
-// Where JITATTN_PERF_MAP=1 is set, adds "START SIZE NAME" to /tmp/perf-PID.map, which perf and its
-// kin read to name addresses without a symbol; else does nothing. Failure is silent: a profile
-// without names is not worth a program's trouble.
+// If JITATTN_PERF_MAP=1 is set, appends "START SIZE NAME" to /tmp/perf-PID.map, where perf and
+// similar profilers look up the names of addresses without a symbol. Otherwise does nothing. Errors
+// are ignored: a profile without names is no reason to disturb the program.
 void WritePerfMap(std::span<const uint8_t> code, std::string_view name);
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// Short emitted loops that reach one limit of the machine.
+// Short emitted loops, each bound by one limit of the machine.
 
 #include "jit/probe.h"
 
@@ -11,11 +11,11 @@
 namespace jitattn::jit {
 namespace {
 
-// Multiply-adds of one chain in the loop's body: enough that the loop's own two instructions vanish
-// (8 chains × 8 = 64 to 2), few enough that the body stays in the decoded-instruction cache.
+// Multiply-adds of one chain in the loop body. Enough to hide the loop's own two instructions (8
+// chains × 8 = 64 against 2), few enough for the decoded-instruction cache.
 constexpr int kFmaUnroll = 8;
 
-// acc_i += a · b, each chain waiting for nothing but itself.
+// acc_i += a · b. A chain depends only on itself.
 void EmitFma(Assembler& a, DType dtype, int chains) {
   Vecs acc = a.pool().LeaseVecs("accumulators", chains);
   Vecs factors = a.pool().LeaseVecs("factors", 2);
@@ -36,7 +36,7 @@ void EmitFma(Assembler& a, DType dtype, int chains) {
   a.jnz(top, Assembler::T_NEAR);
 }
 
-// One step of every stream after the other, until they end; then again.
+// Takes one step of each stream in turn until the streams end; repeats the whole.
 void EmitTraffic(Assembler& a, ProbeSpec::Kind kind, int streams) {
   constexpr int kInFlight = 4;
   const bool copies = kind != ProbeSpec::Kind::kRead;
@@ -80,7 +80,7 @@ void EmitTraffic(Assembler& a, ProbeSpec::Kind kind, int streams) {
   a.jb(top, Assembler::T_NEAR);
   a.dec(repeats);
   a.jnz(again, Assembler::T_NEAR);
-  // What bypassed the caches is on its way still; the clock is read after it has arrived.
+  // Non-temporal stores are still in flight here. The fence makes the clock include them.
   if (kind == ProbeSpec::Kind::kCopyNonTemporal) a.sfence();
 }
 
@@ -94,21 +94,21 @@ Probe::Probe(ExecutableMemory memory, double flops_per_repeat)
 
 absl::StatusOr<std::unique_ptr<const Probe>> EmitProbe(const ProbeSpec& spec, const Cpu& cpu) {
   if (spec.isa == Isa::kPortable || spec.isa > cpu.isa) {
-    return absl::InvalidArgumentError(absl::StrCat("a probe for ", std::string(Name(spec.isa)),
-                                                   " on a cpu capped at ",
+    return absl::InvalidArgumentError(absl::StrCat("the probe's isa ", std::string(Name(spec.isa)),
+                                                   ": expected avx2 or avx512, at most ",
                                                    std::string(Name(cpu.isa))));
   }
   const bool fma = spec.kind == ProbeSpec::Kind::kFma;
   const int most = fma ? VecRegs(spec.isa) - 2 : kMaxProbeStreams;
   if (spec.chains < 1 || spec.chains > most) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a probe of ", spec.chains, " chains: 1 to ", most, " are possible"));
+        absl::StrCat("chains ", spec.chains, ": expected 1 to ", most));
   }
   const bool pairs = fma && spec.dtype == DType::kBF16;
   if (pairs && (spec.isa != Isa::kAvx512 || !cpu.avx512_bf16)) {
-    return absl::InvalidArgumentError("a probe of vdpbf16ps needs avx512 with AVX-512 BF16");
+    return absl::InvalidArgumentError("a bf16 probe needs isa avx512 and a CPU with AVX-512 BF16");
   }
-  // Registers were counted above and nothing else here can fail, so that no Xbyak::Error is thrown.
+  // The checks above rule out every Xbyak::Error: the registers suffice, and nothing else can fail.
   Assembler a(spec.isa, cpu);
   a.Prolog(fma ? ComputeType(spec.dtype) : DType::kF32);
   fma ? EmitFma(a, spec.dtype, spec.chains) : EmitTraffic(a, spec.kind, spec.chains);

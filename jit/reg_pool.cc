@@ -1,4 +1,4 @@
-// Registers by name: bit sets of what is free, and the list of what was leased for what.
+// The register pool: bit sets of free registers, and the list of leases with their purposes.
 
 #include "jit/reg_pool.h"
 
@@ -22,7 +22,7 @@ RegPool::RegPool(Isa isa)
 
 int RegPool::Free(RegKind kind) const { return std::popcount(free_[static_cast<int>(kind)]); }
 
-// Lowest first: low registers have the shorter VEX prefixes, and r8–r15 cost a prefix in loops.
+// Lowest index first: low registers have shorter VEX prefixes, and r8–r15 always need a prefix.
 int RegPool::Take(RegKind kind) {
   uint32_t& free = free_[static_cast<int>(kind)];
   if (free == 0) throw Xbyak::Error(Xbyak::ERR_INTERNAL);

@@ -1,4 +1,4 @@
-// Registers by name: an emitter leases what it needs and its destructor gives it back.
+// A pool of registers. Emitters lease registers for a purpose; a lease's destructor returns them.
 
 #ifndef JITATTN_JIT_REG_POOL_H_
 #define JITATTN_JIT_REG_POOL_H_
@@ -15,7 +15,7 @@
 
 namespace jitattn::jit {
 
-// A vector register whose width travels with the value, so that emitters need no template: made as
+// A vector register. Its width is part of the value, so emitters need no templates. Constructed as
 // Xmm(Operand::YMM or ZMM, index).
 using Vec = Xbyak::Xmm;
 
@@ -23,7 +23,7 @@ enum class RegKind { kVec, kGpr, kMask };
 
 class RegPool;
 
-// Owns registers until destroyed. Movable, so that a lease may be handed to who needs it next.
+// Owns registers until destroyed. Movable, so that an emitter can pass a lease on.
 template <typename Reg, RegKind kKind>
 class Lease {
  public:
@@ -40,7 +40,7 @@ class Lease {
   int size() const { return static_cast<int>(regs_.size()); }
   const Reg& operator[](int i) const { return regs_[i]; }
   const std::vector<Reg>& regs() const { return regs_; }
-  operator const Reg&() const { return regs_[0]; }  // a lease of one reads like its register
+  operator const Reg&() const { return regs_[0]; }  // a lease of one register acts as that register
 
  private:
   friend class RegPool;
@@ -54,21 +54,21 @@ using Opmasks = Lease<Xbyak::Opmask, RegKind::kMask>;
 
 class RegPool {
  public:
-  // All vector registers of `isa`, k1–k7 on AVX-512 (k0 means "no mask"), and every general
-  // register but rsp.
+  // Holds all vector registers of `isa`, k1–k7 on AVX-512 (k0 encodes "no mask"), and every general
+  // register except rsp.
   explicit RegPool(Isa isa);
 
-  // `purpose` is what `jitattn show` prints beside the register. Throws Xbyak::Error if fewer are
-  // free: Validate() should have refused the configuration.
+  // Leases `count` registers. `jitattn show` prints `purpose` beside them. Throws Xbyak::Error if
+  // too few are free; the configuration's validation should have prevented that.
   Vecs LeaseVecs(std::string_view purpose, int count = 1);
   Gprs LeaseGprs(std::string_view purpose, int count = 1);
   Opmasks LeaseMasks(std::string_view purpose, int count = 1);
-  // A certain register, for what the ABI or an instruction dictates.
+  // Leases a specific register, for the ABI or for instructions with fixed operands.
   Gprs LeaseGpr(std::string_view purpose, const Xbyak::Reg64& reg);
 
   int free_vecs() const { return Free(RegKind::kVec); }
 
-  // Every lease so far, in order, equal ones once.
+  // All leases so far, in order and without duplicates.
   const std::vector<RegisterUse>& uses() const { return uses_; }
 
  private:
@@ -83,7 +83,7 @@ class RegPool {
   Lease<Reg, kKind> TakeMany(std::string_view purpose, int count, Make make);
 
   Isa isa_;
-  uint32_t free_[3];  // a bit a register, by RegKind
+  uint32_t free_[3];  // a bit per register, indexed by RegKind
   std::vector<RegisterUse> uses_;
 };
 

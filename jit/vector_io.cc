@@ -1,4 +1,4 @@
-// Moving rows between memory and registers.
+// Moves rows between memory and registers.
 
 #include "jit/vector_io.h"
 
@@ -9,8 +9,8 @@
 namespace jitattn::jit {
 namespace {
 
-// Lanes of ones, then as many of zeros: a vector loaded `count` lanes before the middle is the mask
-// of the first `count` lanes.
+// A vector of ones followed by a vector of zeros. A vector loaded `count` lanes before the middle
+// is the mask of the first `count` lanes.
 std::vector<uint8_t> MaskTable(int vec_bytes) {
   std::vector<uint8_t> table(2 * vec_bytes, 0);
   std::fill_n(table.begin(), vec_bytes, 0xFF);
@@ -100,7 +100,7 @@ void TailMask::Fma231Outside(const Vec& acc, const Vec& x, const Xbyak::Operand&
     a_.Fma231(acc | outside_[0], x, y);
   } else {
     const Vec& clean = static_cast<const Vec&>(y);
-    a_.AndNot(clean, vec_[0], clean);  // 0 · 0 adds nothing, 0 · NaN would
+    a_.AndNot(clean, vec_[0], clean);  // 0 · 0 adds 0, but 0 · NaN would add NaN
     a_.Fma231(acc, x, clean);
   }
 }
@@ -131,7 +131,7 @@ void VectorIo::Widen(const Vec& x, const Operand& from) {
     a_.vcvtph2ps(x, from);
   } else {
     a_.vpmovzxwd(x, from);
-    const Vec whole(a_.avx512() ? Operand::ZMM : Operand::YMM, x.getIdx());  // x may be masked
+    const Vec whole(a_.avx512() ? Operand::ZMM : Operand::YMM, x.getIdx());  // x may carry a mask
     a_.vpslld(whole, whole, 16);
   }
 }
@@ -152,9 +152,10 @@ void VectorIo::Narrow(const Vec& x) {
   }
 }
 
-// To the even one: half a unit of the upper half less one, and one if that half is odd, carry to
-// where they should. Not into a NaN, which the carry might turn into a number; its upper half is
-// NaN too, since what arithmetic gives has the highest bit of the payload set.
+// Rounds to nearest, ties to even: adds half a unit of the upper half less one, plus one if the
+// upper half is odd. The carry rounds up where it should. NaN lanes are left alone, since a carry
+// could turn NaN into a number. Their upper half is NaN already: arithmetic sets the highest bit of
+// the payload.
 void VectorIo::RoundToBf16(const Vec& x) {
   if (ties_ == Ties::kAway) return a_.vpaddd(x, x, Bits(0x8000));
   const Vecs temps = a_.pool().LeaseVecs("rounding", StoreVecsNeeded(a_.isa(), storage_));
@@ -264,7 +265,8 @@ void VectorIo::Store(const Address& dst, const Vec& x, const TailMask& tail) {
   }
 }
 
-// By the binary digits of a count known at emission, else in a loop from the last element down.
+// A constant count is split into its binary digits. A count in a register takes a loop from the
+// last element down.
 void VectorIo::LoadElements(const Xmm& x, const Address& src, const TailMask& tail) {
   const auto at = [&](int element) { return a_.ptr[src.getRegExp() + element * elem_bytes()]; };
   if (tail.count_ >= 0) {

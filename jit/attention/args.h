@@ -1,4 +1,4 @@
-// What one call of an attention kernel is told.
+// The arguments of one call of an attention kernel.
 
 #ifndef JITATTN_JIT_ATTENTION_ARGS_H_
 #define JITATTN_JIT_ATTENTION_ARGS_H_
@@ -12,40 +12,40 @@ namespace jitattn::jit {
 // A run of consecutive queries of one head, or ("rows" only) of every head of a group. Emitted code
 // reads the fields by offsetof.
 struct AttentionArgs {
-  const AttentionSpec* spec;                         // read by the portable kernel only
-  const void* q;                                     // [q_rows][head_dim]
-  const void* k;                                     // [kv_len][head_dim]
-  const void* v;                                     // [kv_len][value_dim]
-  void* out;                                         // [q_rows][value_dim]
-  int64_t q_stride, k_stride, v_stride, out_stride;  // between rows, in bytes; columns adjoin
-  int64_t q_rows;  // any number ≥ 0; the kernel walks them in tiles
+  const AttentionSpec* spec;  // read by the portable kernel only
+  const void* q;              // [q_rows][head_dim]
+  const void* k;              // [kv_len][head_dim]
+  const void* v;              // [kv_len][value_dim]
+  void* out;                  // [q_rows][value_dim]
+  int64_t q_stride, k_stride, v_stride,
+      out_stride;  // between rows, in bytes; each row is contiguous
+  int64_t q_rows;  // any number ≥ 0; the kernel splits them into tiles
   int64_t kv_len;
-  int64_t right;  // row i of this call sees keys j ≤ i + right, where the mask has that end
+  int64_t right;  // row i of this call sees keys j ≤ i + right, if the mask has a right end
   double scale;
   void* scratch;  // Kernel::scratch_bytes(kv_len, q_rows · group), 64-byte aligned, any contents
 
-  // These are read by "rows" kernels only.
+  // Only "rows" kernels read the following fields.
   int64_t group = 1;                               // query heads that share k and v
   int64_t q_head_stride = 0, out_head_stride = 0;  // bytes between them
-  // A softmax over keys that are taken apart.
-  //   0       all keys in one call.
-  //   kPart   this call's partial result (m, l, O) goes to `part`, PartBytes() of it; `out` is
-  //           untouched.
-  //   n > 0   `k` and `v` are not read; n partial results, `part_stride` bytes apart from `part`
-  //   on,
-  //           are merged in this order into `out`.
-  // REQUIRES of n > 0: the other arguments are those of all keys together.
+  // A softmax over keys split among several calls.
+  //   0       one call takes all keys
+  //   kPart   writes this call's partial result (m, l, O), RowsPartBytes() bytes, to `part`; `out`
+  //           is untouched
+  //   n > 0   ignores `k` and `v`; merges n partial results, `part_stride` bytes apart from `part`
+  //           on, in this order, into `out`
+  // REQUIRES for n > 0: the other arguments describe all keys together.
   static constexpr int64_t kPart = -1;
   int64_t parts = 0;
   void* part = nullptr;  // 64-byte aligned
   int64_t part_stride = 0;
-  // The rows of K that this thread will read next, `k_stride` apart; null where nothing is known.
+  // The rows of K that this thread reads next, `k_stride` apart; null if unknown.
   const void* next_k = nullptr;
   int64_t next_keys = 0;
 
   // Windows: row i of this call sees keys j ≥ i + left.
   int64_t left = 0;
-  // Where the call begins in the operation, for score parts alone.
+  // Position of the call in the operation, for score parts only.
   int64_t first_query = 0, first_key = 0, first_head = 0;
 };
 

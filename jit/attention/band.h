@@ -10,7 +10,7 @@
 
 namespace jitattn::jit {
 
-// Indices from `first` on, before `end`.
+// The half-open range [first, end).
 struct IndexRange {
   int64_t first = 0, end = 0;
 
@@ -18,31 +18,31 @@ struct IndexRange {
   bool Has(int64_t i) const { return first <= i && i < end; }
 };
 
-// Query i sees the keys from i + left to i + right, as far as there are such keys.
+// Query i sees the existing keys from i + left to i + right.
 struct Band {
-  // Beyond any length; sums of it and lengths do not overflow.
+  // Beyond any length, and small enough that sums with lengths do not overflow.
   static constexpr int64_t kFar = int64_t{1} << 61;
 
   int64_t left = -kFar, right = kFar;
 
-  // The ends that `mask` has, of the two that are given; the other ones are far.
+  // The given ends as far as `mask` has them; a missing end is at ±kFar.
   static Band Of(Mask mask, int64_t left, int64_t right) {
     return {.left = HasLeftEnd(mask) ? std::clamp(left, -kFar, kFar) : -kFar,
             .right = HasRightEnd(mask) ? std::clamp(right, -kFar, kFar) : kFar};
   }
 
-  // The ends moved to where they stop making a difference to so many queries and keys.
+  // The ends clipped to the range that matters for `queries` queries and `keys` keys.
   Band Clipped(int64_t queries, int64_t keys) const {
     return {.left = std::clamp(left, -queries, keys), .right = std::clamp(right, -queries, keys)};
   }
 
-  // The same keys for the same queries, counted from these on.
+  // The same band, with queries and keys counted from `first_query` and `first_key` on.
   Band From(int64_t first_query, int64_t first_key) const {
     const int64_t by = first_query - first_key;
     return {.left = left + by, .right = right + by};
   }
 
-  // Of `keys` keys those that the query sees; of `queries` queries those that see the key.
+  // The keys among `keys` that a query sees, and the queries among `queries` that see a key.
   IndexRange Keys(int64_t query, int64_t keys) const {
     return Between(query + left, query + right, keys);
   }
@@ -50,7 +50,7 @@ struct Band {
     return Between(key - right, key - left, queries);
   }
 
-  // How many of the pairs (query, key) are seen. In floating point: their number may be huge.
+  // The number of visible pairs (query, key). In floating point, since the number may be huge.
   double Pairs(int64_t queries, int64_t keys) const {
     const Band band = Clipped(queries, keys);
     if (band.left > band.right) return 0;
@@ -63,8 +63,8 @@ struct Band {
     return {from, std::clamp(last + 1, from, count)};
   }
 
-  // Pairs with key ≤ query + right. The first queries see none, the last ones all `keys`, and from
-  // one to the next of those between the number grows by 1.
+  // The number of pairs with key ≤ query + right. The first queries see no key, the last ones see
+  // all `keys`; in between the number grows by 1 per query.
   static double PairsUpTo(int64_t right, int64_t queries, int64_t keys) {
     const int64_t some = std::clamp<int64_t>(-right, 0, queries);
     const int64_t all = std::clamp(keys - right - 1, some, queries);

@@ -1,4 +1,4 @@
-// Rules that the configurations of both attention kernels share.
+// Rules of both attention kernels' configurations.
 
 #ifndef JITATTN_JIT_ATTENTION_CONFIG_RULES_H_
 #define JITATTN_JIT_ATTENTION_CONFIG_RULES_H_
@@ -17,38 +17,38 @@
 
 namespace jitattn::jit {
 
-// Vectors that the value columns fill: a wider register block would not be used.
+// The number of vectors that the value columns fill. A wider register block has no use.
 inline int ValueVecs(Isa isa, const AttentionSpec& spec) {
   const int lanes = Lanes(isa, spec.dtype);
   return (spec.value_dim + lanes - 1) / lanes;
 }
 
-// The first value of the ladder that reaches `limit`: all above it emit the same code.
+// Caps `value` at the first ladder value ≥ `limit`; all values above emit the same code.
 inline int CapAt(int value, int limit, std::span<const int> ladder) {
   const auto cap = std::lower_bound(ladder.begin(), ladder.end(), limit);
   return cap == ladder.end() ? value : std::min(value, *cap);
 }
 
-// Whether products of pairs of bf16 make sense; whether the CPU has them, CheckPairs asks.
+// True if products of bf16 pairs are possible for this ISA and type. CheckPairs also asks the CPU.
 inline bool FitsPairs(Isa isa, const AttentionSpec& spec) {
   return spec.dtype == DType::kBF16 && isa == Isa::kAvx512;
 }
 
-// `what`: the setting that asks for pairs.
+// `what` names the setting that selects pairs.
 inline absl::Status CheckPairs(std::string_view what, Isa isa, const AttentionSpec& spec,
                                const Cpu& cpu) {
   if (FitsPairs(isa, spec) && cpu.avx512_bf16) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(std::string(what), " needs bf16 and avx512 with AVX-512 BF16; it is ",
-                   std::string(Name(spec.dtype)), " and ", std::string(Name(isa)),
-                   cpu.avx512_bf16 ? "" : " without"));
+      absl::StrCat(std::string(what), " needs bf16 and avx512 with AVX-512 BF16: the problem is ",
+                   std::string(Name(spec.dtype)), ", the isa ", std::string(Name(isa)),
+                   cpu.avx512_bf16 ? "" : ", the CPU lacks AVX-512 BF16"));
 }
 
-// `what`: "qk_keys × qk_vecs 9 × 4".
+// `what` names the setting, as in "qk_keys × qk_vecs 9 × 4".
 inline absl::Status CheckRegisters(Isa isa, std::string_view what, int needed) {
   if (needed <= VecRegs(isa)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(std::string(what), " needs ", needed,
-                                                 " vector registers, ", std::string(Name(isa)),
+                                                 " vector registers, but ", std::string(Name(isa)),
                                                  " has ", VecRegs(isa)));
 }
 

@@ -1,4 +1,4 @@
-// The ends of the band of keys that a query sees.
+// Emitted code for the ends of the band of keys that a query sees.
 
 #include "jit/attention/emit_band.h"
 

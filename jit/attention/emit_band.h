@@ -1,4 +1,4 @@
-// The ends of the band of keys that a query sees (band.h), as emitted code has them.
+// Emitted code for the ends of the band of keys that a query sees (band.h).
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_BAND_H_
 #define JITATTN_JIT_ATTENTION_EMIT_BAND_H_
@@ -9,8 +9,8 @@
 
 namespace jitattn::jit {
 
-// end ← AttentionArgs::left or right, which lies `offset` bytes behind the arguments' address,
-// clipped to where it stops making a difference (Band::Clipped), so that no sum with it overflows.
+// end ← AttentionArgs::left or right, the field `offset` bytes into the arguments. The value is
+// clipped to the range that matters (Band::Clipped), so that no sum with it overflows.
 void EmitBandEnd(Assembler& a, size_t offset, const Xbyak::Reg64& end, const Xbyak::Reg64& temp);
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// S[key][row] = Q[row] · K[key] of a block of keys.
+// S[key][row] = Q[row] · K[key] for a block of keys.
 
 #include "jit/attention/emit_dots.h"
 
@@ -20,7 +20,7 @@ int EmitDots::VecsNeeded(const RowsConfig& config, const AttentionSpec& spec) {
   const int depth = config.pairs != 0 ? (spec.head_dim + 1) / 2 : spec.head_dim;
   const int tail = depth % lanes != 0 ? TailMask::VecsNeeded(config.isa) : 0;
   const int sums = config.qk_keys * config.tile_rows;
-  // The last keys, which need not fill a vector, are taken one at a time.
+  // The last keys, fewer than a vector of scores, are taken one at a time.
   return config.qk_keys + 1 + sums + EmitFold::VecsNeeded(lanes, config.tile_rows) + tail;
 }
 
@@ -50,11 +50,11 @@ struct EmitDots::Registers {
   EmitPrefetch ahead;
   const Vecs x, y, sums;
   std::optional<TailMask> tail;
-  Opmasks words;  // instead of it where the row's end is half a pair
+  Opmasks words;  // replaces `tail` if the row ends in half a pair
 };
 
-// for each vector of scores:           as many keys as it holds for all rows
-//   for each qk_keys of them:
+// for each vector of scores:           holds `keys` keys for all rows
+//   for each qk_keys of these keys:
 //     sums[key][row] = Σ over vectors of columns  K[key] · Q[row]
 //     fold the sums across their lanes
 void EmitDots::EmitBlock() {
@@ -103,7 +103,7 @@ void EmitDots::EmitVector(Registers& r, int together, bool last) {
         a_.add(r.k, r.stride);
         r.ahead.NextRow();
       }
-    } else if (key + 1 < ctx_.layout.keys) {  // behind the last key: that one again
+    } else if (key + 1 < ctx_.layout.keys) {  // behind the last key: repeat it
       a_.lea(r.count, a_.ptr[r.k[0] + r.stride[0]]);
       a_.dec(r.left);
       a_.cmovg(r.k, r.count);
@@ -152,8 +152,8 @@ void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
   };
 
   for (int i = 0; i < together * rows; ++i) a_.Zero(r.sums[i]);
-  // In a loop over the row its lines are fetched all at once: the row is long, and the next one is
-  // far away.
+  // A row that needs a loop is long and the next row is far away, so all its lines are fetched
+  // here.
   if (loops > 0) fetch(0, r.ahead.lines());
   a_.Repeat(r.count, loops, [&] {
     for (int i = 0; i < unroll; ++i) column(i, false);

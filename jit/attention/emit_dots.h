@@ -1,4 +1,4 @@
-// S[key][row] = Q[row] · K[key] of a block of keys, lanes are columns.
+// S[key][row] = Q[row] · K[key] for a block of keys; lanes are columns.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
 #define JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
@@ -12,13 +12,13 @@ namespace jitattn::jit {
 
 class EmitDots {
  public:
-  // A row of K a key, one of Q, the sums, and what waits to be folded.
+  // A vector of K per key, one of Q, the sums, and partial sums waiting in the fold.
   static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec);
 
   explicit EmitDots(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
 
-  // The current block's scores, for every row of the tile. Those behind its last key, up to a whole
-  // vector, repeat that one's.
+  // Computes the current block's scores for every row of the tile. Scores behind the last key, up
+  // to a whole vector, repeat that key's scores.
   void EmitBlock();
 
  private:

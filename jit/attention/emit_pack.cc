@@ -1,4 +1,4 @@
-// Queries, scaled and transposed into lanes.
+// Packs queries: scales them and transposes them into lanes.
 
 #include "jit/attention/emit_pack.h"
 
@@ -12,9 +12,9 @@ namespace jitattn::jit {
 
 using Xbyak::Reg64;
 
-// Pairs are moved as they are, and scaled with the scores: scale is 1 for them.
+// Pairs are copied unscaled (scale is 1 here); their scores are scaled instead.
 //
-// for each vector of rows:            at most `lanes` of them, `left` in number
+// for each vector of rows:            `left` rows, at most `lanes`
 //   for each `lanes` columns d:
 //     x[i] = scale · Q[min(i, left − 1)][d …]
 //     transpose x

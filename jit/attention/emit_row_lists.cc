@@ -1,4 +1,4 @@
-// The rows of a tile: their queries, what they see, where their output goes.
+// The rows of a tile: their queries, visible keys and output addresses.
 
 #include "jit/attention/emit_row_lists.h"
 
@@ -30,7 +30,7 @@ void EmitRowLists::EmitFirst() {
   a_.mov(ctx_.at(&RowsFrame::tiles), temp);
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, kv_len)));
   if (ctx_.has_right_end()) {
-    // The right end, clipped as by EmitBandEnd, which would load kv_len again.
+    // Clips the right end as EmitBandEnd does; EmitBandEnd would load kv_len again.
     a_.mov(bound, ctx_.arg(offsetof(AttentionArgs, right)));
     a_.cmp(bound, temp);
     a_.cmovl(temp, bound);
@@ -47,7 +47,7 @@ void EmitRowLists::EmitFirst() {
   a_.mov(ctx_.at(&RowsFrame::query), temp);
 }
 
-// Where the first row's keys begin. Where that lies behind their last one, `last` moves to where no
+// Sets the first row's first key. If it lies behind the row's last key, moves `last` to where no
 // row sees a key.
 void EmitRowLists::EmitFirstStart(const Reg64& last, const Reg64& temp) {
   const Gprs start = a_.pool().LeaseGprs("left end");
@@ -116,7 +116,7 @@ void EmitRowLists::EmitTile() {
   a_.mov(ctx_.at(&RowsFrame::rows_left), left);
 }
 
-// The row's keys.
+// Writes the row's range of keys.
 void EmitRowLists::EmitSeen(const Reg64& list, const Reg64& key, const Reg64& temp) {
   a_.mov(key, ctx_.at(&RowsFrame::limit));
   a_.Clamp(key, ctx_.arg(offsetof(AttentionArgs, kv_len)), temp);
@@ -128,7 +128,7 @@ void EmitRowLists::EmitSeen(const Reg64& list, const Reg64& key, const Reg64& te
   a_.mov(a_.qword[list + ctx_.layout.starts], key);
 }
 
-// The row's query and head.
+// Writes the row's query and head, for score parts.
 void EmitRowLists::EmitPlace(const Reg64& list, const Reg64& head, const Reg64& temp) {
   a_.mov(temp, ctx_.at(&RowsFrame::query));
   a_.mov(a_.qword[list + ctx_.layout.of_query], temp);

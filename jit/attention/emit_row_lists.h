@@ -1,4 +1,4 @@
-// The rows of a tile: their queries, what they see, where their output goes.
+// The rows of a tile: their queries, visible keys and output addresses.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_ROW_LISTS_H_
 #define JITATTN_JIT_ATTENTION_EMIT_ROW_LISTS_H_
@@ -12,11 +12,11 @@ class EmitRowLists {
  public:
   explicit EmitRowLists(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
 
-  // The run begins: its number of tiles, its first row, and what that row sees.
+  // Starts the run: sets its number of tiles, its first row, and the keys visible to that row.
   void EmitFirst();
 
-  // The next tile's lists (RowsLayout) and packed queries. Rows behind the last one repeat it, so
-  // that they hold numbers of the problem.
+  // Writes the next tile's lists (RowsLayout) and packed queries. Rows behind the last one repeat
+  // it, so that they hold numbers of the problem.
   void EmitTile();
 
  private:

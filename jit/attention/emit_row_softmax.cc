@@ -1,4 +1,4 @@
-// The online softmax over scores that lie [key][row].
+// The online softmax over scores in the layout [key][row].
 
 #include "jit/attention/emit_row_softmax.h"
 
@@ -16,9 +16,9 @@ using Xbyak::Label;
 using Xbyak::Reg64;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kLess = 1, kNotLess = 5;  // predicates; nothing compared here is NaN
+constexpr int kLess = 1, kNotLess = 5;  // predicates; no operand is NaN
 
-// Whether a vector of scores has more of it than the one before.
+// True if the coordinate grows from one vector of scores to the next.
 bool GrowsByKey(Coordinate what) {
   return what == Coordinate::kKey || what == Coordinate::kDistance;
 }
@@ -42,8 +42,8 @@ Xbyak::Address EmitRowSoftmax::Coordinates(Coordinate what) {
   return ctx_.in_scratch(ctx_.layout.coordinates + static_cast<int>(what) * ctx_.layout.vec_bytes);
 }
 
-// for each exp_vecs vectors of scores:  through the parts
-// A vector has as many keys more than the one before it as it holds.
+// for each exp_vecs vectors of scores:  apply the parts
+// The key and the distance grow by `keys`, the keys of a vector, from one vector to the next.
 void EmitRowSoftmax::EmitParts(EmitScoreParts& parts) {
   SectionScope section(a_, "score parts");
   const RowsLayout& layout = ctx_.layout;
@@ -67,7 +67,7 @@ void EmitRowSoftmax::EmitParts(EmitScoreParts& parts) {
   });
 }
 
-// Of the block's first vector.
+// Writes the coordinates of the block's first vector.
 void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
   const RowsLayout& layout = ctx_.layout;
   const Vecs x = a_.pool().LeaseVecs("coordinate");
@@ -102,7 +102,7 @@ void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
   }
 }
 
-// end[row] = keys of the block before the row's last one and with it;  windows: first[row]
+// end[row] = keys of the block up to the row's last one;  windows: first[row]
 // for each vector of scores:  S = −∞ where its key's index ≥ end, or < first
 void EmitRowSoftmax::EmitHide() {
   SectionScope section(a_, "hide");
@@ -114,10 +114,10 @@ void EmitRowSoftmax::EmitHide() {
   const Gprs count = a_.pool().LeaseGprs("count"), seen = a_.pool().LeaseGprs("seen by the row");
   const Gprs temp = a_.pool().LeaseGprs("temp");
 
-  // In each lane its row's entry in a list of keys, counted and clipped as those of the block.
+  // Each lane gets its row's entry of a list of keys, relative to the block and clipped to it.
   const auto load = [&](const Vec& by_row, int64_t list) {
     a_.mov(row, ctx_.at(&RowsFrame::tile));
-    a_.lea(to, ctx_.in_scratch(layout.kAlpha));  // alpha itself is set later
+    a_.lea(to, ctx_.in_scratch(layout.kAlpha));  // alpha's memory is free: alpha is set later
     a_.Repeat(count, layout.rows, [&] {
       a_.mov(seen, a_.qword[row[0] + list]);
       a_.sub(seen, ctx_.at(&RowsFrame::first_key));
@@ -161,7 +161,8 @@ void EmitRowSoftmax::EmitHide() {
   });
 }
 
-// The number, as an element of the compute type, to the lanes of its row in the vector at `to`.
+// Converts the number to the compute type and stores it in the lanes of its row in the vector at
+// `to`.
 void EmitRowSoftmax::EmitToLanes(const Reg64& to, const Reg64& number, const Vec& temp) {
   const RowsLayout& layout = ctx_.layout;
   const bool f64 = a_.compute() == DType::kF64;
@@ -173,7 +174,7 @@ void EmitRowSoftmax::EmitToLanes(const Reg64& to, const Reg64& number, const Vec
   }
 }
 
-// Vectors of scores exp_vecs at a time; the last group is padded with −∞.
+// Calls body for every exp_vecs vectors of scores. The last group is padded with −∞.
 void EmitRowSoftmax::ForEachGroup(const std::function<void(const Reg64&)>& body) {
   const RowsLayout& layout = ctx_.layout;
   const int group = ctx_.config.exp_vecs;
@@ -189,7 +190,7 @@ void EmitRowSoftmax::ForEachGroup(const std::function<void(const Reg64&)>& body)
   });
 }
 
-// What every key of a vector has for a row meets, and each of them gets it.
+// Combines the values of one row's keys within a vector; each of these lanes gets the result.
 void EmitRowSoftmax::Fold(const Vec& x, const Vec& temp, const std::function<void()>& meet) {
   for (int distance = ctx_.layout.rows; distance < ctx_.layout.lanes; distance *= 2) {
     EmitSwapLanes(a_, temp, x, distance);

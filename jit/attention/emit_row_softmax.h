@@ -1,5 +1,5 @@
-// The online softmax (Milakov & Gimelshein 2018, algorithm 3) over scores that lie [key][row]: all
-// of it vertical but for the last step, where the keys of one vector meet.
+// The online softmax (Milakov & Gimelshein 2018, algorithm 3) over scores in the layout [key][row].
+// All steps are vertical except the last, which combines the keys within a vector.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_ROW_SOFTMAX_H_
 #define JITATTN_JIT_ATTENTION_EMIT_ROW_SOFTMAX_H_
@@ -11,9 +11,11 @@
 
 namespace jitattn::jit {
 
-// m starts at the lowest finite number, not at −∞, and never falls below it: (−∞) − m is −∞ then,
-// and not NaN, so that a block of −∞ adds nothing. All scores −∞ leave l at 0, and 0 · (1/0) is
-// NaN; +∞ gives m = +∞ and ∞ − ∞ = NaN in l; NaN gives NaN in l whatever the maximum made of it.
+// m starts at the lowest finite number instead of −∞. Hence (−∞) − m is −∞ and not NaN, and a block
+// of −∞ adds nothing. Specials:
+//   all scores −∞   l stays 0, and 0 · (1/0) is NaN
+//   a score +∞      m = +∞, and ∞ − ∞ = NaN stays in l
+//   a score NaN     NaN in l, whatever the maximum is
 class EmitRowSoftmax {
  public:
   static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec) {
@@ -24,26 +26,26 @@ class EmitRowSoftmax {
   EmitRowSoftmax(const RowsContext& ctx, const Xbyak::Reg64& part)
       : ctx_(ctx), a_(ctx.a), part_(part) {}
 
-  // m, l ← nothing seen.
+  // m, l ← their values before the first key.
   void EmitReset();
 
-  // S = what the score parts make of it.
+  // S ← the score parts applied to S.
   void EmitParts(EmitScoreParts& parts);
 
-  // S = −∞ for the block's keys that a row does not see, and behind the last one.
+  // S ← −∞ for the block's keys that a row does not see, and behind the last key.
   void EmitHide();
 
-  // m moves to the block's maximum; P = 2^(S − m); alpha = 2^(old m − m); l = l · alpha + Σ P.
+  // m ← max(m, block's maximum); P = 2^(S − m); alpha = 2^(old m − m); l = l · alpha + Σ P.
   void EmitBlock();
 
-  // m moves to the maximum of both; alpha for what is here, alpha_from for what is at `from`; l is
-  // the sum of both, scaled.
+  // Merges the state at `from`: m ← the maximum of both. alpha scales the sums here, alpha_from the
+  // sums at `from`. l ← the scaled sum of both.
   void EmitMerge(const Xbyak::Reg64& from, const Vec& alpha_from);
 
   // alpha = 1/l.
   void EmitInverse();
 
-  // O[row] ← O[row] · alpha[row], and the block's sums on top, which become 0.
+  // O[row] ← O[row] · alpha[row], plus the block's sums if add_sums. Those sums become 0.
   void EmitRescale(bool add_sums);
 
  private:

@@ -1,4 +1,4 @@
-// The scale of scores.
+// The factor from dot products to scores.
 
 #include "jit/attention/emit_scale.h"
 

@@ -1,4 +1,4 @@
-// What a dot product is multiplied by to become a score.
+// The factor from dot products to scores.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_SCALE_H_
 #define JITATTN_JIT_ATTENTION_EMIT_SCALE_H_
@@ -7,8 +7,8 @@
 
 namespace jitattn::jit {
 
-// to ← scale · unit, the scale of the AttentionArgs, as one element of the compute type, rounded
-// once; 64 bits are written. `unit` is EmitScoreParts::unit().
+// to ← scale · unit as one element of the compute type, rounded once. `scale` is in the
+// AttentionArgs, `unit` is EmitScoreParts::unit(). Writes 64 bits.
 void EmitScale(Assembler& a, const Xbyak::Address& to, double unit);
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// The score parts of a kernel, one after the other.
+// Applies the score parts of a kernel in order.
 
 #include "jit/attention/emit_score_parts.h"
 
@@ -23,7 +23,7 @@ int EmitScoreParts::FrameBytes(const AttentionSpec& spec) {
   return slots * 8;
 }
 
-// f(part, its slots)
+// Calls f(part, slots) for every part.
 template <typename F>
 void EmitScoreParts::ForEach(F f) const {
   Xbyak::RegExp slots = slots_;

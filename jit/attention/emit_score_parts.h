@@ -1,4 +1,4 @@
-// The score parts of a kernel, one after the other.
+// Applies the score parts of a kernel in order.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_SCORE_PARTS_H_
 #define JITATTN_JIT_ATTENTION_EMIT_SCORE_PARTS_H_
@@ -9,24 +9,24 @@ namespace jitattn::jit {
 
 class EmitScoreParts {
  public:
-  // Beside the scores' own registers, and in the stack frame.
+  // Vector registers besides the scores' own, and bytes in the stack frame.
   static int VecsNeeded(const AttentionSpec& spec, Isa isa);
   static int FrameBytes(const AttentionSpec& spec);
 
-  // FrameBytes() of the frame are at `slots`.
+  // `slots`: the address of FrameBytes() bytes in the stack frame.
   EmitScoreParts(Assembler& a, const AttentionSpec& spec, const Xbyak::RegExp& slots)
       : a_(a), spec_(spec), slots_(slots) {}
 
   bool Needs(Coordinate what) const;
 
-  // What scores are at first: in units of the exponential's base 2, unless parts are to see them.
+  // The unit of scores before the parts: log2 e (for exponentials of base 2), or 1 if there are
+  // parts.
   double unit() const;
 
-  // Once a call, before the first block.
+  // Called once per kernel call, before the first block.
   void EmitPrepare();
 
-  // x ← scores for the softmax, log2 e times what the last part leaves. Nothing where there are no
-  // parts.
+  // x ← log2 e · (the scores after the last part). Emits nothing if there are no parts.
   void EmitApply(std::span<const Vec> x, const ScoreBlock::EmitCoordinateOf& coordinate);
 
  private:

@@ -1,4 +1,4 @@
-// S = Q·Kᵀ of one column group of the tile, and what follows on the accumulators.
+// S = Q·Kᵀ for one column group of the tile, and the operations on its accumulators.
 
 #include "jit/attention/emit_scores.h"
 
@@ -25,9 +25,9 @@ int EmitScores::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec)
                   accumulators + beside);
 }
 
-// A narrower block has as many accumulators as the widest, as far as 12 keys give them: fewer would
-// wait for each other (AVX2's 6 × 1 loads seven times for six multiply-adds, 12 × 1 thirteen times
-// for twelve), and what is done once a block is done less often.
+// A narrower block takes more keys, up to 12, to keep the number of accumulators. With fewer
+// accumulators the FMAs would wait for each other or for loads (AVX2: 6 × 1 has 7 loads for 6 FMAs,
+// 12 × 1 has 13 for 12). More keys also mean fewer blocks and less overhead per block.
 int EmitScores::KeysAt(int vecs) const {
   constexpr int kMost = 12;
   const TilesConfig& c = ctx_.config;
@@ -56,7 +56,7 @@ EmitScores::Arguments EmitScores::LeaseArguments() {
 // for each column group of qk_vecs vectors:
 //   keys that all of its queries see:          the whole group
 //   causal, for each step of `lanes` keys:     the columns from the step's on, the first one masked
-//   windows: all keys that any of its queries sees at once, blocks at an end masked
+//   windows:        all keys that any of its queries sees at once, blocks at an end masked
 void EmitScores::EmitChunk() {
   SectionScope section(a_, "scores");
   const Arguments arguments = LeaseArguments();
@@ -115,7 +115,7 @@ void EmitScores::EmitChunk() {
   }
 }
 
-// Windows: k_, keys_, scores_ and hidden_ at the first of the chunk's keys that the group sees.
+// Windows: moves k_, keys_, scores_ and hidden_ to the first chunk key that the group sees.
 void EmitScores::EmitSkipUnseen(const Reg64& temp) {
   a_.mov(keys_, ctx_.at(&TilesFrame::group_diagonal));
   a_.mov(hidden_, keys_);
@@ -135,9 +135,8 @@ void EmitScores::EmitSkipUnseen(const Reg64& temp) {
   a_.sub(hidden_, ctx_.at(&TilesFrame::group_diagonal));
 }
 
-// Step s of the diagonal: the group's columns s, s + 1, … with the `lanes` chunk keys from
-// group_diagonal + lanes·s on; those are clipped to the chunk. Lane i of column s sees the first
-// i + 1 of them.
+// Step s of the diagonal takes the group's columns s, s + 1, … and the `lanes` chunk keys from
+// group_diagonal + lanes·s on, clipped to the chunk. Lane i of column s sees the first i + 1 keys.
 void EmitScores::EmitDiagonal() {
   const Gprs temp = a_.pool().LeaseGprs("temp"), step = a_.pool().LeaseGprs("step");
   Label next_step, end, skip;
@@ -189,7 +188,7 @@ void EmitScores::EmitSubroutines() {
         a_.WhileAtLeast(keys_, keys, [&] { EmitBlock(keys, vecs); });
       a_.ret();
     }
-    // Where rescaling starts, the accumulators of the largest block are live.
+    // The largest block's accumulators are live at the start of rescaling.
     const Vecs accumulators = a_.pool().LeaseVecs("scores", KeysAt(vecs) * vecs);
     a_.L(rescale_[vecs]);
     softmax_.EmitRescale(vecs, state_, scores_);
@@ -208,7 +207,7 @@ void EmitScores::EmitBlock(int keys, int vecs) {
 // for d: acc[key][c] += K[key][d] · Qt[d][c]
 void EmitScores::EmitProducts(EmitTileGemm& gemm, const Reg64& temp) {
   const TilesLayout& layout = ctx_.layout;
-  const int depth = layout.depth - (layout.odd ? 1 : 0);  // of whole elements
+  const int depth = layout.depth - (layout.odd ? 1 : 0);  // whole elements
   const int unroll = std::clamp(depth, 1, ctx_.config.qk_unroll);
   const int iterations = depth / unroll;
   RowAddresses rows(a_, k_, stride_, gemm.rows());
@@ -247,7 +246,7 @@ void EmitScores::EmitProducts(EmitTileGemm& gemm, const Reg64& temp) {
   gemm.ReleaseOperands();
 }
 
-// acc = what the score parts make of it
+// acc = score parts applied to acc
 // acc = −∞ where a query does not see the key
 // softmax on the accumulators; S[key][c] = acc[key][c]
 void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
@@ -277,7 +276,7 @@ void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
   a_.add(scores_, keys * layout.tile_bytes);
 }
 
-// The columns of this block's values that P·V begins with.
+// Fetches the first value columns of this block's keys, where P·V begins.
 void EmitScores::EmitFetchValues(int keys) {
   if (ctx_.config.pv_ahead == 0) return;
   const Gprs row = a_.pool().LeaseGprs("values"), stride = a_.pool().LeaseGprs("their stride");
@@ -293,10 +292,10 @@ void EmitScores::EmitFetchValues(int keys) {
   a_.mov(ctx_.at(&TilesFrame::first_values), row);
 }
 
-// The next block's keys, as far along their rows as this block is: from beyond the L2 they would
-// come too late for the broadcasts. A line is asked for several times, which costs nothing that is
-// scarce. (Rows a multiple of 2 KiB apart fall into one or two sets of the L1, which do not hold
-// both blocks.)
+// Fetches the next block's keys at this block's position in the row. From beyond the L2 they would
+// arrive too late for the broadcasts. A line is fetched several times; the extra fetches use no
+// scarce resource. (Rows a multiple of 2 KiB apart share one or two sets of the L1, which cannot
+// hold both blocks.)
 void EmitScores::EmitFetchAhead(int keys) {
   if (ctx_.config.qk_ahead == 0) return;
   const Gprs row = a_.pool().LeaseGprs("next block's keys");
@@ -309,8 +308,8 @@ void EmitScores::EmitFetchAhead(int keys) {
   }
 }
 
-// Vector (r, c) has r keys more than the block's first score, and c · lanes queries; its lanes have
-// one query more each.
+// Relative to the block's first score, vector (r, c) is r keys and c · lanes queries further; each
+// lane is one more query further.
 void EmitScores::EmitParts(const EmitTileGemm& gemm, const Reg64& temp) {
   const auto first = [&](Coordinate what) {
     const size_t offset = offsetof(TilesFrame, coordinates) + static_cast<size_t>(what) * 8;
@@ -338,7 +337,7 @@ void EmitScores::EmitParts(const EmitTileGemm& gemm, const Reg64& temp) {
   a_.add(ctx_.at(&TilesFrame::block_key), gemm.rows());
 }
 
-// to ← of the first score of the block that begins with key block_key and the queries of state_.
+// to ← the coordinate of the block's first score: key block_key, first query of state_.
 void EmitScores::EmitFirstCoordinate(Coordinate what, const Reg64& to) {
   if (what == Coordinate::kKey) return a_.mov(to, ctx_.at(&TilesFrame::block_key));
   if (what == Coordinate::kHead) return a_.mov(to, ctx_.arg(offsetof(AttentionArgs, first_head)));
@@ -366,10 +365,10 @@ void EmitScores::EmitHide(const EmitTileGemm& gemm, const Reg64& temp) {
   a_.L(seen);
 }
 
-// Lane i of the group sees the block's key r where hidden_ + r ≤ i < hidden_ + r + span. A block
-// whose keys all lanes see is left alone.
+// Lane i of the group sees the block's key r if hidden_ + r ≤ i < hidden_ + r + span. A block whose
+// keys are visible to all lanes is unchanged.
 void EmitScores::EmitHideOutsideWindow(const EmitTileGemm& gemm, const Reg64& temp) {
-  constexpr int kLessOrEqual = 2, kGreater = 14;  // predicates; nothing compared here is NaN
+  constexpr int kLessOrEqual = 2, kGreater = 14;  // predicates; no operand is NaN
   const bool f64 = a_.compute() == DType::kF64;
   const Vecs first = a_.pool().LeaseVecs("first lane that sees the key");
   const Vecs end = a_.pool().LeaseVecs("first lane that does not any more");

@@ -1,4 +1,4 @@
-// S = Q·Kᵀ of one column group of the tile, and what follows on the accumulators.
+// S = Q·Kᵀ for one column group of the tile, and the operations on its accumulators.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_SCORES_H_
 #define JITATTN_JIT_ATTENTION_EMIT_SCORES_H_
@@ -10,31 +10,31 @@
 
 namespace jitattn::jit {
 
-// Emits the scores of a chunk of keys, as calls of one subroutine a width (in vectors): narrower
+// Emits the scores of a chunk of keys. There is one subroutine per width (in vectors). The narrower
 // ones serve the last column group of a short tile and the steps of a causal diagonal.
 class EmitScores {
  public:
   static int VecsNeeded(const TilesConfig& config, const AttentionSpec& spec);
 
-  // `state` points to the tile's state wherever this is emitted.
+  // REQUIRES: `state` holds the address of the tile's state at every emission.
   EmitScores(const TilesContext& ctx, const Xbyak::Reg64& state);
 
-  // Scores, or with them probabilities, of the current chunk for every column group.
+  // Computes the current chunk's scores (fuse_exp: probabilities) for every column group.
   void EmitChunk();
 
   EmitScoreParts& parts() { return parts_; }
 
-  // What EmitChunk() calls; to be emitted where control does not fall into it.
+  // Emits the subroutines that EmitChunk() calls. REQUIRES: control does not fall into them.
   void EmitSubroutines();
 
  private:
-  // The subroutines' arguments, in the same registers wherever they are leased.
+  // The subroutines' arguments. Every lease gets the same registers.
   struct Arguments {
     Gprs k, stride, keys, hidden, scores;
   };
 
   Arguments LeaseArguments();
-  int KeysAt(int vecs) const;  // of the largest register block of that width
+  int KeysAt(int vecs) const;  // keys of the largest register block of this width
   void EmitDiagonal();
   void EmitSkipUnseen(const Xbyak::Reg64& temp);
   void EmitCall();
@@ -56,12 +56,12 @@ class EmitScores {
   const Xbyak::Reg64 state_;
   Xbyak::Reg64 k_;       // next key
   Xbyak::Reg64 stride_;  // between keys
-  Xbyak::Reg64 keys_;    // how many
-  // First lanes that do not see the next key, which lies behind their right end. Causal: of the
-  // first vector; < 0: no mask. Windows: of the whole group; span lanes on is the first one whose
-  // left end lies behind the key.
+  Xbyak::Reg64 keys_;    // keys left
+  // The number of first lanes that do not see the next key, since it lies behind their right end.
+  // Causal: in the first vector; < 0: no mask. Windows: in the whole group. Lane hidden_ + span is
+  // the first whose left end lies behind the key.
   Xbyak::Reg64 hidden_;
-  Xbyak::Reg64 scores_;  // where the next key's scores go
+  Xbyak::Reg64 scores_;  // address of the next key's scores
 };
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// The online softmax, vertical: a lane is a query.
+// The online softmax. All steps are vertical: a lane is a query.
 
 #include "jit/attention/emit_softmax.h"
 
@@ -139,7 +139,7 @@ void EmitSoftmax::EmitFused(const EmitTileGemm& gemm, const Reg64& state, const 
   }
 }
 
-// Pairs first, so that the chain is half as long.
+// Adds pairs first, which halves the dependency chain.
 void EmitSoftmax::EmitSum(int count, const std::function<Vec(int)>& x, const Vec& sum,
                           const Vec& pair) {
   count == 1 ? a_.Move(sum, x(0)) : a_.Add(sum, x(0), x(1));
@@ -166,7 +166,7 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
       const Vec& moved = alpha[c];
       const auto threshold = State(state, Layout::kThreshold, c);
       const auto minus_max = State(state, Layout::kMinusMax, c);
-      // where that is due:  threshold = maximum + 7.5, m = maximum
+      // lanes over their threshold:  threshold = maximum + 7.5, m = maximum
       a_.LoadVec(value, State(state, Layout::kBlockMax, c));
       a_.Add(moved, value, a_.Const(kRescaleThreshold));
       if (a_.avx512()) {
@@ -189,8 +189,8 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
         f64 ? a_.vblendvpd(moved, value, moved, due) : a_.vblendvps(moved, value, moved, due);
       }
       a_.StoreVec(minus_max, moved);
-      // log2 alpha = min(0, old m − new m): the first score of a query may lie far below 0, where
-      // 2 to that overflows and there is nothing to scale. The order of operands keeps a NaN.
+      // log2 alpha = min(0, old m − new m). A query's first score may lie far below 0; without min
+      // the power would overflow, although nothing is to scale. The order of operands keeps a NaN.
       a_.Sub(value, moved, value);
       a_.Zero(due);
       a_.Min(moved, due, value);
@@ -244,8 +244,8 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
     });
     return;
   }
-  // Queries before −diagonal see nothing, nor do those of windows that begin behind the last key:
-  // their O is 0, and 0 · 0 stays it.
+  // Queries before −diagonal see no key. In windows, neither do queries whose keys begin behind the
+  // last key. Their O is 0, and 0 · 0 keeps it 0.
   TailMask blind(a_);
   const Gprs blind_rows = a_.pool().LeaseGprs("rows that see no key");
   const Gprs count = a_.pool().LeaseGprs("of this vector"), temp = a_.pool().LeaseGprs("temp");
@@ -311,8 +311,8 @@ Address EmitSoftmax::Words(const std::function<uint16_t(int lane)>& value) {
   return a_.ptr[a_.rip + a_.Table(bytes)];
 }
 
-// Windows: scores, and of pairs `to`, at the first of the chunk's keys that a query of the column
-// sees, which sees none from `seen` on; `keys` are left.
+// Windows: moves `scores` (and for pairs `to`) to the first chunk key that a query of the column
+// sees. `seen` is the end of the column's keys; `keys` becomes the number of keys left.
 void EmitSoftmax::EmitSkipUnseen(const Reg64& scores, const Reg64& keys, const Reg64& to,
                                  const Reg64& seen, const Reg64& state, const Reg64& temp) {
   const TilesLayout& layout = ctx_.layout;
@@ -329,7 +329,7 @@ void EmitSoftmax::EmitSkipUnseen(const Reg64& scores, const Reg64& keys, const R
   a_.lea(to, a_.ptr[state + temp + static_cast<int>(layout.scores)]);
 }
 
-// Pairs: rows 2j and 2j + 1 of the scores become row j of P, rounded, and l sums what is rounded.
+// Pairs: rows 2j and 2j + 1 of the scores become row j of P, rounded. l sums the rounded values.
 void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, const Reg64& vecs) {
   const int group = ctx_.config.exp_vecs, tile_bytes = ctx_.layout.tile_bytes;
   const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
@@ -360,7 +360,7 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
     } else {
       a_.mov(keys, ctx_.at(&TilesFrame::keys));
     }
-    // The last group is padded with scores of −∞.
+    // Pads the last group with scores of −∞.
     a_.imul(temp, keys, tile_bytes);
     a_.add(temp, state);
     a_.vmovaps(x[0], a_.Const(-kInfinity));

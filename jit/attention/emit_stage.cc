@@ -1,4 +1,4 @@
-// Keys and values in scratch, row to row; those of a 16-bit type as floats.
+// Stages keys and values: copies them into scratch as contiguous rows, 16-bit types as floats.
 
 #include "jit/attention/emit_stage.h"
 
@@ -11,10 +11,11 @@ namespace {
 
 using Xbyak::Reg64;
 
-// Rows as short as this are copied without a loop over their vectors.
+// Rows up to this length are copied without a loop over their vectors.
 constexpr int kStraightVecs = 8;
 
-// to[row] = rows of `dim` elements at `from`, padded with zeros; both and `count` are clobbered.
+// to[row] = the rows of `dim` elements at `from`, padded with zeros. Clobbers `from`, `to`,
+// `count`.
 void EmitCopy(const TilesContext& ctx, int dim, size_t stride, const Reg64& from, const Reg64& to,
               const Reg64& count) {
   Assembler& a = ctx.a;
@@ -28,7 +29,7 @@ void EmitCopy(const TilesContext& ctx, int dim, size_t stride, const Reg64& from
     mask->Set(tail, blocks);
   }
   a.WhileAtLeast(count, 1, [&] {
-    int in = 0, out = 0;  // displacements of what follows the loop
+    int in = 0, out = 0;  // displacements behind the loop's vectors
     a.mov(columns, from);
     if (whole <= kStraightVecs) {
       for (int i = 0; i < whole; ++i) {
@@ -54,7 +55,8 @@ void EmitCopy(const TilesContext& ctx, int dim, size_t stride, const Reg64& from
   });
 }
 
-// to[pair] = pairs of the elements of rows 2·pair and 2·pair + 1; an odd row's partners are zeros.
+// to[pair] = pairs of the elements of rows 2·pair and 2·pair + 1. The partners of an odd last row
+// are zeros.
 void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
                     const Reg64& count) {
   Assembler& a = ctx.a;
@@ -101,7 +103,7 @@ void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
 void EmitStagedAddresses(const TilesContext& ctx, const Reg64& keys, const Reg64& values) {
   Assembler& a = ctx.a;
   a.mov(keys, ctx.arg(offsetof(AttentionArgs, scratch)));
-  // Pairs: an odd number of them ends half a row behind kv_len · staged_bytes.
+  // Pairs: an odd number of keys ends half a row behind kv_len · staged_bytes.
   const int odd = ctx.layout.pairs ? ctx.layout.value_row_bytes : 0;
   a.add(keys, static_cast<int>(ctx.layout.bytes) - odd);
   a.imul(values, ctx.arg(offsetof(AttentionArgs, kv_len)), ctx.layout.key_row_bytes);
@@ -116,21 +118,21 @@ void EmitStage(const TilesContext& ctx) {
   const Gprs keys = a.pool().LeaseGprs("staged keys"), values = a.pool().LeaseGprs("staged values");
   const Gprs from = a.pool().LeaseGprs("rows");
   a.mov(seen, ctx.arg(offsetof(AttentionArgs, kv_len)));
-  if (ctx.has_right_end()) {  // the last query sees most
+  if (ctx.has_right_end()) {  // the last query sees the most keys
     a.mov(count, ctx.at(&TilesFrame::diagonal));
     a.add(count, ctx.arg(offsetof(AttentionArgs, q_rows)));
     a.cmp(count, seen);
     a.cmovl(seen, count);
   }
   const Gprs first = a.pool().LeaseGprs("first key seen", ctx.has_left_end() ? 1 : 0);
-  if (ctx.has_left_end()) {  // by the first query
+  if (ctx.has_left_end()) {  // the first query's left end
     a.mov(first[0], ctx.at(&TilesFrame::left));
     a.Clamp(first[0], ctx.arg(offsetof(AttentionArgs, kv_len)), count);
     if (ctx.layout.pairs) a.and_(first[0], -2);
     a.sub(seen, first[0]);
   }
   EmitStagedAddresses(ctx, keys, values);
-  // from, to ← the first row seen, and where it goes.
+  // from, to ← the addresses of the first visible row and of its copy.
   const auto start = [&](size_t rows, size_t stride, const Reg64& to, int row_bytes) {
     a.mov(from, ctx.arg(rows));
     if (!ctx.has_left_end()) return;

@@ -25,8 +25,8 @@ EmitTransposedValues::EmitTransposedValues(const TilesContext& ctx, const Reg64&
 //     acc = 0
 //     for each key that the whole group sees:  acc[r][c] += V[key][r] · P[key][c]
 //     causal, for each step of `lanes` keys:   the vectors from the step's on, the first one masked
-//     windows, for each key before, or behind: each vector, masked
-//     Ot = Ot·alpha + acc                      in the first chunk acc; in the last one · (1/l)
+//     windows, for each key before or behind:  each vector, masked
+//     Ot = Ot·alpha + acc                      first chunk: Ot = acc; last chunk: · (1/l)
 void EmitTransposedValues::EmitChunk() {
   SectionScope section(a_, "values, transposed");
   RegPool& pool = a_.pool();
@@ -107,7 +107,7 @@ void EmitTransposedValues::EmitKey(EmitTileGemm& gemm, int key, const EmitTileGe
             part);
   if (ctx_.config.prefetch > 0)
     a_.prefetcht0(a_.ptr[v_key_[0] + v_stride_[0] * ctx_.config.prefetch]);
-  // The columns of the next blocks begin in this line and go on in the next.
+  // The next blocks' columns begin in this line and continue in the next one.
   if (ctx_.config.pv_ahead != 0) EmitFetch(a_, ctx_.config.pv_ahead, a_.ptr[v_key_[0] + 64]);
   a_.add(v_key_, v_stride_);
 }
@@ -125,7 +125,7 @@ void EmitTransposedValues::EmitKeys(EmitTileGemm& gemm) {
   EmitRun(gemm);
 }
 
-// count_ keys for the whole group, from p_key_ and v_key_ on.
+// Takes count_ keys for the whole group, from p_key_ and v_key_ on.
 void EmitTransposedValues::EmitRun(EmitTileGemm& gemm) {
   for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
     a_.WhileAtLeast(count_, keys, [&] {
@@ -135,8 +135,8 @@ void EmitTransposedValues::EmitRun(EmitTileGemm& gemm) {
   }
 }
 
-// The steps of EmitScores: key group_diagonal + lanes·s + i is hidden from the first i lanes of
-// vector s, and from every vector before it.
+// Takes the same steps as EmitScores: key group_diagonal + lanes·s + i is hidden from the first i
+// lanes of vector s, and from all vectors before it.
 void EmitTransposedValues::EmitDiagonal(EmitTileGemm& gemm) {
   const Gprs hidden = a_.pool().LeaseGprs("hidden lanes"), temp = a_.pool().LeaseGprs("temp");
   TailMask mask(a_);
@@ -164,17 +164,17 @@ void EmitTransposedValues::EmitDiagonal(EmitTileGemm& gemm) {
 }
 
 // Lane i of the group sees the chunk's keys from group_diagonal − span + 1 + i to group_diagonal +
-// i. All lanes see the common keys; those before and behind are masked.
+// i. All lanes see the common keys; keys before and behind these are masked.
 void EmitTransposedValues::EmitWindow(EmitTileGemm& gemm) {
   const int lanes = gemm.vecs() * a_.lanes();
-  // v_key_ ← so many keys from where the first lane's begin or end, clipped to the chunk.
+  // v_key_ ← the begin or end of the first lane's keys, plus `further`, clipped to the chunk.
   const auto load = [&](bool begin, int further) {
     a_.mov(v_key_, ctx_.at(&TilesFrame::group_diagonal));
     if (begin) a_.sub(v_key_, ctx_.at(&TilesFrame::span));
     a_.add(v_key_, 1 + further);
     a_.Clamp(v_key_[0], ctx_.at(&TilesFrame::keys), p_key_);
   };
-  const auto address = [&] {  // of P and V of key v_key_
+  const auto address = [&] {  // p_key_, v_key_ ← P and V of key v_key_
     a_.imul(p_key_, v_key_, ctx_.layout.tile_bytes);
     a_.lea(p_key_, a_.ptr[p_key_[0] + group_[0] + static_cast<int>(ctx_.layout.scores)]);
     a_.imul(v_key_, v_stride_);
@@ -206,8 +206,8 @@ void EmitTransposedValues::EmitWindow(EmitTileGemm& gemm) {
   EmitEdge(gemm);
 }
 
-// The keys from edge_key on, before edge_end; P and V of the first one are at p_key_ and v_key_. Of
-// a vector that does not see a key there need not be a P.
+// Takes the keys in [edge_key, edge_end). p_key_ and v_key_ point to P and V of the first one. P
+// may be undefined for vectors that do not see a key.
 void EmitTransposedValues::EmitEdge(EmitTileGemm& gemm) {
   const Gprs first = a_.pool().LeaseGprs("first lane that sees the key");
   const Gprs end = a_.pool().LeaseGprs("first lane that does not any more");
@@ -247,7 +247,7 @@ void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
   Label first, store;
   a_.test(ctx_.at(&TilesFrame::flags), TilesFrame::kFirst);
   a_.jnz(first, a_.T_NEAR);
-  // alpha is 1 where nothing was rescaled: the product costs no more than the sum.
+  // alpha is 1 if nothing was rescaled; the product costs no more than the sum.
   for (int c = 0; c < gemm.vecs(); ++c) {
     const int alpha = ctx_.layout.state(TilesLayout::kAlpha) + c * a_.vec_bytes();
     a_.LoadVec(gemm.free_operand(), a_.ptr[group_[0] + alpha]);
@@ -268,7 +268,7 @@ void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
     for (int c = 0; c < gemm.vecs(); ++c) a_.StoreVec(Accumulator(r, c), gemm.acc(r, c));
 }
 
-// for each vector of rows:            at most `lanes` of them, `left` in number
+// for each vector of rows:            `left` rows, at most `lanes`
 //   for each `lanes` columns d:
 //     x[i] = Ot[d + i]
 //     transpose x

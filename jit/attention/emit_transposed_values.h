@@ -9,20 +9,20 @@
 
 namespace jitattn::jit {
 
-// The other form of P·V. It reads each element of V once a column group of queries, where
-// EmitValues reads it once every pv_rows queries: what counts when value rows are so long that a
-// panel of V stays in no near cache (at 1024 columns its lines all fall into the same few sets). In
-// return outputs are transposed at the end.
+// The transposed form of P·V. It reads each element of V once per column group of queries,
+// EmitValues once per pv_rows queries. Fewer reads matter if value rows are so long that no near
+// cache holds a panel of V (at 1024 columns, its lines all map to the same few sets). The cost is a
+// transposition of the outputs at the end.
 class EmitTransposedValues {
  public:
   static int VecsNeeded(const TilesConfig& config, const AttentionSpec& spec);
 
   EmitTransposedValues(const TilesContext& ctx, const Xbyak::Reg64& state);
 
-  // The current chunk's Vᵀ·P, for every row and column of the tile.
+  // Adds the current chunk's Vᵀ·P, for every row and column of the tile.
   void EmitChunk();
 
-  // The tile's outputs, after its last chunk.
+  // Writes the tile's outputs, after its last chunk.
   void EmitOutput();
 
  private:

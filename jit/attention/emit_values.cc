@@ -12,12 +12,12 @@ using Xbyak::Label;
 using Xbyak::Reg64;
 using Xbyak::RegExp;
 
-// The value columns as groups of pv_vecs vectors and what remains.
+// The value columns, split into groups of pv_vecs vectors and a rest.
 struct ColumnGroups {
   ColumnGroups(const AttentionSpec& spec, const TilesConfig& config, int lanes) {
     tail = spec.value_dim % lanes;
     const int vecs = (spec.value_dim + lanes - 1) / lanes;
-    // A group whose last vector is partial is emitted apart, with a mask.
+    // A group with a partial last vector is emitted separately, with a mask.
     whole = (spec.value_dim / lanes) / config.pv_vecs;
     rest = vecs - whole * config.pv_vecs;
   }
@@ -44,12 +44,12 @@ EmitValues::EmitValues(const TilesContext& ctx, const Reg64& state)
 
 // for each group of value columns:
 //   for each pv_rows rows of the tile:
-//     O = O·alpha                         where the chunk rescaled
+//     O = O·alpha                         if the chunk rescaled
 //     acc = 0
-//     for each key that all of them see:  acc[r][c] += P[key][r] · V[key][c]
+//     for each key that all rows see:     acc[r][c] += P[key][r] · V[key][c]
 //     causal, for i = 1 …:                the one key that only rows ≥ i see
-//     windows, for each row:              its keys before those that all of them see, and behind
-//     O = O + acc                         in the first chunk acc; in the last one · (1/l)
+//     windows, for each row:              its keys before and behind the common ones
+//     O = O + acc                         first chunk: O = acc; last chunk: · (1/l)
 void EmitValues::EmitChunk() {
   SectionScope section(a_, "values");
   const ColumnGroups groups(ctx_.spec, ctx_.config, ctx_.layout.lanes);
@@ -160,7 +160,7 @@ void EmitValues::EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out,
     for (int c = 0; c < gemm.vecs(); ++c) a_.Zero(gemm.acc(r, c));
 }
 
-// The row quantities of the state lie as far from the state as P's rows from the scores.
+// The state's quantities of a row are as far from the state as P's rows are from the scores.
 void EmitValues::EmitScale(const EmitTileGemm& gemm, TilesLayout::State factor) {
   const Vec& x = gemm.free_operand();
   const int from_scores = ctx_.layout.state(factor) - static_cast<int>(ctx_.layout.scores);
@@ -199,7 +199,7 @@ void EmitValues::EmitKeys(EmitTileGemm& gemm, const TailMask* tail) {
   EmitRun(gemm, tail);
 }
 
-// count_ keys, or pairs of them, for every row, from p_key_ and v_key_ on.
+// Takes count_ keys, or pairs of keys, for every row, from p_key_ and v_key_ on.
 void EmitValues::EmitRun(EmitTileGemm& gemm, const TailMask* tail) {
   for (int keys : BlockSizes(ctx_.config.pv_unroll)) {
     a_.WhileAtLeast(count_, keys, [&] {
@@ -209,8 +209,8 @@ void EmitValues::EmitRun(EmitTileGemm& gemm, const TailMask* tail) {
   }
 }
 
-// Row i of the group sees one key more than row i − 1, so the last few keys take one row less each
-// time, unmasked, and what a row does not see is not even loaded for it.
+// Row i of the group sees one key more than row i − 1. Hence each of the last keys takes one row
+// less, unmasked, and hidden values are not even loaded.
 void EmitValues::EmitTriangle(EmitTileGemm& gemm, const TailMask* tail) {
   for (int row = 1; row < gemm.rows(); ++row) {
     Label outside;
@@ -224,8 +224,8 @@ void EmitValues::EmitTriangle(EmitTileGemm& gemm, const TailMask* tail) {
   }
 }
 
-// One key of a pair, whose number in the chunk is in count_, for some rows: the other key's values
-// are not even loaded, since a row that does not see them has 0 there, and 0 · NaN is NaN.
+// Takes one key of a pair, number count_ in the chunk, for some rows. The other key's values are
+// not loaded: rows that do not see that key have P = 0 there, and 0 · NaN is NaN.
 void EmitValues::EmitHalf(EmitTileGemm& gemm, const EmitTileGemm::Part& part) {
   const Opmasks half = a_.pool().LeaseMasks("words of the key");
   a_.mov(p_key_, count_);
@@ -237,7 +237,7 @@ void EmitValues::EmitHalf(EmitTileGemm& gemm, const EmitTileGemm::Part& part) {
   a_.add(v_key_, v_);
   a_.and_(count_, 1);
   a_.inc(count_);
-  a_.imul(count_[0].cvt32(), count_[0].cvt32(), 0x55555555);  // the even words, or the odd ones
+  a_.imul(count_[0].cvt32(), count_[0].cvt32(), 0x55555555);  // the even or the odd words
   a_.kmovd(half[0], count_[0].cvt32());
   gemm.Step([&](int r) { return p_key_[0] + r * a_.elem_bytes(); },
             [&](const Vec& x, int c) {
@@ -246,9 +246,9 @@ void EmitValues::EmitHalf(EmitTileGemm& gemm, const EmitTileGemm::Part& part) {
             part);
 }
 
-// Pairs that all rows see, then single keys: an odd one that all of them see and, causal, the one
-// more that each row sees beyond the row before it. Without a mask the last pair of an odd number
-// of keys ends in zeros.
+// Takes the pairs that all rows see, then single keys: a last odd key that all rows see and,
+// causal, the key that each row sees beyond the previous row. Without a mask, the last pair of an
+// odd number of keys is padded with zeros.
 void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
   const auto seen_of_chunk = [&] {
     a_.mov(count_, ctx_.at(&TilesFrame::seen));
@@ -285,11 +285,11 @@ void EmitValues::EmitPairs(EmitTileGemm& gemm, const TailMask* tail) {
   }
 }
 
-// Row i of the block sees the chunk's keys from seen − span + i on, before seen + i.
+// Row i of the block sees the chunk's keys in [seen − span + i, seen + i).
 //   for each row:        its keys before the common ones
 //   the common keys      for all rows at once
-//   for each row:        its keys behind them
-// There may be no common key; then all of a row's keys are before or behind where they would be.
+//   for each row:        its keys behind the common ones
+// Without a common key, a row's keys are split at the place where the common ones would be.
 void EmitValues::EmitWindow(EmitTileGemm& gemm, const TailMask* tail) {
   const bool pairs = ctx_.layout.pairs;
   EmitCommonKeys(gemm);
@@ -306,7 +306,8 @@ void EmitValues::EmitWindow(EmitTileGemm& gemm, const TailMask* tail) {
   EmitEdges(gemm, tail, /*behind=*/true);
 }
 
-// The keys from the last row's first one on, before the first row's end; of pairs, whole ones.
+// Sets the range of common keys: from the last row's first key to the first row's end. Pairs: whole
+// pairs only.
 void EmitValues::EmitCommonKeys(const EmitTileGemm& gemm) {
   a_.mov(count_, ctx_.at(&TilesFrame::seen));
   a_.mov(v_key_, count_);
@@ -325,7 +326,7 @@ void EmitValues::EmitCommonKeys(const EmitTileGemm& gemm) {
   a_.mov(ctx_.at(&TilesFrame::common_end), v_key_);
 }
 
-// Each row's keys before the common ones, or behind them, one by one.
+// Takes each row's keys before (or behind) the common ones, one by one.
 void EmitValues::EmitEdges(EmitTileGemm& gemm, const TailMask* tail, bool behind) {
   for (int row = 0; row < gemm.rows(); ++row) {
     Label next, end;
@@ -356,7 +357,7 @@ void EmitValues::EmitEdges(EmitTileGemm& gemm, const TailMask* tail, bool behind
   }
 }
 
-// The key whose number in the chunk is in count_.
+// Takes the key with number count_ in the chunk.
 void EmitValues::EmitOneKey(EmitTileGemm& gemm, const TailMask* tail,
                             const EmitTileGemm::Part& part) {
   if (ctx_.layout.pairs) return EmitHalf(gemm, part);

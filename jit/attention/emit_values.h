@@ -1,6 +1,6 @@
 // O = O·alpha + P·V with O in the output (16-bit types: in scratch): rows are broadcast from P,
-// lanes are value columns. A chunk's P·V is summed from 0 and then added, so that the error grows
-// with the keys of a chunk and the number of chunks, not with their product.
+// lanes are value columns. A chunk's P·V is summed from 0 and then added. Thus the error grows with
+// the keys of a chunk plus the number of chunks, not with their product.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_VALUES_H_
 #define JITATTN_JIT_ATTENTION_EMIT_VALUES_H_
@@ -17,14 +17,14 @@ class EmitValues {
 
   EmitValues(const TilesContext& ctx, const Xbyak::Reg64& state);
 
-  // The current chunk's P·V, for every row and column of the tile.
+  // Adds the current chunk's P·V, for every row and column of the tile.
   void EmitChunk();
 
-  // 16-bit types: the tile's outputs, after its last chunk.
+  // 16-bit types: writes the tile's outputs, after its last chunk.
   void EmitOutput();
 
  private:
-  // One group of columns: `vecs` vectors, the last of which has `tail` columns (0: all of them).
+  // Emits one group of columns: `vecs` vectors, the last of which has `tail` columns (0: all).
   void EmitColumns(int vecs, int tail);
   void EmitBlock(int rows, int vecs, const TailMask* tail);
   void EmitBegin(const EmitTileGemm& gemm, const RowAddresses& out, const TailMask* tail);
@@ -49,7 +49,7 @@ class EmitValues {
   const Xbyak::Reg64 state_;
   Gprs p_, out_, v_, v_stride_, out_stride_;  // of the row group and the column group
   Gprs p_key_, v_key_, count_;                // running over keys
-  bool columns_follow_ = false;               // behind the group that is emitted
+  bool columns_follow_ = false;               // another group follows the emitted one
 };
 
 }  // namespace jitattn::jit

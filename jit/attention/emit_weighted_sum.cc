@@ -1,4 +1,4 @@
-// sums[row] += Σ over keys P[key][row] · V[key] of a block of keys.
+// sums[row] += Σ over keys P[key][row] · V[key] for a block of keys.
 
 #include "jit/attention/emit_weighted_sum.h"
 
@@ -12,10 +12,10 @@ namespace {
 using Xbyak::Label;
 using Xbyak::Reg64;
 
-// Of V: what the L1 keeps while several register blocks pass over it.
+// Bytes of V that stay in the L1 during several passes of register blocks.
 constexpr int kPassBytes = 16 << 10;
 
-// How the output is covered by register blocks.
+// The register blocks that cover the output.
 struct Blocks {
   Blocks(const AttentionSpec& spec, const RowsConfig& config) {
     const int lanes = Lanes(config.isa, spec.dtype);
@@ -25,7 +25,7 @@ struct Blocks {
     rest = vecs - whole * config.pv_vecs;
     down = config.tile_rows / config.pv_rows;
     passes = (whole + (rest > 0)) * down;
-    // With one pass a key is read once: the whole block is one run.
+    // With one pass each key is read once, so the whole block is one run.
     const int row_bytes = spec.value_dim * SizeOf(spec.dtype);
     run = passes == 1
               ? config.kv_block
@@ -35,7 +35,7 @@ struct Blocks {
   int whole, rest, tail;  // groups of pv_vecs vectors; vectors behind them, the last with `tail`
   int down;               // blocks of pv_rows rows
   int passes;             // over V
-  int run;                // keys that they have in common
+  int run;                // keys of a run
 };
 
 }  // namespace
@@ -79,7 +79,7 @@ void EmitWeightedSum::EmitReset() {
   });
 }
 
-// for each run of keys:                 one of which the L1 holds, or the whole block
+// for each run of keys:                 fits the L1, or is the whole block
 //   for each pv_vecs vectors of columns:
 //     for each pv_rows rows:
 //       acc = sums
@@ -134,7 +134,7 @@ void EmitWeightedSum::EmitBlock() {
   a_.L(done);
 }
 
-// Windows: run_v, run_p and left at the first key that all rows see; there may be no such key.
+// Windows: moves run_v, run_p and left to the first key that all rows see, if there is one.
 void EmitWeightedSum::EmitSkipUnseen(Registers& r) {
   const auto first = ctx_.at(&RowsFrame::common_first);
   a_.mov(r.v, first);
@@ -147,7 +147,7 @@ void EmitWeightedSum::EmitSkipUnseen(Registers& r) {
   a_.cmovl(r.left, r.v);
 }
 
-// For every row. `sums` and `run_p` are preserved.
+// Takes `vecs` vectors of columns for every row. Preserves `sums` and `run_p`.
 void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
   const RowsLayout& layout = ctx_.layout;
   const int rows = ctx_.config.pv_rows, unroll = ctx_.config.pv_unroll;

@@ -1,4 +1,4 @@
-// sums[row] += Σ over keys P[key][row] · V[key] of a block of keys, lanes are columns.
+// sums[row] += Σ over keys P[key][row] · V[key] for a block of keys; lanes are columns.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
 #define JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
@@ -16,13 +16,13 @@ class EmitWeightedSum {
 
   explicit EmitWeightedSum(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
 
-  // No block has been summed.
+  // Sets the sums to 0.
   void EmitReset();
 
-  // The keys of the current block that every row of the tile sees.
+  // Takes the keys of the current block that every row of the tile sees.
   void EmitBlock();
-  // Keys that some rows see, from the first of these to before the second, one by one: V may hold
-  // anything where P is 0.
+  // Takes the keys in [first, end), which only some rows see, one by one and only for these rows: V
+  // may be NaN where P is 0.
   void EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame::*end);
 
  private:

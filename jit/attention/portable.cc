@@ -33,24 +33,25 @@ namespace {
 constexpr int kBlock = 64;  // keys whose scores are held at once: 4 KiB of them
 constexpr int kPacks = kPortableTileBytes / 16;
 
-// 16 bytes are what every x86-64 and every AArch64 has; four of them make a tile's row, so that two
-// rows of sums, a row of factors and a broadcast fit into 16 registers.
+// Every x86-64 and AArch64 has 16-byte vectors. Four of them make a tile's row, so that two rows of
+// sums, a row of factors and a broadcast fit into 16 registers.
 template <typename T>
 struct Simd {
   using Pack [[gnu::vector_size(16)]] = T;
   static constexpr int kLanes = kPacks * 16 / sizeof(T);
 };
 
-// S: the type that memory holds. What is computed with is Compute<S>, T.
+// S is the type in memory, T = Compute<S> the type of the computation.
 template <typename S>
 Compute<S> LoadScalar(const char* p) {
   S value;
-  std::memcpy(&value, p, sizeof value);  // strides need not keep elements aligned
+  std::memcpy(&value, p, sizeof value);  // strides may leave elements unaligned
   return value;
 }
 
-// sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides in bytes. What is added
-// is summed from 0: over many blocks of keys the error grows with their number, not with the keys'.
+// sums[row][lane] += Σ_i a[row][i] · b[i][lane] for kRows rows; a's strides are in bytes. The new
+// terms are summed from 0 first: over many blocks the error grows with the number of blocks, not of
+// keys.
 template <int kRows, typename S, typename T>
 inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride, const T* b,
                          int64_t steps, T* sums) {
@@ -62,7 +63,8 @@ inline void MultiplyRows(const char* a, int64_t row_stride, int64_t step_stride,
     return pack;
   };
   constexpr int kPackLanes = kLanes / kPacks;
-  // The compiler keeps `sum` in registers only if every index is a constant: hence pack by pack.
+  // The compiler keeps `sum` in registers only if every index is constant, hence one pack at a
+  // time.
   Pack sum[kRows][kPacks] = {};
   for (int64_t step = 0; step < steps; ++step) {
     const T* factors = b + step * kLanes;
@@ -93,7 +95,7 @@ void Multiply(const char* a, int64_t rows, int64_t row_stride, int64_t step_stri
                        sums + row * kLanes);
 }
 
-// Unrolled by the language: a loop of twelve steps would keep the one around it from vectorising.
+// Unrolled by the language: a loop of twelve steps would prevent vectorising of the enclosing loop.
 template <typename T, size_t kCount, size_t... kIndex>
 inline T Horner(const double (&coefficients)[kCount], T x, std::index_sequence<kIndex...>) {
   T p = 0;
@@ -101,17 +103,18 @@ inline T Horner(const double (&coefficients)[kCount], T x, std::index_sequence<k
   return p;
 }
 
-// e^x for x ≤ 0 or NaN; 0 where it would be denormal. Branchless, so that loops over it vectorise.
+// e^x for x ≤ 0 or NaN; 0 instead of denormal results. Branchless, so that enclosing loops
+// vectorise.
 template <typename T>
 inline T ExpOfNonPositive(T x) {
   constexpr bool kF64 = std::is_same_v<T, double>;
   using Bits = std::conditional_t<kF64, uint64_t, uint32_t>;
   constexpr T kBias = kF64 ? 1023 : 127;
   constexpr int kMantissaBits = kF64 ? 52 : 23;
-  // Adding 1.5·2^(mantissa bits) leaves round(x·log2 e) in the low bits, with the exponent's bias
-  // on top; shifted up those bits are the power of two.
+  // Adding 1.5·2^(mantissa bits) leaves round(x·log2 e) plus the exponent's bias in the low bits.
+  // Shifted up, these bits are the power of two.
   constexpr T kMagic = (kF64 ? 0x1.8p52 : 0x1.8p23) + kBias;
-  // ln 2 in two parts, the first so short (9 and 32 bits) that its product with n is exact.
+  // ln 2 in two parts. The first is so short (9 and 32 bits) that its product with n is exact.
   constexpr T kLn2High = kF64 ? 0x1.62e42feep-1 : 0x1.63p-1;
   constexpr T kLn2Low = kF64 ? 1.9082149292705877e-10 : -2.1219444005469058e-4;
   constexpr T kLowest = -(kBias - 1) * std::numbers::ln2_v<T>;
@@ -161,7 +164,7 @@ class Tile {
   void Run() {
     LoadQueries();
     std::fill_n(scratch_.outputs, int64_t{spec_.value_dim} * kLanes, T{0});
-    // Blocks begin at multiples of kBlock: a row's bits do not depend on its lane.
+    // Blocks begin at multiples of kBlock, so that a row's bits do not depend on its lane.
     const int64_t first = KeysSeenBy(0).first / kBlock * kBlock, end = KeysSeenBy(rows_ - 1).end;
     for (int64_t key = first; key < end; key += kBlock) {
       const int keys = static_cast<int>(std::min<int64_t>(kBlock, end - key));
@@ -218,7 +221,7 @@ class Tile {
         highest[lane] = scores[lane] > highest[lane] ? scores[lane] : highest[lane];
     }
     for (int lane = 0; lane < kLanes; ++lane) {
-      // (−∞) − (−∞) would be NaN where a later block may still bring a finite score.
+      // (−∞) − (−∞) would be NaN although a later block may bring a finite score.
       shift[lane] = highest[lane] == -kInfinity ? T{0} : highest[lane];
       alpha[lane] = max_[lane] == highest[lane] ? T{1} : ExpOfNonPositive(max_[lane] - shift[lane]);
       max_[lane] = highest[lane];
@@ -239,14 +242,14 @@ class Tile {
 
   void AddValues(int64_t key, int keys) {
     const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
-    int all = 0;  // keys that every lane sees, at the block's beginning
+    int all = 0;  // keys at the block's beginning that every lane sees
     while (all < keys && LanesThatSee(key + all).size() == kLanes) ++all;
     if (all == keys) {
       return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
                          scratch_.outputs);
     }
-    // Of the others the lanes that do not see them are left out, not multiplied by 0: 0·NaN is NaN.
-    // They belong to the block's sum all the same: a row's bits do not depend on its lane.
+    // The other keys skip the lanes that do not see them, instead of multiplying by 0: 0·NaN is
+    // NaN. They still enter the block's sum, so that a row's bits do not depend on its lane.
     for (int d = 0; d < spec_.value_dim; ++d) {
       T sums[kLanes] = {};
       const char* column = v + d * sizeof(S);
@@ -277,8 +280,8 @@ class Tile {
   const AttentionArgs& args_;
   const AttentionSpec& spec_;
   const int64_t first_row_;
-  const int rows_;   // of this tile; lanes beyond hold zeros and are not stored
-  const Band band_;  // from the tile's first row on
+  const int rows_;   // of this tile; the other lanes hold zeros and are not stored
+  const Band band_;  // relative to the tile's first row
   const Scratch<T> scratch_;
   T max_[kLanes], sum_[kLanes] = {};
 };

@@ -1,4 +1,4 @@
-// Attention without emitted code.
+// Attention in C++, without emitted code.
 
 #ifndef JITATTN_JIT_ATTENTION_PORTABLE_H_
 #define JITATTN_JIT_ATTENTION_PORTABLE_H_
@@ -9,14 +9,14 @@
 
 namespace jitattn::jit {
 
-// `args` is an AttentionArgs with its spec and PortableAttentionScratchBytes of scratch. The
-// results keep the emitted kernels' contract: as exact as a straightforward loop in the compute
-// type; NaN where the formula gives NaN; rows that see no key are 0; what a query does not see, NaN
-// or not, never reaches it.
+// `args` points to an AttentionArgs with its spec and PortableAttentionScratchBytes() of scratch.
+// The contract equals the emitted kernels': as exact as a straightforward loop in the compute type;
+// NaN where the formula gives NaN; 0 for rows that see no key; hidden keys and values, NaN or not,
+// never affect a query.
 void RunPortableAttention(const void* args);
 
-// A tile's queries are the lanes of so many bytes in the compute type; their keys and values are
-// read once a tile.
+// The lanes of this many bytes, in the compute type, are a tile's queries. Keys and values are read
+// once per tile.
 inline constexpr int kPortableTileBytes = 64;
 
 int64_t PortableAttentionScratchBytes(const AttentionSpec& spec);

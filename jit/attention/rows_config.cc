@@ -1,4 +1,4 @@
-// The tunables of the "rows" kernel: what is valid, and what is the same point.
+// The tunables of the "rows" kernel: validity, and the canonical form of equal points.
 
 #include "jit/attention/rows_config.h"
 

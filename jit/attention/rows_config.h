@@ -1,5 +1,5 @@
 // The tunables of the "rows" kernel: lanes are columns, and a few query rows (queries × grouped
-// heads) are held against many keys.
+// heads) meet many keys.
 
 #ifndef JITATTN_JIT_ATTENTION_ROWS_CONFIG_H_
 #define JITATTN_JIT_ATTENTION_ROWS_CONFIG_H_
@@ -14,23 +14,23 @@ namespace jitattn::jit {
 struct RowsConfig {
   Isa isa = Isa::kAvx512;
   int threads = 1;
-  int tile_rows = 4;   // query rows held against a key while it is in registers
-  int kv_block = 128;  // keys whose scores are held at once
-  int qk_keys = 1;     // keys that a step of Q·Kᵀ takes
-  int depth_vecs = 4;  // vectors of the head dimension an iteration
+  int tile_rows = 4;   // query rows per key held in registers
+  int kv_block = 128;  // keys whose scores exist at once
+  int qk_keys = 1;     // keys per step of Q·Kᵀ
+  int depth_vecs = 4;  // vectors of the head dimension per iteration
   int pairs = 0;       // 1: Q·Kᵀ multiplies pairs of bf16
   int exp_vecs = 4;    // exponentials in flight
-  int exp_degree = 0;  // of their polynomial (EmitExp::Degrees); 0: the first of these
+  int exp_degree = 0;  // degree of their polynomial; 0: the first of EmitExp::Degrees()
   int pv_rows = 4;     // register block of P·V: rows …
   int pv_vecs = 4;     // … × vectors of value columns
-  int pv_unroll = 2;   // keys an iteration
+  int pv_unroll = 2;   // keys per iteration
   int prefetch = 0;    // rows of K and V fetched ahead; 0: none
-  int kv_split = 0;    // keys of a task, in kv_blocks; 0: all of them
+  int kv_split = 0;    // kv_blocks of keys per task; 0: all keys
 
   friend bool operator==(const RowsConfig&, const RowsConfig&) = default;
 };
 
-// The values that each tunable may have, ascending.
+// The values of each tunable, ascending.
 struct RowsLadders {
   static constexpr int kTileRows[] = {1, 2, 4, 8, 16};
   static constexpr int kKvBlock[] = {32, 64, 96, 128, 192, 256, 384, 512};
@@ -45,7 +45,7 @@ struct RowsLadders {
   static constexpr int kKvSplit[] = {0, 1, 2, 4, 8, 16, 32};
 };
 
-// As ValidateTiles and CanonicalTiles.
+// See ValidateTiles() and CanonicalTiles().
 absl::Status ValidateRows(const RowsConfig& config, const AttentionSpec& spec, const Cpu& cpu);
 RowsConfig CanonicalRows(RowsConfig config, const AttentionSpec& spec);
 

@@ -1,4 +1,4 @@
-// The fused attention kernel whose lanes are columns: its loop nest.
+// The "rows" attention kernel: its loop nest.
 
 #include "jit/attention/rows_kernel.h"
 
@@ -58,17 +58,17 @@ class RowsEmitter {
   EmitWeightedSum values_;
 };
 
-// for each tile of rows:                  queries × heads of a group, all heads of a query in turn
+// for each tile of rows:                  queries × heads of a group; a query's heads are adjacent
 //   Q = scale · Q;  limits = keys that each row sees;  m = lowest, l = O = 0
-// parts given: for each tile, for each of the parts:  (m, l, O) = both merged
+// parts > 0: for each tile, for each part:  (m, l, O) = both merged
 // else, for each block of kv_block keys that any row sees:
 //   fetch the pages of its values, and of the next block's keys
 //   for each tile:                        the block stays in the L2
 //     S = score parts(Q·Kᵀ), −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
 //     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
-//                                       grows with their number, not with the keys'
-// for each tile:  out = O / l             [a part asked for: m, l, O stay there]
+//                                       grows with the number of blocks, not of keys
+// for each tile:  out = O / l             [parts == kPart: m, l, O stay in `part`]
 void RowsEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label next_block, merge, finished, done;
@@ -126,7 +126,8 @@ void RowsEmitter::Emit() {
   a_.Epilog();
 }
 
-// body() for every tile of the run, at least one, with Frame::tile and the part's register set.
+// Emits body() for every tile of the run (at least one), with Frame::tile and the part's register
+// set.
 template <typename Body>
 void RowsEmitter::ForEachTile(Body body) {
   Label next;
@@ -141,7 +142,8 @@ void RowsEmitter::ForEachTile(Body body) {
   a_.jnz(next, a_.T_NEAR);
 }
 
-// Where a tile's m, l and O are: in the part that is asked for, else in scratch.
+// Sets the address of the first tile's m, l and O: in `part` if a part is asked for, else in
+// scratch.
 void RowsEmitter::EmitFirstTile() {
   const RowsLayout& layout = ctx_.layout;
   const Gprs temp = a_.pool().LeaseGprs("temp"), step = a_.pool().LeaseGprs("step of the parts");
@@ -196,7 +198,7 @@ void RowsEmitter::EmitFirstBlock() {
                  ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
 }
 
-// What is read next after the last block is another run's.
+// After the run's last block, the next block is the first one of another run.
 void RowsEmitter::EmitNextBlock() {
   const Gprs keys = a_.pool().LeaseGprs("keys"), left = a_.pool().LeaseGprs("keys left");
   const Gprs k = a_.pool().LeaseGprs("next K"), temp = a_.pool().LeaseGprs("temp");
@@ -227,7 +229,7 @@ void RowsEmitter::EmitNextBlock() {
                  ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
 }
 
-// The current block for one tile.
+// Takes the current block for one tile.
 void RowsEmitter::EmitTile() {
   Label all_seen, sees_none;
   {
@@ -275,7 +277,7 @@ void RowsEmitter::EmitTile() {
   a_.L(sees_none);
 }
 
-// The keys that all rows see at once, the others one by one.
+// Takes the keys that all rows see at once, the others one by one.
 void RowsEmitter::EmitValues() {
   values_.EmitBlock();
   if (!ctx_.has_left_end()) {
@@ -294,7 +296,7 @@ void RowsEmitter::EmitValues() {
   values_.EmitDiagonal(&Frame::edge, &Frame::keys);
 }
 
-// In the order in which the parts lie.
+// Merges the parts in memory order.
 void RowsEmitter::EmitMerge() {
   SectionScope section(a_, "merge");
   const RowsLayout& layout = ctx_.layout;
@@ -335,7 +337,7 @@ void RowsEmitter::EmitMerge() {
   a_.jnz(next, a_.T_NEAR);
 }
 
-// out = O / l, and 0 for rows that see no key.
+// out = O / l, or 0 for rows that see no key.
 void RowsEmitter::EmitOutput() {
   SectionScope section(a_, "output");
   const RowsLayout& layout = ctx_.layout;

@@ -1,4 +1,4 @@
-// Where the attention kernel whose lanes are columns keeps what.
+// The memory layout of the "rows" kernel.
 
 #include "jit/attention/rows_layout.h"
 
@@ -25,7 +25,7 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   part_bytes = SizeRoundedUp(outputs + int64_t{rows} * output_bytes, 64);
 
   scores = SizeRoundedUp(kAlpha + vec_bytes, 64);
-  // The last vector and the last group of exponentials are padded.
+  // Room for padding of the last vector and of the last group of exponentials.
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
   sums = SizeRoundedUp(scores + vectors * vec_bytes, 64);
   coordinates = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);

@@ -1,5 +1,4 @@
-// Where the attention kernel whose lanes are columns keeps what: its scratch memory and its stack
-// frame.
+// The memory layout of the "rows" kernel: its scratch memory and its stack frame.
 
 #ifndef JITATTN_JIT_ATTENTION_ROWS_LAYOUT_H_
 #define JITATTN_JIT_ATTENTION_ROWS_LAYOUT_H_
@@ -14,35 +13,35 @@
 
 namespace jitattn::jit {
 
-// A tile's rows are query positions times the heads of a group: all that share a kv head. Its
-// scores lie as [key][row], so that a vector holds those of `keys` keys for every row, and what is
-// kept once a row (m, l, alpha) is a vector too, repeated as often.
+// A tile's rows are query positions × the heads of a group, which share a kv head. Scores lie as
+// [key][row], so that a vector holds the scores of `keys` keys for every row. A quantity per row
+// (m, l, alpha) is a vector too, repeated `keys` times.
 //
 //   alpha     a vector
 //   scores    s, then P                                 [kv_block][rows]
 //   sums      P·V of the current block of keys          [rows][value_dim]
-//   coordinates   score parts: of a vector of scores, by Coordinate, a vector each
-//   tiles     as many as the rows of a run take, each:
+//   coordinates   score parts: a vector per Coordinate, for a vector of scores
+//   tiles     for each tile of the run:
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
-//     outs      where a row's output goes               [rows]
+//     outs      address of a row's output               [rows]
 //     starts    windows: the first key that a row sees  [rows]
 //     of_query, of_head    score parts: a row's query and head in the operation  [rows]
 //     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
-//     part      m, l   vectors;  O   [rows][value_dim]  (a part asked for is where the caller says)
+//     part      m, l   vectors;  O   [rows][value_dim]  (kPart: in AttentionArgs::part instead)
 //
 // Rows of Q, O and the sums are padded with zeros to whole vectors.
 //
-// With vdpbf16ps (pairs) Q·Kᵀ multiplies pairs of bf16 as they lie in Q and K: an element is
-// two columns, and the scores are scaled, not the queries.
+// With vdpbf16ps (pairs), Q·Kᵀ multiplies pairs of bf16 in the memory order of Q and K: an element
+// is two columns. The scores are scaled instead of the queries.
 struct RowsLayout {
   RowsLayout(const AttentionSpec& spec, const RowsConfig& config);
 
   int lanes, vec_bytes, elem_bytes;
   bool pairs;
   int depth;         // elements of a row of Q and K: the head size, or half of it
-  bool odd;          // the last pair is one column, with 0 beside it
-  int rows;          // a tile
-  int keys;          // a vector of scores
+  bool odd;          // the last pair is one column and 0
+  int rows;          // per tile
+  int keys;          // per vector of scores
   int query_bytes;   // a packed row of Q
   int output_bytes;  // a row of O
 
@@ -57,10 +56,10 @@ struct RowsLayout {
   int64_t outs, starts, of_query, of_head, queries, part;
   int64_t tile_bytes;
 
-  // Vectors of a row of Q and K that are loaded whole, and the elements behind them.
+  // The whole vectors of a row of Q and K, and the elements behind them.
   int whole_vecs() const { return (depth - (odd ? 1 : 0)) / lanes; }
   int tail() const { return depth - whole_vecs() * lanes; }
-  // Of the row's end, where it is odd: an opmask of its words.
+  // An opmask of the words at the row's end, if the head size is odd.
   uint32_t tail_words(int head_dim) const {
     return (1u << (head_dim - whole_vecs() * lanes * 2)) - 1;
   }
@@ -68,34 +67,34 @@ struct RowsLayout {
   int64_t Tiles(int64_t all_rows) const { return (all_rows + rows - 1) / rows; }
 };
 
-// Run-time values of the loop nest, on the stack. All 64 bits wide.
+// Run-time values of the loop nest, on the stack. All are 64 bits wide.
 struct RowsFrame {
   int64_t scale;   // of scores, as one element of the compute type
-  int64_t q, out;  // first head of the next row's query
-  int64_t head;    // of the next row in its group
+  int64_t q, out;  // of the next row's query, first head
+  int64_t head;    // the next row's head in its group
   int64_t limit;   // the end of the keys that the next row sees, before clipping
   int64_t rows_left;
-  int64_t tiles, tiles_left;  // of the run
-  int64_t tile, part_step;    // the tile; bytes from its part to the next tile's
+  int64_t tiles, tiles_left;  // in the run
+  int64_t tile, part_step;    // current tile; bytes from its part to the next tile's
   int64_t seen;               // the end of the keys that the run's last row sees
-  int64_t first_key, block;   // of the block; its keys
-  int64_t keys, common;       // of these, the ends for the tile's last row and for its first one
-  int64_t k, v, next_k;       // the block's, and the one after
-  int64_t from, next_part;    // merging: a tile's first part, the next one
-  int64_t parts;              // left
-  // P·V: keys left in the block; of the run; column groups and row blocks left.
+  int64_t first_key, block;   // of the block; number of its keys
+  int64_t keys, common;       // ends of these for the tile's last and first row
+  int64_t k, v, next_k;       // of the block, and of the next one
+  int64_t from, next_part;    // merging: a tile's first part, its next part
+  int64_t parts;              // parts left
+  // P·V: keys left in the block; keys left in the run; column groups and row blocks left.
   int64_t block_keys, run_keys, columns, row_blocks;
 
-  // Of windows only.
+  // Windows only.
   int64_t start;         // first key that the next row sees, before clipping
-  int64_t common_first;  // of the block's keys the first one that the tile's last row sees
-  int64_t edge;          // the first of the block's keys that not all rows see
+  int64_t common_first;  // the block's first key that the tile's last row sees
+  int64_t edge;          // the block's first key that not all rows see
 
-  // Of score parts only.
-  int64_t query;  // of the next row, in the operation
+  // Score parts only.
+  int64_t query;  // the next row's query in the operation
 };
 
-// What every part of the kernel is emitted with.
+// The context of all emitters of the kernel.
 struct RowsContext {
   Assembler& a;
   const AttentionSpec& spec;
@@ -104,7 +103,7 @@ struct RowsContext {
   Xbyak::Reg64 frame;
   Xbyak::Reg64 scratch;
 
-  // Whether the keys that a row sees end before the last one, and begin behind the first one.
+  // Whether a row's keys may end before the last key, and begin behind the first one.
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
   int frame_bytes() const {

@@ -1,4 +1,4 @@
-// Lines of K and V fetched ahead.
+// Fetches lines of K and V ahead.
 
 #include "jit/attention/rows_prefetch.h"
 
@@ -15,7 +15,7 @@ constexpr int kPageBytes = 4096;
 }  // namespace
 
 // end = row + rows · stride
-// for each page from row to end, or each row where they are further apart:  fetch its first line
+// for each page from row to end, or for each row if rows are further apart:  fetch its first line
 void EmitFetchPages(const RowsContext& ctx, const Address& row, const Address& stride,
                     const Reg64& rows, int row_bytes) {
   if (ctx.config.prefetch == 0) return;
@@ -38,8 +38,7 @@ void EmitFetchPages(const RowsContext& ctx, const Address& row, const Address& s
   a.add(at, step);
   a.cmp(at, end);
   a.jl(next, a.T_NEAR);
-  a.prefetcht1(
-      a.ptr[end - 1]);  // in a page of its own where the first row is not at a page's start
+  a.prefetcht1(a.ptr[end - 1]);  // another page if the first row is not at a page's start
   a.L(done);
 }
 

@@ -1,5 +1,4 @@
-// Lines of K and V fetched ahead, in the order in which they will be read: the blocks of the one
-// and of the other in turn.
+// Fetches lines of K and V ahead in reading order: the blocks of K and of V alternate.
 
 #ifndef JITATTN_JIT_ATTENTION_ROWS_PREFETCH_H_
 #define JITATTN_JIT_ATTENTION_ROWS_PREFETCH_H_
@@ -8,30 +7,31 @@
 
 namespace jitattn::jit {
 
-// The translations of pages are what this fetching waits for most, one at a time: a line of each
-// page of `rows` rows from `row` on is fetched at once, long before the others of the page, so that
-// they are looked up together. `rows` is clobbered, `row` and `stride` are in memory.
+// Fetches one line of every page of `rows` rows from `row` on, long before the pages' other lines.
+// TLB misses dominate the prefetching; issued together they overlap. `rows` is clobbered; `row` and
+// `stride` are in memory.
 void EmitFetchPages(const RowsContext& ctx, const Xbyak::Address& row, const Xbyak::Address& stride,
                     const Xbyak::Reg64& rows, int row_bytes);
 
-// A pointer that runs `prefetch` rows ahead of its reader. Where it reaches the end of the block
-// that is read it goes on at the beginning of the one that is read next.
+// A pointer that runs `prefetch` rows ahead of its reader. At the end of the block being read it
+// continues at the beginning of the block read next.
 class EmitPrefetch {
  public:
-  // `row_bytes`: of a row. Does nothing at all where the configuration fetches nothing ahead.
+  // `row_bytes`: the bytes of a row. Emits nothing if config.prefetch is 0.
   EmitPrefetch(const RowsContext& ctx, int row_bytes);
 
   bool active() const { return ctx_.config.prefetch > 0; }
   int lines() const { return (row_bytes_ + 63) / 64; }
 
-  // The reader stands at `row`, with `rows` before the end of its block.
+  // Starts with the reader at `row`, `rows` rows before the end of its block.
   void Start(const Xbyak::Reg64& row, const Xbyak::Reg64& stride, const Xbyak::Reg64& rows);
 
-  // To be called before each `rows` rows: at the block's end on to the next one, which begins at
-  // `next` and has its rows `next_stride` apart.
+  // Called before every `rows` rows. At the block's end moves the pointer to the next block, which
+  // begins at `next` with rows `next_stride` apart.
   void Turn(int rows, const Xbyak::Address& next, const Xbyak::Address& next_stride);
 
-  // One line of the row ahead, or of the `row`th after it (0 or 1); on to the next row.
+  // Line() fetches one line of the row ahead (`row` 0) or of the row after it (`row` 1). NextRow()
+  // moves the pointer to the next row.
   void Line(int line, int row = 0);
   void NextRow();
 

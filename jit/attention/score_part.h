@@ -1,4 +1,4 @@
-// What is done to scores between Q·Kᵀ and the softmax.
+// Operations on scores between Q·Kᵀ and the softmax.
 
 #ifndef JITATTN_JIT_ATTENTION_SCORE_PART_H_
 #define JITATTN_JIT_ATTENTION_SCORE_PART_H_
@@ -13,18 +13,18 @@
 
 namespace jitattn::jit {
 
-// Where a score stands: counted over all queries, keys and query heads of the operation, whichever
-// of them a call is of (AttentionArgs::first_query and so on).
+// The position of a score among all queries, keys and query heads of the operation, not of the call
+// (AttentionArgs::first_query and so on).
 struct ScorePlace {
   int64_t query = 0, key = 0, head = 0;
 };
 
-// A number that each score of a vector has. The distance is key − query.
+// A coordinate of a score. The distance is key − query.
 enum class Coordinate { kQuery, kKey, kDistance, kHead };
 inline constexpr Coordinate kCoordinates[] = {Coordinate::kQuery, Coordinate::kKey,
                                               Coordinate::kDistance, Coordinate::kHead};
 
-// 64-bit words of the kernel's stack frame that a part has for itself.
+// A part's own 64-bit words in the kernel's stack frame.
 struct ScoreSlots {
   Xbyak::RegExp first;
   Xbyak::RegExp operator[](int i) const { return first + i * 8; }
@@ -41,8 +41,8 @@ class ScoreBlock {
   std::span<const Vec> x() const { return x_; }
   const ScoreSlots& slots() const { return slots_; }
 
-  // to ← a coordinate of the scores in x()[i], each rounded to the compute type. REQUIRES: the part
-  // needs this coordinate.
+  // to ← a coordinate of the scores in x()[i], rounded to the compute type. REQUIRES: the part
+  // lists this coordinate in Coordinates().
   void EmitCoordinate(Coordinate what, const Vec& to, int i) const { coordinate_(what, to, i); }
 
  private:
@@ -51,11 +51,11 @@ class ScoreBlock {
   EmitCoordinateOf coordinate_;
 };
 
-// One thing that is done to scores, as a formula and as code. It sees scale · q·k, or what the part
-// before it made of that, for every key of a register block, those included that a query does not
-// see; its results go to the next part or to the softmax, where −∞ is a weight of 0.
+// One operation on scores, as a formula and as code. Its input is scale · q·k, or the output of the
+// part before. It is applied to every key of a register block, including keys that a query does not
+// see. Its output goes to the next part or to the softmax, where −∞ has weight 0.
 //
-// A part is an immutable object that outlives every kernel and spec that has it.
+// A part is immutable and must outlive every kernel and spec that refers to it.
 class ScorePart {
  public:
   virtual ~ScorePart() = default;
@@ -63,13 +63,13 @@ class ScorePart {
   // The formula. The portable path calls it for each score.
   virtual double Apply(double score, const ScorePlace& place) const = 0;
 
-  // Vector registers that EmitApply leases at most, beside the block's.
+  // The maximum of vector registers that EmitApply leases, besides the block's.
   virtual int VecsNeeded(Isa isa) const = 0;
   virtual std::span<const Coordinate> Coordinates() const { return {}; }
   virtual int SlotsNeeded() const { return 0; }
 
-  // Fills the slots, once a call of the kernel: for what depends on AttentionArgs. Constants that
-  // are known at emission are a.Const(…) and need no slot.
+  // Fills the slots, once per call of the kernel, with values that depend on AttentionArgs.
+  // Constants known at emission use a.Const(…) and need no slot.
   virtual void EmitPrepare(Assembler&, const ScoreSlots&) const {}
 
   // Changes the block's vectors in place.

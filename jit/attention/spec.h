@@ -1,4 +1,4 @@
-// What is burnt into the code of an attention kernel.
+// The part of a problem that is compiled into an attention kernel.
 
 #ifndef JITATTN_JIT_ATTENTION_SPEC_H_
 #define JITATTN_JIT_ATTENTION_SPEC_H_
@@ -9,8 +9,7 @@
 
 namespace jitattn::jit {
 
-// Which ends the band of keys has that a query sees (band.h). Where the ends are is an argument of
-// a call.
+// The ends of the band of keys that a query sees (band.h). Their positions are arguments of a call.
 enum class Mask : int {
   kNone = 0,
   kCausal = 1,  // query i sees keys j ≤ i + right
@@ -25,7 +24,7 @@ struct AttentionSpec {
   DType dtype = DType::kF32;
   Mask mask = Mask::kNone;
   int head_dim = 64, value_dim = 64;
-  // Done to the scores one after the other (score_part.h); null behind the last one.
+  // Applied to the scores in order (score_part.h); unused entries at the end are null.
   std::array<const ScorePart*, 4> score_parts = {};
 
   bool has_score_parts() const { return score_parts[0] != nullptr; }

@@ -1,4 +1,4 @@
-// The tunables of the "tiles" kernel: what is valid, and what is the same point.
+// The tunables of the "tiles" kernel: validity, and the canonical form of equal points.
 
 #include "jit/attention/tiles_config.h"
 
@@ -21,21 +21,21 @@ absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec,
     if (absl::Status s = CheckPairs("pv pairs", isa, spec, cpu); !s.ok()) return s;
   }
   if (config.qk_vecs > config.q_vecs) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "qk_vecs ", config.qk_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
+    return absl::InvalidArgumentError(
+        absl::StrCat("qk_vecs ", config.qk_vecs, " is above q_vecs ", config.q_vecs));
   }
   if (config.pv == PvForm::kTransposed && config.pv_vecs > config.q_vecs) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "pv_vecs ", config.pv_vecs, " is wider than the tile, q_vecs ", config.q_vecs));
+    return absl::InvalidArgumentError(
+        absl::StrCat("pv_vecs ", config.pv_vecs, " is above q_vecs ", config.q_vecs));
   }
   if (config.pv == PvForm::kPairs && (config.fuse_exp != 0 || config.exp_vecs % 2 != 0)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("pv pairs needs fuse_exp 0 and an even exp_vecs, they are ", config.fuse_exp,
-                     " and ", config.exp_vecs));
+        absl::StrCat("pv pairs needs fuse_exp 0 and an even exp_vecs, but these are ",
+                     config.fuse_exp, " and ", config.exp_vecs));
   }
   if ((config.qk_embed || config.pv_embed) && isa != Isa::kAvx512) {
     return absl::InvalidArgumentError(absl::StrCat(config.qk_embed ? "qk_embed" : "pv_embed",
-                                                   " 1 needs avx512, isa is ",
+                                                   " 1 needs avx512, but isa is ",
                                                    std::string(Name(isa))));
   }
   absl::Status s = CheckRegisters(isa, Block("qk_keys × qk_vecs", config.qk_keys, config.qk_vecs),
@@ -53,9 +53,9 @@ absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec,
 TilesConfig CanonicalTiles(TilesConfig config, const AttentionSpec& spec) {
   using Ladders = TilesLadders;
   if (config.exp_degree == 0) config.exp_degree = EmitExp::Degrees(config.isa, spec.dtype).front();
-  if (SizeOf(spec.dtype) == 2) config.pack = 0;  // copied in any case
+  if (SizeOf(spec.dtype) == 2) config.pack = 0;  // copied always
   if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
-  // One vector wide, every broadcast has a single use and is part of its FMA anyway.
+  // With one vector per row every broadcast has a single use and is part of its FMA anyway.
   if (config.qk_vecs == 1) config.qk_embed = 0;
   if (config.pv == PvForm::kPairs && !FitsPairs(config.isa, spec)) config.pv = PvForm::kNatural;
   if (config.pv != PvForm::kTransposed) {

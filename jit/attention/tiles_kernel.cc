@@ -1,4 +1,4 @@
-// The fused attention kernel: its loop nest.
+// The "tiles" attention kernel: its loop nest.
 
 #include "jit/attention/tiles_kernel.h"
 
@@ -50,7 +50,7 @@ class TilesEmitter {
   const TilesContext ctx_;
   EmitSoftmax softmax_;
   EmitScores scores_;
-  EmitValues values_;                // the form of P·V that config.pv names …
+  EmitValues values_;                // config.pv selects which of these two …
   EmitTransposedValues transposed_;  // … is emitted
   Label done_;
 };
@@ -58,7 +58,7 @@ class TilesEmitter {
 // for each tile of queries:
 //   Qt = scale · (rows of Q)ᵀ;  m = l = 0
 //   for each chunk of kv_block keys that any row of the tile sees:
-//     P = 2^(Qt·K − m), l += sums of P     [where a score is far above m: m moves, alpha < 1]
+//     P = 2^(Qt·K − m), l += sums of P     [if a score is far above m: m moves, alpha < 1]
 //     [last chunk: 1/l]
 //     O = O · alpha + P·V                  [last chunk: · 1/l]
 //   no such key: O = 0
@@ -137,8 +137,8 @@ void TilesEmitter::Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Re
   a_.mov(ctx_.at(to), temp);
 }
 
-// The ends of the band. Where the left one lies behind the right one, the right one moves to where
-// nobody sees a key.
+// Sets the ends of the band. If the left end lies behind the right one, moves the right end to
+// where no query sees a key.
 void TilesEmitter::EmitBand() {
   const Gprs diagonal = a_.pool().LeaseGprs("diagonal"), temp = a_.pool().LeaseGprs("temp");
   EmitBandEnd(a_, offsetof(AttentionArgs, right), diagonal, temp);
@@ -157,8 +157,9 @@ void TilesEmitter::EmitBand() {
   a_.mov(ctx_.at(&Frame::diagonal), diagonal);
 }
 
-// Rows of the tile, the vectors they fill, and the keys that any of them sees: those before kv_end,
-// of windows from first_key on. (Pairs begin with an even key, since two of them share a row of P.)
+// Sets the rows of the tile, the vectors they fill, and the keys that any of them sees: keys before
+// kv_end, in windows from first_key on. (Pairs begin with an even key, since a pair shares a row of
+// P.)
 void TilesEmitter::EmitBounds(const Label& nothing_seen) {
   const Gprs rows = a_.pool().LeaseGprs("rows"), keys = a_.pool().LeaseGprs("keys seen");
   const Gprs temp = a_.pool().LeaseGprs("temp");
@@ -189,7 +190,7 @@ void TilesEmitter::EmitBounds(const Label& nothing_seen) {
   a_.mov(ctx_.at(&Frame::first_key), rows);
 }
 
-// Leaves the flags of first_key <=> kv_end.
+// Leaves the CPU flags of first_key <=> kv_end.
 void TilesEmitter::EmitChunk() {
   {
     const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
@@ -220,7 +221,7 @@ void TilesEmitter::EmitChunk() {
   a_.cmp(step, ctx_.at(&Frame::kv_end));
 }
 
-// K and V move on by so many keys.
+// Advances K and V by `keys`.
 void TilesEmitter::EmitSkip(int64_t Frame::*keys) {
   const Gprs step = a_.pool().LeaseGprs("step");
   for (const bool key : {true, false}) {

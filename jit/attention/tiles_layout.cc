@@ -1,4 +1,4 @@
-// Where the attention kernel keeps what.
+// The memory layout of the "tiles" kernel.
 
 #include "jit/attention/tiles_layout.h"
 
@@ -10,7 +10,7 @@ TilesLayout::TilesLayout(const AttentionSpec& spec, const TilesConfig& config)
   tile_bytes = config.q_vecs * vec_bytes;
   tile_rows = config.q_vecs * lanes;
   scores = int64_t{kStateRows} * tile_bytes;
-  // The exponentials of stored scores run in groups of keys: room for the last one's padding.
+  // Exponentials of stored scores run in groups of keys; leave room for the last group's padding.
   queries = scores + int64_t{config.kv_block + config.exp_vecs - 1} * tile_bytes;
   pairs = config.pv == PvForm::kPairs;
   depth = pairs ? (spec.head_dim + 1) / 2 : spec.head_dim;

@@ -53,7 +53,8 @@ constexpr double kEighths[] = {1,
 
 int MantissaBits(DType compute) { return compute == DType::kF64 ? 52 : 23; }
 
-// 2^(j / 2^bits), less j where adding k = n·2^bits + j, shifted, makes it 2^(n + j / 2^bits).
+// The bits of 2^(j / 2^bits), minus j << shift: adding k << shift for k = n·2^bits + j makes 2^(n +
+// j / 2^bits).
 template <typename T, typename U>
 std::vector<uint8_t> PowersOfTwo(int bits, int shift) {
   std::vector<uint8_t> bytes;
@@ -85,9 +86,9 @@ std::span<const int> EmitExp::Degrees(Isa isa, DType result) {
   return k16Bits;
 }
 
-// An f64 exponential costs the multipliers of a CPU with AVX-512 nine cycles by its table, twelve
-// without. One of f32 has five multiplications to save from, and what the table asks of the adders
-// takes as long where these have pipes of their own.
+// The table pays for f64: on a CPU with AVX-512, an exponential costs the multipliers nine cycles
+// with the table and twelve without. f32 has only five multiplications to save from; the table's
+// extra work for the adders takes as long, if adders have execution ports of their own.
 const EmitExp::Form& EmitExp::FormOf(Isa isa, DType result, int degree) {
   static constexpr Form kPlain3 = {kDegree3}, kPlain4 = {kDegree4}, kPlain5 = {kDegree5},
                         kPlain11 = {kDegree11}, kTable3 = {kSixteenths, 4}, kTable7 = {kEighths, 3};
@@ -125,8 +126,8 @@ EmitExp::EmitExp(Assembler& a, int in_flight, int constants, DType result, int d
                                                    : PowersOfTwo<float, uint32_t>(bits, shift))]);
     }
   } else {
-    Declare(kLowest, smallest - 1);  // clamped here, the scale 2^n is 0
-    // With the exponent's bias on top, those bits shifted up are the number 2^n.
+    Declare(kLowest, smallest - 1);  // if x is clamped to this, the scale 2^n is 0
+    // With the exponent's bias added, the low bits shifted up are the number 2^n.
     Declare(kMagic, magic + (f64 ? 1023 : 127));
   }
   const std::span<const double> poly = form_.poly;
@@ -171,8 +172,8 @@ void EmitExp::Emit(std::span<const Vec> x) {
   }
 }
 
-// k = round(x·2^bits), r = x − k/2^bits; 2^(k/2^bits) from the table and k's upper bits; that +
-// that · (2^r − 1).
+// k = round(x·2^bits), r = x − k/2^bits. t = 2^(k/2^bits) comes from the table and k's upper bits.
+// The result is t + t · (2^r − 1).
 void EmitExp::EmitByTable(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   const bool f64 = a_.compute() == DType::kF64;
@@ -182,7 +183,7 @@ void EmitExp::EmitByTable(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Sub(p_[i], n_[i], Get(kMagic));
   for (int i = 0; i < count; ++i) a_.Sub(x[i], x[i], p_[i]);
   for (int i = 0; i < count; ++i) {
-    // It looks at as many of an index's lowest bits as the table needs.
+    // The permutation uses only as many low bits of an index as the table needs.
     const Xbyak::Zmm power(p_[i].getIdx()), index(n_[i].getIdx());
     f64 ? a_.vpermpd(power, index, Get(kTable)) : a_.vpermps(power, index, Get(kTable));
   }
@@ -206,8 +207,8 @@ void EmitExp::EmitNormal(std::span<const Vec> x) {
   }
 }
 
-// r ends in x, n as a floating-point number in n_. (vreduce instead of the rounding and the
-// difference is no faster: it takes as long as both.)
+// Leaves r in x, and n as a floating-point number in n_. (vreduce takes as long as the rounding and
+// the subtraction together.)
 void EmitExp::ReduceAvx512(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   EmitNormal(x);
@@ -215,8 +216,9 @@ void EmitExp::ReduceAvx512(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Sub(x[i], x[i], n_[i]);
 }
 
-// r ends in x, the bits of 2^n in n_. No vscalef here: n comes out of the magic addition both as a
-// number and as an exponent. The clamp is max(lowest, x) in this order, which keeps a NaN in x.
+// Leaves r in x, and the bits of 2^n in n_. AVX2 has no vscalef: the magic addition yields n both
+// as a number and as an exponent. The clamp is max(lowest, x) in this order, which keeps a NaN in
+// x.
 void EmitExp::ReduceAvx2(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   const auto lowest = held_.find(kLowest);

@@ -10,52 +10,53 @@
 
 namespace jitattn::jit {
 
-// n = round(x), r = x − n, 2^r by a polynomial in Horner's form, times 2^n. Or, with AVX-512, x is
-// rounded to sixteenths (f64: eighths), whose powers stand in a table of one vector, and a shorter
-// polynomial does.
-//   |error| 2.1 ulp (f32), 1 ulp (f64); 2^0 = 1 exactly, and so is every whole power
+// n = round(x), r = x − n; the result is a polynomial for 2^r in Horner's form, times 2^n. With a
+// table (AVX-512), x is rounded to sixteenths (f64: eighths) instead; one vector holds the table of
+// their powers, and a shorter polynomial suffices.
+//   |error| 2.1 ulp (f32), 1 ulp (f64); exact for 2^0 = 1 and every other integer x
 //   results of 16 bits: 1.0e-4 by degree 3, 2.9e-6 by degree 4, relative to 2^x
 //   NaN gives NaN, −∞ gives 0. REQUIRES: x < 127 (f32), 1023 (f64), or NaN.
-//   Results under the smallest normal number are 0 (AVX2: from ½ below its exponent on): denormal
-//   factors would cost a hundred cycles a product on some CPUs.
+//   Results below the smallest normal number are 0 (AVX2: from ½ below its exponent on): denormal
+//   factors would cost a hundred cycles per product on some CPUs.
 class EmitExp {
  public:
-  // Beside the group itself.
+  // Vector registers besides the group itself.
   static int VecsNeeded(int in_flight, int constants) { return 2 * in_flight + constants; }
 
-  // The polynomials there are for results of this type, the usual one first.
+  // The degrees of the polynomials for results of this type, the usual one first.
   //   f32   5; 3 by table (AVX-512)
   //   f64   7 by table (AVX-512); 11
   //   bf16, f16, whose results are rounded by up to 2^-9 and 2^-12: 3, 4, 5
   static std::span<const int> Degrees(Isa isa, DType result);
 
-  // At most `in_flight` vectors a group. Up to `constants` of the constants live in registers, the
-  // most used first; the others are memory operands, which costs nothing where loads are idle.
-  // `degree` is one of Degrees for `result`, which is computed in f32 where it has 16 bits; 0: the
-  // first of them.
+  // A group has at most `in_flight` vectors. Up to `constants` constants live in registers, the
+  // most used first; the others are memory operands, which are free if the load ports are idle.
+  // `degree` is one of Degrees() for `result`, or 0 for the first of these. 16-bit results are
+  // computed in f32.
   EmitExp(Assembler& a, int in_flight, int constants, DType result, int degree);
 
-  // Fills those registers; once, before the loop.
+  // Loads the registers of constants; called once, before the loop.
   void LoadConstants();
 
-  // x ← 2^x in place, each instruction across the whole group so that the chains are independent.
+  // x ← 2^x in place. Each instruction is issued across the whole group, so that independent chains
+  // overlap.
   void Emit(std::span<const Vec> x);
 
  private:
-  // The constants, in the order in which registers are given to them.
+  // The constants, in order of priority for registers.
   enum Name { kLowest, kTable, kTop, kMagic, kPoly };
 
   struct Form {
     std::span<const double> poly;  // constant term first
-    int table_bits = 0;            // so many bits of k choose a power from the table; 0: no table
+    int table_bits = 0;            // the low bits of k that index the table; 0: no table
   };
   static const Form& FormOf(Isa isa, DType result, int degree);
 
   bool by_table() const { return form_.table_bits > 0; }
   void Declare(int name, double value) { memory_.emplace(name, a_.Const(value)); }
-  // Its register if it has one, else its place in memory.
+  // The constant's register if it has one, else its memory operand.
   const Xbyak::Operand& Get(int name) const;
-  // Opmasks of the lanes whose results are normal numbers, or NaN.
+  // Sets the opmasks of lanes whose results are normal numbers or NaN.
   void EmitNormal(std::span<const Vec> x);
   void EmitByTable(std::span<const Vec> x);
   void ReduceAvx512(std::span<const Vec> x);

@@ -41,7 +41,7 @@ void EmitFold::Add(std::span<const Vec> x) {
   int level = 0;
   for (int step = 1; step < together; step *= 2, ++level)
     for (int i = 0; i < together; i += 2 * step) Merge(x[i], x[i + step], level);
-  // Carry: as long as a sum of this level waits, it is merged with this one.
+  // Carry: merges the sum with the waiting sum of its level, while there is one.
   int digits = count_ / together, place = 0;
   Vec sum = x[0];
   for (; digits & 1; digits >>= 1, ++place, ++level) {
@@ -52,9 +52,9 @@ void EmitFold::Add(std::span<const Vec> x) {
   count_ += together;
 }
 
-// Level by level the lanes of x and y are brought together in pairs: one shuffle takes the even
-// halves of both, one the odd ones, and their sum has x's in front. In 128 bits these are elements
-// and pairs of them, beyond it whole quarters (or halves) of the vector.
+// One shuffle takes the even pieces of x and y, another the odd pieces; their sum has x's sums in
+// front. The pieces are elements or pairs of elements within 128 bits, and quarters or halves of
+// the vector beyond.
 void EmitFold::Merge(const Vec& x, const Vec& y, int level) {
   const Vec& t = temp_[0];
   const int bytes = a_.elem_bytes() << level;

@@ -10,32 +10,34 @@
 
 namespace jitattn::jit {
 
-// x ← x with lanes i and i ^ distance exchanged; `distance` a power of two below the lanes.
+// x ← `from` with lanes i and i ^ distance exchanged. `distance` is a power of two below the number
+// of lanes.
 void EmitSwapLanes(Assembler& a, const Vec& x, const Vec& from, int distance);
 
-// Sums of whole vectors, as many as there are lanes: vector i's sum ends up in lane i. Two vectors
-// of partial sums make one of as many partial sums of both, as in a merge sort, and they meet like
-// the digits of a binary counter: few of them wait at any time.
+// Horizontal sums of Lanes() vectors; vector i's sum ends in lane i. Merging two vectors of partial
+// sums gives one vector with the partial sums of both. Vectors are merged as they arrive, like the
+// carries of a binary counter, so at most log2(Lanes()) + 1 partial results are live.
 class EmitFold {
  public:
-  // Vectors beside those that are added: partial sums that wait, when `together` are added at once.
+  // Vectors besides the added ones, if `together` vectors are added at once: the waiting partial
+  // sums and a temporary.
   static int VecsNeeded(int lanes, int together);
 
   EmitFold(Assembler& a, int together);
 
-  // The next vectors, `together` of them; clobbered.
+  // Adds the next `together` vectors, which are clobbered.
   void Add(std::span<const Vec> x);
 
-  // The sums, once as many vectors as there are lanes were added; until the next Add().
+  // The sums. REQUIRES: exactly Lanes() vectors were added. Valid until the next Add().
   const Vec& Result() const { return waiting_[waiting_.size() - 1]; }
 
  private:
-  // x ← partial sums of x and y, which were folded `level` times.
+  // x ← the partial sums of x and y, each folded `level` times before.
   void Merge(const Vec& x, const Vec& y, int level);
 
   Assembler& a_;
   int count_ = 0;  // vectors added
-  Vecs waiting_;   // by level, from that of `together` vectors on
+  Vecs waiting_;   // partial sums by level, from that of `together` vectors on
   Vecs temp_;
 };
 

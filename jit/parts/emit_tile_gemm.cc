@@ -56,7 +56,7 @@ EmitTileGemm::EmitTileGemm(Assembler& a, std::string_view purpose, int rows, int
     : a_(a),
       rows_(rows),
       vecs_(vecs),
-      // One vector a row leaves nothing for a broadcast register to be reused on.
+      // With one vector per row a broadcast register would have no second use.
       embed_(a.avx512() && (embed || vecs == 1)),
       pairs_(pairs),
       acc_(a.pool().LeaseVecs(purpose, rows * vecs)),
@@ -87,7 +87,7 @@ void EmitTileGemm::Step(const Left& left, const LoadRight& right, const Part& pa
       a_.Broadcast(broadcast_[0], scalar);
       x = &broadcast_[0];
     }
-    // The hidden column last: without opmasks it overwrites the broadcast.
+    // The hidden column comes last, since it overwrites the broadcast if there are no opmasks.
     for (int c = part.first_col + (part.hidden ? 1 : 0); c < end_col; ++c)
       pairs_ ? a_.vdpbf16ps(acc(r, c), right_[c], *x) : a_.Fma231(acc(r, c), right_[c], *x);
     if (part.hidden) part.hidden->Fma231Outside(acc(r, part.first_col), right_[part.first_col], *x);

@@ -1,6 +1,6 @@
-// The register block of both products: acc[r][c] += left[r] · right[c], where left[r] is a scalar
-// that memory broadcasts and right[c] a vector; or pairs of bf16 as elements of both, whose two
-// products are added.
+// The register block of both products: acc[r][c] += left[r] · right[c]. left[r] is a scalar
+// broadcast from memory, right[c] a vector. With pairs, elements of both are pairs of bf16, and
+// each product is the sum of two.
 
 #ifndef JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
 #define JITATTN_JIT_PARTS_EMIT_TILE_GEMM_H_
@@ -15,11 +15,11 @@
 
 namespace jitattn::jit {
 
-// Addresses of rows a run-time stride apart, with one register for three rows: x86 scales an index
+// Addresses of rows a run-time stride apart, with one register per three rows: x86 scales an index
 // by 1 or 2, so row r is base[r / 3] + (r mod 3)·stride.
 class RowAddresses {
  public:
-  static int GprsNeeded(int rows) { return (rows - 1) / 3; }  // beside `first` and `stride`
+  static int GprsNeeded(int rows) { return (rows - 1) / 3; }  // besides `first` and `stride`
 
   RowAddresses(Assembler& a, const Xbyak::Reg64& first, const Xbyak::Reg64& stride, int rows);
 
@@ -36,17 +36,18 @@ class RowAddresses {
 // reg += count · stride.
 void AddMultiple(Assembler& a, const Xbyak::Reg64& reg, const Xbyak::Reg64& stride, int count);
 
-// Fetches the line at `address` to the first or second level of the caches.
+// Prefetches the line at `address` into the L1 (level 1) or the L2 (level 2).
 void EmitFetch(Assembler& a, int level, const Xbyak::Address& address);
 
-// How `total` rows are split when a block takes `most`: `most` as often as it fits, then each of
-// the powers of two below it at most once. Fewer bodies than one a remainder.
+// The sizes of blocks that cover any number of rows if a block takes at most `most`: `most` as
+// often as it fits, then each smaller power of two at most once. Fewer loop bodies than one per
+// remainder.
 std::vector<int> BlockSizes(int most);
 
 class EmitTileGemm {
  public:
-  // Accumulators, one row of `right`, and a register for the broadcast where it is not part of the
-  // FMA itself (`embed`; AVX-512 only).
+  // Accumulators, one row of `right`, and a broadcast register unless the FMA broadcasts itself
+  // (`embed`; AVX-512 only).
   static int VecsNeeded(int rows, int vecs, bool embed) {
     return rows * vecs + vecs + (embed ? 0 : 1);
   }
@@ -57,21 +58,21 @@ class EmitTileGemm {
   int rows() const { return rows_; }
   int vecs() const { return vecs_; }
   const Vec& acc(int r, int c) const { return acc_[r * vecs_ + c]; }
-  // Every accumulator, row by row; in groups of at most `size`.
+  // All accumulators, row by row; and the same in groups of at most `size`.
   std::span<const Vec> all() const { return acc_.regs(); }
   std::vector<std::vector<Vec>> Groups(int size) const;
 
   using Left = std::function<Xbyak::RegExp(int row)>;
   using LoadRight = std::function<void(const Vec& x, int col)>;
 
-  // Which part of the block a step touches: so many rows and columns from the first ones on, as far
-  // as there are so many, and in the first column not the lanes that `hidden` selects, whatever
-  // `left` holds for them.
+  // The part of the block that a step updates: `rows` rows and `cols` columns from the first ones
+  // on, clipped to the block. In the first column, lanes selected by `hidden` are not updated,
+  // whatever `left` holds for them.
   struct Part {
     int first_row = 0, first_col = 0;
     int rows = INT_MAX, cols = INT_MAX;
     TailMask* hidden = nullptr;
-    // Of pairs that are one element and 0: the opmask of the lower words, and a register.
+    // For pairs of one element and 0: the opmask of the lower words, and a register.
     const Xbyak::Opmask* lower = nullptr;
     const Vec* pair = nullptr;
   };
@@ -80,9 +81,9 @@ class EmitTileGemm {
   void Step(const Left& left, const LoadRight& right, const Part& part);
   void Step(const Left& left, const LoadRight& right) { Step(left, right, Part()); }
 
-  // A register of the operands, free between steps.
+  // An operand register that is free between steps.
   const Vec& free_operand() const { return right_[0]; }
-  // Gives back all but the accumulators; no Step may follow.
+  // Returns all registers except the accumulators. REQUIRES: no Step follows.
   void ReleaseOperands();
 
  private:

@@ -1,4 +1,4 @@
-// A square of vectors transposed in registers.
+// Transposes a square of elements in registers.
 
 #include "jit/parts/emit_transpose.h"
 
@@ -30,7 +30,7 @@ void EmitTranspose::Emit() {
   TransposeLanes();
 }
 
-// With m elements in 128 bits: in each m × m square of every 128-bit lane. Afterwards lane k of
+// Transposes each m × m square within each 128-bit lane, m elements per lane. Afterwards lane k of
 // row m·g + i holds column m·k + i of rows m·g … m·g + m − 1.
 void EmitTranspose::TransposeWithinLanes() {
   const int n = a_.lanes();
@@ -51,7 +51,7 @@ void EmitTranspose::TransposeWithinLanes() {
   }
 }
 
-// Then the 128-bit lanes as elements: lane k of group g goes to lane g of group k.
+// Transposes the 128-bit lanes as elements: lane k of group g moves to lane g of group k.
 void EmitTranspose::TransposeLanes() {
   const int m = 16 / a_.elem_bytes();
   if (!a_.avx512()) {

@@ -1,4 +1,4 @@
-// A square of vectors transposed in registers.
+// Transposes a square of elements in registers.
 
 #ifndef JITATTN_JIT_PARTS_EMIT_TRANSPOSE_H_
 #define JITATTN_JIT_PARTS_EMIT_TRANSPOSE_H_
@@ -9,15 +9,15 @@
 
 namespace jitattn::jit {
 
-// lanes × lanes elements, one row a register, with one register to spare: every step reads two
-// registers and writes the spare and the second, and the first becomes the spare.
+// Transposes lanes × lanes elements, one row per register, with one spare register. Every step
+// reads two registers and writes the spare and the second one; then the first one is the spare.
 class EmitTranspose {
  public:
   static int VecsNeeded(int lanes) { return lanes + 1; }
 
   EmitTranspose(Assembler& a, std::string_view purpose);
 
-  // The register of row i, before; of column i, after Emit().
+  // The register of row i before Emit(), of column i after it.
   const Vec& operator[](int i) const { return rows_[i]; }
   void Emit();
 

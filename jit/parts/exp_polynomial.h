@@ -1,18 +1,18 @@
-// Polynomials for e^−r on |r| ≤ (ln 2)/2S, the part of an exponential that is no power of two.
+// Polynomials for e^−r on |r| ≤ (ln 2)/2S, the factor of an exponential besides the power of two.
 
 #ifndef JITATTN_JIT_PARTS_EXP_POLYNOMIAL_H_
 #define JITATTN_JIT_PARTS_EXP_POLYNOMIAL_H_
 
 namespace jitattn::jit {
 
-// Minimax in relative error with 1 − r pinned (so that e^0 is 1, and its slope too), by Remez
+// Minimax in relative error with 1 − r pinned (so that e^0 and its slope are exact), by Remez
 // exchange in 48 digits: min over c of max |(1 − r + Σ c_k r^k)·e^r − 1|, then rounded to the
 // compute type. Constant term first. Signs alternate: for r < 0 every term is positive.
 
-// f32, S = 1, degree 6: 3.8e-9 (degree 5 has 9e-8, over an ulp by itself)
+// f32, S = 1, degree 6: 3.8e-9 (degree 5: 9e-8, more than an ulp)
 inline constexpr double kExpF32[] = {
     1, -1, 0.4999999404, -0.1666652113, 0.04166838899, -0.008368709125, 0.001381452195};
-// f32, S = 8, degree 4: 1.9e-10 (degree 3 has 2.6e-8, half an ulp by itself)
+// f32, S = 8, degree 4: 1.9e-10 (degree 3: 2.6e-8, half an ulp)
 inline constexpr double kExpF32Eighths[] = {1, -1, 0.5, -0.1666802764, 0.04166087508};
 // f32, S = 16, degree 3: 1.6e-9
 inline constexpr double kExpF32Sixteenths[] = {1, -1, 0.5000161529, -0.1666672081};
@@ -39,7 +39,7 @@ inline constexpr double kExpF64Eighths[] = {1,
                                             0.0013889780441911935872,
                                             -0.00019840540934190631361};
 
-// With only 1 pinned. f64, S = 16, degree 6: 7.0e-18 (1.2e-17 with −1 pinned too)
+// Only 1 pinned. f64, S = 16, degree 6: 7.0e-18 (1.2e-17 with −1 pinned too)
 inline constexpr double kExpF64Sixteenths[] = {1,
                                                -1.0000000000000022204,
                                                0.49999999999999655831,

@@ -1,4 +1,4 @@
-// What is burnt into the code of a sigmoid-mul kernel, and what one call of it is told.
+// The part of a problem that is compiled into a sigmoid-mul kernel, and the arguments of one call.
 
 #ifndef JITATTN_JIT_SIGMOID_MUL_ARGS_H_
 #define JITATTN_JIT_SIGMOID_MUL_ARGS_H_
@@ -15,13 +15,13 @@ struct SigmoidMulSpec {
   friend bool operator==(const SigmoidMulSpec&, const SigmoidMulSpec&) = default;
 };
 
-// A run of elements, or rows of them. In place (x == out) is allowed.
+// Rows of elements. The kernel may run in place (x == out).
 struct SigmoidMulArgs {
   const SigmoidMulSpec* spec;  // read by the portable kernel only
   const void* x;
   void* out;
   int64_t rows, cols;
-  int64_t x_stride, out_stride;  // between rows, in bytes; columns adjoin
+  int64_t x_stride, out_stride;  // between rows, in bytes; each row is contiguous
 };
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// The tunables of the sigmoid-mul kernel: what is valid, and what is the same point.
+// The tunables of the sigmoid-mul kernel: validity, and the canonical form of equal points.
 
 #include "jit/sigmoid_mul/config.h"
 
@@ -12,22 +12,22 @@ namespace jitattn::jit {
 
 absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMulSpec& spec) {
   const std::string isa(Name(config.isa));
-  // Each vector in flight is an element vector and what EmitSigmoid asks; constants may all be in
-  // memory.
+  // Each vector in flight needs a vector of elements and the registers of EmitSigmoid. All
+  // constants may live in memory.
   const int vecs = config.vecs +
                    EmitSigmoid::VecsNeeded(config.vecs, config.table, config.isa, spec.dtype) +
                    TailMask::VecsNeeded(config.isa) +
                    VectorIo::StoreVecsNeeded(config.isa, spec.dtype, Ties::kAway);
   if (vecs > VecRegs(config.isa)) {
     return absl::InvalidArgumentError(absl::StrCat("vecs ", config.vecs, " needs ", vecs,
-                                                   " vector registers, ", isa, " has ",
+                                                   " vector registers, but ", isa, " has ",
                                                    VecRegs(config.isa)));
   }
   if (!EmitSigmoid::HasTable(config.table, config.isa)) {
-    return absl::InvalidArgumentError(absl::StrCat("table wide needs avx512, isa is ", isa));
+    return absl::InvalidArgumentError(absl::StrCat("table wide needs avx512, but isa is ", isa));
   }
   if (config.reciprocal != 0 && config.isa != Isa::kAvx512) {
-    return absl::InvalidArgumentError(absl::StrCat("reciprocal 1 needs avx512, isa is ", isa));
+    return absl::InvalidArgumentError(absl::StrCat("reciprocal 1 needs avx512, but isa is ", isa));
   }
   return absl::OkStatus();
 }

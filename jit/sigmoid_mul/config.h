@@ -9,28 +9,28 @@
 
 namespace jitattn::jit {
 
-// Where the powers of two of an exponential come from: emit_sigmoid.h.
+// The source of an exponential's powers of two; see emit_sigmoid.h.
 enum class PowerTable : int {
-  kNone = 0,      // shifted into the exponent
-  kRegister = 1,  // from a register, and a shorter polynomial
-  kWide = 2,      // f32: more work for the adders; f64: two registers; 16-bit types: vscalef alone
+  kNone = 0,      // k shifted into the exponent
+  kRegister = 1,  // a table in one register, and a shorter polynomial
+  kWide = 2,      // f32: work moved to the adders; f64: two registers; 16 bits: vscalef only
 };
 
 struct SigmoidMulConfig {
   Isa isa = Isa::kAvx512;
   int threads = 1;
   int vecs = 4;    // vectors in flight
-  int unroll = 1;  // groups of `vecs` an iteration
+  int unroll = 1;  // groups of `vecs` per iteration
   PowerTable table = PowerTable::kRegister;
-  int reciprocal = 0;    // 1: vrcp14 and Newton steps for the division
+  int reciprocal = 0;    // 1: vrcp14 and Newton steps instead of a division
   int non_temporal = 0;  // 1: stores that bypass the caches
   int prefetch = 0;      // cache lines fetched ahead; 0: none
-  int page_ahead = 0;    // pages ahead of which a line is fetched; 0: none
+  int page_ahead = 0;    // pages ahead, one line of each fetched; 0: none
 
   friend bool operator==(const SigmoidMulConfig&, const SigmoidMulConfig&) = default;
 };
 
-// The rules beside the ladders.
+// Checks the rules besides the ladders. The error states the failed rule with numbers.
 absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMulSpec& spec);
 
 SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config);

@@ -15,13 +15,13 @@ namespace {
 
 using Xbyak::Operand;
 
-// The tables hold κ·2^(j/S), and the polynomial is divided by κ, for two ends.
-//   p/κ < 1: then it is rounded in steps half as large as beyond 1. Hence κ > 2^(1/2S), the largest
-//     p; and κ < 2^(1/S), so that every entry is below 2 and shares one exponent.
-//   The entries lie close to numbers of the type: of some twenty million κ in that range, taken at
-//     random, the best. Rounding an entry costs 0.27 (f32, 16), 0.05 (f32, 8), 0.06 (f64, 8) and
-//     0.34 (f64, 16) of half an ulp, where a κ at hand costs nearly all of it.
-// Without either the sum of all roundings goes beyond 2.5 ulp.
+// The tables hold κ·2^(j/S), and the polynomial is divided by κ, for two reasons.
+//   p/κ < 1 is rounded in steps half as large as above 1. Hence κ > 2^(1/2S), the largest p; and
+//     κ < 2^(1/S), so that every entry is below 2 and all share one exponent.
+//   The entries are close to numbers of the type: κ is the best of some twenty million random ones
+//     in that range. Rounding an entry costs 0.27 (f32, 16), 0.05 (f32, 8), 0.06 (f64, 8) and 0.34
+//     (f64, 16) of half an ulp; an arbitrary κ would cost nearly all of it.
+// Without either measure the sum of all roundings would exceed 2.5 ulp.
 struct ScaledPolynomial {
   std::span<const double> coefficients;
   double kappa;
@@ -33,7 +33,7 @@ constexpr ScaledPolynomial kTableF64Sixteenths = {kExpF64Sixteenths, 0x1.0a3e159
 constexpr ScaledPolynomial kTableSmallSixteenths = {kExpSmallSixteenths, 1};
 constexpr ScaledPolynomial kTableSmallEighths = {kExpSmallEighths, 1};
 
-// Coefficients of p(r + offset): Horner's scheme, once for each of them.
+// The coefficients of p(r + offset), by repeated Horner schemes.
 std::vector<double> Shifted(std::span<const double> coefficients, double offset) {
   std::vector<double> c(coefficients.begin(), coefficients.end());
   for (size_t first = 0; first + 1 < c.size(); ++first)
@@ -49,7 +49,7 @@ ScaledPolynomial PolynomialOf(const SigmoidOptions& options, bool f64, bool avx5
     return {f64 ? std::span<const double>(kExpF64) : kExpF32, 1};
   }
   if (small && wide) {
-    // A reciprocal of 14 bits spends what f16 has to spare.
+    // The 14-bit reciprocal uses up f16's error margin, so the polynomial must be more exact.
     const bool four = options.storage == DType::kF16 && options.reciprocal;
     return {four ? std::span<const double>(kExp2SmallFour) : kExp2SmallThree,
             std::ldexp(1, scale_bits)};
@@ -61,9 +61,9 @@ ScaledPolynomial PolynomialOf(const SigmoidOptions& options, bool f64, bool avx5
 
 constexpr int kLowExponent = 29;  // see the header
 
-constexpr int kNotEqual = 12;         // predicate NEQ_OQ: false for NaN
-constexpr int kFraction = 9;          // vreduce: x − ⌊x⌋, inexact not signalled; 0 of ±∞
-constexpr int kSmallerMagnitude = 2;  // vrange: of the two, with the sign of the first
+constexpr int kNotEqual = 12;  // predicate NEQ_OQ: false for NaN
+constexpr int kFraction = 9;   // vreduce: x − ⌊x⌋ without the inexact exception; 0 for ±∞
+constexpr int kSmallerMagnitude = 2;  // vrange: the smaller magnitude, with the first's sign
 
 }  // namespace
 
@@ -99,12 +99,12 @@ EmitSigmoid::EmitSigmoid(Assembler& a, const SigmoidOptions& options)
   }
 }
 
-// The powers of two as a table in one register, by halves, or in two.
+// Declares the table of powers of two: in one register, by halves, or in two registers.
 void EmitSigmoid::DeclareTable(double kappa) {
-  table_bits_ = std::countr_zero(static_cast<unsigned>(a_.lanes()));  // an entry a lane
+  table_bits_ = std::countr_zero(static_cast<unsigned>(a_.lanes()));  // one entry per lane
   if (two_registers() || by_halves()) ++table_bits_;
   const std::vector<uint64_t> powers = PowerTable(kappa);
-  // Bits of the entries from `first` on, as many as fill a vector.
+  // The bits of the entries from `first` on, enough to fill a vector.
   const auto table = [&](int first, int shift, int bytes) {
     std::vector<uint8_t> line(a_.vec_bytes());
     for (int i = 0; i < a_.vec_bytes() / bytes; ++i) {
@@ -122,10 +122,10 @@ void EmitSigmoid::DeclareTable(double kappa) {
   }
 }
 
-// The constants of the reduction of x to r. Returns the polynomial's argument less r.
+// Declares the constants of the reduction of x to r. Returns the polynomial's argument minus r.
 double EmitSigmoid::DeclareReduction() {
   // ln 2 in two parts. t + k·high is exact in an FMA: the sum is a multiple of high's last place
-  // and smaller than ½. High alone would be 2.4e-7 off at x = −87, four ulp.
+  // and below ½. With the high part alone the error would be 2.4e-7 at x = −87, four ulp.
   const double high = f64_ ? std::numbers::ln2 : static_cast<float>(std::numbers::ln2);
   const double low = f64_ ? 2.319046813846299558e-17 : std::numbers::ln2 - high;
   const double steps = 1 << table_bits_;
@@ -137,25 +137,24 @@ double EmitSigmoid::DeclareReduction() {
     Declare(kMagic, kMagicSteps / steps);
     Declare(kLog2e, -std::numbers::log2e);
     Declare(kLn2High, high);
-    // The bits of this float are 29 in an exponent's place.
+    // The bits of this float are 29 in the place of an exponent.
     Declare(kLn2Low, std::bit_cast<float>(kLowExponent << 23));
-    // Beyond, k would not be exact any more; e^−x is 0 or +∞ long before.
+    // Beyond this bound k would be inexact; e^−x is 0 or +∞ long before.
     Declare(kHighest, 0x1p16);
     return std::ldexp(kMagicSteps / steps, -kLowExponent);
   } else {
     const double bias = f64_ ? 1023 : 127;
     // 1.5·2^(mantissa bits): adding it leaves k in the low bits. Without a table the exponent's
-    // bias goes on top, so that those bits shifted up are 2^k; the table's entries carry it
-    // otherwise.
+    // bias is added, so that these bits shifted up are 2^k; table entries contain the bias already.
     const double magic = (f64_ ? 0x1.8p52 : 0x1.8p23) +
                          (options_.table != PowerTable::kNone ? 0 : bias - scale_bits_);
     Declare(kMagic, magic);
     Declare(kLog2e, -steps * std::numbers::log2e);
     Declare(kLn2High, high / steps);
     if (!small_) Declare(kLn2Low, low / steps);
-    // k ≥ −(bias − 1)·S keeps the power a normal number; it is scaled by s as well.
+    // k ≥ −(bias − 1)·S keeps the power, also scaled by s, a normal number.
     Declare(kHighest, (bias - 1 - scale_bits_) * std::numbers::ln2);
-    // The largest entry of the table times 2^bias; without one, 2^(bias + 1), which is +∞ in bits.
+    // The largest table entry times 2^bias; without a table 2^(bias + 1), whose bits are +∞.
     const double most = bias + scale_bits_;
     Declare(kMost,
             magic + (options_.table != PowerTable::kNone ? most * steps + steps - 1 : most + 1));
@@ -163,13 +162,13 @@ double EmitSigmoid::DeclareReduction() {
   return 0;
 }
 
-// Entry j: the bits of s·κ·2^(j/S); where k is added to them, less j shifted to the top of the
-// mantissa, since k shifted up there brings its own low bits j along: entry + (k << shift) =
+// Entry j: the bits of s·κ·2^(j/S). If k is added to entries, minus j << shift: k shifted to the
+// top of the mantissa carries its own low bits j along, so entry + (k << shift) =
 // s·κ·2^(j/S)·2^⌊k/S⌋.
 std::vector<uint64_t> EmitSigmoid::PowerTable(double kappa) const {
   std::vector<uint64_t> entries;
   for (int j = 0; j < 1 << table_bits_; ++j) {
-    // In long double, so that the one rounding is that of the entry.
+    // Computed in long double, so that only the entry is rounded.
     const long double power =
         kappa * std::exp2(std::ldexp(static_cast<long double>(j), -table_bits_) - scale_bits_);
     const uint64_t bits = f64_ ? std::bit_cast<uint64_t>(static_cast<double>(power))
@@ -204,7 +203,7 @@ void EmitSigmoid::Emit(std::span<const Vec> x) {
   options_.reciprocal ? MultiplyByReciprocal(x) : Divide(x);
 }
 
-// r in r_, k in the low bits of power_.
+// Leaves r in r_ and k in the low bits of power_.
 void EmitSigmoid::Reduce(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   for (int i = 0; i < count; ++i) a_.Min(r_[i], x[i], Get(kHighest));
@@ -213,11 +212,12 @@ void EmitSigmoid::Reduce(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Min(power_[i], power_[i], Get(kMost));
   for (int i = 0; i < count; ++i) a_.Sub(temp_[i], power_[i], Get(kMagic));
   for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2High));
-  if (small_) return;  // high alone is off by 2.4e-7 at most
+  if (small_) return;  // without the low part the error is at most 2.4e-7
   for (int i = 0; i < count; ++i) a_.Fma231(r_[i], temp_[i], Get(kLn2Low));
 }
 
-// As above; temp_ keeps k/S. A NaN becomes an ordinary number here and is back in y = x / d.
+// As Reduce(), with k/S in temp_. A NaN becomes an ordinary number here; y = x / d makes it NaN
+// again.
 void EmitSigmoid::ReduceByAdders(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   for (int i = 0; i < count; ++i) a_.vrangeps(r_[i], x[i], Get(kHighest), kSmallerMagnitude);
@@ -231,7 +231,7 @@ void EmitSigmoid::ReduceByAdders(std::span<const Vec> x) {
   }
 }
 
-// These take static types only; the index is read modulo the number of entries.
+// These instructions need static C++ types. They read the index modulo the number of entries.
 void EmitSigmoid::LookUp(const Vec& to, const Vec& index) {
   if (two_registers()) {
     a_.vmovaps(to, index);
@@ -245,8 +245,8 @@ void EmitSigmoid::LookUp(const Vec& to, const Vec& index) {
   }
 }
 
-// The index of a lower half is where it is wanted, that of an upper one 32 bits below. What the
-// other lanes find is of no use.
+// The index of a lower half is in the right word; the index of an upper half is 32 bits too low.
+// The results of the other words are unused.
 void EmitSigmoid::LookUpHalves(const Vec& to, const Vec& index) {
   constexpr int kLower = 0x55;
   const Xbyak::Ymm upper(to.getIdx()), lower(low_[0].getIdx());
@@ -309,11 +309,10 @@ void EmitSigmoid::Divide(std::span<const Vec> x) {
   for (int i = 0; i < count; ++i) a_.Mul(x[i], x[i], temp_[i]);
 }
 
-// rcp14 has 14 bits, which is enough for 16-bit results, and a Newton step doubles them: one for
-// f32, and a second for f64. The last step is taken on the quotient, y += (x − d·y)·(1/d), which
-// rounds nearly as a division does. Where d or x is infinite the remainder is NaN and the first
-// guess, x·(1/d), is right as it stands; so it is where the remainder is 0, and −0 would lose its
-// sign.
+// rcp14 has 14 bits, enough for 16-bit results. A Newton step doubles the bits: f32 takes one step,
+// f64 two. The last step improves the quotient, y += (x − d·y)·(1/d), which rounds nearly like a
+// division. If d or x is infinite, the remainder is NaN and the first guess x·(1/d) is kept, since
+// it is right. It is also kept if the remainder is 0, since adding 0 would lose the sign of −0.
 void EmitSigmoid::MultiplyByReciprocal(std::span<const Vec> x) {
   const int count = static_cast<int>(x.size());
   const Vecs &inverse = temp_, &rest = r_;

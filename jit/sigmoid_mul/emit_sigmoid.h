@@ -14,12 +14,12 @@
 namespace jitattn::jit {
 
 struct SigmoidOptions {
-  DType storage = DType::kF32;           // what the result will be rounded to
+  DType storage = DType::kF32;           // the type to which results are rounded
   PowerTable table = PowerTable::kNone;  // kWide: AVX-512 only
-  bool reciprocal = false;     // vrcp14, and Newton steps where 14 bits do not do, instead of a
-                               // division; AVX-512 only
+  bool reciprocal = false;     // vrcp14 instead of a division, with Newton steps if 14 bits
+                               // do not suffice; AVX-512 only
   int in_flight = 4;           // vectors whose chains interleave
-  int constant_registers = 0;  // at most so many constants in registers; others in memory
+  int constant_registers = 0;  // maximum of constants in registers; the others are in memory
 };
 
 // y = x / (1 + e^−x)
@@ -28,36 +28,42 @@ struct SigmoidOptions {
 //            type
 //   NaN gives NaN, +∞ gives +∞, −∞ gives NaN as the formula does; large negative x gives −0.
 //
-//   t = min(x, largest)                      e^−x would be denormal beyond, and 1 + e^−x is 1
-//   k = round(−t·S·log2 e), at most so much that 2^(k/S) is finite; S entries in the table, or 1
+//   t = min(x, largest)                      beyond, e^−x would be denormal, and 1 + e^−x is 1
+//   k = round(−t·S·log2 e)                   bounded so that 2^(k/S) is finite
 //   r = t + k·(ln 2)/S                       e^−t = 2^(k/S) · e^−r
-//   d = 1 + 2^(k/S)·p(r)                     in one rounding
+//   d = 1 + 2^(k/S)·p(r)                     rounded once
 //   y = x / d
-// table 0: S is 1, and 2^k is k moved to the exponent of a float. 1: a shorter polynomial, and
-// 2^(j/S) from a register; k is added to its exponent. AVX2 looks up f64 by halves: an instruction
-// finds one of 8 words for each of 8, so two find the lower and the upper halves of 8 entries.
-// 2, f64: the same from two registers, which hold twice the entries, and one term less.
-// 2, f32, leaves to the adders and shuffles all that they can do, for CPUs where those are pipes of
-// their own beside the multipliers: vscalef multiplies by 2^⌊k/S⌋ and bounds it, and the low part
-// of ln 2 is no multiply-add but a difference. For
-//   ln 2 = high − 2^−29·1.02,   M + k/S being the float that rounding leaves,
+//
+// How 2^(k/S) is computed, by PowerTable and type:
+//   kNone               S = 1; k is moved to the exponent of a float.
+//   kRegister           S = the entries 2^(j/S) in one register; k is added to an entry's exponent.
+//                       The polynomial is shorter.
+//   kRegister,          S = 8. An instruction looks up one of 8 words in each of 8 lanes, so one
+//     f64 on AVX2       finds the lower and one the upper halves of the entries.
+//   kWide, f64          As kRegister from two registers, with twice the entries and one term less.
+//   kWide, f32          As kRegister, but with work moved from the multipliers to the adders and
+//                       shuffles, for CPUs where these have ports of their own; see below.
+//   kWide, 16 bits      No table: e^−x = 2^⌊u⌋ · p(u − ⌊u⌋) for u = −x·log2 e. vreduceps gives the
+//                       fraction, vscalefps multiplies by the power. Both agree with the formula
+//                       for numbers out of range and infinities, so nothing needs a bound.
+//
+// kWide, f32: vscalef multiplies by 2^⌊k/S⌋ and bounds it. The low part of ln 2 is a subtraction
+// instead of a multiply-add. For
+//   ln 2 = high − 2^−29·1.02, and M + k/S, the float that rounding leaves,
 //   r = t + (k/S)·high − (k/S)·2^−29 = [t + (k/S)·high − (M + k/S)·2^−29] + M·2^−29
-// where the factor 2^−29 is a subtraction from the exponent, and the polynomial is that of the
-// bracket. What 1.02 is off by comes to 5e-9 at x = −87.
-// 2, 16-bit results: no table. For u = −x·log2 e,
-//   e^−x = 2^⌊u⌋ · p(u − ⌊u⌋)
-// vreduceps gives the fraction, vscalefps multiplies by the power; what they make of numbers out of
-// range, infinities included, is what the formula asks, so that nothing needs a bound.
-// bf16 reaches results of 2^-133, where e^−x has left float's range: there s = 2^-24 scales d,
-// whose inverse is a number again, and y = x · (s / (s + s·e^−x)); else s = 1. For x below what k
-// allows r grows negative, p's terms are then all positive and d overflows to +∞: one bound on k
-// does what a lower bound on x would, and −∞ still comes out as −∞/∞.
+// where the factor 2^−29 is a subtraction from the exponent, and the argument of the polynomial is
+// the bracket. Replacing 1.02 by 1 has an error of 5e-9 at x = −87.
+//
+// bf16 reaches results of 2^-133, where e^−x exceeds float's range. There s = 2^-24 scales d so
+// that its inverse is a normal number, and y = x · (s / (s + s·e^−x)); otherwise s = 1. If x is so
+// low that k reaches its bound, r becomes negative, all terms of p are positive, and d overflows to
+// +∞. Hence the bound on k replaces a lower bound on x, and −∞ still becomes −∞/∞.
 class EmitSigmoid {
  public:
   static constexpr bool HasTable(PowerTable table, Isa isa) {
     return table != PowerTable::kWide || isa == Isa::kAvx512;
   }
-  // Beside those for constants.
+  // Vector registers besides those for constants.
   static constexpr int VecsNeeded(int in_flight, PowerTable table, Isa isa, DType dtype) {
     const bool shared =
         (table == PowerTable::kRegister && isa == Isa::kAvx2 && dtype == DType::kF64) ||
@@ -67,24 +73,24 @@ class EmitSigmoid {
 
   EmitSigmoid(Assembler& a, const SigmoidOptions& options);
 
-  // Loads the constants that live in registers; call once before the loop.
+  // Loads the constants that live in registers; called once, before the loop.
   void LoadConstants();
 
-  // x ← x·sigmoid(x) in place, each instruction across the whole group so that the chains are
-  // independent. REQUIRES: x.size() ≤ in_flight.
+  // x ← x·sigmoid(x) in place. Each instruction is issued across the whole group, so that
+  // independent chains overlap. REQUIRES: x.size() ≤ in_flight.
   void Emit(std::span<const Vec> x);
 
  private:
-  // The constants, in the order in which registers are given to them.
+  // The constants, in order of priority for registers.
   enum Name {
     kMagic,
     kOne,  // s
     kLog2e,
     kLn2High,
-    kLn2Low,  // table 2: what to subtract from an exponent
+    kLn2Low,  // kWide, f32: the number to subtract from an exponent
     kHighest,
     kMost,
-    kTable,  // of two registers, the second; by halves, the upper ones
+    kTable,  // two registers: the second; by halves: the upper halves
     kTableLow,
     kZero,
     kTop,
@@ -120,13 +126,13 @@ class EmitSigmoid {
   std::map<int, Xbyak::Address> memory_;
   std::optional<Xbyak::Address> first_half_memory_;  // of a table in two registers
   std::map<int, Vec> held_;
-  // One of each a vector in flight; what they hold changes on the way:
+  // One register of each per vector in flight. Their contents over time:
   //   r_      t, r
   //   power_  k in the low bits of a float, the float 2^(k/S), d
-  //   temp_   k as a float (table 2: k/S), table entry, p, reciprocal
-  // and by parts u, p and then d, u − ⌊u⌋.
+  //   temp_   k as a float (kWide, f32: k/S), table entry, p, reciprocal
+  // By parts: u in r_, p and then d in power_, u − ⌊u⌋ in temp_.
   Vecs r_, power_, temp_;
-  Vecs low_;  // of r, or of a table's entry; for all of them in turn
+  Vecs low_;  // low part of r, or of a table entry; shared by all in turn
   Vecs first_half_, constant_regs_;
   Opmasks inexact_;
 };

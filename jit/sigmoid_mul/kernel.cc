@@ -6,12 +6,11 @@
 //     while n ≥ 1 vector: one
 //     the rest                                                            (masked)
 //
-// With page_ahead, once in every 4 KiB of groups one line of x and one of out that many pages ahead
-// is fetched. What that is for is the pages' addresses: a walk through the page tables, of a guest
-// those of its host too, takes as long as some lines of the page, hardware prefetchers do not cross
-// into the next page, and while there is arithmetic on every vector too few of them are under way
-// to hide it. One line of a page table has the addresses of 8 pages: fewer pages ahead is inside
-// it.
+// With page_ahead, one line of x and one of out, `page_ahead` pages ahead, are prefetched once per
+// 4 KiB of groups, to translate the pages' addresses early. A page walk (in a guest, also through
+// the host's tables) takes as long as several lines of the page. Hardware prefetchers do not cross
+// pages, and with arithmetic on every vector too few lines are in flight to hide the walk. One line
+// of a page table holds 8 page addresses, so less than 8 pages ahead stays within that line.
 
 #include "jit/sigmoid_mul/kernel.h"
 
@@ -65,9 +64,9 @@ class SigmoidMulEmitter {
   void StoreGroup(int begin, bool non_temporal);
   void One();
   void Masked();
-  // Groups are of pairs.
+  // True if groups consist of pairs of vectors.
   bool paired() const { return config_.vecs % 2 == 0; }
-  // What `out` of a group is aligned to if its stores are non-temporal.
+  // The alignment of a group's `out` for non-temporal stores.
   int alignment() const { return paired() ? io_.pair_alignment() : io_.vec_bytes(); }
 
   Assembler& a_;
@@ -80,7 +79,7 @@ class SigmoidMulEmitter {
   const Reg64 &x_, &out_, &left_, &rows_, &count_, &temp_, &page_;
 };
 
-// One vector; advances past it.
+// Takes one vector and advances past it.
 void SigmoidMulEmitter::One() {
   io_.Load(values_[0], a_.ptr[x_]);
   sigmoid_.Emit(std::span(values_.regs()).first(1));
@@ -89,7 +88,7 @@ void SigmoidMulEmitter::One() {
   a_.add(out_, io_.vec_bytes());
 }
 
-// The first `count_` elements, fewer than a vector; advances past them.
+// Takes the first `count_` elements, fewer than a vector, and advances past them.
 void SigmoidMulEmitter::Masked() {
   mask_.Set(count_, temp_);
   io_.Load(values_[0], a_.ptr[x_], mask_);
@@ -100,8 +99,8 @@ void SigmoidMulEmitter::Masked() {
   a_.sub(left_, count_);
 }
 
-// Non-temporal stores want aligned addresses. An `out` between two elements never gets there, and
-// Body() then stores in the ordinary way.
+// Non-temporal stores need aligned addresses. An `out` that is not even aligned to elements never
+// reaches one; Body() then uses ordinary stores.
 void SigmoidMulEmitter::Head() {
   SectionScope section(a_, "head");
   Label aligned;
@@ -125,7 +124,7 @@ void SigmoidMulEmitter::Head() {
   a_.L(aligned);
 }
 
-// Counted over all rows, so that many short ones do not fetch a line each.
+// Counts over all rows, so that many short rows do not fetch a line each.
 void SigmoidMulEmitter::PageAhead(int step_bytes) {
   constexpr int kPage = 4096;
   const int ahead = config_.page_ahead * kPage;
@@ -230,7 +229,7 @@ void SigmoidMulEmitter::Emit() {
   a_.jnz(row, a_.T_NEAR);
 
   a_.L(end);
-  if (config_.non_temporal != 0) a_.sfence();  // the stores are seen before whatever follows
+  if (config_.non_temporal != 0) a_.sfence();  // orders the stores before all later ones
 }
 
 }  // namespace

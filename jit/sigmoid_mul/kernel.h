@@ -10,9 +10,9 @@ namespace jitattn::jit {
 
 class Assembler;
 
-// Emits void(const SigmoidMulArgs*): out[r][c] = x[r][c] · sigmoid(x[r][c]), in place or not, any
-// alignment; touches no byte outside the rows. Error as of EmitSigmoid.
-// REQUIRES: ValidateSigmoidMul(config, spec) is OK.
+// Emits void(const SigmoidMulArgs*): out[r][c] = x[r][c] · sigmoid(x[r][c]), in place or not, at
+// any alignment. The code touches no byte outside the rows. EmitSigmoid states the error. REQUIRES:
+// ValidateSigmoidMul(config, spec) is OK.
 void EmitSigmoidMul(Assembler& a, const SigmoidMulSpec& spec, const SigmoidMulConfig& config);
 
 }  // namespace jitattn::jit

@@ -1,4 +1,4 @@
-// Sigmoid-mul without emitted code.
+// Sigmoid-mul in C++, without emitted code.
 
 #include "jit/sigmoid_mul/portable.h"
 
@@ -19,11 +19,11 @@ void Run(const SigmoidMulArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
     for (int64_t c = 0; c < args.cols; ++c) {
       T x;
-      std::memcpy(&x, x_row + c * sizeof(T), sizeof(T));  // strides need not keep elements aligned
-      // In double also for float: e^−x cannot overflow where the quotient is a float, and one
-      // rounding is left. For double, exp and the quotient stay within an ulp each. 16-bit types
-      // are rounded twice, which is right where float keeps more than twice their digits, and else
-      // one of the two numbers next to the quotient still.
+      std::memcpy(&x, x_row + c * sizeof(T), sizeof(T));  // strides may leave elements unaligned
+      // Computed in double even for float: e^−x cannot overflow where the quotient is a float, and
+      // only one rounding remains. For double, exp and the quotient add at most an ulp each. 16-bit
+      // types are rounded twice. This is exact rounding where float has more than twice their
+      // digits; otherwise the result is still one of the two neighbours of the quotient.
       const double wide = x;
       const T y = static_cast<Compute<T>>(wide / (1 + std::exp(-wide)));
       std::memcpy(out_row + c * sizeof(T), &y, sizeof(T));

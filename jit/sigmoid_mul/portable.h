@@ -1,13 +1,13 @@
-// Sigmoid-mul without emitted code.
+// Sigmoid-mul in C++, without emitted code.
 
 #ifndef JITATTN_JIT_SIGMOID_MUL_PORTABLE_H_
 #define JITATTN_JIT_SIGMOID_MUL_PORTABLE_H_
 
 namespace jitattn::jit {
 
-// `args` is a SigmoidMulArgs with its spec. Same results as the emitted kernels' contract: within
-// 2.5 ulp (16-bit types: ½), NaN, infinities and large negative x alike; in place or not, any
-// alignment of elements.
+// `args` points to a SigmoidMulArgs with its spec. The contract equals the emitted kernels': within
+// 2.5 ulp (16-bit types: ½); the same results for NaN, infinities and large negative x; in place or
+// not; any alignment of elements.
 void RunPortableSigmoidMul(const void* args);
 
 }  // namespace jitattn::jit
