@@ -1,4 +1,4 @@
-// CPU time that control groups grant to this process, both versions of them.
+// The CPU time that control groups (version 1 or 2) grant this process.
 
 #include <unistd.h>
 
@@ -26,12 +26,12 @@ bool Contains(const std::vector<std::string_view>& parts, std::string_view part)
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
 
-// The hierarchy that can limit CPU time (a controller is in one only), and where this process
-// stands in it.
+// The hierarchy that can limit CPU time (a controller belongs to one hierarchy only), and the
+// position of this process in it.
 struct Hierarchy {
   bool version2 = false;
   std::string_view controllers;  // "cpu,cpuacct"; none in version 2
-  std::string_view group;        // from the hierarchy's root: "/docker/0f3a"
+  std::string_view group;        // relative to the hierarchy's root: "/docker/0f3a"
 };
 
 // Lines of /proc/self/cgroup: "4:cpu,cpuacct:/docker/0f3a" (version 1), "0::/user.slice" (2).
@@ -55,8 +55,8 @@ struct Mount {
 };
 
 // Lines of /proc/self/mountinfo: id, parent, device, subtree, mount point, options, optional
-// fields,
-// "-", file system, source, options. A version 1 hierarchy names its controllers in the last.
+// fields, "-", file system, source, options. A version 1 hierarchy lists its controllers in the
+// last field.
 std::optional<Mount> FindMount(std::string_view text, bool version2) {
   for (std::string_view line : Split(text, '\n')) {
     const size_t dash = line.find(" - cgroup");
@@ -88,7 +88,7 @@ std::optional<double> QuotaOf(const std::string& folder, bool version2) {
   return words.size() == 2 ? Ratio(words[0], words[1]) : std::nullopt;
 }
 
-// The least quota from `group` up to the mount's root, and whether the group is there at all.
+// The smallest quota from `group` up to the mount's root, and whether the group exists.
 struct Walk {
   bool found = false;
   std::optional<double> least;
@@ -117,7 +117,7 @@ std::optional<double> CpuQuota(const std::string& root) {
   if (!hierarchy) return std::nullopt;
   const bool version2 = hierarchy->version2;
 
-  // Where everyone mounts them; it saves the mount table, the slowest file to read here.
+  // The usual mount point first: this saves reading the mount table, the slowest file here.
   const std::string usual = absl::StrCat(root, "/sys/fs/cgroup", version2 ? "" : "/",
                                          std::string(hierarchy->controllers));
   if (const Walk walk = WalkUp(usual, hierarchy->group, version2); walk.found) return walk.least;
@@ -126,9 +126,9 @@ std::optional<double> CpuQuota(const std::string& root) {
   const auto mount = FindMount(mountinfo, version2);
   if (!mount) return std::nullopt;
   const std::string mount_point = root + std::string(mount->mount_point);
-  // In a container without a namespace of its own the mount shows only the container's subtree,
-  // while the group is told from the machine's root: what they share is cut off. A group that does
-  // not lie below the subtree is looked for at the mount's root alone.
+  // In a container without its own namespace, the mount shows only the container's subtree, but the
+  // group is relative to the machine's root. Hence the common prefix is removed. If the group is
+  // outside the subtree, only the mount's root is examined.
   std::string_view group = hierarchy->group;
   if (mount->subtree != "/") {
     const std::string_view rest = group.substr(std::min(group.size(), mount->subtree.size()));

@@ -7,7 +7,7 @@
 
 namespace jitattn::inline base {
 
-// Seconds since some moment; never goes back.
+// Seconds since an arbitrary moment; monotonic.
 inline double SteadyNow() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

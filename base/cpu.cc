@@ -1,4 +1,5 @@
-// Detection: CPUID and XCR0 for what the CPU has, the operating system for what we may use of it.
+// Detection: CPUID and XCR0 report the CPU's features, the operating system the CPUs usable by this
+// process.
 
 #include "base/cpu.h"
 
@@ -23,19 +24,19 @@ namespace {
 bool IsIntel(const Cpu& cpu) { return cpu.vendor == "GenuineIntel"; }
 bool IsAmd(const Cpu& cpu) { return cpu.vendor == "AuthenticAMD" || cpu.vendor == "HygonGenuine"; }
 
-// The rule of cpu.h for a CPU whose `isa` is known.
+// See Cpu::fma_units. REQUIRES: cpu.isa is set.
 int FmaUnits(const Cpu& cpu) {
   if (cpu.isa == Isa::kPortable) return 1;
   if (cpu.isa == Isa::kAvx512) {
-    // Servers with AVX-512 by model: Skylake to Cascade Lake, Ice Lake, Sapphire and Emerald
-    // Rapids, Granite Rapids. The brand alone would not do: hypervisors rewrite it.
+    // AVX-512 servers by model: Skylake to Cascade Lake, Ice Lake, Sapphire and Emerald Rapids,
+    // Granite Rapids. The brand alone is not enough: hypervisors rewrite it.
     constexpr int kServers[] = {0x55, 0x6A, 0x6C, 0x8F, 0xCF, 0xAD, 0xAE};
     const bool server_model = cpu.family == 6 && std::find(std::begin(kServers), std::end(kServers),
                                                            cpu.model) != std::end(kServers);
     const bool server = server_model || cpu.brand.find("Xeon") != cpu.brand.npos;
     return IsIntel(cpu) && server ? 2 : 1;
   }
-  // Zen 1 splits 256-bit operations in two; everyone else has two full units.
+  // Zen 1 splits 256-bit operations in two; all others have two full units.
   const bool zen1 = IsAmd(cpu) && cpu.family <= 0x17 && cpu.model < 0x30;
   return zen1 ? 1 : 2;
 }
@@ -46,10 +47,10 @@ struct CpuidRegs {
   uint32_t a = 0, b = 0, c = 0, d = 0;
 };
 
-// Zeros for a leaf beyond the CPU's last, where CPUID would answer with another leaf's data. Under
-// a hypervisor each CPUID is a trap of some microseconds, so the lasts are asked for once.
+// Returns zeros for leaves beyond the CPU's last one, where CPUID would return another leaf's data.
+// Under a hypervisor each CPUID traps for some microseconds, so the last leaves are cached.
 CpuidRegs Cpuid(uint32_t leaf, uint32_t subleaf = 0) {
-  constinit static std::atomic<uint32_t> lasts[2] = {0, 0};  // basic, extended; 0: not asked yet
+  constinit static std::atomic<uint32_t> lasts[2] = {0, 0};  // basic, extended; 0: unknown
   std::atomic<uint32_t>& last = lasts[leaf >> 31];
   if (last == 0) last = __get_cpuid_max(leaf & 0x80000000, nullptr);
   CpuidRegs r;
@@ -76,7 +77,7 @@ void DetectIdentity(Cpu* cpu, uint32_t signature) {
 
   const int base_family = signature >> 8 & 15, base_model = signature >> 4 & 15;
   cpu->stepping = signature & 15;
-  // The extended fields count only for these base families (Intel's and AMD's manuals alike).
+  // The extended fields are valid only for these base families (Intel's and AMD's manuals).
   cpu->family = base_family == 15 ? base_family + (signature >> 20 & 255) : base_family;
   const bool extended_model = base_family == 15 || base_family == 6;
   cpu->model = extended_model ? base_model + (signature >> 12 & 0xF0) : base_model;
@@ -97,8 +98,8 @@ void DetectFromCpuid(Cpu* cpu) {
   const CpuidRegs leaf1 = Cpuid(1), leaf7 = Cpuid(7);
   DetectIdentity(cpu, leaf1.a);
   cpu->hybrid = Bit(leaf7.d, 15);
-  // The instructions are of no use unless the operating system saves the registers: XCR0 bits 1
-  // and 2 for xmm and ymm, 5 to 7 for opmasks and zmm. xgetbv itself needs OSXSAVE (leaf 1).
+  // The instructions are usable only if the operating system saves the registers: XCR0 bits 1 and 2
+  // for xmm and ymm, 5 to 7 for opmasks and zmm. xgetbv itself needs OSXSAVE (leaf 1).
   const uint64_t xcr0 = Bit(leaf1.c, 27) ? ReadXcr0() : 0;
   const bool saves_ymm = (xcr0 & 0x06) == 0x06, saves_zmm = (xcr0 & 0xE6) == 0xE6;
 
@@ -117,8 +118,8 @@ void DetectFromCpuid(Cpu* cpu) {
   if (leaf7.a >= 1) cpu->avx512_bf16 = Bit(Cpuid(7, 1).a, 5);
 }
 
-// Leaf 4 of Intel and, where the topology extensions are there, leaf 0x8000001D of AMD have the
-// same layout: a subleaf a cache, type 0 at the end.
+// Intel's leaf 4 and, with the topology extensions, AMD's leaf 0x8000001D have the same layout: one
+// subleaf per cache, type 0 at the end.
 CacheSizes CpuidCacheSizes(const Cpu& cpu) {
   CacheSizes sizes;
   uint32_t leaf = 0;
@@ -152,7 +153,8 @@ CacheSizes CpuidCacheSizes(const Cpu&) { return {}; }
 void DetectCaches(Cpu* cpu) {
   CacheSizes sizes = CpuidCacheSizes(*cpu);
   if (sizes.l1d_bytes == 0 || sizes.l2_bytes == 0) sizes = ReadCacheSizes("");
-  // A level that nobody describes keeps cpu.h's guess, except the last: many parts have no L3.
+  // Undescribed levels keep the defaults of cpu.h. Exception: a missing L3 takes the L2's size,
+  // since many CPUs have no L3.
   if (sizes.l1d_bytes > 0) cpu->l1d_bytes = sizes.l1d_bytes;
   if (sizes.l2_bytes > 0) cpu->l2_bytes = cpu->l3_bytes = sizes.l2_bytes;
   if (sizes.l3_bytes > 0) cpu->l3_bytes = sizes.l3_bytes;

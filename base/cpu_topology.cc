@@ -1,4 +1,4 @@
-// What the operating system lets this process run on.
+// The operating system's limits of this process: affinity and cores.
 
 #include "base/cpu_topology.h"
 
@@ -15,14 +15,14 @@
 namespace jitattn::inline base {
 namespace {
 
-// An open and a read of sysfs cost some 5 µs, and the first call of an application pays for them:
-// past this many the ratio seen so far is taken for the rest. Machines whose cores differ (hybrid)
-// have fewer CPUs than that.
+// Each sysfs read costs about 5 µs, and the application's first call pays for it. Hence at most
+// this many files are read, and the ratio so far is extrapolated. Machines with different cores
+// (hybrid) have fewer CPUs than this.
 constexpr int kMaxSiblingFiles = 24;
 
 constexpr char kCpuRoot[] = "/sys/devices/system/cpu/cpu";
 
-// "32K", "1024K", "32M" → bytes; 0 if it is nothing of the kind.
+// "32K", "1024K", "32M" → bytes; 0 for any other form.
 int64_t ParseSize(std::string_view text) {
   int shift = 0;
   if (!text.empty() && text.back() == 'K') shift = 10;
@@ -35,11 +35,11 @@ int64_t ParseSize(std::string_view text) {
 
 namespace {
 
-// Null: nothing is bound. Never destroyed: threads may ask while the process exits.
+// Null: nothing is bound. Never destroyed, since threads may read it during exit.
 constinit const std::vector<int>* bound_cpus = nullptr;
 
 std::vector<int> AffinityOfThisThread() {
-  // The kernel refuses (EINVAL) a mask smaller than its own, so it is grown.
+  // The kernel refuses (EINVAL) a mask smaller than its own, so the mask grows.
   for (int bits = 1024; bits <= 1 << 18; bits *= 4) {
     cpu_set_t* mask = CPU_ALLOC(bits);
     if (mask == nullptr) break;
@@ -76,7 +76,7 @@ std::vector<int> AllowedCpus() {
 }
 
 int CountCores(const std::vector<int>& cpus, const std::string& root) {
-  // Not Abseil's sets, which are left damaged where memory ends while they grow.
+  // std::set, since Abseil's sets are left damaged if memory runs out while they grow.
   std::set<int> seen;
   int64_t cores = 0;
   for (int cpu : cpus) {

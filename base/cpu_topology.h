@@ -1,4 +1,4 @@
-// What the operating system lets this process run on: affinity, cores, control groups.
+// The operating system's limits of this process: affinity, cores, control groups.
 
 #ifndef JITATTN_BASE_CPU_TOPOLOGY_H_
 #define JITATTN_BASE_CPU_TOPOLOGY_H_
@@ -10,31 +10,31 @@
 
 namespace jitattn::inline base {
 
-// Every path below is read under `root`, "" for the real machine; tests make a tree of their own.
+// Functions with `root` read every path under it: "" for the real machine, another tree in tests.
 
-// The CPUs that this process may run on, ascending: those in this thread's affinity mask and those
-// of SetBoundCpus; {0} where the system will not tell.
+// The CPUs that this process may run on, ascending: those in this thread's affinity mask or given
+// to SetBoundCpus; {0} if the system does not tell.
 std::vector<int> AllowedCpus();
 
-// A threading runtime that binds threads, the one that asks here among them, says what it was given
-// to bind them to. Before the first AllowedCpus(); empty: nothing is bound.
+// Records the CPUs to which a threading runtime binds this process's threads (including the calling
+// thread). Empty: nothing is bound. REQUIRES: called before the first AllowedCpus().
 void SetBoundCpus(std::vector<int> cpus);
 bool IsBound();
 
-// Distinct physical cores among `cpus`, ascending, by the sysfs lists of siblings; cpus.size()
-// without them.
+// The number of distinct physical cores among `cpus` (ascending), by the sibling lists in sysfs;
+// cpus.size() without these lists.
 int CountCores(const std::vector<int>& cpus, const std::string& root);
 
-// CPUs' worth of time that the control groups of this process grant, version 1 and 2, the smallest
-// on the way from its own group up to the mounted root; nothing where none sets a limit.
+// The CPU time that control groups (version 1 or 2) grant this process, in CPUs: the smallest quota
+// from the process's group up to the mounted root. Nothing if there is no limit.
 std::optional<double> CpuQuota(const std::string& root);
 
 struct CacheSizes {
-  int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // 0: not found
+  int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // 0: unknown
   int line_bytes = 0;
 };
 
-// Caches of the lowest-numbered CPU from sysfs, for CPUs that CPUID does not describe.
+// The caches of the lowest-numbered CPU, from sysfs; for CPUs that CPUID does not describe.
 CacheSizes ReadCacheSizes(const std::string& root);
 
 }  // namespace jitattn::inline base

@@ -1,4 +1,4 @@
-// The words for types of numbers.
+// The names of types.
 
 #include "base/dtype.h"
 

@@ -1,4 +1,4 @@
-// The types of numbers in memory, and what they are computed in.
+// The types of numbers in memory, and their compute types.
 
 #ifndef JITATTN_BASE_DTYPE_H_
 #define JITATTN_BASE_DTYPE_H_
@@ -10,19 +10,18 @@
 
 namespace jitattn::inline base {
 
-enum class DType : int { kF32 = 0, kF64 = 1, kBF16 = 2, kF16 = 3 };  // fixed: in the C ABI
+enum class DType : int { kF32 = 0, kF64 = 1, kBF16 = 2, kF16 = 3 };  // values fixed by the C ABI
 
 constexpr int SizeOf(DType dtype) {
   return dtype == DType::kF64 ? 8 : dtype == DType::kF32 ? 4 : 2;
 }
 
-// What numbers that memory holds as `dtype` are computed in: 16-bit types are for storage only.
+// The type in which numbers of `dtype` are computed: 16-bit types are for storage only.
 constexpr DType ComputeType(DType dtype) {
   return dtype == DType::kF64 ? DType::kF64 : DType::kF32;
 }
 
-// Elements of a vector register: `dtype` says what memory holds, lanes are of what it is computed
-// in.
+// Elements per vector register. `dtype` is the type in memory; a lane holds its compute type.
 constexpr int Lanes(Isa isa, DType dtype) { return VecBytes(isa) / SizeOf(ComputeType(dtype)); }
 
 std::string_view Name(DType dtype);                         // "f32", "f64", "bf16", "f16"

@@ -1,4 +1,4 @@
-// Environment variables, for programs that may trust theirs.
+// Environment variables, for programs that may trust their environment.
 
 #include "base/env.h"
 

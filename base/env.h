@@ -1,13 +1,14 @@
-// Environment variables, for programs that may trust theirs.
+// Environment variables, for programs that may trust their environment.
 
 #ifndef JITATTN_BASE_ENV_H_
 #define JITATTN_BASE_ENV_H_
 
 namespace jitattn::inline base {
 
-// The variable's value, or null where it is unset or empty, or where the kernel marked this process
-// AT_SECURE (set-user-id and the like): there the environment is in the hands of someone with fewer
-// rights, who could choose where we write. Every variable of ours is read through this.
+// The variable's value. Null if it is unset or empty, or if the kernel marked this process
+// AT_SECURE (set-user-id and the like): then someone with fewer rights controls the environment and
+// could choose where this process writes. All environment variables of the library are read through
+// this function.
 const char* Env(const char* name);
 
 }  // namespace jitattn::inline base

@@ -1,4 +1,4 @@
-// What a process needs to know about having been forked.
+// Support for processes that fork.
 
 #include "base/fork.h"
 
@@ -9,7 +9,8 @@
 namespace jitattn::inline base {
 namespace {
 
-// Both constant-initialised: a ForkSafeMutex of another file may come before this file's turn.
+// Constant-initialised: another file's ForkSafeMutex may be constructed before this file's
+// variables.
 constinit std::atomic<uint32_t> generation{0};
 constinit std::atomic<ForkSafeMutex*> newest{nullptr};
 
@@ -31,7 +32,7 @@ struct ForkHandlers {
 };
 
 namespace {
-// When the library is loaded: a fork before its first use counts too.
+// Constructed when the library is loaded, so that forks before its first use count.
 const ForkHandlers handlers;
 }  // namespace
 

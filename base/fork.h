@@ -1,4 +1,4 @@
-// What a process needs to know about having been forked.
+// Support for processes that fork.
 
 #ifndef JITATTN_BASE_FORK_H_
 #define JITATTN_BASE_FORK_H_
@@ -8,17 +8,17 @@
 
 namespace jitattn::inline base {
 
-// Number of forks between the process that loaded this library and this one; 0 in that process.
+// The number of forks from the process that loaded this library to this one; 0 in the former.
 uint32_t ForkGeneration();
 
-// A child has none of its parent's threads but all of its state: OpenMP would wait for a pool that
-// is not there.
+// True in a forked child. A child has its parent's state but only one thread: OpenMP would wait for
+// a pool whose threads do not exist.
 inline bool InForkedChild() { return ForkGeneration() != 0; }
 
-// A mutex that a fork finds unlocked: no child inherits it from a thread that it does not have.
-// For variables of namespace scope, which exist from the moment the library is loaded: one that the
-// first user made could be in the making during a fork. REQUIRES: a thread holds at most one of
-// them, and calls nobody else's code meanwhile.
+// A mutex that is unlocked during every fork, so that no child inherits it locked by a thread that
+// does not exist there. REQUIRES: the variable has namespace scope, hence exists when the library
+// is loaded (the first use of a local static could coincide with a fork). A thread holds at most
+// one such mutex, and calls no foreign code while holding it.
 class ForkSafeMutex {
  public:
   ForkSafeMutex();
@@ -29,7 +29,7 @@ class ForkSafeMutex {
  private:
   friend struct ForkHandlers;
   std::mutex mutex_;
-  ForkSafeMutex* next_;  // all of them, newest first
+  ForkSafeMutex* next_;  // all mutexes, newest first
 };
 
 }  // namespace jitattn::inline base

@@ -1,4 +1,4 @@
-// Text from a format.
+// Formatted text.
 
 #ifndef JITATTN_BASE_FORMAT_H_
 #define JITATTN_BASE_FORMAT_H_
@@ -9,8 +9,8 @@
 
 namespace jitattn::inline base {
 
-// absl::StrFormat, which ends the process where there is no memory for its result: it appends to a
-// string in a destructor. This one throws std::bad_alloc.
+// Like absl::StrFormat, but throws std::bad_alloc if memory runs out. (StrFormat appends to a
+// string in a destructor, so it ends the process.)
 template <typename... Args>
 std::string Format(const absl::FormatSpec<Args...>& format, const Args&... args) {
   char text[512];

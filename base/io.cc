@@ -1,4 +1,4 @@
-// Reading and writing as much as was asked for.
+// Reads and writes of all requested bytes.
 
 #include "base/io.h"
 
@@ -9,8 +9,8 @@
 namespace jitattn::inline base {
 namespace {
 
-// Calls transfer(done) for what is left until nothing is, or until it answers 0 (the end) or less.
-// How much was transferred; -1 where a call failed.
+// Calls transfer(done) until `bytes` are transferred or a call returns 0 (the end) or less. Returns
+// the number of bytes transferred, or -1 if a call failed.
 template <typename Transfer>
 int64_t Repeat(int64_t bytes, const Transfer& transfer) {
   int64_t done = 0;
@@ -40,7 +40,7 @@ bool WriteFully(int fd, const void* data, int64_t bytes, int64_t offset) {
     const auto left = static_cast<size_t>(bytes - done);
     return offset == kFilePosition ? write(fd, from, left) : pwrite(fd, from, left, offset + done);
   });
-  if (written >= 0 && written < bytes) errno = EIO;  // a device that takes no more, and no errno
+  if (written >= 0 && written < bytes) errno = EIO;  // a call returned 0 and set no errno
   return written == bytes;
 }
 

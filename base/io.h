@@ -1,4 +1,4 @@
-// Reading and writing as much as was asked for: neither a signal nor a short transfer ends it.
+// Reads and writes of all requested bytes; signals and short transfers are retried.
 
 #ifndef JITATTN_BASE_IO_H_
 #define JITATTN_BASE_IO_H_
@@ -7,14 +7,14 @@
 
 namespace jitattn::inline base {
 
-// Where the file stands, which then moves.
+// The file's current position, which then advances.
 inline constexpr int64_t kFilePosition = -1;
 
-// Reads until `bytes` are there or the file ends: how many there are. -1, with errno, where the
-// system refuses to read.
+// Reads until `bytes` bytes or the end of the file. Returns the number of bytes read, or -1 with
+// errno on an error.
 int64_t ReadFully(int fd, void* out, int64_t bytes, int64_t offset = kFilePosition);
 
-// False, with errno, where not all could be written.
+// Writes all bytes. Returns false with errno on an error.
 bool WriteFully(int fd, const void* data, int64_t bytes, int64_t offset = kFilePosition);
 
 }  // namespace jitattn::inline base

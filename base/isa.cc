@@ -1,4 +1,4 @@
-// The words for instruction sets.
+// The names of instruction sets.
 
 #include "base/isa.h"
 

@@ -1,4 +1,4 @@
-// What the library has to say to people.
+// Log messages of the library.
 
 #include "base/log.h"
 
@@ -21,7 +21,7 @@ struct Sink {
 ForkSafeMutex sink_mutex;
 Sink sink;  // guarded by sink_mutex
 
-// The highest level that is printed. A word we do not know is no reason to fall silent.
+// The highest printed level. An unknown word in JITATTN_LOG does not silence the log.
 int PrintedLevel() {
   constinit static MadeOnce<int> level;
   return level.Get([] {
@@ -44,7 +44,7 @@ void SetLogHook(LogHook hook, void* data) {
 void Log(LogLevel level, std::string_view message) {
   Sink to;
   {
-    // Copied, not held: a hook may log or replace itself.
+    // Copied, since a hook may log or replace itself, which needs the mutex.
     std::lock_guard lock(sink_mutex);
     to = sink;
   }

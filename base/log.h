@@ -1,4 +1,4 @@
-// What the library has to say to people, sparingly: a line at a time, through one replaceable hook.
+// Log messages of the library: one line each, through one replaceable hook.
 
 #ifndef JITATTN_BASE_LOG_H_
 #define JITATTN_BASE_LOG_H_
@@ -7,14 +7,14 @@
 
 namespace jitattn::inline base {
 
-enum class LogLevel : int { kError = 1, kWarning = 2, kInfo = 3 };  // fixed: they are in the C ABI
+enum class LogLevel : int { kError = 1, kWarning = 2, kInfo = 3 };  // values fixed by the C ABI
 
-// One message without a newline; `level` is a LogLevel. May be called from any thread, from several
-// at once, and must not throw.
+// Receives one message without a newline; `level` is a LogLevel. The hook may be called from
+// several threads at once and must not throw.
 using LogHook = void (*)(int level, const char* message, void* data);
 
-// Sends every message to `hook` from now on; null brings the default back, which prints to stderr
-// what JITATTN_LOG lets pass: off, error, warning (if unset), info.
+// Sends all later messages to `hook`. Null restores the default, which prints to stderr the
+// messages up to the level in JITATTN_LOG: off, error, warning (default) or info.
 void SetLogHook(LogHook hook, void* data);
 
 void Log(LogLevel level, std::string_view message);

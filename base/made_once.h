@@ -1,4 +1,4 @@
-// A value that its first users make and everybody then shares.
+// A value made by its first user and shared by all.
 
 #ifndef JITATTN_BASE_MADE_ONCE_H_
 #define JITATTN_BASE_MADE_ONCE_H_
@@ -8,11 +8,11 @@
 
 namespace jitattn::inline base {
 
-// What a function-local static is for, without its lock: a child that is forked while another
-// thread makes such a static waits for that thread for ever, since the child does not have it. Here
-// a thread that finds no value makes one; the first that is done is kept, for the life of the
-// process, and never destroyed: threads and destructors use the value until the last moment. Where
-// `make` throws, the next caller tries again. To be declared constinit.
+// Replaces a function-local static, without its lock: a child forked while another thread
+// initialises such a static would wait for that thread for ever. Here every thread that finds no
+// value makes one, and the first finished value is kept. The value is never destroyed, since
+// threads and destructors may use it during exit. If `make` throws, the next caller tries again.
+// REQUIRES: declared constinit.
 template <typename T>
 class MadeOnce {
  public:

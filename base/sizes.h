@@ -1,4 +1,4 @@
-// Sizes of memory that do not wrap.
+// Memory sizes with saturating arithmetic.
 
 #ifndef JITATTN_BASE_SIZES_H_
 #define JITATTN_BASE_SIZES_H_
@@ -9,11 +9,11 @@
 
 namespace jitattn::inline base {
 
-// No object is this large. A sum, product or rounding that would pass it stays here, so that one
-// comparison at the end, where memory is asked for, sees them all.
+// Larger than any object. Sums, products and roundings saturate at this value, so that a single
+// comparison before allocation detects every overflow.
 inline constexpr int64_t kTooLarge = PTRDIFF_MAX;
 
-// REQUIRES of all three: sizes are 0 or more.
+// The following three functions REQUIRE that sizes are not negative.
 constexpr int64_t SizeSum(std::initializer_list<int64_t> sizes) {
   int64_t sum = 0;
   for (int64_t size : sizes) {
@@ -35,7 +35,7 @@ constexpr int64_t SizeProduct(std::initializer_list<int64_t> sizes) {
   return product;
 }
 
-// To whole units.
+// Rounds up to a multiple of `unit`.
 constexpr int64_t SizeRoundedUp(int64_t size, int64_t unit) {
   if (size > kTooLarge - (unit - 1)) return kTooLarge;
   return (size + unit - 1) / unit * unit;

@@ -1,4 +1,4 @@
-// Reading the kernel's small text files: sysfs, procfs.
+// Reads the kernel's small text files: sysfs, procfs.
 
 #include "base/small_file.h"
 
@@ -14,13 +14,13 @@ namespace jitattn::inline base {
 namespace {
 
 constexpr size_t kMaxFileBytes = 1 << 20;
-constexpr int64_t kMaxCpus = 1 << 16;  // bounds what a damaged list can make us allocate
+constexpr int64_t kMaxCpus = 1 << 16;  // limits the memory for a damaged list
 
 }  // namespace
 
 std::string ReadSmallFile(const std::string& path) {
-  // Plain system calls: an ifstream costs more than the read, and this is on the path of an
-  // application's first call.
+  // Plain system calls: an ifstream costs more than the read, and an application's first call pays
+  // for it.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return "";
   std::string text;

@@ -1,4 +1,4 @@
-// Reading the kernel's small text files: sysfs, procfs.
+// Reads the kernel's small text files: sysfs, procfs.
 
 #ifndef JITATTN_BASE_SMALL_FILE_H_
 #define JITATTN_BASE_SMALL_FILE_H_
@@ -11,14 +11,14 @@
 
 namespace jitattn::inline base {
 
-// The file's text without trailing white space, "" if it cannot be read. At most 1 MiB: a mountinfo
-// of a busy container host is the largest thing read here.
+// The file's text without trailing white space, or "" if it cannot be read. At most 1 MiB: the
+// largest file read here is the mountinfo of a busy container host.
 std::string ReadSmallFile(const std::string& path);
 
-// The whole of `text` as a decimal number, else nothing.
+// All of `text` as a decimal number, or nothing.
 std::optional<int64_t> ParseInt(std::string_view text);
 
-// "0-3,8,10-11" → {0, 1, 2, 3, 8, 10, 11}; empty where the text is not of that form.
+// "0-3,8,10-11" → {0, 1, 2, 3, 8, 10, 11}; empty for text of another form.
 std::vector<int> ParseCpuList(std::string_view text);
 
 }  // namespace jitattn::inline base

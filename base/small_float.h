@@ -1,4 +1,4 @@
-// The 16-bit types as values of C++: they are stored and converted; arithmetic happens in float.
+// The 16-bit types as C++ values for storage and conversion; arithmetic happens in float.
 
 #ifndef JITATTN_BASE_SMALL_FLOAT_H_
 #define JITATTN_BASE_SMALL_FLOAT_H_
@@ -15,15 +15,16 @@ struct BFloat16 {
   uint16_t bits;
 
   BFloat16() = default;
-  // To the nearest, ties to even; NaN stays NaN.
+  // Rounds to nearest, ties to even; NaN stays NaN.
   constexpr BFloat16(float value) : bits(Round(std::bit_cast<uint32_t>(value))) {}
   constexpr operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
  private:
   static constexpr uint16_t Round(uint32_t x) {
-    // A NaN is made quiet: its payload might lie in the lower half alone.
+    // Makes a NaN quiet: the payload might be in the lower half only, and dropping it would give
+    // infinity.
     if ((x & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(x >> 16 | 0x40);
-    // Carries run into the exponent as they should, from the largest number into infinity.
+    // Carries into the exponent are correct, also from the largest number to infinity.
     return static_cast<uint16_t>((x + 0x7fff + (x >> 16 & 1)) >> 16);
   }
 };
@@ -33,12 +34,12 @@ struct Float16 {
   uint16_t bits;
 
   Float16() = default;
-  // To the nearest, ties to even; from 65520 on infinity; NaN stays NaN.
+  // Rounds to nearest, ties to even; infinity from 65520 on; NaN stays NaN.
   constexpr Float16(float value) : bits(Round(std::bit_cast<uint32_t>(value))) {}
   constexpr operator float() const {
     const uint32_t sign = uint32_t{bits} << 16 & 0x80000000, magnitude = bits & 0x7fff;
     float value = 0;
-    if (magnitude >= 0x7c00) {  // infinity, NaN; the latter is quiet, as from vcvtph2ps
+    if (magnitude >= 0x7c00) {  // infinity, or NaN, made quiet as by vcvtph2ps
       const uint32_t quiet = magnitude > 0x7c00 ? 0x400000 : 0;
       value = std::bit_cast<float>(0x7f800000 | quiet | (magnitude & 0x3ff) << 13);
     } else if (magnitude >= 0x0400) {
@@ -68,7 +69,7 @@ struct Float16 {
 template <typename T>
 inline constexpr bool kIsSmallFloat = std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>;
 
-// The type in which numbers of type T are computed with.
+// The type in which numbers of type T are computed.
 template <typename T>
 using Compute = std::conditional_t<kIsSmallFloat<T>, float, T>;
 

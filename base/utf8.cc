@@ -1,4 +1,4 @@
-// UTF-8 by hand.
+// UTF-8 decoding.
 
 #include "base/utf8.h"
 

@@ -1,4 +1,4 @@
-// UTF-8 by hand: Abseil has no public decoder in the versions that are about.
+// UTF-8 decoding; current versions of Abseil have no public decoder.
 
 #ifndef JITATTN_BASE_UTF8_H_
 #define JITATTN_BASE_UTF8_H_
@@ -9,8 +9,9 @@ namespace jitattn::inline base {
 
 inline constexpr char32_t kReplacementCharacter = 0xfffd;
 
-// Takes a character off the front of `text`, which is not empty (RFC 3629: no surrogates, no long
-// forms). Of a byte that begins none, that byte alone is taken, as kReplacementCharacter.
+// Removes the first character of `text` and returns it (RFC 3629: no surrogates, no overlong
+// forms). If the first byte does not begin a valid character, removes that byte only and returns
+// kReplacementCharacter. REQUIRES: `text` is not empty.
 char32_t TakeCharacter(std::string_view& text);
 
 }  // namespace jitattn::inline base
