@@ -1,4 +1,4 @@
-// Where the memory of plans comes from.
+// The source of plans' memory.
 
 #include "parallel/allocator.h"
 
@@ -18,7 +18,7 @@ bool SetAllocator(const Allocator& allocator) { return host_allocator.Set(alloca
 
 void* Allocate(int64_t bytes, int64_t alignment) {
   host_allocator.Close();
-  // C11 wants whole multiples of the alignment.
+  // C11's aligned_alloc needs a multiple of the alignment.
   bytes = SizeRoundedUp(bytes, alignment);
   if (bytes == kTooLarge) return nullptr;
   if (const Allocator* host = host_allocator.get()) {

@@ -1,4 +1,4 @@
-// Where the memory of plans comes from: the C++ heap, or what the host program brought.
+// The source of plans' memory: the C library's heap or the host program's allocator.
 
 #ifndef JITATTN_PARALLEL_ALLOCATOR_H_
 #define JITATTN_PARALLEL_ALLOCATOR_H_
@@ -14,13 +14,13 @@ struct Allocator {
   void* context = nullptr;
 };
 
-// Once, and before the first Allocate(); else false.
+// Sets the host's allocator. Returns false if one is set already, or after the first Allocate().
 bool SetAllocator(const Allocator& allocator);
 
-// Null where there is no memory, as there is none for kTooLarge. Contents are arbitrary; large
-// blocks from the system are not touched, so that they cost address space until they are used.
+// Returns null if memory is out, or `bytes` is kTooLarge. The contents are undefined. Large blocks
+// from the system are untouched, so they cost only address space until used.
 void* Allocate(int64_t bytes, int64_t alignment);
-void Release(void* memory);  // null is allowed
+void Release(void* memory);  // `memory` may be null
 
 }  // namespace jitattn::inline base
 

@@ -1,4 +1,4 @@
-// The floating-point environment that kernels run under, and the caller's, which comes back.
+// The floating-point environment of kernels, and the restoring of the caller's.
 
 #ifndef JITATTN_PARALLEL_FP_ENVIRONMENT_H_
 #define JITATTN_PARALLEL_FP_ENVIRONMENT_H_
@@ -11,18 +11,18 @@
 
 namespace jitattn::inline base {
 
-// While one lives, this thread computes under the default environment: round to nearest, no
-// flushing of denormals, no trap. Modes and sticky flags are then as they were before. There is one
-// where a call enters the library (runtime/entry.h) and one where a thread begins a body
-// (parallel/parallel.cc); whatever lies below relies on them.
+// During its lifetime this thread computes under the default environment: round to nearest, no
+// flushing of denormals, no traps. The destructor restores the previous modes and sticky flags. One
+// object exists where a call enters the library (runtime/entry.h), and one where a thread begins a
+// body (parallel/parallel.cc). All code below relies on them.
 class DefaultFpEnvironment {
  public:
   DefaultFpEnvironment(const DefaultFpEnvironment&) = delete;
   DefaultFpEnvironment& operator=(const DefaultFpEnvironment&) = delete;
 
 #if defined(__x86_64__)
-  // Writing MXCSR costs some ten times what reading it does, and most callers have the default
-  // modes and the inexact flag set already: then nothing is written.
+  // Writing MXCSR costs some ten times as much as reading it. Most callers have the default modes
+  // and the inexact flag set already; then nothing is written.
   DefaultFpEnvironment() { Enter(); }
   ~DefaultFpEnvironment() { Leave(); }
 
@@ -36,7 +36,7 @@ class DefaultFpEnvironment {
   }
 
  private:
-  static constexpr unsigned kFlags = 0x3f;      // bits 0–5: what has happened
+  static constexpr unsigned kFlags = 0x3f;      // bits 0–5: sticky exception flags
   static constexpr unsigned kDefault = 0x1f80;  // every exception masked, nothing else set
   unsigned saved_;
 #else

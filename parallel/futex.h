@@ -1,4 +1,4 @@
-// Sleeping until a word changes; Linux's futex, private to the process.
+// Sleeps until a word changes, by Linux's futex, private to the process.
 
 #ifndef JITATTN_PARALLEL_FUTEX_H_
 #define JITATTN_PARALLEL_FUTEX_H_
@@ -13,15 +13,15 @@
 
 namespace jitattn::inline base {
 
-// Returns at once where `word` is no longer `value`, else when it is woken; now and then for no
-// reason. errno stays as it was.
+// Returns at once if `word` is not `value`; otherwise sleeps until woken. May wake spuriously.
+// Preserves errno.
 inline void FutexWait(std::atomic<uint32_t>& word, uint32_t value) {
   const int saved = errno;
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
   errno = saved;
 }
 
-// Wakes at most `count` of those that sleep on `word`.
+// Wakes at most `count` threads that sleep on `word`. Preserves errno.
 inline void FutexWake(std::atomic<uint32_t>& word, int count) {
   const int saved = errno;
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);

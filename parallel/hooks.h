@@ -1,4 +1,4 @@
-// A setting that the host program may make once, readable without a lock.
+// A setting that the host program can make once, readable without a lock.
 
 #ifndef JITATTN_PARALLEL_HOOKS_H_
 #define JITATTN_PARALLEL_HOOKS_H_
@@ -12,7 +12,7 @@ class SetOnce {
  public:
   constexpr SetOnce() = default;
 
-  // False, and nothing changes, if it was set or closed before.
+  // Returns false, without effect, if the setting was set or closed before.
   bool Set(const T& value) {
     State expected = State::kOpen;
     if (!state_.compare_exchange_strong(expected, State::kBeingSet)) return false;
@@ -26,7 +26,7 @@ class SetOnce {
     return state_.load(std::memory_order_acquire) == State::kSet ? &value_ : nullptr;
   }
 
-  // From now on Set fails: what has been done under the default must be undone under the default.
+  // Makes every later Set() fail: work done under the default must be undone under the default.
   void Close() {
     State expected = State::kOpen;
     state_.compare_exchange_strong(expected, State::kClosed);

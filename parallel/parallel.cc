@@ -1,4 +1,4 @@
-// Running a function on several threads. The only file that includes OpenMP.
+// Runs a function on several threads. Only this file includes OpenMP.
 
 #include "parallel/parallel.h"
 
@@ -38,12 +38,12 @@ struct Job {
   void (*body)(int index, void* context);
   void* context;
   std::atomic<bool> has_thrown{false};
-  std::exception_ptr thrown;  // by the first body that did
+  std::exception_ptr thrown;  // by the first body that threw
 };
 
 JITATTN_THREAD_LOCAL bool in_body = false;
 
-// Every body has its own guard: a thread of a pool starts with whatever MXCSR its creator had.
+// Every body has its own guard: a pool's thread starts with its creator's MXCSR, whatever that is.
 void RunBody(int32_t index, void* data) noexcept {
   Job& job = *static_cast<Job*>(data);
   const bool outer = std::exchange(in_body, true);
@@ -57,7 +57,7 @@ void RunBody(int32_t index, void* data) noexcept {
 }
 
 void RunOnOpenMp(int count, Job* job) {
-  // num_threads touches no setting of the program. It is an upper bound: where the runtime gives
+  // num_threads changes no setting of the program. It is an upper bound: if the runtime grants
   // fewer threads (a limit, a dynamic adjustment), each takes several bodies.
 #pragma omp parallel num_threads(count)
   {
@@ -73,11 +73,11 @@ Threads ReadThreads() {
   if (word == nullptr || std::string_view(word) == "pool") return Threads::kOwn;
   if (std::string_view(word) == "openmp") return Threads::kOpenMp;
   Log(LogLevel::kWarning,
-      absl::StrCat("JITATTN_THREADS is '", word, "': expected pool or openmp; pool is used"));
+      absl::StrCat("ignoring JITATTN_THREADS=", word, ": expected pool or openmp"));
   return Threads::kOwn;
 }
 
-// Read once. Threads that ask for it first at the same time may each read it: the answer is one.
+// Usually read once. Several first callers may each read the variable, with the same result.
 Threads ThreadsOfChoice() {
   static constinit std::atomic<Threads> choice{Threads::kUnknown};
   Threads threads = choice.load(std::memory_order_relaxed);
@@ -88,8 +88,8 @@ Threads ThreadsOfChoice() {
   return threads;
 }
 
-// OpenMP binds the thread that loads it where OMP_PROC_BIND or OMP_PLACES ask for that, before
-// anybody can ask what the process was given: its places are that.
+// With OMP_PROC_BIND or OMP_PLACES, OpenMP binds the thread that loads it, before anyone can read
+// the process's affinity. OpenMP's places are that affinity.
 std::vector<int> CpusOfPlaces() {
   std::vector<int> cpus;
   if (omp_get_proc_bind() == omp_proc_bind_false) return cpus;
@@ -101,7 +101,8 @@ std::vector<int> CpusOfPlaces() {
   return cpus;
 }
 
-// When the library is loaded, since the CPU is described once, by whoever asks first.
+// Initialised when the library is loaded, since the CPU is described only once, for the first
+// caller.
 [[maybe_unused]] const bool bound_cpus_are_told = [] {
   SetBoundCpus(CpusOfPlaces());
   return true;
@@ -147,9 +148,8 @@ bool SetParallelForHook(ParallelForHook hook, void* context) {
 int ThreadBudget(int requested) {
   const int limit = std::clamp(omp_get_thread_limit(), 1, kMaxThreads);
   if (requested > 0) return std::min(requested, limit);
-  // OpenMP's own answer is OMP_NUM_THREADS where that is set, what the program last asked for by
-  // omp_set_num_threads, else every logical CPU: never less than the cores unless somebody wants
-  // so.
+  // omp_get_max_threads() is OMP_NUM_THREADS if set, or the program's last omp_set_num_threads(),
+  // or every logical CPU. It is below the number of cores only if somebody wants that.
   return std::clamp(std::min(HostCpu().physical_cores, omp_get_max_threads()), 1, limit);
 }
 

@@ -1,4 +1,4 @@
-// Running a function on several threads: the library's own, OpenMP's, or the host's pool.
+// Runs a function on several threads: the library's own, OpenMP's, or the host's pool.
 
 #ifndef JITATTN_PARALLEL_PARALLEL_H_
 #define JITATTN_PARALLEL_PARALLEL_H_
@@ -7,33 +7,33 @@
 
 namespace jitattn::inline base {
 
-// Calls body(i, context) for 0 ≤ i < count, each on a thread of its own where possible, and returns
-// when all have ended. A thread that is not there in time is not waited for: another one calls its
-// body. Inside a body, inside an OpenMP parallel region of the program, after fork, or for count 1:
-// all on this thread, in order. Every body runs under the default MXCSR, which is restored after
-// it. What a body throws is thrown here, when all have ended.
+// Calls body(i, context) for 0 ≤ i < count, each on its own thread if possible, and returns after
+// all bodies have ended. Does not wait for a thread that is late: another thread calls its body.
+// All bodies run on this thread, in order, inside a body, inside an OpenMP parallel region of the
+// program, after fork, or if count is 1. Every body runs under the default MXCSR, which is restored
+// after it. Rethrows the exception of the first body that threw, after all have ended.
 void ParallelFor(int count, void (*body)(int index, void* context), void* context);
 
-// Replaces the library's threads; false if a replacement is already set.
+// Replaces the library's threads. Returns false if a replacement is set already.
 using ParallelForHook = void (*)(int32_t count, void (*body)(int32_t, void*), void* body_context,
                                  void* context);
 bool SetParallelForHook(ParallelForHook hook, void* context);
 
-// Cycles of work that a thread must be given for starting it to pay. Joining two threads takes 4 to
-// 10 thousand cycles where they spin between runs, and 130 thousand where they sleep at once; of a
-// replacement's threads nothing is known.
+// The cycles of work at which starting a thread pays. Joining two threads takes 4 to 10 thousand
+// cycles if they spin between runs, and 130 thousand if they sleep at once. A replacement's threads
+// have unknown costs; the result is a guess in between.
 double WorthwhileCycles();
 
-// Whether the program wants idle threads to sleep at once: OMP_WAIT_POLICY is passive, or
-// GOMP_SPINCOUNT 0.
+// True if the program wants idle threads to sleep at once: OMP_WAIT_POLICY is passive, or
+// GOMP_SPINCOUNT is 0.
 bool HelpersSleepAtOnce();
 
-// Threads that a run of `work` takes. About the planned work takes all `threads`: they were
-// measured. A much smaller one takes no more than pay for themselves, at `worthwhile` of work each.
+// The threads of a run of `work`. A run near the planned work takes all `threads`, as measured. A
+// much smaller run takes only as many threads as pay for themselves, one per `worthwhile` of work.
 int ThreadsFor(double work, double planned_work, double worthwhile, int threads);
 
-// Threads a plan may use when it is asked for at most `requested` (0: all physical cores, at most
-// OMP_NUM_THREADS where set). Never more than OMP_THREAD_LIMIT or kMaxThreads.
+// The maximum of threads of a plan for which `requested` are requested (0: all physical cores, at
+// most OMP_NUM_THREADS if set). Never above OMP_THREAD_LIMIT or kMaxThreads.
 int ThreadBudget(int requested);
 
 }  // namespace jitattn::inline base

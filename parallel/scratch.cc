@@ -1,4 +1,4 @@
-// Working memory of a plan.
+// Scratch memory of a plan.
 
 #include "parallel/scratch.h"
 
@@ -15,7 +15,8 @@
 namespace jitattn::inline base {
 namespace {
 
-// Where a thread begins to look: the same slot each time, so that its scratch stays in its caches.
+// The slot at which a thread starts its search: always the same, so that its scratch stays in its
+// caches.
 uint32_t ThreadNumber() {
   constinit static std::atomic<uint32_t> threads{0};
   JITATTN_THREAD_LOCAL static uint32_t number = 0;

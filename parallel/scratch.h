@@ -1,4 +1,4 @@
-// Working memory of a plan: slots that running threads take and give back without a lock.
+// Scratch memory of a plan: slots that running threads lease without a lock.
 
 #ifndef JITATTN_PARALLEL_SCRATCH_H_
 #define JITATTN_PARALLEL_SCRATCH_H_
@@ -15,7 +15,7 @@ namespace jitattn::inline base {
 
 inline constexpr size_t kScratchAlignment = 64;  // a cache line, and a zmm register
 
-// Whole units of the alignment, or kTooLarge.
+// `bytes` rounded up to the alignment, or kTooLarge.
 constexpr int64_t AlignedScratch(int64_t bytes) { return SizeRoundedUp(bytes, kScratchAlignment); }
 
 class ScratchPool {
@@ -23,18 +23,17 @@ class ScratchPool {
   ScratchPool() = default;
   ~ScratchPool();
 
-  // `slots` slots of `bytes_per_slot`. Pages are touched first by the thread that uses them: they
-  // cost nothing until then, and lie on that thread's NUMA node.
-  // ResourceExhausted: no memory.
+  // Allocates `slots` slots of `bytes_per_slot`. The using thread touches a page first: until then
+  // the page costs no memory, and it lies on that thread's NUMA node. ResourceExhausted: no memory.
   absl::Status Init(int64_t bytes_per_slot, int slots);
 
-  // For runs of `threads`. More than one run takes, since several may be under way; as many as can
-  // compute at once is enough, since a slot is held only while computing. Eight at least: they cost
-  // nothing before they are used.
+  // The number of slots for plans of `threads`: the maximum of threads that can compute at once, at
+  // least 8. Concurrent runs share the slots, and a slot is held only while computing. Untouched
+  // slots cost no memory.
   static int SlotsFor(int threads);
 
-  // A slot, held while this lives. Where all are taken by other runs, waits for one to come back:
-  // their holders are computing and depend on nobody.
+  // A slot, held during the object's lifetime. The constructor waits if other runs hold all slots;
+  // their holders are computing and depend on no other thread.
   class Lease {
    public:
     explicit Lease(ScratchPool& pool);
@@ -49,10 +48,10 @@ class ScratchPool {
   };
 
  private:
-  // A line each: threads that take neighbouring slots would else pass one line back and forth.
+  // One cache line per slot, against false sharing.
   struct alignas(64) Slot {
-    // 0: free. Else 1 + the fork generation of the holder: what a parent's threads held when this
-    // process was forked is free here, since those threads are not.
+    // 0: free. Otherwise 1 + the holder's fork generation. A slot held by a thread of the parent at
+    // the fork is free in the child, since the child does not have that thread.
     std::atomic<uint32_t> owner{0};
   };
 

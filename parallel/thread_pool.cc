@@ -29,21 +29,22 @@ namespace {
 
 using Body = void (*)(int index, void* context);
 
-// How long a helper spins for the next run: between two calls of a loop, not between two layers of
-// a network, where its core may be wanted by others.
+// The time for which a helper spins for the next run. Long enough between two calls of a loop, but
+// not between two layers of a network, when others may need the core.
 constexpr int64_t kHelperSpin = 50'000;  // ns
 
-// How long a caller spins for the last helpers' bodies before it sleeps: waking costs some 50 µs, a
-// body under way seldom takes longer than that, and a helper without a core can have this one.
+// The time for which a caller spins for the last helpers' bodies before it sleeps. Waking costs
+// some 50 µs, a body in progress seldom takes longer, and a helper without a core can use the
+// caller's.
 constexpr int64_t kCallerSpin = 100'000;  // ns
-constexpr int64_t kCallerSpinOfRun = 4;   // or this part of the run, whichever is longer
+constexpr int64_t kCallerSpinOfRun = 4;   // or 1/4 of the run if that is longer
 constexpr int64_t kMaxCallerSpin = 2'000'000;
 
-// A helper needs little: kernels keep their data in scratch. Programs with much thread-local
+// A small stack is enough: kernels keep their data in scratch. Programs with much thread-local
 // storage need more, and get the system's default.
 constexpr size_t kStackBytes = 512 << 10;
 
-// After a refusal the system is not asked again for this long.
+// After the system refuses a thread, no other is requested for this time.
 constexpr int64_t kRefusedFor = 1'000'000'000;  // ns
 
 int64_t NowNs() {
@@ -60,7 +61,7 @@ void Pause() {
 #endif
 }
 
-// Spins until done() or for about `ns`; whether done() came true.
+// Spins until done() is true or for about `ns`. Returns whether done() became true.
 template <typename Done>
 bool Spin(int64_t ns, const Done& done) {
   if (ns <= 0) return done();
@@ -74,20 +75,21 @@ bool Spin(int64_t ns, const Done& done) {
   return done();
 }
 
-// One call of RunOnPool at a time. Runs lie in static memory and are never destroyed: a helper may
-// look at one that is over, at any time, also while the process exits. All is atomic for that.
+// The state of one call of RunOnPool at a time. Runs are static and never destroyed, since a helper
+// may look at a finished run at any time, also during exit. For the same reason all shared members
+// are atomic.
 struct alignas(64) Run {
   std::atomic<bool> taken{false};   // by a caller
-  std::atomic<uint64_t> ticket{0};  // even, another one each time; 0: over
-  uint64_t last_ticket = 0;         // the caller's
+  std::atomic<uint64_t> ticket{0};  // even, different for each call; 0: finished
+  uint64_t last_ticket = 0;         // used by the caller only
   std::atomic<int> count{0};
   std::atomic<Body> body{nullptr};
   std::atomic<void*> context{nullptr};
   alignas(64) std::atomic<uint32_t> finished{0};  // bodies that helpers have ended
   std::atomic<bool> caller_sleeps{false};
-  // Of each body: the ticket while nobody has begun it, then one more. A helper that comes late
-  // finds another ticket: whoever moves a claim on knows that the run is not over, and that it
-  // cannot be before `finished` counts this body.
+  // For each body: the ticket, or ticket + 1 after a thread has begun the body. A late helper finds
+  // another ticket and fails. A successful claim proves that the run is not finished, and cannot
+  // finish before `finished` counts this body.
   alignas(64) std::atomic<uint64_t> claims[kMaxThreads] = {};
 
   bool Claim(int index, uint64_t of) {
@@ -97,11 +99,11 @@ struct alignas(64) Run {
   }
 };
 
-// Callers at once that have helpers; one more runs alone.
+// The maximum of concurrent callers with helpers; a further caller runs alone.
 constexpr int kRuns = 8;
 constinit Run runs[kRuns];
 
-// Moves with every run that begins: helpers spin and sleep on it.
+// Incremented at the start of every run; helpers spin and sleep on it.
 constinit std::atomic<uint32_t> epoch{0};
 constinit std::atomic<int> sleeping{0}, spinning{0};  // helpers without a run
 
@@ -117,11 +119,11 @@ constinit Counters counters;
 
 ForkSafeMutex making_helpers;
 
-// ---- A helper
-// -------------------------------------------------------------------------------------
+// ---- Helper ----------------------------------------------------------------------------------
 
-// Wakes sleeping helpers where fewer than `wanted` are awake and free; whether it did. Two at most,
-// of which each wakes two: one caller would take microseconds for each of a hundred.
+// Wakes sleeping helpers if fewer than `wanted` are awake and free. Returns true if it woke any.
+// Wakes two at most, and each of these wakes two more: a single caller would take microseconds for
+// each of a hundred.
 bool WakeSome(int wanted) {
   const int asleep = sleeping.load(std::memory_order_seq_cst);
   if (asleep == 0) return false;
@@ -131,8 +133,8 @@ bool WakeSome(int wanted) {
   return true;
 }
 
-// Runs every body of `run` that it can claim, its own one first: from run to run the same thread
-// then works on the same share of the operands.
+// Runs every body of `run` that it can claim, its own index first, so that the same thread works on
+// the same share of the operands in every run. Returns true if it ran any.
 bool Help(Run& run, int helper, bool* woken) {
   const uint64_t ticket = run.ticket.load(std::memory_order_acquire);
   if (ticket == 0) return false;
@@ -166,8 +168,8 @@ void* HelperMain(void* number) {
     const bool moved = Spin(spin, [&] { return epoch.load(std::memory_order_relaxed) != seen; });
     spinning.fetch_sub(1, std::memory_order_relaxed);
     if (moved) continue;
-    // Announced before the word is looked at once more, by the system: whoever moves it now sees
-    // the sleeper.
+    // Counted before the system checks the word again: whoever changes the word after that sees the
+    // sleeper.
     sleeping.fetch_add(1, std::memory_order_seq_cst);
     FutexWait(epoch, seen);
     sleeping.fetch_sub(1, std::memory_order_relaxed);
@@ -176,11 +178,10 @@ void* HelperMain(void* number) {
   return nullptr;
 }
 
-// ---- Making helpers
-// -------------------------------------------------------------------------------
+// ---- Creation of helpers ----------------------------------------------------------------------
 
-// Where OpenMP has bound this thread to a place of its own, a helper may run on every CPU that the
-// process was given; else it has its maker's affinity.
+// If OpenMP has bound this thread to a place of its own, a helper may run on every CPU of the
+// process. Otherwise it inherits its creator's affinity.
 void AllowEveryPlace(pthread_attr_t* attributes) {
   if (!IsBound()) return;
   const std::vector<int> cpus = AllowedCpus();
@@ -195,7 +196,7 @@ void AllowEveryPlace(pthread_attr_t* attributes) {
 }
 
 bool MakeHelper(int number) {
-  // The host's signals go to the host's threads.
+  // Blocks all signals in helpers: the host's threads handle the host's signals.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -216,11 +217,11 @@ bool MakeHelper(int number) {
   return error == 0;
 }
 
-// Makes helpers until there are `wanted`, or the system refuses one.
+// Creates helpers until there are `wanted`, or the system refuses one.
 void WantHelpers(int wanted) {
   if (helpers.load(std::memory_order_relaxed) >= wanted) return;
   if (NowNs() < refused_until.load(std::memory_order_relaxed)) return;
-  if (!making_helpers.try_lock()) return;  // somebody else is at it
+  if (!making_helpers.try_lock()) return;  // another thread is creating them
   int made = helpers.load(std::memory_order_relaxed);
   bool refused = false;
   while (made < wanted && !refused) {
@@ -232,12 +233,11 @@ void WantHelpers(int wanted) {
   static constinit std::atomic<bool> told{false};
   if (refused && !told.exchange(true)) {
     Log(LogLevel::kWarning,
-        "the system refuses another thread: runs use fewer threads than asked for");
+        "the system refuses another thread: runs use fewer threads than requested");
   }
 }
 
-// ---- A caller
-// -------------------------------------------------------------------------------------
+// ---- Caller ----------------------------------------------------------------------------------
 
 Run* TakeRun() {
   for (Run& run : runs) {
@@ -249,7 +249,7 @@ Run* TakeRun() {
   return nullptr;
 }
 
-// Whether helpers had to be woken.
+// Starts the run. Returns true if helpers had to be woken.
 bool Begin(Run& run, int count, Body body, void* context) {
   const uint64_t ticket = run.last_ticket += 2;
   run.count.store(count, std::memory_order_relaxed);

@@ -160,7 +160,7 @@ TEST(ThreadsDeathTest, OpenMpByChoice) {
         ParallelFor(6, Calls::Count, &calls);
         _exit(calls.EachOnce() && CountsOfPool().runs == 1 ? 0 : 1);
       },
-      testing::ExitedWithCode(0), "JITATTN_THREADS is 'fibres'");
+      testing::ExitedWithCode(0), "JITATTN_THREADS=fibres");
   unsetenv("JITATTN_THREADS");
 }
 
