@@ -1,4 +1,4 @@
-// Is the memory of an operand sound?
+// Checks of the memory that an operand covers.
 
 #include "ops/check_operand.h"
 
@@ -7,7 +7,8 @@
 namespace jitattn::ops {
 namespace {
 
-// Strides come in elements. Saturates: such a stride is refused by Measure where it is used at all.
+// Converts a stride from elements to bytes. Saturates on overflow: Measure() refuses such a stride
+// if it is used at all.
 int64_t StrideBytes(int64_t elements, int element_bytes) {
   int64_t bytes;
   if (__builtin_mul_overflow(elements, int64_t{element_bytes}, &bytes)) {
@@ -21,7 +22,7 @@ int64_t StrideBytes(int64_t elements, int element_bytes) {
 absl::Status CheckSize(const char* name, int64_t value, int64_t most) {
   if (value >= 0 && value <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " ", value, ": must be in 0 … ", most,
-                                                 ", what the problem was stated with"));
+                                                 ", the size in the stated problem"));
 }
 
 absl::Status CheckOperand(Operand& operand, int element_bytes) {
@@ -29,15 +30,16 @@ absl::Status CheckOperand(Operand& operand, int element_bytes) {
   if (region.base == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(operand.name, " is a null pointer"));
   }
-  // Sizes are powers of two; four divisions would take a quarter of a call's overhead.
+  // A mask suffices since element sizes are powers of two. Four divisions would be a quarter of the
+  // overhead of a call.
   if ((reinterpret_cast<uintptr_t>(region.base) & (element_bytes - 1)) != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat(operand.name, " lies at ", reinterpret_cast<uintptr_t>(region.base),
-                     ", which is no multiple of its element's ", element_bytes, " bytes"));
+        absl::StrCat(operand.name, ": address ", reinterpret_cast<uintptr_t>(region.base),
+                     " is not a multiple of the element size, ", element_bytes, " bytes"));
   }
   if (!region.Measure()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(operand.name, ": its strides reach beyond the address space"));
+        absl::StrCat(operand.name, ": the strides reach beyond the address space"));
   }
   return absl::OkStatus();
 }
@@ -45,7 +47,7 @@ absl::Status CheckOperand(Operand& operand, int element_bytes) {
 absl::Status CheckOut(const Operand& out, std::initializer_list<const Operand*> inputs) {
   if (OverlapsItself(out.region)) {
     return absl::InvalidArgumentError(absl::StrCat("out: rows of ", out.region.row_bytes,
-                                                   " bytes overlap each other by its strides"));
+                                                   " bytes overlap each other at these strides"));
   }
   for (const Operand* input : inputs) {
     if (input->region.base != nullptr && MayOverlap(out.region, input->region)) {

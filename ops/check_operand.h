@@ -1,4 +1,4 @@
-// Is the memory of an operand sound?
+// Checks of the memory that an operand covers.
 
 #ifndef JITATTN_OPS_CHECK_OPERAND_H_
 #define JITATTN_OPS_CHECK_OPERAND_H_
@@ -17,18 +17,19 @@ struct Operand {
   MemoryRegion region;
 };
 
-// Rows of `cols` elements; strides in elements, of batch, head and row.
+// An operand with rows of `cols` elements. `strides`: of batch, head and row, in elements.
 Operand MakeOperand(const char* name, const void* base, int element_bytes, int64_t batch,
                     int64_t heads, int64_t rows, int64_t cols, const int64_t (&strides)[3]);
 
-// InvalidArgument where a run's size is below 0 or above what the problem was stated with.
+// InvalidArgument if `value`, a size of a run, is below 0 or above `most`, the problem's size.
 absl::Status CheckSize(const char* name, int64_t value, int64_t most);
 
-// InvalidArgument where the pointer is null or not aligned to its element, or a stride reaches
-// beyond the address space. Measures the region.
+// InvalidArgument if the pointer is null or not aligned to its element, or if the strides reach
+// beyond the address space. Calls Measure() on the operand's region.
 absl::Status CheckOperand(Operand& operand, int element_bytes);
 
-// InvalidArgument where `out` overlaps itself or one of the inputs. REQUIRES: all are measured.
+// InvalidArgument if rows of `out` overlap each other or one of the inputs.
+//   REQUIRES: every region has been measured; an input with a null base is skipped.
 absl::Status CheckOut(const Operand& out, std::initializer_list<const Operand*> inputs);
 
 }  // namespace jitattn::ops

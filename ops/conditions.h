@@ -11,15 +11,16 @@
 
 namespace jitattn::ops {
 
-enum class Buffers { kHot, kCold };  // kCold: operands rotate through more memory than the caches
+// kCold: each run takes other operands, which together exceed the caches.
+enum class Buffers { kHot, kCold };
 std::string_view Name(Buffers buffers);  // "hot", "cold"
 std::optional<Buffers> BuffersFromName(std::string_view name);
 
-// Nothing in them is left to be decided. A function that takes a CPU beside conditions takes the
-// CPU that they were resolved for: its best instructions are `isa`.
+// Conditions without defaults: every member is decided. A function that takes a CPU beside
+// conditions expects the CPU that Resolve() was given, so that cpu.isa equals `isa`.
 struct Conditions {
-  int threads = 1;         // at most: a configuration may use fewer
-  Isa isa = Isa::kAvx512;  // at most
+  int threads = 1;         // upper limit: a configuration may use fewer
+  Isa isa = Isa::kAvx512;  // upper limit
   Buffers buffers = Buffers::kHot;
   Layout layout = Layout::kHeads;
 
@@ -32,8 +33,9 @@ struct RequestedConditions {
   Layout layout = Layout::kHeads;
 };
 
-// The one place where a request becomes a thread budget (ThreadBudget) and an instruction set (that
-// of `cpu`: whoever wants less caps the CPU). Everything below takes conditions as they are.
+// Fills in the defaults of a request: `threads` becomes ThreadBudget(threads), `isa` becomes
+// cpu.isa. A caller who wants a lesser instruction set passes a capped CPU. No other function
+// changes conditions.
 Conditions Resolve(const RequestedConditions& requested, const Cpu& cpu);
 
 }  // namespace jitattn::ops

@@ -1,4 +1,4 @@
-// How a problem is solved: what follows from the tables.
+// How a problem is solved: functions that work on the algorithms' tables of fields.
 
 #include "ops/config.h"
 
@@ -94,7 +94,7 @@ absl::Status Validate(const Config& config, const Problem& problem, const Cpu& c
 
 Config Canonical(const Config& config, const Problem& problem) {
   const Algorithm& algorithm = config.algorithm();
-  if (!BelongsTo(algorithm, problem.operation())) return config;  // Validate says so
+  if (!BelongsTo(algorithm, problem.operation())) return config;  // Validate refuses it
   return algorithm.canonical == nullptr ? config : algorithm.canonical(config, problem);
 }
 
@@ -102,7 +102,7 @@ std::string KernelName(const Problem& problem, const Config& config) {
   const Algorithm& algorithm = config.algorithm();
   std::string name =
       absl::StrCat(problem.operation().code_name(problem), "_", std::string(algorithm.name));
-  if (config.isa() == Isa::kPortable) return name;  // nothing else shapes it
+  if (config.isa() == Isa::kPortable) return name;  // compiled code does not depend on the fields
   for (const Field& field : algorithm.fields) {
     if (!field.shapes_code()) continue;
     absl::StrAppend(&name, std::string(field.tag), ValueText(field, field.get(config)));

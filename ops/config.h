@@ -42,7 +42,7 @@ concept ConfigStruct = std::has_unique_object_representations_v<T> && requires(T
 
 class Config {
  public:
-  // Of no algorithm: only to be assigned to.
+  // A configuration of no algorithm, which may only be assigned to, compared, or asked Is and If.
   Config() = default;
 
   template <ConfigStruct T>
@@ -52,7 +52,7 @@ class Config {
     new (bytes_) T(config);
   }
 
-  // REQUIRES of all but Is and If: of an algorithm.
+  // All members except Is and If: REQUIRES that the configuration has an algorithm.
   const Algorithm& algorithm() const { return *algorithm_; }
   Isa isa() const { return static_cast<Isa>(Int(0)); }
   int threads() const { return Int(sizeof(Isa)); }
@@ -62,7 +62,7 @@ class Config {
   bool Is() const {
     return algorithm_ == AlgorithmOf<T>;
   }
-  // Null where the configuration is of another algorithm.
+  // Null if the configuration is of another algorithm.
   template <ConfigStruct T>
   const T* If() const {
     return Is<T>() ? std::launder(reinterpret_cast<const T*>(bytes_)) : nullptr;
@@ -92,7 +92,8 @@ class Config {
   alignas(8) std::byte bytes_[96] = {};  // zero beyond the struct
 };
 
-// Reads a member of a configuration. Its address tells fields of one algorithm apart.
+// Reads a member of a configuration. Each member has its own instance, so that the address of the
+// function identifies a field within its algorithm.
 template <auto kMember>
 int GetMember(const Config& config) {
   using Owner = typename MemberOf<decltype(kMember)>::Owner;
@@ -103,45 +104,48 @@ struct Field {
   enum class Role {
     kTunable,
     kIsa,      // chosen before a search begins
-    kThreads,  // may be any number from 1 to kMaxThreads, on the ladder or not
+    kThreads,  // any number from 1 to kMaxThreads is valid, on the ladder or not
   };
 
   std::string_view name;  // in records, CSV, JSON and on the command line
   std::string_view tag;   // before the value in a kernel's name, separator included: "_q", "k";
-                          // empty: does not shape code
+                          // empty: the field does not affect the code
   std::string_view help;
-  std::span<const int> values;                    // the ladder a search climbs, ascending
+  std::span<const int> values;                    // the valid values, called the ladder; ascending
   std::span<const std::string_view> labels = {};  // words for 0, 1, …; empty for plain numbers
   bool is_log = false;                            // spaced by ratio: a surrogate sees log2(value)
   Role role = Role::kTunable;
 
-  // What a search tries, where that is less than the ladder.
+  // The values that a search tries. Empty: the whole ladder.
   std::span<const int> steps = {};
-  // The steps for this problem; null: all of them. `steps` may be changed in place.
+  // Removes from `steps` the values that a search need not try for this problem. Null: keeps all.
   void (*narrow)(const Problem& problem, const Cpu& cpu, std::vector<int>& steps) = nullptr;
-  // Whether a search goes on from `config`, whose fields up to this one are set and canonical but
-  // for those that are varied alone; `base` is where the search starts. Null: it always does.
+  // Whether the enumeration of a space keeps `config`, whose fields up to this one are set and
+  // canonical (except the `varied_alone` ones). `base` is the configuration that the search starts
+  // from. Null: always.
   bool (*worth_trying)(const Problem& problem, const Config& config, const Config& base) = nullptr;
-  // Moves the time by a per cent or less where it was measured: the small space has the default's
-  // value alone. `small_steps`: what the small space has where that is less than `steps`.
+  // True if the field changed the time by 1 % or less wherever it was measured: the small space
+  // has only the default's value. `small_steps`, if not empty: the values in the small space.
   bool minor = false;
   std::span<const int> small_steps = {};
-  // Varied alone, beside the default's values of the others of this kind: no other field's validity
-  // depends on it, and its effect hardly depends on theirs.
+  // True if a search changes this field only while the other fields with this flag have their
+  // default values: no other field's validity depends on it, and the effects of these fields are
+  // nearly independent.
   bool varied_alone = false;
-  // Of a register block's rows: only the largest value that is valid is tried, once the last field
-  // that the count of registers depends on is set, whose `get` this is. A block with fewer rows
-  // than fit has more loads to each multiply-add and fewer chains to hide latency. Null: no block.
+  // For the rows of a register block: the `get` of the last field that the register count depends
+  // on. Once that field is set, only the largest valid number of rows is tried: a block with fewer
+  // rows than fit has more loads for each multiply-add and fewer independent chains to hide
+  // latency. Null: not such a field.
   int (*full_once_set)(const Config&) = nullptr;
 
-  // 1: results bypass the caches, which whoever reads them next regrets.
+  // True if the value 1 makes results bypass the caches, so that their next reader goes to memory.
   bool bypasses_caches = false;
 
-  // Records before format 1.4.
-  std::string_view old_name = {};   // where the name was another
-  int (*old_value)(int) = nullptr;  // of the number in such a record; null: the same
-  int since = 0;                    // minor format of the first records that have the field; their
-                                    // predecessors meant the struct's default
+  // How to read records before format 1.4.
+  std::string_view old_name = {};   // the name there, if it was another
+  int (*old_value)(int) = nullptr;  // converts the number in such a record; null: it is the value
+  int since = 0;                    // minor format of the first records that have the field; in
+                                    // older ones the field has the struct's default
 
   int (*get)(const Config&) = nullptr;
   void (*set)(Config&, int) = nullptr;
@@ -189,23 +193,25 @@ const Field* FindField(const Algorithm& algorithm, std::string_view name);
 
 // "avx2" where the field has words for its values, else the number.
 std::string ValueText(const Field& field, int value);
-// The inverse; a word's number is as good as the word. InvalidArgument: "pv=x: expected …".
+// The inverse of ValueText; also accepts the number of a word. InvalidArgument: "pv=x: expected …".
 absl::StatusOr<int> ParseValue(const Field& field, std::string_view text);
 
-// InvalidArgument where the value is not on the field's ladder; of threads, where it is not between
-// 1 and kMaxThreads.
+// InvalidArgument if the value is not on the field's ladder; for threads, if it is not between 1
+// and kMaxThreads.
 absl::Status CheckLadder(const Field& field, int value);
 
-// The only judge of validity; says which rule failed, with numbers: "qk_keys × qk_vecs 9 × 4 needs
-// 41 vector registers, avx512 has 32".
+// Decides whether `config` is valid for the problem on this CPU; no other code does.
+// InvalidArgument names the rule that failed, with numbers: "qk_keys × qk_vecs 9 × 4 needs 41
+// vector registers, avx512 has 32".
 absl::Status Validate(const Config& config, const Problem& problem, const Cpu& cpu);
 
-// Fields that have no effect at this point set to their one agreed value, so that one kernel and
-// schedule is one point. REQUIRES: an algorithm of the problem's operation.
+// `config` with every field that has no effect set to its canonical value, so that two
+// configurations of the same kernel and schedule are equal. Unchanged if its algorithm belongs to
+// another operation.
 Config Canonical(const Config& config, const Problem& problem);
 
-// The kernel's one name: what is burnt into its code, the algorithm, and the tags and values of the
-// fields that shape code.
+// The kernel's name, the same everywhere: the operation's code_name, the algorithm, and the tags
+// and values of the fields that affect the code.
 std::string KernelName(const Problem& problem, const Config& config);
 
 // "algorithm=tiles isa=avx512 q_vecs=4 …" for people and logs.

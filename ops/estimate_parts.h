@@ -1,4 +1,4 @@
-// What estimates of cost share, and the ladders of searches.
+// Constants and formulas common to the algorithms' estimates of cost.
 
 #ifndef JITATTN_OPS_ESTIMATE_PARTS_H_
 #define JITATTN_OPS_ESTIMATE_PARTS_H_
@@ -12,35 +12,37 @@
 
 namespace jitattn::ops {
 
-// Of an add or a multiply-add on every CPU with AVX2 since 2015, one cycle more or less.
+// Latency of an add or a multiply-add in cycles: 4 ± 1 on every CPU with AVX2 since 2015.
 inline constexpr double kFmaLatency = 4;
-// Loads a cycle: two, on all of them.
+// All of these CPUs load two vectors a cycle.
 inline constexpr double kLoadsPerCycle = 2;
-// Instructions that a loop's counter and branch amount to.
+// The overhead of a loop's counter and branch.
 inline constexpr double kLoopCycles = 1;
-// An exponential of one vector inside the kernel: 5.9 were measured on Zen 4.
+// An exponential of one vector inside the kernel: measured 5.9 cycles on Zen 4.
 inline constexpr double kExpCycles = 6;
-// Threads that spin are joined in 0.6 µs.
+// Fork and join take 0.6 µs if the threads spin.
 inline constexpr double kForkJoinCycles = 2000;
 
 inline double RoundUpTo(double value, double step) { return std::ceil(value / step) * step; }
 
-// Cycles a step of a register block: `vecs` vectors loaded, `scalars` broadcast, their products
-// added to vecs · scalars accumulators. Embedded, a broadcast is loaded anew by each of its uses.
+// Cycles for one step of a register block, which loads `vecs` vectors, broadcasts `scalars`
+// elements and adds their products to vecs · scalars accumulators. With `embedded` broadcasts every
+// multiply-add loads its element itself. `load_factor`: the cost of a vector load relative to one
+// from the L1.
 inline double BlockStep(double vecs, double scalars, bool embedded, double fma_units,
                         double load_factor) {
   const double fma = vecs * scalars;
   const double loads = vecs * load_factor + (embedded ? fma : scalars);
-  // Too few accumulators wait for each other.
+  // With too few accumulators the latency of the multiply-adds is the limit.
   return std::max({fma / fma_units, loads / kLoadsPerCycle, kFmaLatency});
 }
 
-// Narrower vectors than the CPU's widest are issued at least as often.
+// FMA units for vectors of `isa`. Vectors narrower than the CPU's widest have at least as many.
 inline double FmaUnits(Isa isa, const Cpu& cpu) {
   return isa == cpu.isa ? cpu.fma_units : std::max(2, cpu.fma_units);
 }
 
-// Of a ladder: the values up to the first that holds `length`.
+// Removes the values of an ascending ladder beyond the first that is at least `length`.
 inline void DropBeyond(int64_t length, std::vector<int>& values) {
   const auto enough =
       std::find_if(values.begin(), values.end(), [&](int value) { return value >= length; });

@@ -9,10 +9,10 @@
 namespace jitattn::ops {
 namespace {
 
-// Interleaved operands, such as a token's q, k, v and out side by side in one buffer, cover the
-// same range of addresses and share none. All rows of a region lie at base + a multiple of the
-// greatest common divisor of its strides; dimensions that adjoin are one long row first, else
-// heads of 64 in a row of 1024 would leave 64 for the divisor.
+// Interleaved operands, such as q, k, v and out of each token side by side in one buffer, cover the
+// same range of addresses but share no byte. Every row of a region lies at base + a multiple of the
+// greatest common divisor of the strides. Contiguous dimensions are merged into one long row first:
+// otherwise heads of 64 within a row of 1024 would reduce the divisor to 64.
 struct Lattice {
   int64_t row_bytes;
   int64_t divisor = 0;  // 0: a single row
@@ -41,22 +41,23 @@ struct Axis {
 };
 
 // The least x ≥ 0 with low ≤ a · x mod m ≤ high, where 0 ≤ a < m and 0 ≤ low ≤ high < m; −1 if
-// there is none. As Euclid's algorithm: the modulus at least halves from step to step.
+// there is none. Works like Euclid's algorithm: each recursion at least halves the modulus.
 Int128 FirstWithin(Int128 a, Int128 m, Int128 low, Int128 high) {
   if (low == 0) return 0;
   if (a == 0) return -1;
   if (2 * a > m) return FirstWithin(m - a, m, m - high, m - low);
   const Int128 x = (low + a - 1) / a;
   if (x * a <= high) return x;
-  // No multiple of a within [low, high]: after y turns, a · x = m · y + r with r in there.
+  // No multiple of a lies in [low, high] itself. After y turns of the circle, a · x = m · y + r
+  // with low ≤ r ≤ high.
   const Int128 y = FirstWithin((a - m % a) % a, a, low % a, high % a);
   return y < 0 ? -1 : (low + m * y + a - 1) / a;
 }
 
 // Whether |i · a.stride + j · b.stride + offset| ≤ reach for some |i| < a.count, |j| < b.count,
-// and, where offset is 0, j ≠ 0.  REQUIRES: a.stride is above reach.
+// with j ≠ 0 if offset is 0.  REQUIRES: a.stride > reach.
 bool MeetsOnTwo(const Axis& a, const Axis& b, Int128 offset, Int128 reach) {
-  // Of j: those from which multiples of a's stride that are allowed can lead back to 0.
+  // The range of j from which the allowed multiples of a.stride can lead back to 0.
   const Int128 span = Int128{a.count - 1} * a.stride + reach;
   const auto floor_div = [](Int128 n, Int128 d) { return n / d - (n % d < 0 ? 1 : 0); };
   Int128 first = -floor_div(span + offset, b.stride);
@@ -64,12 +65,12 @@ bool MeetsOnTwo(const Axis& a, const Axis& b, Int128 offset, Int128 reach) {
   first = std::max<Int128>(first, offset == 0 ? 1 : -(b.count - 1));
   last = std::min<Int128>(last, b.count - 1);
   if (first > last) return false;
-  // Within that span the nearest multiple is an allowed one.
+  // For these j the nearest multiple of a.stride is always allowed: only the residue counts.
   const Int128 m = a.stride, start = first * b.stride + offset;
   if (2 * reach + 1 >= m) return true;
   const auto modulo = [m](Int128 n) { return (n % m + m) % m; };
   const Int128 low = modulo(-reach - start), high = modulo(reach - start);
-  if (low > high) return true;  // 0 is within: first itself
+  if (low > high) return true;  // the interval wraps around 0: j = first is a solution
   const Int128 steps = FirstWithin(modulo(b.stride), m, low, high);
   return steps >= 0 && steps <= last - first;
 }
@@ -87,8 +88,8 @@ bool MayOverlap(const MemoryRegion& a, const MemoryRegion& b) {
   return from < la.row_bytes || from + lb.row_bytes > divisor;
 }
 
-// Two rows share a byte where Σ i[d] · stride[d] lies between −row_bytes and row_bytes for some
-// i ≠ 0 with |i[d]| < count[d]. Signs of strides do not matter, since those of i are free.
+// Two rows share a byte if |Σ i[d] · stride[d]| < row_bytes for some i ≠ 0 with |i[d]| < count[d].
+// The signs of the strides do not matter, since the signs of i are free.
 bool OverlapsItself(const MemoryRegion& region) {
   Axis axes[3];
   int used = 0;
@@ -96,14 +97,14 @@ bool OverlapsItself(const MemoryRegion& region) {
     if (region.count[d] > 1) axes[used++] = {std::llabs(region.stride[d]), region.count[d]};
   }
   std::sort(axes, axes + used, [](const Axis& a, const Axis& b) { return a.stride < b.stride; });
-  // The usual layouts: each axis steps over all that the shorter ones cover.
+  // The usual layouts: each axis steps over everything that the shorter axes cover.
   int64_t covered = region.row_bytes;
   int nested = 0;
   for (; nested < used && axes[nested].stride >= covered; ++nested) {
     covered += axes[nested].stride * (axes[nested].count - 1);
   }
   if (nested == used) return false;
-  if (nested == 0) return true;  // neighbouring rows of the shortest stride meet
+  if (nested == 0) return true;  // neighbouring rows of the shortest stride overlap
 
   const Int128 reach = region.row_bytes - 1;
   if (used == 2) return MeetsOnTwo(axes[0], axes[1], 0, reach);
@@ -112,8 +113,9 @@ bool OverlapsItself(const MemoryRegion& region) {
       if (MeetsOnTwo(axes[a], axes[b], 0, reach)) return true;
     }
   }
-  // All three differ. Rows that do not meet lie in less than 2^63 bytes, so that the shortest axis
-  // is below 2^21, and in memory that there is below some 2^15.
+  // The remaining case: indices of all three axes differ. Rows without overlap fit in 2^63 bytes,
+  // so the axis with the fewest steps has less than 2^21 of them, and in real memory less than some
+  // 2^15: a loop over this axis is short enough.
   const auto shortest = std::min_element(
       axes, axes + 3, [](const Axis& a, const Axis& b) { return a.count < b.count; });
   std::swap(*shortest, axes[2]);

@@ -7,8 +7,8 @@
 
 namespace jitattn::ops {
 
-// Rows of row_bytes at base + Σ index[d] · stride[d], 0 ≤ index[d] < count[d]. Strides in bytes,
-// of any sign, 0 included.
+// Rows of row_bytes bytes at base + Σ index[d] · stride[d], 0 ≤ index[d] < count[d]. Strides are in
+// bytes, of any sign, 0 included.
 struct MemoryRegion {
   const void* base = nullptr;
   int64_t row_bytes = 0;
@@ -16,7 +16,8 @@ struct MemoryRegion {
   int64_t stride[3] = {0, 0, 0};
   int64_t low = 0, high = 0;  // [low, high) in addresses; set by Measure
 
-  // Computes low and high; false where an address does not fit 63 bits. Inline: four a run.
+  // Computes low and high; false if an address does not fit in 63 bits. Inline, since each run of
+  // attention calls this function four times.
   bool Measure() {
     low = high = reinterpret_cast<intptr_t>(base);
     bool overflow = __builtin_add_overflow(high, row_bytes, &high);
@@ -31,11 +32,11 @@ struct MemoryRegion {
   }
 };
 
-// REQUIRES: both measured. True wherever it cannot be told that no byte is shared.
+// False only if it is certain that the regions share no byte. REQUIRES: both have been measured.
 bool MayOverlap(const MemoryRegion& a, const MemoryRegion& b);
 
-// True if two rows of the region share a byte. Exact; some nanoseconds for the usual layouts, where
-// each stride steps over all that the shorter ones cover.
+// True if two rows of the region share a byte. Exact. Takes some nanoseconds for the usual layouts,
+// in which each stride steps over everything that the shorter strides cover.
 bool OverlapsItself(const MemoryRegion& region);
 
 }  // namespace jitattn::ops

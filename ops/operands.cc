@@ -1,4 +1,4 @@
-// The arrays of a run, and how they lie in memory.
+// The arrays of a run and their layout in memory.
 
 #include "ops/operands.h"
 

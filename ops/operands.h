@@ -1,4 +1,4 @@
-// The arrays of a run, as tables describe them, and how they lie in memory.
+// The arrays of a run and their layout in memory.
 
 #ifndef JITATTN_OPS_OPERANDS_H_
 #define JITATTN_OPS_OPERANDS_H_
@@ -13,9 +13,9 @@
 
 namespace jitattn::ops {
 
-// How arrays of several heads lie: each head's rows one after the other, or the heads side by side
-// in the columns of one matrix, as a layer of a transformer has them. With one head they are the
-// same.
+// Layout of arrays with several heads. kHeads: the rows of one head follow each other. kColumns:
+// the heads lie side by side in the columns of one matrix, as in a transformer layer. With one
+// head both are the same.
 enum class Layout { kHeads, kColumns };
 std::string_view Name(Layout layout);  // "heads", "columns"
 std::optional<Layout> LayoutFromName(std::string_view name);
@@ -29,8 +29,8 @@ struct Array {
   int64_t count() const { return batch * heads * rows * cols; }
 };
 
-// Elements from one batch, head and row to the next, without gaps. Products of sizes that nobody
-// has checked wrap; a plan for such a problem is refused.
+// Strides of batch, head and row, in elements, for an array without gaps. Products of unchecked
+// sizes may wrap around; no plan is made for such a problem.
 using Strides = std::array<int64_t, 3>;
 Strides DenseStrides(const Array& array, Layout layout);
 
@@ -44,10 +44,10 @@ struct Arrays {
   const Array& output() const { return array[count - 1]; }
 };
 
-// kHeads where no array of the problem has several heads, since both are the same.
+// `layout`, but kHeads if no array of the problem has several heads, since both are the same then.
 Layout Effective(Layout layout, const Problem& problem);
 
-// What a run is given: the C struct of the problem's operation (jitattn_attention_args).
+// The arguments of a run: the C struct of the problem's operation (jitattn_attention_args).
 class Args {
  public:
   template <typename T>
@@ -55,9 +55,9 @@ class Args {
     static_assert(sizeof(T) <= sizeof bytes_ && std::is_trivially_copyable_v<T>);
     new (bytes_) T(args);
   }
-  // For Plan::Run and Operation::check_args; valid as long as this.
+  // For Plan::Run and Operation::check_args; valid as long as this object.
   const void* get() const { return bytes_; }
-  // REQUIRES: made of a T.
+  // REQUIRES: constructed from a T.
   template <typename T>
   const T& As() const {
     return *std::launder(reinterpret_cast<const T*>(bytes_));

@@ -1,4 +1,4 @@
-// The operations there are, and what is the same for all of them.
+// The list of operations, and the functions that are the same for all of them.
 
 #include "ops/operation.h"
 
@@ -13,7 +13,7 @@
 namespace jitattn::ops {
 namespace {
 
-// An array, since the library allocates nothing before it is called.
+// A fixed array, since the library allocates nothing before its first call.
 const Operation* all[kMostOperations] = {&kAttention, &kSigmoidMul};
 size_t count = 2;
 
@@ -28,14 +28,14 @@ absl::Status CheckNames(const Operation& operation) {
   }
   for (const Operation* other : Operations()) {
     if (CodeName(*other) != CodeName(operation)) continue;
-    return absl::AlreadyExistsError(absl::StrCat("operation ", name, ": its code is named ",
-                                                 CodeName(operation), ", as that of ",
-                                                 std::string(other->name), " is"));
+    return absl::AlreadyExistsError(absl::StrCat("operation ", name, ": its code name ",
+                                                 CodeName(operation), " is already the one of ",
+                                                 std::string(other->name)));
   }
   for (const Algorithm* algorithm : operation.algorithms) {
     if (FindAlgorithm(operation, algorithm->name) == algorithm) continue;
     return absl::InvalidArgumentError(absl::StrCat("operation ", name, ": two of its algorithms ",
-                                                   "are called ", std::string(algorithm->name)));
+                                                   "have the name ", std::string(algorithm->name)));
   }
   return absl::OkStatus();
 }
@@ -51,9 +51,9 @@ absl::Status RegisterOperation(const Operation& operation) {
         absl::StrCat("operation ", std::string(operation.name), ": it has no algorithm"));
   }
   if (count == kMostOperations) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("operation ", std::string(operation.name), ": there are ", count,
-                     " operations already, the most that there may be"));
+    return absl::ResourceExhaustedError(absl::StrCat("operation ", std::string(operation.name),
+                                                     ": there are ", count,
+                                                     " operations already, which is the limit"));
   }
   all[count++] = &operation;
   return absl::OkStatus();
@@ -75,7 +75,7 @@ const Algorithm* FindAlgorithm(const Operation& operation, std::string_view name
 
 Config DefaultConfig(const Problem& problem, const Cpu& cpu, int threads) {
   const bool emits =
-      cpu.isa != Isa::kPortable && (problem.dtype() != DType::kF16 || cpu.f16c);  // as Validate
+      cpu.isa != Isa::kPortable && (problem.dtype() != DType::kF16 || cpu.f16c);  // as in Validate
   const Cpu usable = emits ? cpu : Capped(cpu, Isa::kPortable);
   return Canonical(problem.operation().heuristic(problem, usable, threads), problem);
 }

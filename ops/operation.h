@@ -1,8 +1,8 @@
-// An operation and its algorithms: one constant each, from which everything else follows.
+// The tables that describe an operation and its algorithms: one constant for each.
 //
-// The planner, the tuner, the cache and the command walk these tables and name no operation. A new
-// operation is a folder with one such constant, and one line where it is registered.
-// docs/adding.md goes through all that they say.
+// The planner, the tuner, the cache and the command line work on these tables and name no
+// operation. A new operation is a folder with one such constant, and one line that registers it.
+// docs/adding.md explains every member.
 
 #ifndef JITATTN_OPS_OPERATION_H_
 #define JITATTN_OPS_OPERATION_H_
@@ -30,132 +30,143 @@
 
 namespace jitattn::ops {
 
-// What people compare runs of an operation by.
+// The unit in which runs of an operation are compared: operations or bytes a second.
 enum class Rate { kFlops, kBytes };
 
-// Bytes that are read when they have been read already.
+// Bytes that a run reads more than once.
 struct Rereads {
-  double bytes = 0;      // in a run, each operand's first reading left out
-  double set_bytes = 0;  // read between two readings of the same byte: a cache of this size has it
+  double bytes = 0;      // of one run, without the first reading of each operand
+  double set_bytes = 0;  // working set: read between two readings of the same byte, so that a cache
+                         // of this size serves the second
 };
 
-// A way to solve the problems of one operation. Members with "null" in their comment may be left
-// out.
+// A way to solve the problems of one operation. Members are optional if their comment gives a
+// meaning to null.
 struct Algorithm {
   std::string_view name;          // in records and kernel names: "tiles"
-  std::span<const Field> fields;  // `isa` first, one for the threads
-  // A configuration with the struct's own values, for a reader to fill.
+  std::span<const Field> fields;  // `isa` first; one of them for the threads
+  // Returns a configuration with the struct's default values, for a reader to fill.
   Config (*blank)();
-  // Rules beside the ladders; null: there are none.
+  // The rules of validity beyond the ladders. Null: there are none.
   absl::Status (*validate)(const Config& config, const Problem& problem, const Cpu& cpu) = nullptr;
-  // The one of the configurations that are the same kernel and schedule; null: no two are.
+  // Maps all configurations of the same kernel and schedule to one of them. Null: all of them
+  // differ.
   Config (*canonical)(const Config& config, const Problem& problem) = nullptr;
-  // The best guess for this algorithm without measuring. REQUIRES: cpu.isa is one of its.
+  // The best guess for this algorithm without measuring. REQUIRES: the algorithm supports cpu.isa.
   Config (*heuristic)(const Problem& problem, const Cpu& cpu, int threads);
-  // Cycles of one run; only the order of two estimates for the same problem means something.
+  // Estimated cycles of one run. Only the order of two estimates for the same problem is
+  // meaningful.
   double (*estimate)(const Problem& problem, const Config& config, const Cpu& cpu);
-  // Whether a search should look at this algorithm at all for this problem; null: it should.
+  // Whether a search should try this algorithm at all for this problem. Null: always.
   bool (*worth_searching)(const Problem& problem, const Cpu& cpu) = nullptr;
-  // REQUIRES: Validate is OK.
+  // Emits the kernel. REQUIRES: Validate(config, problem, cpu) is OK.
   absl::StatusOr<std::shared_ptr<const jit::Kernel>> (*compile)(const Problem& problem,
                                                                 const Config& config,
                                                                 const Cpu& cpu);
   std::unique_ptr<Runner> (*make_runner)(const Problem& problem, const Config& config,
                                          std::shared_ptr<const jit::Kernel> kernel, int threads,
                                          double worthwhile_flops);
-  // How much one pass of the inner loops takes, in elements or vectors; null: there is no block.
+  // Size of the block that one pass of the inner loops covers, in elements or vectors. Null: there
+  // is no block.
   int (*block)(const Config& config) = nullptr;
-  // Operations over all pairs, where an axis that lies in the lanes counts as whole vectors; null:
-  // nobody asks for cliffs of this algorithm.
+  // Operations over all pairs, with the axis in the lanes rounded up to whole vectors. Null: the
+  // algorithm takes no part in the search for cliffs (sizes with a sudden loss of speed).
   double (*padded_flops)(const Problem& problem, const Config& config) = nullptr;
-  // What a run reads more than once; null: nothing.
+  // The bytes that a run reads more than once. Null: none.
   Rereads (*rereads)(const Problem& problem, const Config& config) = nullptr;
-  // Of the struct that one call of the kernel is given.
+  // Size of the struct that one call of the kernel receives.
   size_t call_bytes;
 };
 
-// Members with "null" in their comment may be left out.
+// An operation. Members are optional if their comment gives a meaning to null.
 struct Operation {
   std::string_view name;  // in flags, records and messages: "sigmoid-mul"
   Rate rate;
   std::span<const Dim> dims;
   std::span<const Option> options;
-  std::span<const Algorithm* const> algorithms;  // the first is the usual one; one is portable
+  std::span<const Algorithm* const> algorithms;  // the usual one first; one of them portable
 
-  Problem (*blank)();  // sizes of the struct itself, for a reader to fill
-  // The problem that flags state: the sizes that were `given`, `dim` where --dim was.
-  // InvalidArgument says which flags are missing.
+  Problem (*blank)();  // a problem with the struct's default sizes, for a reader to fill
+  // The problem that flags describe. `given`: for each of `dims`, whether `stated` has its size
+  // from a flag; `dim`: the value of --dim, if given. InvalidArgument names the missing flags.
   absl::StatusOr<Problem> (*from_flags)(const Problem& stated, std::span<const char> given,
                                         std::optional<int64_t> dim);
-  // Whether --dim N may stand for this problem.
+  // Whether `--dim dim` describes this problem.
   bool (*is_of_dim)(const Problem& problem, int64_t dim);
-  // Rules beside the sizes' bounds; null: there are none.
+  // The rules beyond the bounds of the sizes. Null: there are none.
   absl::Status (*validate)(const Problem& problem) = nullptr;
   double (*flops)(const Problem& problem);
   double (*bytes)(const Problem& problem);
   std::string (*describe)(const Problem& problem);
-  // Of what is burnt into code: begins the name of every kernel. "attn_f32_d64_causal".
+  // Names the parts of the problem that are burnt into code: "attn_f32_d64_causal". The name of
+  // every kernel begins with it.
   std::string (*code_name)(const Problem& problem);
   // Problems of one bucket share a record.
   Problem (*bucket)(const Problem& problem);
-  // Numbers ≥ 1 whose ratios tell how near two problems of the same code are.
+  // Sizes ≥ 1 whose ratios measure the distance between two problems of the same code.
   std::array<double, 4> (*extents)(const Problem& problem);
 
   Arrays (*arrays)(const Problem& problem);
-  // Whether `bind` lays arrays out differently for different Layouts.
+  // Whether `bind` depends on the layout.
   bool has_layouts;
-  // The C struct of a run on arrays without gaps; `data` are their addresses, inputs first.
+  // The C struct of a run on arrays without gaps. `data`: the addresses of the arrays, inputs
+  // first.
   Args (*bind)(const Problem& problem, Layout layout, std::span<void* const> data);
-  // Whether `args` stay within the problem, and its memory is sound: InvalidArgument with the value
-  // and the rule. Costs some ten nanoseconds where nothing is wrong.
+  // InvalidArgument, with the value and the rule, if `args` exceed the problem, are misaligned or
+  // overlap. Takes some ten nanoseconds for valid arguments.
   absl::Status (*check_args)(const Problem& problem, const void* args);
-  // The one reference. Input pointers in `args` must live as long as the checker.
+  // The reference results of one run. The inputs that `args` point to must live as long as the
+  // checker. `max_ops`: limit on the multiplications; beyond it the checker samples rows.
   std::unique_ptr<Checker> (*make_checker)(const Problem& problem, const void* args,
                                            double max_ops);
 
-  // The best guess without measuring: an algorithm's heuristic. REQUIRES: cpu.isa can be used.
+  // The best guess without measuring, from the heuristic of one of the algorithms. REQUIRES: this
+  // process may use cpu.isa.
   Config (*heuristic)(const Problem& problem, const Cpu& cpu, int threads);
-  // Operations of the formula in a cycle of one core at best, reading included: what a thread must
-  // be given to be worth waking follows.
+  // Upper bound on the operations of the formula that one core completes in a cycle, with the time
+  // for reading. Determines the least work for which waking a thread pays.
   double (*flops_per_cycle)(const Problem& problem, const Cpu& cpu);
-  // Further numbers that floors of `jitattn bench` may ask for: {"group", 4}; null: there are none.
+  // Further numbers for the conditions of floors of `jitattn bench`: {"group", 4}. Null: none.
   std::vector<std::pair<std::string_view, int64_t>> (*facts)(const Problem& problem) = nullptr;
-  // The algorithm of a configuration in a record before format 1.4, which did not name it. `word`
-  // gives the text of its keys, "" where there is none. Null: the words are no such record's.
+  // The algorithm of a configuration in a record before format 1.4, which did not name it.
+  // `word(key)` is the text of a key, "" if there is none. Returns null if no such record has these
+  // words. Null: the operation has no records of that age.
   const Algorithm* (*algorithm_of_old)(const std::function<std::string(std::string_view)>& word) =
       nullptr;
 };
 
-// Those of the library, and those that a program registered, in that order.
+// The operations of the library, then those that the program registered.
 std::span<const Operation* const> Operations();
-// Null if there is none of that name.
+// Null if no operation, or no algorithm of the operation, has that name.
 const Operation* FindOperation(std::string_view name);
 const Algorithm* FindAlgorithm(const Operation& operation, std::string_view name);
 inline constexpr size_t kMostOperations = 32;
-// Adds an operation of the program's own, which must live as long as the program. Before any other
-// call of this library. AlreadyExists where an operation of the same name or the same name of code
-// is there, InvalidArgument where it has no name or no algorithm or two algorithms of one name,
+// Adds an operation of the program's own. AlreadyExists if another operation has the same name or
+// code_name; InvalidArgument if it has no name, no algorithm, or two algorithms of one name;
 // ResourceExhausted beyond kMostOperations.
+//   REQUIRES: called before any other function of this library; `operation` lives as long as the
+//   program.
 absl::Status RegisterOperation(const Operation& operation);
 
-// Always valid for (problem, cpu); uses at most `threads`, fewer where the problem is too small to
-// pay for them.
+// The configuration for a problem that was not tuned. Always valid for (problem, cpu). Uses at most
+// `threads` threads, fewer if the problem is too small for waking them to pay.
 Config DefaultConfig(const Problem& problem, const Cpu& cpu, int threads);
 
-// Floating-point operations that a thread must be given to be worth waking, and how many of
-// `threads` the problem is large enough for.
+// The least floating-point operations for which waking a thread pays, and the number of threads, at
+// most `threads`, that the problem has enough work for.
 double WorthwhileFlops(const Problem& problem, const Cpu& cpu);
 int WorthwhileThreads(const Problem& problem, const Cpu& cpu, int threads);
 
-// REQUIRES: an algorithm of the problem's operation.
+// Algorithm::estimate. REQUIRES: the algorithm of `config` belongs to the problem's operation.
 double EstimateCycles(const Problem& problem, const Config& config, const Cpu& cpu);
 
-// Emits the kernel. InvalidArgument where Validate(config, problem, cpu) refuses; else as
-// jit/compile.h.
+// Emits the kernel. Fails with the error of Validate(config, problem, cpu), or with an error of
+// jit::Compile (jit/compile.h).
 absl::StatusOr<std::shared_ptr<const jit::Kernel>> Compile(const Problem& problem,
                                                            const Config& config, const Cpu& cpu);
 
-// The cases of `make` for the problem's type: CallWithType(dtype, []<typename T>() { … }).
+// Calls the template lambda `make` with the C++ type of `dtype`:
+// CallWithType(dtype, []<typename T>() { … }).
 template <typename Make>
 auto CallWithType(DType dtype, const Make& make) {
   switch (dtype) {

@@ -1,4 +1,4 @@
-// What is asked: what follows from the tables.
+// Problems: functions that work on the operations' tables.
 
 #include "ops/problem.h"
 
@@ -30,7 +30,7 @@ absl::Status FitsInMemory(const Array& array, int64_t element_bytes) {
     if (size > (kMaxBytes - 1) / bytes) {
       return absl::InvalidArgumentError(
           absl::StrCat(std::string(array.name), " has ", absl::StrJoin(sizes, "×"), " elements of ",
-                       element_bytes, " bytes, which is not below 2^62 bytes"));
+                       element_bytes, " bytes: an array must be below 2^62 bytes"));
     }
     bytes *= size;
   }
@@ -88,7 +88,7 @@ Problem Bucket(const Problem& problem) { return problem.operation().bucket(probl
 
 int64_t LengthBucket(int64_t length) {
   if (length <= 1) return std::max<int64_t>(length, 0);
-  // From 2 on the buckets are power and power + power / 2; from 2^62 on the next would overflow.
+  // From 2 on the buckets are power and power + power / 2. Beyond 2^62 the next would overflow.
   for (int64_t power = 2; power < kMaxBytes; power *= 2) {
     if (length <= power) return power;
     if (length <= power + power / 2) return power + power / 2;

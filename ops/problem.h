@@ -1,9 +1,9 @@
-// What is asked: a problem of some operation, and the tables that describe problems.
+// A problem of some operation, and the tables that describe problems.
 //
 // An operation has a plain struct for its problems (AttentionProblem), which begins with the type
 // of the numbers, and one table of its sizes and one of its options. A Problem holds such a struct
 // of any operation. Flags, records, JSON, keys and descriptions are made from the tables, so that
-// none of them knows an operation by name.
+// their code names no operation.
 
 #ifndef JITATTN_OPS_PROBLEM_H_
 #define JITATTN_OPS_PROBLEM_H_
@@ -40,7 +40,7 @@ concept ProblemStruct = std::is_trivially_copyable_v<T> && requires(T t) {
 
 class Problem {
  public:
-  // Of no operation: only to be assigned to.
+  // A problem of no operation, which may only be assigned to, compared, or asked Is and If.
   Problem() = default;
 
   template <ProblemStruct T>
@@ -49,7 +49,7 @@ class Problem {
     new (bytes_) T(problem);
   }
 
-  // REQUIRES of all but Is and If: of an operation.
+  // All members except Is and If: REQUIRES that the problem has an operation.
   const Operation& operation() const { return *operation_; }
   DType dtype() const {
     DType dtype;
@@ -62,7 +62,7 @@ class Problem {
   bool Is() const {
     return operation_ == OperationOf<T>;
   }
-  // Null where the problem is of another operation.
+  // Null if the problem is of another operation.
   template <ProblemStruct T>
   const T* If() const {
     return Is<T>() ? std::launder(reinterpret_cast<const T*>(bytes_)) : nullptr;
@@ -89,27 +89,27 @@ class Problem {
 struct Dim {
   enum class Role {
     kInCode,  // burnt into emitted code
-    kExact,   // a run has as many as its plan
-    kAtMost,  // a run may have fewer than its plan
+    kExact,   // a run has the same size as its plan
+    kAtMost,  // a run may have a smaller size than its plan
   };
 
   std::string_view name;  // in records, JSON and CSV: "head_dim"
   std::string_view tag;   // before the value in a record's key, separator included: "b", ".q";
-                          // empty for what the kernel's name tells
+                          // empty if the kernel's name contains the size
   std::string_view flag;  // on the command line: "--head-dim"
   std::string_view help;  // of the flag
   Role role;
   int64_t least;
-  // Where there is a rule of its own: any size of an array is bounded by memory (Validate).
+  // Only for sizes with a limit of their own; Validate bounds all of them by the bytes of arrays.
   int64_t most = std::numeric_limits<int64_t>::max();
   int64_t (*get)(const Problem&);
   void (*set)(Problem&, int64_t);
 };
 
-// Something about a problem that is one of a few words.
+// A property of a problem with a few named values.
 struct Option {
   std::string_view name;                    // in records, JSON and CSV: "mask"
-  std::span<const std::string_view> words;  // of 0, 1, …: "none", "causal"
+  std::span<const std::string_view> words;  // for the values 0, 1, …: "none", "causal"
   std::string_view flag, help;              // sets the option to 1
   int (*get)(const Problem&);
   void (*set)(Problem&, int);
@@ -133,23 +133,24 @@ constexpr Option OptionOf(Option option) {
   return option;
 }
 
-// Every size within its table's bounds, the operation's own rules, and every array below 2^62
-// bytes; else InvalidArgument with the value and the rule. A size of 0 counts as 1 in the bytes of
-// an array, so that code which multiplies any of the others need not ask whether the product fits.
+// InvalidArgument, with the value and the rule, unless every size is within its table's bounds, the
+// operation's own rules hold, and every array has less than 2^62 bytes. A size of 0 counts as 1 in
+// the bytes of an array, so that products of the other sizes cannot overflow either.
 absl::Status Validate(const Problem& problem);
 
-// Operations of the formula, and bytes of inputs and output, each counted once.
+// The operations of the formula, and the bytes of inputs and output, each byte counted once.
 double Flops(const Problem& problem);
 double Bytes(const Problem& problem);
 
 // One line for people: "attention f32 1×16 heads, 1024×1024, head size 64, causal".
 std::string Describe(const Problem& problem);
 
-// Whether the same code solves both: equal but for the sizes that are not burnt into code.
+// Whether the same code solves both problems: everything is equal except the sizes that are not
+// burnt into code.
 bool SameCode(const Problem& a, const Problem& b);
 
-// A length rounded up to the next power of two or three halves of one: 1, 2, 3, 4, 6, 8, 12, 16,
-// 24 … Problems with the same bucket share a record.
+// A length rounded up to the next 2^n or 1.5 · 2^n: 1, 2, 3, 4, 6, 8, 12, 16, 24 … Problems with
+// the same bucket share a record.
 int64_t LengthBucket(int64_t length);
 Problem Bucket(const Problem& problem);  // REQUIRES: valid
 

@@ -71,7 +71,7 @@ void Runner::RunThread(int worker, void* threads) {
   }
   const auto take = [&] { return all.next.fetch_add(1, std::memory_order_relaxed); };
   const int64_t tasks = all.run.tasks;
-  // Not the last tasks: whoever is free first takes those.
+  // The last tasks are not taken early: the first thread that is free takes them.
   const int64_t last_early = runner.takes_early() ? tasks - 2 * runner.options_.threads : 0;
   for (int64_t task = take(); task < tasks;) {
     const bool early = task < last_early;

@@ -14,21 +14,21 @@ namespace jitattn::ops {
 
 struct Rereads;
 
-// Lanes are queries: many queries share each key.
+// Lanes hold queries: many queries share each key. Emitted.
 extern const Algorithm kTiles;
 template <>
 inline constexpr const Algorithm* AlgorithmOf<jit::TilesConfig> = &kTiles;
 
-// Lanes are columns: a few rows, queries × grouped heads, are held against many keys.
+// Lanes hold columns: a few rows (queries × grouped heads) meet many keys. Emitted.
 extern const Algorithm kRows;
 template <>
 inline constexpr const Algorithm* AlgorithmOf<jit::RowsConfig> = &kRows;
 
-// Compiled, not emitted.
+// Compiled C++, for any CPU.
 struct PortableAttentionConfig {
   Isa isa = Isa::kPortable;
   int threads = 1;
-  int task_tiles = 1;  // of PortableTileRows queries: what a thread takes at a time
+  int task_tiles = 1;  // tiles of PortableTileRows queries that a thread takes at a time
 
   friend bool operator==(const PortableAttentionConfig&, const PortableAttentionConfig&) = default;
 };
@@ -37,22 +37,22 @@ extern const Algorithm kPortableAttention;
 template <>
 inline constexpr const Algorithm* AlgorithmOf<PortableAttentionConfig> = &kPortableAttention;
 
-// Operations of Q·Kᵀ and P·V over all pairs (query, key), whatever the mask leaves out, where the
-// axis that lies in the lanes counts as whole vectors: the queries, or the columns of a head of
-// keys (Q·Kᵀ) or values (P·V).
+// Operations of Q·Kᵀ and P·V over all pairs (query, key), masked ones included, with the axis in
+// the lanes rounded up to whole vectors. That axis is the queries, or the columns of a head of keys
+// (Q·Kᵀ) or values (P·V).
 struct LaneAxis {
   enum { kQueries, kColumns } axis;
   int in_vector;  // queries or columns
 };
 double PaddedFlops(const AttentionProblem& problem, LaneAxis of_qk, LaneAxis of_pv);
 
-// Rereads of an algorithm that reads the keys and values of each kv head `tiles` times, `keys` of
-// them at a time.
+// Rereads of an algorithm that reads the keys and values of each kv head `tiles` times, in blocks
+// of `keys`.
 Rereads RereadsOf(const AttentionProblem& problem, double tiles, int64_t keys);
-// The same of tiles of `queries` of one head, each of which reads all of the head's keys.
+// The same for tiles of `queries` queries of one head, each of which reads all of the head's keys.
 Rereads TileRereads(const AttentionProblem& problem, int64_t queries);
 
-// The configurations to start from, by the size of the problem and the threads (heuristic.cc).
+// The configurations for problems that were not tuned (heuristic.cc).
 Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads);
 Config RowsHeuristic(const Problem& problem, const Cpu& cpu, int threads);

@@ -1,4 +1,4 @@
-// Attention, declared.
+// The tables of attention: the operation, its sizes and options.
 
 #include <algorithm>
 #include <cmath>
@@ -113,12 +113,12 @@ absl::Status ValidateProblem(const Problem& problem) {
   return absl::OkStatus();
 }
 
-// Pairs (query, key) that one head's mask lets through, aligned bottom-right.
+// Number of pairs (query, key) of one head that are not masked; the mask is aligned bottom-right.
 double VisiblePairs(const P& p) {
   return jit::Band::Of(p.mask, -jit::Band::kFar, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len);
 }
 
-// 2·(head_dim + value_dim) a visible pair (query, key); causal counts only pairs with
+// 2·(head_dim + value_dim) for each visible pair (query i, key j); under a causal mask these have
 // j ≤ i + kv_len − q_len.
 double FlopsOf(const Problem& problem) {
   const P& p = problem.As<P>();
@@ -161,7 +161,7 @@ Problem BucketOf(const Problem& problem) {
   return p;
 }
 
-// Lengths, and heads over all batches.
+// The lengths, and the numbers of heads in all batches.
 std::array<double, 4> ExtentsOf(const Problem& problem) {
   const P& p = problem.As<P>();
   const auto positive = [](int64_t length) {
@@ -181,7 +181,7 @@ Arrays ArraysOf(const Problem& problem) {
           .count = 4};
 }
 
-// The usual scale, the mask aligned bottom-right.
+// A run with the usual scale and the mask aligned bottom-right.
 Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
   const P& p = problem.As<P>();
   jitattn_attention_args args = {};
@@ -217,7 +217,7 @@ std::vector<std::pair<std::string_view, int64_t>> FactsOf(const Problem& problem
   return facts;
 }
 
-// Records before format 1.4 had both emitted algorithms under one name: `lanes` told them apart.
+// Records before format 1.4 did not name the algorithm; `lanes` distinguished the emitted ones.
 const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view)>& word) {
   if (word("isa") == "none") return &kPortableAttention;
   const std::string lanes = word("lanes");
@@ -231,7 +231,7 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
   if (absl::Status s = CheckSize("batch", args.batch, p.batch); !s.ok()) return s;
   if (absl::Status s = CheckSize("q_len", args.q_len, p.q_len); !s.ok()) return s;
   if (absl::Status s = CheckSize("kv_len", args.kv_len, p.kv_len); !s.ok()) return s;
-  if (args.batch == 0 || args.q_len == 0) return absl::OkStatus();  // nothing is touched
+  if (args.batch == 0 || args.q_len == 0) return absl::OkStatus();  // the run accesses no memory
 
   if (reinterpret_cast<uintptr_t>(args.scratch) % kScratchAlignment != 0) {
     return absl::InvalidArgumentError("scratch is not aligned to 64 bytes");
@@ -266,7 +266,7 @@ double PaddedFlops(const AttentionProblem& p, LaneAxis of_qk, LaneAxis of_pv) {
          (products(p.head_dim, of_qk) + products(p.value_dim, of_pv));
 }
 
-// The mask leaves the same share out of every reading; the first one counts as whole, as in Bytes.
+// The mask skips the same share of every reading, but the first one counts as whole, as in Bytes.
 Rereads RereadsOf(const AttentionProblem& p, double tiles, int64_t keys) {
   const double pairs = static_cast<double>(p.q_len) * static_cast<double>(p.kv_len);
   const double seen = pairs > 0 ? VisiblePairs(p) / pairs : 0;

@@ -1,5 +1,5 @@
-// Results of attention against the truth in higher precision. The yardstick is the error that a
-// straightforward implementation in the kernel's own type makes.
+// Compares results of attention with a reference in higher precision. The allowed error is a
+// multiple of the error of a straightforward implementation in the kernel's own type.
 
 #include "ops/attention/checker.h"
 
@@ -19,8 +19,8 @@
 namespace jitattn::ops {
 namespace {
 
-// The rows to look at: all of them, or as many as `max_ops` multiplications pay for, but at least
-// one for every batch and kv head, since each has operands of its own.
+// The rows to check: all of them, or as many as `max_ops` multiplications allow, but at least one
+// for every batch and kv head, since each has its own operands.
 std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_attention_args& args,
                               double max_ops) {
   std::vector<RowId> rows;
@@ -39,7 +39,7 @@ std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_att
   int64_t turn = 0;
   for (int64_t batch = 0; batch < args.batch; ++batch) {
     for (int64_t head = 0; head < problem.heads; ++head) {
-      // One query head of a group stands for the others, a different one each time.
+      // One query head stands for its group; its place in the group changes each time.
       if (!every_head && head % group != turn % group) {
         if (head % group == group - 1) ++turn;
         continue;
@@ -53,19 +53,23 @@ std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_att
   return rows;
 }
 
-// How far results may be off. float and double: eight times what a straightforward loop in the type
-// is off at most, or 4 ε · max|V| where that has few rows in which rounding shows. A kernel's sums
-// start at half the maximum and so are some three times as large on the way as the loop's; and both
-// errors are the largest of a few rows' random ones, six times apart now and then where the results
-// are right. A wrong one is off by a thousand times that.
+// The allowed error. float and double: eight times the largest error of a straightforward loop in
+// the same type (the plain loop), and at least 4 ε · max|V|, for runs with too few rows to show
+// rounding. Why eight: the intermediate sums of a kernel, which start at half the maximum, are some
+// three times as large as the plain loop's; and both errors are maxima over a few rows of random
+// errors, which differ by up to a factor of six even between correct results. A wrong result is off
+// by a thousand times the allowed error.
 //
-// 16-bit types: twice that of a loop in float whose probabilities and results are rounded to the
-// type. With u = 2^-digits, half the distance from 1 to the next number: a result o = Σ w_j v_j is
-// rounded by at most u·|o|; probabilities rounded by a share δ_j ≤ u each, their sum likewise, move
-// it by Σ w_j δ_j (v_j − o), at most u · Σ w_j |v_j − o|. The loop shows the largest of the first
-// over all elements, unless a lucky one is the largest, hence at least 2u·max|o|; and of the
-// second, where errors average out, if there are enough elements; where there are few the sum
-// stands itself. Below float's smallest normal number vdpbf16ps has zeros.
+// 16-bit types: twice the error of a plain loop in float whose probabilities and results are
+// rounded to the type. Two roundings matter; u = 2^-digits is half the distance from 1 to the next
+// number.
+//   1. The result o = Σ w_j v_j is rounded, by at most u·|o|. The plain loop shows the largest such
+//      error, unless the largest result happens to round well: hence at least 2u·max|o|.
+//   2. Each probability is rounded by a relative error δ_j ≤ u, and their sum with them. The result
+//      moves by Σ w_j δ_j (v_j − o), at most u · Σ w_j |v_j − o|. These errors average out, and the
+//      plain loop shows the largest only among enough elements; with few of them the bound is
+//      added.
+// vdpbf16ps flushes numbers below float's smallest normal one to zero, which adds that number.
 template <typename T>
 class AttentionChecker : public Checker {
   using Real = Compute<T>;
@@ -110,15 +114,15 @@ class AttentionChecker : public Checker {
   }
 
  private:
-  static constexpr size_t kEnough = 1024;  // elements, so that the largest error is no accident
+  static constexpr size_t kEnough = 1024;  // elements for a representative largest error
 
   Wide<T>* Truth(size_t row) { return truth_.data() + row * problem_.value_dim; }
   const Wide<T>* Truth(size_t row) const { return truth_.data() + row * problem_.value_dim; }
 
-  // What rows say of how far results may be off.
+  // The quantities from which the allowed error follows, over a set of rows.
   struct Findings {
     double plain_error = 0, largest_result = 0;
-    double spread = 0;  // largest Σ w_j |v_j − o|, where it is asked for
+    double spread = 0;  // largest Σ w_j |v_j − o|; 0 unless keeps_spread_
     void Add(const Findings& other) {
       plain_error = std::max(plain_error, other.plain_error);
       largest_result = std::max(largest_result, other.largest_result);
@@ -126,7 +130,7 @@ class AttentionChecker : public Checker {
     }
   };
 
-  // Rows that share keys and values, which are converted once for all of them.
+  // Consecutive rows with the same keys and values, which are converted once for all of them.
   struct Block {
     size_t first, count;
   };
@@ -166,7 +170,7 @@ class AttentionChecker : public Checker {
     }
   }
 
-  // The truth of a block's rows, and what a plain loop makes of them.
+  // Computes the reference for a block's rows, and the errors of the plain loop.
   Findings Solve(const Block& block) {
     Findings found;
     const auto rows = std::span(rows_).subspan(block.first, block.count);
@@ -178,7 +182,7 @@ class AttentionChecker : public Checker {
     for (size_t i = 0; i < plain.out().size(); ++i) {
       const Wide<T> truth = exact.out()[i];
       const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);
-      // Where the type itself overflows, the plain row sets no standard.
+      // An overflow of the type in the plain loop says nothing about the allowed error.
       if (std::isfinite(error)) found.plain_error = std::max(found.plain_error, error);
       const double result = static_cast<double>(std::abs(truth));
       if (std::isfinite(result)) found.largest_result = std::max(found.largest_result, result);

@@ -12,12 +12,12 @@
 
 namespace jitattn::ops {
 
-// checker.cc says what is allowed, and why. Computed here: every row, or evenly spread sampled ones
-// where the whole would cost more than `max_ops` multiplications.
+// The checker computes every row, or evenly spread samples if all rows would cost more than
+// `max_ops` multiplications. checker.cc explains the allowed error.
 std::unique_ptr<Checker> MakeAttentionChecker(const AttentionProblem& problem,
                                               const jitattn_attention_args& args, double max_ops);
 
-// Operation::check_args, typed.
+// Operation::check_args with typed parameters.
 absl::Status CheckArgs(const AttentionProblem& problem, const jitattn_attention_args& args);
 
 }  // namespace jitattn::ops

@@ -1,4 +1,4 @@
-// What the tables of both emitted algorithms of attention have in common.
+// Functions common to the tables of both emitted algorithms of attention.
 
 #ifndef JITATTN_OPS_ATTENTION_EMITTED_H_
 #define JITATTN_OPS_ATTENTION_EMITTED_H_
@@ -19,12 +19,12 @@ namespace jitattn::ops {
 
 inline constexpr std::string_view kDegreeWords[] = {"default"};
 
-// A block that holds every key already gains nothing by being longer.
+// A block that already holds every key gains nothing from being longer.
 inline void NarrowKvBlock(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   DropBeyond(problem.As<AttentionProblem>().kv_len, steps);
 }
 
-// The emitters' own functions, as members of an Algorithm.
+// Adapters that turn the emitters' functions into members of an Algorithm.
 template <typename C, absl::Status (*kValidate)(const C&, const jit::AttentionSpec&, const Cpu&)>
 absl::Status ValidateBy(const Config& config, const Problem& problem, const Cpu& cpu) {
   return kValidate(config.As<C>(), SpecOf(problem.As<AttentionProblem>()), cpu);

@@ -1,4 +1,4 @@
-// Attention by its formula, for rows that share keys and values.
+// Attention computed by its formula, for rows that share keys and values.
 
 #ifndef JITATTN_OPS_ATTENTION_FORMULA_ROWS_H_
 #define JITATTN_OPS_ATTENTION_FORMULA_ROWS_H_
@@ -22,27 +22,27 @@ struct RowId {
   int64_t batch, head, row;
 };
 
-// out[r][d] = Σ_j softmax_j(scale · q_r·k[j]) · v[j][d], operands of type T, computed in A. With a
-// type wider than T's Compute it is the truth; with that type what one would write first: three
-// loops, sums in order, probabilities rounded to T.
-//   Keys that no row sees are not read, and those that a row does not see do not reach it; none
-//   visible gives zeros. Infinite scores take their course: ∞ − ∞ is NaN.
+// out[r][d] = Σ_j softmax_j(scale · q_r·k[j]) · v[j][d], with operands of type T, computed in A.
+// With A wider than Compute<T> this is the reference. With A = Compute<T> this is the plain loop
+// that one would write first: sums in order, probabilities rounded to T.
+//   Keys that no row sees are not read. A key has no effect on rows that do not see it. A row that
+//   sees no key gives zeros. Infinite scores are not special: ∞ − ∞ is NaN.
 template <typename T, typename A>
 class FormulaRows {
  public:
-  // `band` tells the keys that each row sees. REQUIRES: at least one row; all are of one batch and
-  // one kv head.
+  // `band`: the keys that each row sees. REQUIRES: at least one row; all rows are of the same batch
+  // and kv head.
   FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
               const jit::Band& band, std::span<const RowId> rows);
 
   const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
-  // Largest Σ_j softmax_j · |v[j][d] − out[r][d]| of a row and column.
+  // The largest Σ_j softmax_j · |v[j][d] − out[r][d]| over all rows r and columns d.
   double Spread() const;
 
  private:
-  // Keys at a time, so that sums are independent, or stay in registers.
+  // Keys at a time: Scores has that many independent sums, and Sum keeps the weights in registers.
   static constexpr int kKeys = std::is_same_v<A, long double> ? 4 : 8;
-  // What operands are converted to, once for all rows; to long double by what loads them anyway.
+  // Operands are converted to this type once for all rows. Not to long double: x87 loads convert.
   using Held = std::conditional_t<std::is_same_v<A, long double>, T, A>;
 
   void Scores(const std::vector<Held>& q, A scale);
@@ -50,10 +50,10 @@ class FormulaRows {
   void Sum();
 
   const int64_t head_dim_, value_dim_;
-  int64_t first_key_, keys_;  // from the first key to the last that any of the rows sees
+  int64_t first_key_, keys_;  // the range of keys that at least one of the rows sees
   const T *k_, *v_;
   const int64_t k_stride_, v_stride_;
-  std::vector<jit::IndexRange> visible_;  // by row, counted from first_key_ on
+  std::vector<jit::IndexRange> visible_;  // for each row, relative to first_key_
   std::vector<A> weights_;                // [rows][keys]
   std::vector<A> out_;
 };
@@ -89,7 +89,7 @@ FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_at
   Sum();
 }
 
-// weights[r][j] = scale · q_r·k[j], the products in the order of the columns.
+// weights[r][j] = scale · q_r·k[j]; products are summed in the order of the columns.
 template <typename T, typename A>
 void FormulaRows<T, A>::Scores(const std::vector<Held>& q, A scale) {
   std::vector<Held> columns(head_dim_ * kKeys);  // [head_dim][kKeys]
@@ -123,10 +123,10 @@ void FormulaRows<T, A>::Normalise(size_t row) {
     if constexpr (std::is_same_v<A, Compute<T>>) w = static_cast<T>(w);
     sum += w;
   }
-  for (A& w : weights) w /= sum;  // the quotient of a rounded probability is not rounded again
+  for (A& w : weights) w /= sum;  // not rounded to T a second time
 }
 
-// out[r] = Σ_j weights[r][j] · v[j], in the order of the keys.
+// out[r] = Σ_j weights[r][j] · v[j], summed in the order of the keys.
 template <typename T, typename A>
 void FormulaRows<T, A>::Sum() {
   std::vector<Held> values(kKeys * value_dim_);  // [kKeys][value_dim]
@@ -141,7 +141,7 @@ void FormulaRows<T, A>::Sum() {
       A* const out = out_.data() + r * value_dim_;
       const jit::IndexRange& visible = visible_[r];
       if (visible.first <= j && j + kKeys <= visible.end) {
-        A w[kKeys];  // registers, since `out` might lie over the weights for all the compiler knows
+        A w[kKeys];  // a copy in registers, since `out` might alias the weights
         std::copy_n(weights, kKeys, w);
         for (int64_t d = 0; d < value_dim_; ++d) {
           A sum = out[d];

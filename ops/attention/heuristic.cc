@@ -1,4 +1,4 @@
-// The configurations of attention that are used where nothing was tuned.
+// The configurations of attention for problems that were not tuned.
 
 #include <algorithm>
 #include <bit>
@@ -15,39 +15,39 @@ using P = AttentionProblem;
 using Tiles = jit::TilesConfig;
 using Rows = jit::RowsConfig;
 
-// Of one core: two operations a lane of a fused multiply-add.
+// Operations a cycle of one core: two for each lane of a fused multiply-add.
 double FlopsPerCycle(DType dtype, const Cpu& cpu) {
   if (cpu.isa == Isa::kPortable) return 2;
   return 2.0 * cpu.fma_units * Lanes(cpu.isa, dtype);
 }
 
-// Of one core, from memory.
+// Bytes a cycle that one core reads from memory.
 constexpr double kBytesPerCycle = 8;
 
-// Whether there are products of pairs of bf16.
+// Whether the CPU multiplies pairs of bf16 (vdpbf16ps) and the problem can use it.
 bool HasPairs(const P& p, const Cpu& cpu) {
   return p.dtype == DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16;
 }
 
-// What one core needs at least.
+// Lower bound on the cycles of one core.
 double Cycles(const P& p, const Cpu& cpu) {
   return std::max(Flops(p) / FlopsPerCycle(p.dtype, cpu), Bytes(p) / kBytesPerCycle);
 }
 
-// How a tile of queries is worked on. Each was best, or within 2 % of it, on its kind of problem,
-// among all combinations of some fifteen tilings and seven forms of P·V (lengths 16 … 1024, head
-// sizes 16 … 1024, one thread of Zen 4; the tuner measures the rest).
+// The shape of a tile of queries and of its register block. Each tiling below was the best, or
+// within 2 % of the best, on its kind of problem among all combinations of some fifteen tilings and
+// seven forms of P·V (lengths 16 … 1024, head sizes 16 … 1024, one thread of Zen 4).
 struct Tiling {
   int q_vecs, kv_block;
   int qk_keys, qk_vecs, qk_embed;
 };
 
 // 24 accumulators, 4 vectors of queries, 1 broadcast: 29 of 32 registers. P·V loads and stores its
-// output once a block of keys, and stores take from the multiply-adds: a long block does it rarely,
+// output once for each block of keys, at the expense of multiply-adds. A long block does so rarely,
 // and its scores still fit in the L2.
 constexpr Tiling kAvx512Wide = {4, 512, 6, 4, 0};
-// Half and quarter tiles: less is computed beyond the end or the diagonal, and there are more tasks
-// to share out. Few enough accumulators a key that the FMA may do the broadcast.
+// Half and quarter tiles compute less beyond the end or the diagonal and give more tasks to share
+// among threads. Each key has so few accumulators that the FMA can broadcast from memory.
 constexpr Tiling kAvx512Half = {2, 512, 4, 2, 1};
 constexpr Tiling kAvx512Quarter = {1, 512, 14, 1, 1};
 // 12 accumulators, 2 vectors of queries, 1 broadcast: 15 of 16 registers.
@@ -63,9 +63,9 @@ void Apply(const Tiling& t, Tiles& c) {
   c.qk_embed = t.qk_embed;
 }
 
-// A quarter tile's scores stay in the L1, which counts where exponentials do: .5 % to 1.5 % at head
-// sizes 40 to 112 (lengths 256 to 4096). It reads keys and values four times as often, from beyond
-// the L3 in twice the time that it computes with them.
+// The scores of a quarter tile stay in the L1, which helps where exponentials matter: 0.5 % to 1.5
+// % faster at head sizes 40 to 112 (lengths 256 to 4096). Keys and values are read four times as
+// often; from beyond the L3 these reads would take twice as long as the computation.
 bool FitsQuarterTiles(const P& p, const Cpu& cpu) {
   const int size = SizeOf(ComputeType(p.dtype));
   const int64_t bytes = p.kv_len * (p.head_dim + p.value_dim) * size;
@@ -74,7 +74,7 @@ bool FitsQuarterTiles(const P& p, const Cpu& cpu) {
 }
 
 void TileForAvx512(const P& p, const Cpu& cpu, Tiles& c) {
-  // Scores of a short dot product are cheap: what counts is that exponentials run apart from them.
+  // With short dot products the exponentials dominate.
   const bool f64 = p.dtype == DType::kF64;
   const bool half = p.head_dim <= 32 || (f64 && p.head_dim < 256);
   Apply(half ? kAvx512Half : FitsQuarterTiles(p, cpu) ? kAvx512Quarter : kAvx512Wide, c);
@@ -94,26 +94,26 @@ void TileForAvx2(const P& p, Tiles& c) {
   c.pv_rows = 6;
   c.pv_vecs = 2;
   if (p.q_len > 32 && !causal && (f64 || p.q_len > 128)) {
-    // With 16 registers P·V over natural rows of V spends its time on loading them; over queries it
-    // reuses P, which a narrow tile keeps in L1.
+    // With 16 registers the natural form of P·V is bound by loads of V. The transposed form reuses
+    // P, which a narrow tile keeps in the L1.
     c.pv = jit::PvForm::kTransposed;
   } else if ((p.q_len <= 32 || f64) && p.value_dim % (f64 ? 4 : 8) == 0) {
-    // 12 accumulators as well; with a tail's mask they would need the 17th register.
+    // Also 12 accumulators. The mask of a tail would need a 17th register: hence no tail.
     c.pv_rows = 4;
     c.pv_vecs = 3;
   }
 }
 
-// Rows that a key is held against while it is in registers. The sums of twice as many take turns in
-// so few registers that every step loads more than it computes.
+// Rows that share each load of a key. Twice as many would leave so few registers for their sums
+// that every step loads more than it computes.
 int64_t RowsAtOnce(DType dtype, Isa isa) {
   return std::min(Lanes(isa, dtype), isa == Isa::kAvx512 && dtype == DType::kF64 ? 4 : 8);
 }
 
-// Up to here columns in the lanes are faster than queries whatever the number of keys.
+// Up to this many rows, columns in the lanes are faster than queries for any number of keys.
 constexpr int64_t kFewRows = 16;
-// The time of a multiply-add with columns in the lanes in that of one in a tile of queries that is
-// full (head sizes 64 and 128, 512 to 8192 keys, one thread of Zen 4).
+// Time of a multiply-add with columns in the lanes ÷ its time in a full tile of queries (head sizes
+// 64 and 128, 512 to 8192 keys, one thread of Zen 4).
 double ColumnsSlowdown(const P& p, const Cpu& cpu) {
   const bool avx512 = cpu.isa == Isa::kAvx512;
   switch (p.dtype) {
@@ -125,15 +125,14 @@ double ColumnsSlowdown(const P& p, const Cpu& cpu) {
       if (HasPairs(p, cpu)) return 1.45;  // tiles multiply pairs in both products
       [[fallthrough]];
     case DType::kF16:
-      // Every head converts its keys and values: few queries do not make up for that.
+      // Tiles convert the keys and values for every head, which few queries do not amortise.
       return p.q_len <= Lanes(cpu.isa, p.dtype) ? 0.95 : 1.06;
   }
   return 1;
 }
 
-// Whether a kv head's rows are few enough to hold all of them against each of its keys. A tile of
-// queries is of one head: Q·Kᵀ computes as much for one query as for a vector of them, P·V does
-// not.
+// Whether a kv head has so few rows that the "rows" algorithm is faster. A tile of queries belongs
+// to one head: Q·Kᵀ costs as much for one query as for a whole vector of them, P·V does not.
 bool HasFewRows(const P& p, const Cpu& cpu) {
   const int64_t rows = RowsOfGroup(p);
   if (rows <= kFewRows) return true;
@@ -147,25 +146,24 @@ bool HasFewRows(const P& p, const Cpu& cpu) {
   return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < tiles;
 }
 
-// The value of a ladder that is nearest from below; the lowest where there is none.
+// The largest value of a ladder that is at most `value`, else the lowest.
 int Nearest(std::span<const int> ladder, double value) {
   const auto above = std::upper_bound(ladder.begin() + 1, ladder.end(), value);
   return *(above - 1);
 }
 
-// K and V are read once, in the order of their addresses: blocks of a quarter of a megabyte of the
-// one and the other in turn.
+// K and V are read once, in the order of their addresses, in alternating blocks of this size.
 constexpr double kBlockBytes = 256 << 10;
-// As far ahead as lines are fetched: a few times what memory delivers within its latency.
+// Prefetch distance: a few times the bytes that memory delivers within its latency.
 constexpr double kAheadBytes = 16 << 10;
-// A task is worth its start and its part of the merging; less where several threads would have
-// fewer than four of them each.
+// Bytes of K and V for which a task is worth its start and its part of the merging. Tasks are
+// smaller if several threads would have fewer than four each.
 constexpr double kTaskBytes = 1 << 20;
 
-// Columns of values from which on fetching them ahead pays.
+// Prefetching values pays from this many columns on.
 constexpr int kLongValues = 128;
 
-// Room for the scores of keys that are not there is of no use.
+// Shortens the block of keys while half of it holds all keys.
 template <typename C>
 void KeepToKeys(const P& p, C& c) {
   while (c.kv_block > 128 && c.kv_block / 2 >= p.kv_len) c.kv_block /= 2;
@@ -181,8 +179,8 @@ int64_t TilesOfAllHeads(const P& p, const Tiles& c) {
   return SizeProduct({p.batch, p.heads, SizeRoundedUp(p.q_len, rows) / rows});
 }
 
-// Smaller tiles where there would be less than four tasks a thread: an uneven last one then costs
-// an eighth on average.
+// Makes tiles smaller if there are less than four tasks for each thread. With four, an uneven last
+// task costs an eighth on average.
 void KeepToThreads(const P& p, Tiles& c) {
   if (c.threads == 1) return;
   const bool avx512 = c.isa == Isa::kAvx512;
@@ -199,15 +197,15 @@ void For16Bits(const P& p, const Cpu& cpu, Tiles& c) {
     c.pv = jit::PvForm::kPairs;  // twice the products an instruction
     c.exp_vecs = 4;
     if (c.q_vecs == 4 && ValueVecs(p, c) >= 4) {
-      // One vector of queries at a time, P as the multiplication's memory operand: .3 % to 2.4 %
-      // faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
+      // One vector of queries at a time, with P as the memory operand of the multiplication: 0.3 %
+      // to 2.4 % faster than the blocks of f32 (lengths 128 to 2048, head sizes 64 to 256).
       c.qk_vecs = 1;
       c.pv_vecs = 2;
       c.pv_embed = 1;
     }
   }
-  // Keys and values are converted once a task: several tiles share that, as long as there are
-  // tasks to share out.
+  // Keys and values are converted once for each task: a task takes several tiles as long as there
+  // remain enough tasks for the threads.
   const int64_t tiles = TilesOfAllHeads(p, c);
   while (c.threads > 1 && c.task_tiles < 8 && tiles / c.task_tiles >= 8 * c.threads) {
     c.task_tiles *= 2;
@@ -217,7 +215,7 @@ void For16Bits(const P& p, const Cpu& cpu, Tiles& c) {
 }  // namespace
 
 double AttentionFlopsPerCycle(const Problem& problem, const Cpu& cpu) {
-  // What reading takes longer than computing is not paid for by its operations.
+  // Cycles() includes the time for reading: a problem bound by memory has fewer operations a cycle.
   return std::max(1.0, Flops(problem)) / std::max(1.0, Cycles(problem.As<P>(), cpu));
 }
 
@@ -258,12 +256,12 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   const P& p = problem.As<P>();
   Tiles c{.isa = cpu.isa, .threads = WorthwhileThreads(problem, cpu, threads)};
   const bool avx512 = cpu.isa == Isa::kAvx512;
-  // Scores are stored before their exponentials: as fast or faster than the fused form nearly
-  // everywhere, half the code, and no slower where logits grow and rescaling is often due.
+  // Scores are stored before their exponentials: nearly everywhere as fast as the fused form or
+  // faster, half the code, and no slower if logits grow so that rescaling is frequent.
   c.fuse_exp = 0;
   avx512 ? TileForAvx512(p, cpu, c) : TileForAvx2(p, c);
-  // Fewer columns than the block has: more rows, or too few sums are under way to hide the FMA's
-  // latency.
+  // With fewer value columns than the block has, the block gets more rows: otherwise there are too
+  // few independent sums to hide the latency of the FMA.
   if (const int vecs = ValueVecs(p, c); c.pv == jit::PvForm::kNatural && vecs < c.pv_vecs) {
     c.pv_vecs = vecs;
     c.pv_rows = vecs == 3 ? 8 : avx512 || vecs == 1 ? 12 : 6;
@@ -271,15 +269,14 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   KeepToThreads(p, c);
   if (avx512 && p.dtype == DType::kF32 && p.mask == jit::Mask::kNone && p.value_dim >= 1024 &&
       c.q_vecs >= c.pv_vecs) {
-    // The rows of a register block of P·V lie 4 KiB apart and more. The transposed form reads one
-    // row of V at a time, and its output stays in scratch: up to 1 % faster, and half a per cent by
-    // the unroll.
+    // Rows of a register block of P·V lie at least 4 KiB apart. The transposed form reads one row
+    // of V at a time, and its output stays in scratch: up to 1 % faster. The unroll gives 0.5 %.
     c.pv = jit::PvForm::kTransposed;
     c.pv_unroll = 4;
   }
-  // Keys and values come from beyond the L2 where there are many, and short rows of values are over
-  // before a fetch would help. (To the L1 they would come as soon, but rows a multiple of 2 KiB
-  // apart share a few of its sets.)
+  // Many keys and values come from beyond the L2. A short row of values ends before a prefetch
+  // helps. (Prefetching to the L1 is no slower in itself, but rows a multiple of 2 KiB apart share
+  // a few of its sets.)
   c.qk_ahead = 2;
   if (p.value_dim >= kLongValues) c.pv_ahead = 2;
   KeepToKeys(p, c);

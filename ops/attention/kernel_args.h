@@ -1,4 +1,4 @@
-// What a kernel is told of a run of attention, and how much work the run is.
+// The arguments of a kernel call for a part of a run of attention, and the work of a run.
 
 #ifndef JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 #define JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
@@ -12,22 +12,24 @@
 
 namespace jitattn::ops {
 
-// What one call of the kernel computes: consecutive queries of a head against consecutive keys.
+// The part of a run that one call of the kernel computes: consecutive queries of a head against
+// consecutive keys.
 struct CallRange {
   int64_t batch, head, kv_head;
-  int64_t heads = 1;  // from `head` on, all of kv_head's ("rows" kernels)
+  int64_t heads = 1;  // number of query heads from `head` on; "rows" kernels take all of kv_head's
   int64_t first_row = 0, rows;
   int64_t first_key = 0, keys;
 };
 
-// The keys that the run's queries see, its ends clipped to where they stop making a difference: no
-// sum in a kernel overflows.
+// The keys that the queries of the run see. The ends of the band are clipped to the range in which
+// they matter, so that no sum in a kernel overflows.
 inline jit::Band BandOf(jit::Mask mask, const jitattn_attention_args& run) {
   return jit::Band::Of(mask, -jit::Band::kFar, run.causal_offset).Clipped(run.q_len, run.kv_len);
 }
 
-// Strides are in elements in `run` and in bytes in the kernel's arguments. What a softmax over keys
-// that are taken apart needs besides is the caller's to add. Inline, for small calls.
+// The kernel's arguments for `range`. Strides are in elements in `run`, in bytes in the result. A
+// caller that splits the keys of a softmax over several calls sets `parts` and `part` itself.
+// Inline, for small calls.
 inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
                                      const jitattn_attention_args& run, const CallRange& range,
                                      void* scratch) {
@@ -64,7 +66,8 @@ inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
   };
 }
 
-// All pairs: what a causal mask leaves out is left out of the plan's own work too.
+// Operations over all pairs (query, key). A mask needs no account, since a run's work is only
+// compared with the plan's, to which the same mask applies.
 inline double DenseFlops(const AttentionProblem& p, double batch, double q_len, double kv_len) {
   return 2.0 * batch * p.heads * q_len * kv_len * (p.head_dim + p.value_dim);
 }

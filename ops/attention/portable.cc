@@ -1,4 +1,4 @@
-// The portable algorithm of attention, declared.
+// The table of attention's portable algorithm.
 
 #include "jit/attention/portable.h"
 
@@ -32,7 +32,7 @@ constexpr Field kFields[] = {
 
 int TileQueries(DType dtype) { return jit::kPortableTileBytes / SizeOf(ComputeType(dtype)); }
 
-// Two operations a cycle: only the split over threads differs from one configuration to another.
+// Assumes two operations a cycle: configurations differ only in the split over threads.
 double Estimate(const Problem& problem, const Config& config, const Cpu&) {
   const P& p = problem.As<P>();
   const C& c = config.As<C>();

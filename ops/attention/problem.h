@@ -1,4 +1,4 @@
-// Attention: its problems.
+// Problems of attention.
 //
 //   out[b][h][i][d] = Σ_j softmax_j(scale · q[b][h][i]·k[b][g][j]) · v[b][g][j][d]
 //     g = h / (heads / kv_heads);  causal: query i sees keys j ≤ i + offset
@@ -13,7 +13,8 @@
 
 namespace jitattn::ops {
 
-// Lengths, strides, batch, scale and offset are arguments of a run; here they are what to plan for.
+// Lengths and batch here are those to plan for: a run may have smaller ones. Strides, scale and the
+// mask's offset are arguments of a run only.
 struct AttentionProblem {
   DType dtype = DType::kF32;
   jit::Mask mask = jit::Mask::kNone;
@@ -37,7 +38,7 @@ inline jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
           .value_dim = static_cast<int>(problem.value_dim)};
 }
 
-// Query rows that share the keys and values of a kv head.
+// Number of query rows that share the keys and values of a kv head.
 inline int64_t RowsOfGroup(const AttentionProblem& p) { return p.q_len * (p.heads / p.kv_heads); }
 
 }  // namespace jitattn::ops

@@ -1,4 +1,4 @@
-// The "rows" algorithm, declared.
+// The table of the "rows" algorithm.
 
 #include <algorithm>
 #include <cmath>
@@ -17,16 +17,16 @@ using P = AttentionProblem;
 using C = jit::RowsConfig;
 using L = jit::RowsLadders;
 
-// What a search tries. This kernel waits for memory: what matters is how much is read at a time,
-// and how far ahead.
+// The values that a search tries. This kernel is bound by memory, so the size of blocks and the
+// prefetch distance matter most.
 constexpr int kKvBlockSteps[] = {64, 128, 256, 512}, kDepthVecsSteps[] = {8};
 constexpr int kExpVecsSteps[] = {2}, kPvUnrollSteps[] = {4}, kExpDegreeSteps[] = {0};
 constexpr int kPrefetchSteps[] = {0, 32, 64, 128, 256}, kKvSplitSteps[] = {0, 1, 2, 4, 8};
 
-// Beyond so many rows this algorithm is not tried.
+// A search does not try this algorithm for more rows.
 constexpr int64_t kManyRows = 256;
 
-// A tile takes all rows, or half of them to leave registers to a longer block of keys.
+// Keeps the tiles up to the first that holds all rows. Smaller tiles leave registers for more keys.
 void NarrowTileRows(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   const int64_t rows = RowsOfGroup(problem.As<P>());
   std::erase_if(steps, [rows](int value) { return value >= 2 * rows && value > rows; });
@@ -40,7 +40,7 @@ constexpr Field kFields[] = {
     IsaField<C>(),
     FieldOf<&C::tile_rows>({.name = "tile_rows",
                             .tag = "_q",
-                            .help = "query rows held against a key while it is in registers",
+                            .help = "query rows that use a key while it is in registers",
                             .values = L::kTileRows,
                             .is_log = true,
                             .narrow = NarrowTileRows,
@@ -127,8 +127,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const double rows = c.tile_rows;
   const double key_vecs = std::ceil(static_cast<double>(p.head_dim) / lanes);
   const double value_vecs = std::ceil(static_cast<double>(p.value_dim) / lanes);
-  // A step of Q·Kᵀ loads a vector of each key and row; each sum is folded by a share of its
-  // lanes' shuffles and additions.
+  // A step of Q·Kᵀ loads a vector of each key and row. Folding a sum's lanes costs some two
+  // instructions, since the shuffles and additions are shared among several sums.
   const double dots =
       key_vecs / c.qk_keys * BlockStep(c.qk_keys, rows, false, units, 1) + 2 * rows + kLoopCycles;
   const double sums =
@@ -140,8 +140,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const double kv_len = static_cast<double>(p.kv_len);
   const double heads = static_cast<double>(p.batch * p.kv_heads);
   const bool in_cache = heads * kv_len * row_bytes <= 0.8 * static_cast<double>(cpu.l3_bytes);
-  // Not fetched ahead, memory delivers less to many rows, which compute for longer than the CPU
-  // looks ahead.
+  // Without prefetch memory delivers less if there are several rows: the CPU's out-of-order window
+  // is shorter than their computation.
   const double read = row_bytes / (in_cache ? 25 : 8) * (c.prefetch == 0 && rows > 1 ? 1.5 : 1);
   const double tiles =
       std::ceil(static_cast<double>(p.q_len) * static_cast<double>(p.heads / p.kv_heads) / rows);
@@ -156,8 +156,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
          500 * tasks * tiles / threads;
 }
 
-// Every tile of a kv head's rows, queries × grouped heads, reads a block of keys and values before
-// the first of them reads the next block.
+// All tiles of a kv head's rows (queries × grouped heads) read one block of keys and values before
+// any of them reads the next block.
 Rereads RowsRereads(const Problem& problem, const Config& config) {
   const P& p = problem.As<P>();
   const C& c = config.As<C>();

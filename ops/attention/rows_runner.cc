@@ -13,12 +13,12 @@
 namespace jitattn::ops {
 namespace {
 
-// Tasks of a head that are done.
+// Number of finished tasks of a head.
 using Done = std::atomic<int32_t>;
 
 int64_t DoneBytes(int64_t heads) { return AlignedScratch(SizeProduct({heads, sizeof(Done)})); }
 
-// How a problem's keys are cut, and what its parts take.
+// How the keys of a problem are cut into parts, and the memory of the parts.
 struct Split {
   Split(const AttentionProblem& problem, const jit::RowsConfig& config)
       : rows(problem.q_len * (problem.heads / problem.kv_heads)),
@@ -32,7 +32,8 @@ struct Split {
   int64_t PartBytes(int64_t all_rows) const {
     return SizeProduct({(all_rows + tile_rows - 1) / tile_rows, tile_part_bytes});
   }
-  // Of a run of the whole problem: how many of each head's parts are done, and the parts.
+  // Shared memory of a run of the whole problem: for each head a counter of finished parts, and the
+  // parts.
   int64_t SharedBytes(const AttentionProblem& problem) const {
     const int64_t heads = problem.batch * problem.kv_heads, parts = Parts(problem.kv_len);
     if (parts == 1) return 0;
@@ -101,7 +102,7 @@ class RowsRunner : public Runner {
     args.parts = jit::AttentionArgs::kPart;
     args.part = first + task % parts * part_bytes;
     kernel().Run(args);
-    // Releases this part, acquires the others.
+    // Releases this part to, and acquires the other parts from, the other threads.
     if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < parts) return;
     args = ArgsOf(run, {keys.head, 0, run.kv_len}, scratch);
     args.parts = parts;

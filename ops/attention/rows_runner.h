@@ -12,10 +12,10 @@
 
 namespace jitattn::ops {
 
-// A task is kv_split blocks of the keys of one kv head, against every query row that shares it. Of
-// a head that is more than one task, each leaves its part (maximum, sum and weighted sum of V) in
-// memory of the run, and the thread that finishes the last of them merges all in their order. Where
-// the keys are cut depends on their number and the configuration alone.
+// A task is kv_split blocks of the keys of one kv head, for all query rows that share the head. If
+// a head has several tasks, each stores its partial result (maximum, sum and weighted sum of V) in
+// the run's shared memory, and the thread that finishes the last of them merges all in order. The
+// cuts depend only on the number of keys and the configuration.
 std::unique_ptr<Runner> MakeRowsRunner(const AttentionProblem& problem,
                                        const jit::RowsConfig& config,
                                        std::shared_ptr<const jit::Kernel> kernel, int threads,

@@ -1,4 +1,4 @@
-// The "tiles" algorithm, declared.
+// The table of the "tiles" algorithm.
 
 #include <algorithm>
 #include <cmath>
@@ -20,17 +20,17 @@ using L = jit::TilesLadders;
 constexpr std::string_view kAheadWords[] = {"no", "l1", "l2"};
 constexpr std::string_view kPvWords[] = {"natural", "transposed", "pairs"};
 
-// What a search tries. The full ladders span billions of points: fields that a hundred evaluations
-// cannot tell apart, since they move the time by a per cent or less where they were measured, are
-// climbed in coarser steps.
+// The values that a search tries. The full ladders span billions of points. Fields that changed the
+// time by 1 % or less wherever they were measured have coarser steps, since a hundred evaluations
+// cannot resolve their effect.
 constexpr int kQVecsSteps[] = {1, 2, 4, 6, 8}, kQVecsSmallSteps[] = {1, 2, 4, 8};
 constexpr int kKvBlockSteps[] = {64, 128, 256, 512};
 constexpr int kQkUnrollSteps[] = {1, 4}, kPvUnrollSteps[] = {2, 4}, kExpVecsSteps[] = {2, 4};
 constexpr int kPrefetchSteps[] = {0}, kTaskTilesSteps[] = {1, 4}, kAheadSteps[] = {0, 2};
-// The forms with a table, beside the default's; 0 is whatever is valid.
+// The default (0: the first valid degree) and the two variants with a table.
 constexpr int kExpDegreeSteps[] = {0, 3, 7};
 
-// Rows of one head lie one behind the other as they are.
+// The rows of a single head are contiguous already.
 void NarrowPack(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   if (problem.As<P>().heads == 1) steps = {0};
 }
@@ -39,14 +39,14 @@ void NarrowPv(const Problem& problem, const Cpu&, std::vector<int>& steps) {
   if (problem.dtype() != DType::kBF16) std::erase(steps, static_cast<int>(jit::PvForm::kPairs));
 }
 
-// A tile that holds every query already gains nothing by being wider.
+// A tile that already holds every query gains nothing from being wider.
 bool IsTileNeeded(const Problem& problem, const Config& config, const Config& base) {
   const int q_vecs = config.As<C>().q_vecs;
   const int64_t narrower = (q_vecs - 1) * Lanes(config.isa(), problem.dtype());
   return q_vecs == base.As<C>().q_vecs || q_vecs == 1 || narrower < problem.As<P>().q_len;
 }
 
-// Column groups that do not divide the tile leave a narrow one, which wastes registers.
+// Groups of vectors that do not divide the tile leave a narrow last group, which wastes registers.
 bool DividesTile(const Problem&, const Config& config, const Config&) {
   const C& c = config.As<C>();
   return c.q_vecs % c.qk_vecs == 0;
@@ -76,7 +76,7 @@ constexpr Field kFields[] = {
                            .narrow = NarrowKvBlock}),
     FieldOf<&C::pack>({.name = "pack",
                        .tag = "k",
-                       .help = "1: keys and values are copied row to row first",
+                       .help = "1: keys and values are first copied to contiguous rows",
                        .values = kNoYes,
                        .narrow = NarrowPack,
                        .minor = true,
@@ -133,15 +133,15 @@ constexpr Field kFields[] = {
                              .minor = true,
                              .varied_alone = true,
                              .since = 3}),
-    FieldOf<&C::pv>({.name = "pv",
-                     .tag = "_",
-                     .help =
-                         "P·V broadcasts P (natural), V (transposed), or P in pairs of bf16, as "
-                         "Q·Kt then does K",
-                     .values = L::kPv,
-                     .labels = kPvWords,
-                     .narrow = NarrowPv,
-                     .old_name = "pv_form"}),
+    FieldOf<&C::pv>(
+        {.name = "pv",
+         .tag = "_",
+         .help = "P·V broadcasts P (natural), V (transposed), or pairs of bf16 of P (pairs; "
+                 "Q·Kt then broadcasts pairs of K)",
+         .values = L::kPv,
+         .labels = kPvWords,
+         .narrow = NarrowPv,
+         .old_name = "pv_form"}),
     FieldOf<&C::pv_rows>({.name = "pv_rows",
                           .tag = "_r",
                           .help = "register block of P·V: broadcast operands",
@@ -190,13 +190,13 @@ constexpr Field kFields[] = {
     ThreadsField<C>(),
 };
 
-// Lines from the second level arrive at about half the rate of loads from the first.
+// Cost of a load from the L2 and from beyond, relative to one from the L1.
 constexpr double kSecondLevelFactor = 1.8;
 constexpr double kThirdLevelFactor = 4;
 
-// How much slower loads are from where `bytes` of working set lie.
+// The cost of a load, relative to one from the L1, with a working set of `bytes`.
 double LoadFactor(double bytes, const Cpu& cpu) {
-  // Half of the first level: the operands that stream past take the rest.
+  // Streamed operands take the other half of the L1.
   if (bytes <= 0.5 * static_cast<double>(cpu.l1d_bytes)) return 1;
   if (bytes <= 0.75 * static_cast<double>(cpu.l2_bytes)) return kSecondLevelFactor;
   return kThirdLevelFactor;
@@ -223,7 +223,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
                     std::ceil(keys / c.qk_keys) * (head_dim * qk_step + c.qk_vecs * c.qk_keys);
   const double exp =
       kExpCycles * c.q_vecs * keys * (c.fuse_exp != 0 ? 0.9 : 1) * (1 + 0.1 / c.exp_vecs);
-  // Natural: value columns lie in the lanes and V is loaded; transposed: queries, and P is.
+  // Natural: the lanes hold value columns, and V is loaded. Transposed: the lanes hold queries, and
+  // P is loaded.
   const bool transposed = c.pv == jit::PvForm::kTransposed;
   const double streamed = keys * size * (transposed ? queries : value_dim);
   const double pv_step =
@@ -232,22 +233,23 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const double columns = c.pv_vecs * lanes;
   const double blocks_across = std::ceil((transposed ? queries : value_dim) / columns);
   const double blocks_down = std::ceil((transposed ? value_dim : queries) / c.pv_rows);
-  // The accumulators come from the output and go back to it, once a block of keys.
+  // Each block of keys loads the accumulators from the output and stores them back.
   const double pv = blocks_down * blocks_across * (keys * pv_step + 2.0 * c.pv_rows * c.pv_vecs);
-  // Maximum, tile decision, rescaling now and then.
+  // The maximum, the decision whether to rescale, and an occasional rescaling.
   const double bookkeeping = c.q_vecs * (keys + 30) + 40;
 
   const double kv_len = static_cast<double>(p.kv_len);
   double blocks = kv_len / keys;
   if (p.mask == jit::Mask::kCausal && p.q_len > 1) {
-    // A tile sees whole blocks up to its last query: half of the square and half a tile beyond.
+    // A tile computes whole blocks up to its last query: on average half of the square, plus half a
+    // tile and half a block beyond the diagonal.
     const double seen = 0.5 * (kv_len + std::max(0.0, kv_len - static_cast<double>(p.q_len)));
     blocks = (seen + 0.5 * (queries + keys)) / keys;
   }
   const double tile =
       std::max(1.0, blocks) * (qk + exp + pv + bookkeeping) + 4 * c.q_vecs * head_dim;  // packing Q
 
-  // Tasks of task_tiles tiles; the last round of them may leave threads without work.
+  // The last round of tasks may leave threads without work.
   const double heads = static_cast<double>(p.batch * p.heads);
   const double tiles = std::ceil(static_cast<double>(p.q_len) / queries);
   const double tasks = heads * std::ceil(tiles / c.task_tiles);

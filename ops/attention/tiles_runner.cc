@@ -1,4 +1,4 @@
-// One attention kernel over batch, heads and queries.
+// The "tiles" and portable kernels over batch, heads and queries.
 
 #include "ops/attention/tiles_runner.h"
 
@@ -38,9 +38,9 @@ class TilesRunner : public Runner {
   void RunTask(const RunState& state, int64_t task, int64_t, void* scratch) const override {
     const auto& run = *static_cast<const jitattn_attention_args*>(state.args);
     const int64_t tiles = Tiles(run, state.threads), heads = state.tasks / tiles;
-    // Under a causal mask late tiles cost most, so they come first, over all heads: no thread is
-    // left with a long task at the end. Without one all cost the same, and neighbours in time share
-    // the keys and values of a head.
+    // Under a causal mask the last tiles of each head cost most. They come first, so that no thread
+    // has a long task at the end. Without a mask all tiles cost the same, and consecutive tasks
+    // share the keys and values of a head.
     const bool causal = spec_.mask == jit::Mask::kCausal;
     const int64_t all_head = causal ? task % heads : task / tiles;
     const int64_t tile = causal ? tiles - 1 - task / heads : task % tiles;
@@ -56,7 +56,7 @@ class TilesRunner : public Runner {
   }
 
  private:
-  // Tasks of a head.
+  // Number of tasks of a head.
   int64_t Tiles(const jitattn_attention_args& run, int threads) const {
     return threads == 1 ? 1 : (run.q_len + task_rows_ - 1) / task_rows_;
   }

@@ -1,4 +1,4 @@
-// One attention kernel over batch, heads and queries.
+// The "tiles" and portable kernels over batch, heads and queries.
 
 #ifndef JITATTN_OPS_ATTENTION_TILES_RUNNER_H_
 #define JITATTN_OPS_ATTENTION_TILES_RUNNER_H_
@@ -12,8 +12,8 @@
 
 namespace jitattn::ops {
 
-// A task is `task_rows` queries of one head; on one thread all queries of a head, since a kernel of
-// 16-bit types converts keys and values once a call.
+// A task is `task_rows` queries of one head. With one thread a task is all queries of a head, since
+// kernels of 16-bit types convert keys and values once for each call.
 std::unique_ptr<Runner> MakeTilesRunner(const AttentionProblem& problem, int64_t task_rows,
                                         std::shared_ptr<const jit::Kernel> kernel, int threads,
                                         double worthwhile_flops);

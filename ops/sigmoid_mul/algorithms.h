@@ -8,12 +8,12 @@
 
 namespace jitattn::ops {
 
-// Vectors of elements, emitted.
+// Emitted kernels that work on vectors of elements.
 extern const Algorithm kVectors;
 template <>
 inline constexpr const Algorithm* AlgorithmOf<jit::SigmoidMulConfig> = &kVectors;
 
-// Compiled, not emitted.
+// Compiled C++, for any CPU.
 struct PortableSigmoidMulConfig {
   Isa isa = Isa::kPortable;
   int threads = 1;

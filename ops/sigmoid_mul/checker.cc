@@ -1,4 +1,5 @@
-// x / (1 + exp(−x)) in higher precision, and how many units in the last place a result is off.
+// x / (1 + exp(−x)) in higher precision, and the error of a result in units in the last place
+// (ulp).
 
 #include "ops/sigmoid_mul/checker.h"
 
@@ -13,19 +14,19 @@
 namespace jitattn::ops {
 namespace {
 
-// 16-bit results are the float's, off by a share (emit_sigmoid.h), rounded: ½ and that share of
-// 2^digits ulp at most, 2^-12.8 · 2^8 (bf16) and 2^-13.6 · 2^11 (f16).
+// A 16-bit result is a float result with a relative error e (emit_sigmoid.h), then rounded: off by
+// at most ½ + e · 2^digits ulp, with e · 2^digits = 2^-12.8 · 2^8 (bf16) and 2^-13.6 · 2^11 (f16).
 template <typename T>
 constexpr double kMaxUlps = std::is_same_v<T, BFloat16>  ? 0.54
                             : std::is_same_v<T, Float16> ? 0.66
                                                          : 2.5;
 
-// An element costs about as much as this many multiplications: an exponential and a division.
+// The cost of an element, an exponential and a division, in multiplications.
 constexpr double kElementOps = 64;
 
-// Below this x the result is about to underflow, and only an absolute bound is promised: 0.7 of
-// |x|·exp(x) there, which is 1e-36 for float and 1.6e-305 for double.
-// The scaled form that bf16 takes has no such region, and f16 does not reach it.
+// Below this x the result nearly underflows, and only an absolute bound holds: 0.7 · |x|·exp(x) at
+// this x, which is 1e-36 for float and 1.6e-305 for double. The scaled form that bf16 uses has no
+// such region, and f16 does not reach it.
 template <typename T>
 constexpr double kUnderflowFrom = kIsSmallFloat<T> ? -std::numeric_limits<double>::infinity()
                                   : std::is_same_v<T, float> ? -87
@@ -33,8 +34,8 @@ constexpr double kUnderflowFrom = kIsSmallFloat<T> ? -std::numeric_limits<double
 template <typename T>
 constexpr double kUnderflowBound = std::is_same_v<T, float> ? 1e-36 : 1.6e-305;
 
-// The distance of the two numbers of type T around |value|; the smallest subnormal at zero. What is
-// not finite is right or wrong, with no distance: 1.
+// The distance between the two numbers of type T around |value|; the smallest subnormal at zero. 1
+// if `value` is not finite: such results are either right or wrong.
 template <typename T>
 double UlpOf(Wide<T> value) {
   using Real = Compute<T>;
@@ -53,7 +54,8 @@ class SigmoidMulChecker : public Checker {
     const int64_t cols = std::max<int64_t>(1, args.cols);
     const int64_t count = static_cast<int64_t>(std::clamp<double>(
         affordable / static_cast<double>(cols), 1, static_cast<double>(args.rows)));
-    // A single row longer than that is sampled itself, in blocks so that every lane is looked at.
+    // If a single row costs more than that, blocks of its columns are sampled: whole blocks, so
+    // that every lane is checked.
     const int64_t blocks = (args.cols + kBlock - 1) / kBlock;
     const int64_t block_count = static_cast<int64_t>(
         std::clamp<double>(affordable / kBlock, 1, static_cast<double>(blocks)));
@@ -65,7 +67,7 @@ class SigmoidMulChecker : public Checker {
         const Wide<T> wide = static_cast<Wide<T>>(x[column]);
         const Wide<T> truth = wide / (1 + std::exp(-wide));
         truth_.push_back(truth);
-        // Kept beside the truth, since x is gone where the kernel works in place.
+        // Stored now, since a kernel that works in place overwrites x.
         allowed_.push_back(x[column] < kUnderflowFrom<T> ? kUnderflowBound<T>
                                                          : kMaxUlps<T> * UlpOf<T>(truth));
       });
@@ -76,7 +78,7 @@ class SigmoidMulChecker : public Checker {
 
   Verdict Check(const void* out) const override {
     Verdict verdict{.correct = true};
-    double worst = 0;  // error ÷ what is allowed
+    double worst = 0;  // error ÷ allowed error
     size_t element = 0;
     for (const int64_t row : rows_) {
       const T* y = static_cast<const T*>(out) + row * args_.out_stride;

@@ -1,4 +1,4 @@
-// Sigmoid-mul (SiLU): its problems.
+// Problems of sigmoid-mul (SiLU).
 //
 //   out[r][c] = x[r][c] · sigmoid(x[r][c])
 
@@ -18,7 +18,7 @@ struct SigmoidMulProblem {
   friend bool operator==(const SigmoidMulProblem&, const SigmoidMulProblem&) = default;
 };
 
-// Of an element: an exponential, an addition, a division, a product.
+// Operations for each element: an exponential, an addition, a division, a product.
 inline constexpr double kSigmoidMulFlops = 4;
 
 extern const Operation kSigmoidMul;

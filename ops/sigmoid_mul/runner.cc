@@ -43,7 +43,7 @@ class SigmoidMulRunner : public Runner {
   }
 
  private:
-  // The run as one call of the kernel; rows without gaps are one long row, with one tail.
+  // The run as one call of the kernel. Rows without gaps become one long row, with a single tail.
   jit::SigmoidMulArgs Whole(const jitattn_sigmoid_mul_args& run) const {
     jit::SigmoidMulArgs all{
         .spec = &spec_,
@@ -62,8 +62,8 @@ class SigmoidMulRunner : public Runner {
     return all;
   }
 
-  // Where part `part` of a row begins. Columns before the row's first whole line go to its first
-  // part.
+  // The first column of a row's part `part`. Columns before the row's first whole cache line belong
+  // to its first part.
   int64_t Cut(const jit::SigmoidMulArgs& all, int64_t row, int64_t parts, int64_t part) const {
     if (part == 0) return 0;
     if (part == parts) return all.cols;

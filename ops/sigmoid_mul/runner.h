@@ -11,8 +11,8 @@
 
 namespace jitattn::ops {
 
-// The matrix is cut into one task a thread: whole rows, or parts of rows where there are fewer rows
-// than threads. Parts begin on a cache line of the output.
+// Cuts the matrix into one task for each thread: whole rows, or parts of rows if there are fewer
+// rows than threads. Each part but the first begins at a cache line of the output.
 std::unique_ptr<Runner> MakeSigmoidMulRunner(const SigmoidMulProblem& problem,
                                              std::shared_ptr<const jit::Kernel> kernel, int threads,
                                              double worthwhile_flops);

@@ -1,4 +1,4 @@
-// Sigmoid-mul, declared.
+// The tables of sigmoid-mul: the operation and its algorithms.
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,7 @@ constexpr int kPrefetch[] = {0, 4, 8, 16, 32, 64};
 constexpr int kPageAhead[] = {0, 8, 16, 32};
 constexpr std::string_view kTableWords[] = {"none", "register", "wide"};
 
-// The addresses of pages are known as long as the caches hold what is in them.
+// If the data fit in the L2, so do the page table entries: fetching them ahead gains nothing.
 void NarrowPageAhead(const Problem& problem, const Cpu& cpu, std::vector<int>& steps) {
   if (Bytes(problem) <= static_cast<double>(cpu.l2_bytes)) steps = {0};
 }
@@ -44,15 +44,15 @@ constexpr Field kFields[] = {
     FieldOf<&C::vecs>({.name = "vecs", .tag = "_v", .help = "vectors in flight", .values = kVecs}),
     FieldOf<&C::unroll>({.name = "unroll",
                          .tag = "u",
-                         .help = "groups of vecs an iteration",
+                         .help = "groups of `vecs` vectors an iteration",
                          .values = kUnroll,
                          .is_log = true}),
     FieldOf<&C::table>({.name = "table",
                         .tag = "_t",
                         .help =
-                            "powers of two: shifted (none), from a register with a shorter "
-                            "polynomial, or wide: with more work for the adders (f32), from two "
-                            "registers (f64), by vscalef alone (16-bit types)",
+                            "powers of two: by shifts (none), from a table in a register with a "
+                            "shorter polynomial (register), or wide: with more additions (f32), "
+                            "from two registers (f64), by vscalef alone (16-bit types)",
                         .values = kTable,
                         .labels = kTableWords}),
     FieldOf<&C::reciprocal>({.name = "reciprocal",
@@ -70,7 +70,7 @@ constexpr Field kFields[] = {
                            .values = kPrefetch}),
     FieldOf<&C::page_ahead>({.name = "page_ahead",
                              .tag = "a",
-                             .help = "pages ahead of which a line is fetched, 0: none",
+                             .help = "prefetch of one line a page, this many pages ahead; 0: none",
                              .values = kPageAhead,
                              .narrow = NarrowPageAhead,
                              .since = 2}),
@@ -85,16 +85,16 @@ Config VectorsHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
     c.vecs = two ? 2 : 3;
     c.unroll = p.dtype == DType::kF32 ? 4 : 2;
   }
-  // AMD's adders and multipliers are pipes of their own; Intel's share ports.
+  // AMD has separate pipes for additions and multiplications; on Intel they share ports.
   if (cpu.vendor == "AuthenticAMD") c.table = jit::PowerTable::kWide;
   if (cpu.isa == Isa::kAvx512 && SizeOf(p.dtype) == 2 && c.table == jit::PowerTable::kWide) {
     c.vecs = 6;
-    c.reciprocal = p.dtype == DType::kBF16;  // whose results need a second product either way
+    c.reciprocal = p.dtype == DType::kBF16;  // its results need a second product in either form
   }
-  // Stores past the caches save reading the lines that are overwritten, and lose where those would
-  // have been found in the cache: at nine tenths of it, two threads take 1.5 times as long.
+  // Non-temporal stores save reading the lines that are overwritten, but lose if these lines are in
+  // the cache: for data of 0.9 times the L3, two threads take 1.5 times as long.
   c.non_temporal = Bytes(problem) > static_cast<double>(cpu.l3_bytes);
-  // Out of the second level the addresses of pages are as far away as what is in them.
+  // Beyond the L2 the page table entries come from as far away as the data.
   if (Bytes(problem) > static_cast<double>(cpu.l2_bytes)) c.page_ahead = 16;
   return c;
 }
@@ -105,14 +105,14 @@ double VectorsEstimate(const Problem& problem, const Config& config, const Cpu& 
   const double bytes = SizeOf(p.dtype);
   const double elements = static_cast<double>(p.rows) * static_cast<double>(p.cols);
   const double group = c.vecs * c.unroll;
-  // The polynomial, a division and the rest keep the units busy; few vectors in flight leave the
-  // chain of some 60 cycles to wait for.
+  // `busy`: cycles in which a vector's polynomial, division and the rest occupy the units.
+  // `waiting`: its share of a dependency chain of some 60 cycles, which few vectors do not hide.
   const double lanes = Lanes(c.isa, p.dtype);
   const double busy = (12.0 / cpu.fma_units) * (VecBytes(c.isa) / lanes / 4) + 0.2 / group;
   const double waiting = 60.0 / c.vecs;
   const double vectors = elements / lanes;
   const double compute = vectors * std::max(busy, waiting) / c.threads;
-  // From memory, at about 8 bytes a cycle for a core and twice that for all of them. Ordinary
+  // Memory delivers about 8 bytes a cycle to one core and twice that to all of them. Ordinary
   // stores read a line before they write it: three transfers instead of two.
   const double traffic = 2 * elements * bytes;
   const bool in_cache = traffic <= 0.8 * static_cast<double>(cpu.l3_bytes);
@@ -201,7 +201,7 @@ Args Bind(const Problem& problem, Layout, std::span<void* const> data) {
                                        .out_stride = p.cols});
 }
 
-// Its cost depends on the number of elements: a bucket has one row.
+// The cost depends only on the number of elements, so a bucket has one row.
 Problem BucketOf(const Problem& problem) {
   const P& p = problem.As<P>();
   return P{.dtype = p.dtype, .rows = 1, .cols = LengthBucket(p.rows * p.cols)};
@@ -220,7 +220,7 @@ absl::Status CheckArgs(const SigmoidMulProblem& p, const jitattn_sigmoid_mul_arg
       MakeOperand("out", args.out, bytes, 1, 1, args.rows, args.cols, {0, 0, args.out_stride});
   if (absl::Status s = CheckOperand(x, bytes); !s.ok()) return s;
   if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
-  // In place: an element is read before it is written, and by the same thread.
+  // In place is allowed: each element is read before it is written, by the same thread.
   if (args.x == args.out && (args.rows == 1 || args.x_stride == args.out_stride)) {
     return CheckOut(out, {});
   }
@@ -309,7 +309,7 @@ const Operation kSigmoidMul = {
           return cpu.isa == Isa::kPortable ? PortableHeuristic(problem, cpu, threads)
                                            : VectorsHeuristic(problem, cpu, threads);
         },
-    // 64 bytes take about 10 cycles by AVX-512, and twice that by AVX2.
+    // 64 bytes take about 10 cycles with AVX-512, 20 with AVX2.
     .flops_per_cycle =
         [](const Problem& problem, const Cpu& cpu) {
           return 64.0 / SizeOf(problem.dtype()) / (cpu.isa == Isa::kAvx512 ? 10 : 20) *
