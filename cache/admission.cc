@@ -9,7 +9,7 @@
 namespace jitattn::cache {
 namespace {
 
-// A CPU that has everything: what it refuses is refused anywhere.
+// A CPU with every feature: a record that is invalid here is invalid on any CPU.
 Cpu AnyCpu(Cpu cpu) {
   cpu.isa = cpu.detected_isa = Isa::kAvx512;
   cpu.f16c = cpu.avx512_bf16 = cpu.avx512_vnni = cpu.avx512_fp16 = true;
@@ -20,8 +20,8 @@ Cpu AnyCpu(Cpu cpu) {
 
 absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const Cpu& cpu,
                                 const Fingerprint& host) {
-  // In this order, so that a record of another CPU says that, and not that some rule of this one is
-  // broken; and so that it can still be listed.
+  // The fingerprint is compared before the configuration is validated for this CPU. So a record of
+  // another CPU is reported as such, not as a broken rule, and can still be listed.
   absl::StatusOr<Record> record = ParseRecord(toml, path, AnyCpu(cpu));
   if (!record.ok()) return record.status();
   Admission admission;

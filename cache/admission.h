@@ -14,12 +14,13 @@ namespace jitattn::cache {
 
 struct Admission {
   StoredRecord stored;
-  // OK, or why this record, though sound, is not for this CPU: another vendor, family or model
-  // (FailedPrecondition), or a configuration that ops::Validate refuses here (InvalidArgument).
+  // OK if this CPU may use the record. FailedPrecondition: the record is of another vendor, family
+  // or model. InvalidArgument: ops::Validate refuses its configuration on this CPU.
   absl::Status use;
 };
 
-// Fails where the record is unsound on any CPU. Messages begin with `path`.
+// Parses a record and decides whether `cpu` may use it. Fails if the record is invalid on every
+// CPU. All messages begin with `path`.
 absl::StatusOr<Admission> Admit(std::string_view toml, const std::string& path, const Cpu& cpu,
                                 const Fingerprint& host);
 

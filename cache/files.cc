@@ -1,4 +1,4 @@
-// Reading and writing small files that others may have tampered with, or may read meanwhile.
+// Reading and writing small files that other users may have tampered with, or may read meanwhile.
 
 #include "cache/files.h"
 
@@ -29,10 +29,10 @@
 namespace jitattn::cache {
 namespace {
 
-// Temporary files: ".tmp-<pid>-<count>". A dot, so that no listing takes them for records.
+// Temporary files: ".tmp-<pid>-<count>". The dot keeps them out of listings of records.
 constexpr std::string_view kTemporary = ".tmp-";
-// A write takes milliseconds. One this old was killed; its process number says nothing, since the
-// folder may be shared by containers that number theirs apart.
+// A write takes milliseconds, so the writer of a temporary file of this age was killed. Its process
+// ID proves nothing: containers with process IDs of their own may share the folder.
 constexpr time_t kStaleSeconds = 3600;
 
 class File {
@@ -58,9 +58,9 @@ absl::Status Errno(std::string_view path, std::string_view what) {
   return ErrnoStatus(error, absl::StrCat(std::string(path), ": ", std::string(what)));
 }
 
-// Under sudo, the user who called it. Files made in that user's folders are given to that user:
-// else a first `sudo jitattn tune` would leave a cache that the user can neither change nor, at
-// 0600, read.
+// The user who called sudo, if this process runs under sudo. Files made in that user's folders are
+// given to that user: otherwise a first `sudo jitattn tune` would leave a cache that the user can
+// neither change nor, with mode 0600, read.
 std::optional<uid_t> SudoCaller() {
   if (geteuid() != 0) return std::nullopt;
   const char* text = Env("SUDO_UID");
@@ -72,8 +72,8 @@ std::optional<uid_t> SudoCaller() {
   return uid;
 }
 
-// Gives what was just made in `folder` to the folder's owner, if that is sudo's caller. By
-// descriptor, so that nothing can be slipped in between.
+// Gives `made`, a file or folder just made in `folder`, to the folder's owner if the owner is
+// sudo's caller. Works on descriptors, so that nobody can substitute another file in between.
 bool GiveToCaller(int folder, int made) {
   const std::optional<uid_t> caller = SudoCaller();
   struct stat owner;
@@ -83,24 +83,25 @@ bool GiveToCaller(int folder, int made) {
          fchownat(made, "", owner.st_uid, owner.st_gid, AT_EMPTY_PATH) == 0;
 }
 
-// Folders are made step by step, of any depth, but a longer path could not be opened afterwards.
+// MakeFolder would make a path of any length, step by step, but a longer one could not be opened
+// afterwards.
 absl::Status CheckLength(const std::string& path) {
   if (path.size() < PATH_MAX) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path.substr(0, 40), "…: a path of ",
-                                                    path.size(), " bytes; at most ", PATH_MAX - 1,
-                                                    " can be opened"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      path.substr(0, 40), "…: the path has ", path.size(), " bytes; the limit is ", PATH_MAX - 1));
 }
 
-// Opens a folder, making what is missing of its path.
+// Opens a folder, and makes the missing folders of its path.
 absl::StatusOr<File> MakeFolder(const std::string& path) {
   File at(open(path.starts_with('/') ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (const std::filesystem::path& part : std::filesystem::path(path).relative_path()) {
-    if (part.empty()) continue;  // after a slash at the end
+    if (part.empty()) continue;  // after a trailing slash
     int fd = openat(at.fd(), part.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
       const bool made = mkdirat(at.fd(), part.c_str(), 0700) == 0;
       if (!made && errno != EEXIST) return Errno(path, absl::StrCat("cannot make ", part.string()));
-      // Just made by us, it cannot be a link; made by another process meanwhile, it is as good.
+      // The folder that this process has just made must not be a link by now. One that another
+      // process made meanwhile may be.
       fd =
           openat(at.fd(), part.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
       if (made && fd >= 0 && !GiveToCaller(at.fd(), fd)) {
@@ -110,15 +111,15 @@ absl::StatusOr<File> MakeFolder(const std::string& path) {
     if (fd < 0) return Errno(path, absl::StrCat("cannot open ", part.string()));
     at = File(fd);
   }
-  // O_PATH was enough to walk through folders that may be searched but not read; this one is listed
-  // and synced.
+  // O_PATH suffices to walk through folders without permission to read them. The last folder is
+  // listed and synced, which needs O_RDONLY.
   File folder(openat(at.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.ok()) return Errno(path, "cannot open the folder");
   return folder;
 }
 
-// Calls each(name) for what a folder holds. 0, or the error that ended the listing. Not by
-// std::filesystem, whose iterators end the process where there is no memory.
+// Calls each(name) for every entry of a folder. Returns 0, or the errno that ended the listing.
+// Does not use std::filesystem, whose iterators terminate the process when memory runs out.
 template <typename Each>
 int ListNames(const std::string& folder, const Each& each) {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(opendir(folder.c_str()), closedir);
@@ -142,11 +143,11 @@ void SweepStale(const std::string& folder_path, int folder) {
   });
 }
 
-// A new, empty file in the folder, with its name.
+// Makes a new, empty file in the folder; returns the file and its name.
 absl::StatusOr<std::pair<File, std::string>> MakeTemporary(const std::string& path, int folder,
                                                            unsigned mode) {
   static std::atomic<unsigned> count{0};
-  // Names are taken only by another container's process of our number, or by one long dead.
+  // A name is taken only if a process of the same ID in another container, or a dead one, made it.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const std::string name = absl::StrCat(std::string(kTemporary), getpid(), "-", count++);
     File file(
@@ -154,19 +155,19 @@ absl::StatusOr<std::pair<File, std::string>> MakeTemporary(const std::string& pa
     if (file.ok()) return std::pair(std::move(file), name);
     if (errno != EEXIST) break;
   }
-  return Errno(path, "cannot make a file in its folder");
+  return Errno(path, "cannot create a file in its folder");
 }
 
-// A write beyond RLIMIT_FSIZE sends SIGXFSZ to the thread that writes, which ends the process by
-// default. In this scope the signal stays pending, the write fails with EFBIG, and the signal is
-// taken back at the end: no handler of the program's is changed or called.
+// A write beyond RLIMIT_FSIZE sends SIGXFSZ to the writing thread, which by default ends the
+// process. In this scope the signal is blocked: the write fails with EFBIG, and the pending signal
+// is discarded at the end. No signal handler of the program is changed or called.
 class WithoutFileSizeSignal {
  public:
   WithoutFileSizeSignal() {
     sigemptyset(&signal_);
     sigaddset(&signal_, SIGXFSZ);
     blocked_ = pthread_sigmask(SIG_BLOCK, &signal_, &old_) == 0;
-    // One that was pending before is the program's own.
+    // A signal that was pending before belongs to the program and is not discarded.
     sigset_t pending;
     take_ = blocked_ && sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 0;
   }
@@ -188,7 +189,7 @@ absl::Status Fill(const std::string& path, int folder, const File& file, std::st
   if (!GiveToCaller(folder, file.fd())) {
     return Errno(path, "cannot give the file to the caller of sudo");
   }
-  // Synced before the rename: else a power cut could leave the new name with nothing in it.
+  // Synced before the rename: otherwise a power cut could leave an empty file under the new name.
   const bool written =
       WriteFully(file.fd(), content.data(), static_cast<int64_t>(content.size())) &&
       fsync(file.fd()) == 0;
@@ -200,7 +201,7 @@ absl::Status Fill(const std::string& path, int folder, const File& file, std::st
 
 absl::Status ErrnoStatus(int error, std::string_view message) {
   char text[256] = "";
-  const char* const words = strerror_r(error, text, sizeof text);  // GNU's may not use `text`
+  const char* const words = strerror_r(error, text, sizeof text);  // GNU: may ignore `text`
   return absl::Status(absl::ErrnoToStatusCode(error),
                       absl::StrCat(std::string(message), ": ", words));
 }
@@ -212,17 +213,18 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
   const File file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file.ok()) return Errno(path, "cannot open");
   struct stat info;
-  if (fstat(file.fd(), &info) != 0) return Errno(path, "cannot look at it");
+  if (fstat(file.fd(), &info) != 0) return Errno(path, "cannot stat the file");
   if (!S_ISREG(info.st_mode)) return refused("not a regular file");
   if (info.st_uid != geteuid() && info.st_uid != 0 && info.st_uid != SudoCaller()) {
-    return refused(absl::StrCat("owned by user ", info.st_uid, ", neither by this user (",
-                                geteuid(), ") nor by root"));
+    return refused(absl::StrCat("owned by user ", info.st_uid, "; the owner must be this user (",
+                                geteuid(), ") or root"));
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return refused("others may write to it; chmod go-w makes it usable");
+    return refused("writable by other users; chmod go-w makes the file usable");
   }
 
-  // One byte more than there may be; the size said by fstat could be old, or 0 as in /proc.
+  // Reads up to one byte more than the limit. The size from fstat may be outdated, or 0 as in
+  // /proc.
   std::string content(max_bytes + 1, '\0');
   const int64_t size = ReadFully(file.fd(), content.data(), max_bytes + 1);
   if (size < 0) return Errno(path, "cannot read");
@@ -245,14 +247,14 @@ absl::Status WriteAtomically(const std::string& folder_path, const std::string& 
   absl::Status status = Fill(path, folder->fd(), file, content);
   if (status.ok() &&
       renameat(folder->fd(), temporary_name.c_str(), folder->fd(), name.c_str()) != 0) {
-    status = Errno(path, "cannot replace it");
+    status = Errno(path, "cannot replace the file");
   }
   if (!status.ok()) {
     unlinkat(folder->fd(), temporary_name.c_str(), 0);
     return status;
   }
-  // The record stands, whatever the answer: at worst a power cut now brings the old one back, and
-  // some file systems cannot sync a folder at all.
+  // The result of fsync is ignored: at worst a power cut now brings the old file back, and some
+  // file systems cannot sync a folder at all.
   fsync(folder->fd());
   return absl::OkStatus();
 }

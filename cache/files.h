@@ -1,4 +1,4 @@
-// Reading and writing small files that others may have tampered with, or may read meanwhile.
+// Reading and writing small files that other users may have tampered with, or may read meanwhile.
 
 #ifndef JITATTN_CACHE_FILES_H_
 #define JITATTN_CACHE_FILES_H_
@@ -13,32 +13,34 @@
 
 namespace jitattn::cache {
 
-// The error of a system call, with the system's words for it behind `message`. Not Abseil's, which
-// asks a table that its first caller makes: a child forked meanwhile would wait for ever.
+// The status for the errno of a system call: `message`, then the system's text for the error. Not
+// absl::ErrnoToStatus, whose first caller builds a table under a lock: a child process forked at
+// that moment would wait forever.
 absl::Status ErrnoStatus(int error, std::string_view message);
 
-// The whole file. Links are followed: it is the opened file that must be regular, owned by this
-// user or root (under sudo, by the caller too), and writable by its owner only. Never waits, not
-// even for a FIFO. NotFound if there is none; every other message begins with the path.
+// Reads a whole file of at most `max_bytes`. The file must be regular, owned by this user or root
+// (under sudo, also by the caller), and writable by its owner only. Links are followed: the rules
+// apply to the opened file. Never blocks, not even on a FIFO. NotFound if there is no such file;
+// FailedPrecondition if a rule is broken or the file is longer. Every message begins with the path.
 absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_bytes);
 
-// Replaces folder/name by a file of this content, at once for every reader, and makes it last
-// through a power cut. The file's permissions are `mode`, less the umask. Missing folders are made
-// (0700); an existing one is never changed. On failure an old file stands untouched, and no
-// temporary file is left. A limit on the size of files is a failure, not a signal. What an earlier
-// process left when it was killed is removed on the way.
+// Replaces folder/name by a file of this content. The replacement is atomic for every reader and
+// synced to disk. The file's permissions are `mode`, less the umask. Missing folders are made with
+// mode 0700; an existing one is never changed. On failure the old file is unchanged and no
+// temporary file remains. Exceeding a limit on file sizes (RLIMIT_FSIZE) is a failure, not a
+// signal. Also removes old temporary files, as RemoveLeftOvers does.
 //   REQUIRES: `name` has no slash and does not begin with a dot.
 absl::Status WriteAtomically(const std::string& folder, const std::string& name,
                              std::string_view content, unsigned mode = 0600);
 
-// Whether WriteAtomically has a chance to write a file of `bytes` there, found out by writing one,
-// which is removed. Folders that are missing are made.
+// Tests whether WriteAtomically could write a file of `bytes` to the folder: writes such a file and
+// removes it. Makes missing folders.
 absl::Status CheckWritable(const std::string& folder, int64_t bytes);
 
-// The temporary files that killed writers left in a folder more than an hour ago are removed.
+// Removes the temporary files that killed writers left in a folder more than an hour ago.
 void RemoveLeftOvers(const std::string& folder);
 
-// Names in a folder, sorted; those that begin with a dot are left out. Empty if there is no folder.
+// The names in a folder, sorted, without those that begin with a dot. Empty if there is no folder.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder);
 
 }  // namespace jitattn::cache

@@ -1,4 +1,4 @@
-// What a tuned record depends on beside the problem: the CPU and the machine's software.
+// The CPU and the machine's software, on which a tuned record depends.
 
 #include "cache/fingerprint.h"
 
@@ -15,7 +15,7 @@
 namespace jitattn::cache {
 namespace {
 
-// "AuthenticAMD" → "amd": the names people use; another vendor keeps its own, in small letters.
+// "AuthenticAMD" → "amd": the common name. Other vendors keep the CPUID name, in lower case.
 std::string VendorWord(std::string_view vendor) {
   if (vendor == "AuthenticAMD") return "amd";
   if (vendor == "GenuineIntel") return "intel";
@@ -24,8 +24,8 @@ std::string VendorWord(std::string_view vendor) {
   return vendor.empty() ? "unknown" : absl::AsciiStrToLower(std::string(vendor));
 }
 
-// Of the first CPU. One read of a page: the kernel writes the text CPU by CPU as it is asked for,
-// and on a machine of hundreds all of it would take longer than a first call may.
+// The microcode of the first CPU. Reads a single page: the kernel generates the text CPU by CPU,
+// and with hundreds of CPUs the whole file would delay an application's first call too much.
 std::string Microcode() {
   const int file = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
   if (file < 0) return "";
@@ -42,7 +42,7 @@ std::string Microcode() {
   return std::string(absl::StripAsciiWhitespace(std::string(text.substr(colon + 1))));
 }
 
-// "6.1" of "6.1.0-18-amd64": a distribution's patches seldom move a kernel's speed.
+// "6.1" of "6.1.0-18-amd64": a distribution's patches seldom change the speed of our kernels.
 std::string KernelRelease() {
   utsname name;
   if (uname(&name) != 0) return "";
@@ -83,8 +83,8 @@ std::string Differences(std::span<const Named> fields, const Fingerprint& record
 }  // namespace
 
 Fingerprint HostFingerprint(const Cpu& cpu) {
-  // What the CPU has, not what JITATTN_MAX_ISA leaves of it: a cap is part of the key, and must not
-  // make the same machine look like another.
+  // The detected instruction sets, without the cap of JITATTN_MAX_ISA: the cap is part of the key
+  // and must not make the same machine look like another.
   std::string features = "none";
   if (cpu.detected_isa >= Isa::kAvx2) features = "avx2";
   if (cpu.detected_isa >= Isa::kAvx512) features += " avx512";
@@ -104,7 +104,7 @@ Fingerprint HostFingerprint(const Cpu& cpu) {
 }
 
 std::string FolderName(const Fingerprint& fingerprint) {
-  // The widest of the words in `features`, which are in ascending order.
+  // Only the last and widest word of `features` is used; the words are in ascending order.
   const std::string& features = fingerprint.features;
   std::string name = absl::AsciiStrToLower(absl::StrCat(fingerprint.vendor, "-", fingerprint.family,
                                                         "-", fingerprint.model, "-",
@@ -119,7 +119,7 @@ HostMatch Compare(const Fingerprint& recorded, const Fingerprint& host) {
   HostMatch result;
   result.why_not = Differences(kHard, recorded, host, /*skip_unknown=*/false);
   result.usable = result.why_not.empty();
-  // What could not be read then or now ("") tells nothing, and must not nag for a re-tuning.
+  // A field that could not be read then or now ("") is no reason to call a record stale.
   result.stale = Differences(kSoft, recorded, host, /*skip_unknown=*/true);
   return result;
 }

@@ -1,4 +1,4 @@
-// What a tuned record depends on beside the problem: the CPU and the machine's software.
+// The CPU and the machine's software, on which a tuned record depends.
 
 #ifndef JITATTN_CACHE_FINGERPRINT_H_
 #define JITATTN_CACHE_FINGERPRINT_H_
@@ -9,7 +9,7 @@
 
 namespace jitattn::cache {
 
-// Hard fields decide whether a record may be used at all; soft ones mark it stale when they differ.
+// A record is unusable if a hard field differs, and stale but usable if a soft one does.
 // A field set to "*" in a record matches anything.
 struct Fingerprint {
   // Hard.
@@ -25,17 +25,18 @@ struct Fingerprint {
   std::string l1d_bytes, l2_bytes, l3_bytes;
 };
 
-// Microcode and kernel are read from /proc and uname; what cannot be read is "".
+// The fingerprint of this machine. Microcode and kernel come from /proc and uname; a field that
+// cannot be read is "".
 Fingerprint HostFingerprint(const Cpu& cpu);
 
 // The folder of this CPU's records: "amd-25-17-avx512". Only [a-z0-9-].
 std::string FolderName(const Fingerprint& fingerprint);
 
-// Whether what was measured on one machine may be used on another.
+// Whether a record measured on one machine may be used on another.
 struct HostMatch {
   bool usable = true;   // every hard field matches
-  std::string stale;    // what differs softly, for people: "microcode 0xa101148, was 0xa101144"
-  std::string why_not;  // the hard field that differs
+  std::string stale;    // the soft fields that differ: "microcode 0xa101148, was 0xa101144"
+  std::string why_not;  // the hard fields that differ, in the same form
 };
 HostMatch Compare(const Fingerprint& recorded, const Fingerprint& host);
 

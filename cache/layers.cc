@@ -1,4 +1,4 @@
-// Where a record is looked for: the user's folder, the system's.
+// The folders in which records are looked up: the user's, then the system's.
 
 #include "cache/layers.h"
 
@@ -23,8 +23,8 @@ std::string_view Name(Match match) {
 }
 
 Layers Layers::Default(const Cpu& cpu) {
-  // DefaultRoot() may be empty. It stays first all the same: what finds no folder of the user's is
-  // not to be written to the system's.
+  // DefaultRoot() may be empty. It stays first even then, so that Put never writes a user's record
+  // to a system folder.
   return Layers(cpu, {DefaultRoot(), "/etc/jitattn", "/usr/share/jitattn"});
 }
 
@@ -46,13 +46,13 @@ std::optional<StoredRecord> Layers::FindExact(const Key& key,
 
 std::optional<StoredRecord> Layers::FindNearest(const Key& key,
                                                 std::vector<RejectedRecord>* rejected) const {
-  // By distance and not by layer: how far a configuration was tuned from here tells more of its
-  // worth than who brought it.
+  // The distance decides before the layer: a configuration tuned for a nearer problem is the better
+  // guess, whoever installed it.
   std::optional<StoredRecord> best;
   double best_distance = std::numeric_limits<double>::infinity();
   const auto consider = [&](const StoredRecord& stored) {
     const std::optional<double> distance = Distance(key, stored.record.key);
-    if (!distance || *distance >= best_distance) return;  // a tie stays with the earlier layer
+    if (!distance || *distance >= best_distance) return;  // on a tie the earlier layer wins
     best = stored;
     best_distance = *distance;
   };
@@ -69,11 +69,12 @@ Lookup Layers::Find(const Key& key) const {
     lookup.match = Match::kExact;
     return lookup;
   }
-  // Only now: it lists folders, which the first call of a tuned program need not wait for.
+  // Only without an exact record: the search for the nearest lists folders, and the first call of a
+  // tuned application should not wait for that.
   std::vector<RejectedRecord> rejected;
   lookup.found = FindNearest(key, &rejected);
   if (lookup.found) lookup.match = Match::kNearest;
-  // A bad exact record is met again among the near ones.
+  // A rejected exact record is found again among the near ones; it is reported once.
   for (RejectedRecord& r : rejected) {
     const auto same = [&](const RejectedRecord& other) { return other.path == r.path; };
     if (std::none_of(lookup.rejected.begin(), lookup.rejected.end(), same)) {

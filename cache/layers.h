@@ -1,5 +1,5 @@
-// Where a record is looked for, first match wins: the user's folder, the system's. A problem that
-// neither has is answered by the heuristic, which is not the cache's business.
+// The folders in which records are looked up, in this order: the user's, then the system's. If no
+// folder has a record for a problem, the caller uses the heuristic.
 
 #ifndef JITATTN_CACHE_LAYERS_H_
 #define JITATTN_CACHE_LAYERS_H_
@@ -19,7 +19,7 @@ std::string_view Name(Match match);
 struct Lookup {
   Match match = Match::kNone;
   std::optional<StoredRecord> found;
-  std::vector<RejectedRecord> rejected;  // records that were there and were not used, and why
+  std::vector<RejectedRecord> rejected;  // records that exist but could not be used, and why
 };
 
 class Layers {
@@ -28,12 +28,12 @@ class Layers {
   static Layers Default(const Cpu& cpu);
   Layers(Cpu cpu, std::vector<std::string> roots);
 
-  // The exact record of the first layer that has one, else the nearest of any layer.
+  // The exact record of the first layer that has one, else the nearest record of all layers.
   Lookup Find(const Key& key) const;
 
-  // The first folder; records are written there. FailedPrecondition if there is none.
+  // Writes a record to the first folder and returns its path. FailedPrecondition if there is none.
   absl::StatusOr<std::string> Put(const Record& record) const;
-  // Why Put would fail for any record; asked before work that takes minutes.
+  // The error that Put would return for any record, else OK. To be called before a long tuning.
   absl::Status CheckWritable() const;
   const std::vector<Store>& stores() const { return stores_; }
   const Fingerprint& host() const { return host_; }

@@ -1,4 +1,4 @@
-// How far apart two records are, when the exact one is missing.
+// The distance between records, for problems without an exact one.
 
 #include "cache/nearest.h"
 

@@ -1,4 +1,4 @@
-// How far apart two records are, when the exact one is missing.
+// The distance between records, for problems without an exact one.
 
 #ifndef JITATTN_CACHE_NEAREST_H_
 #define JITATTN_CACHE_NEAREST_H_
@@ -9,12 +9,12 @@
 
 namespace jitattn::cache {
 
-// Σ |log2(a ÷ b)| over the lengths: 0 for the same key, 1 for one length twice the other. None
-// where spec, threads, isa or buffers differ, or any length differs by more than a factor of two: a
-// configuration from further away may well be slower than the heuristic's.
+// Σ |log2(a ÷ b)| over the lengths: 0 for the same key, 1 if one length is twice the other. None if
+// code, threads, isa or buffers differ, or if any length differs by more than a factor of two: such
+// a configuration may well be slower than the heuristic's.
 //
-// Lengths are q_len, kv_len, batch · heads (independent pieces of work) and batch · kv_heads (how
-// much of K and V there is); of sigmoid-mul, rows · cols.
+// The lengths are Operation::extents. Attention: q_len, kv_len, batch · heads (independent pieces
+// of work) and batch · kv_heads (the amount of K and V). Sigmoid-mul: rows · cols.
 std::optional<double> Distance(const Key& a, const Key& b);
 
 }  // namespace jitattn::cache

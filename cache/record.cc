@@ -1,4 +1,4 @@
-// The record's file format: one list of its fields, for reading and for writing.
+// The file format of records: one list of the fields, for reading and for writing.
 
 #include "cache/record.h"
 
@@ -15,19 +15,19 @@
 namespace jitattn::cache {
 namespace {
 
-// Ranges. Nothing runs for less than a picosecond or, here, for more than 30 years; no machine has
-// more threads; the rest is as wide as its type can say without surprises.
+// Valid ranges. Times lie between a picosecond and 30 years; no machine has more threads. The other
+// limits only keep later arithmetic from overflowing.
 constexpr double kShortest = 1e-12, kLongest = 1e9;
 constexpr double kSmallestGain = 1e-9, kLargestGain = 1e9;
 constexpr double kLargestError = 1.7e308;
 constexpr int kMostRecordedThreads = 1 << 16;
 constexpr int kMaxCount = 1 << 30;
 
-// The Describe functions list the fields of a file in its order. File is a RecordReader, which sets
-// what it is given, or a RecordWriter, which prints it: what is written cannot differ from what is
-// read, and a new field is one line.
+// The Describe functions list the fields in the order of the file. File is a RecordReader, which
+// sets the values that it is passed, or a RecordWriter, which prints them. So writing cannot differ
+// from reading, and a new field is one line.
 //
-// When reading, `op` decides which fields follow, so it is the first of them.
+// `op` is the first field since it determines the others.
 template <typename File>
 void DescribeProblem(File& file, ops::Problem& problem) {
   if (!file.Operation("op", problem)) return;
@@ -43,15 +43,16 @@ void DescribeProblem(File& file, ops::Problem& problem) {
   }
 }
 
-// The algorithm, and one key for each line of its table. A new tunable says in its line since which
-// minor format records have it (docs/cache-format.md); without that older records are refused.
+// The algorithm, and one key for each field of its table. A new tunable states the minor format
+// that introduced it (Field::since, docs/cache-format.md); otherwise older records would be
+// refused.
 template <typename File>
 void DescribeConfig(File& file, const ops::Problem& problem, ops::Config& config) {
   if (!file.Algorithm("algorithm", problem.operation(), config)) return;
   for (const ops::Field& field : config.algorithm().fields) file.Tunable(field, config);
 }
 
-// Strings, numbers too, so that each can be "*".
+// All fields are strings, numbers included, so that each can be "*".
 template <typename File>
 void DescribeFingerprint(File& file, Fingerprint& fingerprint) {
   file.Text("vendor", fingerprint.vendor);
@@ -88,8 +89,8 @@ void DescribeResult(File& file, Record::Result& result, ops::Layout& layout) {
   file.Texts("machine_flags", result.machine_flags);
 }
 
-// The file, top to bottom, below its `format`. `key_text` is Key::ToString(), which is in the file
-// for people and as a check.
+// The whole file after its `format`. `key_text` is Key::ToString(), which the file contains for
+// people and as a check.
 template <typename File>
 void Describe(File& file, Record& record, std::string& key_text) {
   file.Text("key", key_text);
@@ -101,7 +102,7 @@ void Describe(File& file, Record& record, std::string& key_text) {
 
   file.Section("problem");
   DescribeProblem(file, record.problem);
-  if (!file.Good()) return;  // what follows depends on the operation
+  if (!file.Good()) return;  // the other sections depend on the operation
 
   file.Section("conditions");
   file.Integer("threads", record.key.conditions.threads, 1, kMostRecordedThreads);
@@ -136,7 +137,8 @@ std::optional<Format> FormatFromText(std::string_view text) {
   return format;
 }
 
-// Asked before anything else of the file is looked at: another major format may mean anything.
+// Reads the format before any other field, since another major format may give the fields another
+// meaning.
 absl::StatusOr<Format> FormatOf(TomlTable& table, std::string_view source) {
   const TomlEntry* entry = FindEntry(table, "format");
   const auto* text = entry != nullptr ? std::get_if<std::string>(&entry->value.data) : nullptr;
@@ -156,15 +158,15 @@ absl::StatusOr<Format> FormatOf(TomlTable& table, std::string_view source) {
   return *format;
 }
 
-// What no single field can say.
+// Checks the rules that involve several fields.
 absl::Status CheckTogether(const Record& record, const std::string& key_text, const Cpu& cpu) {
-  // The one thing that is told twice. A length edited by hand, or damaged, shows here.
+  // The key is redundant: a mismatch reveals a length that was damaged or edited by hand.
   if (key_text != record.key.ToString()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "key is ", TomlString(key_text), ", but the fields below make ", record.key.ToString()));
+        "key is ", TomlString(key_text), ", but the fields give ", record.key.ToString()));
   }
-  // What exceeds the budget or the cap answers a question that was not asked: the record would make
-  // `--threads 1` run on more.
+  // A configuration must respect the conditions of its key: otherwise the record would make
+  // `--threads 1` use more threads.
   if (record.config.threads() > record.key.conditions.threads) {
     return absl::InvalidArgumentError(absl::StrCat("config.threads is ", record.config.threads(),
                                                    ", above conditions.threads ",
@@ -174,11 +176,11 @@ absl::Status CheckTogether(const Record& record, const std::string& key_text, co
     return absl::InvalidArgumentError(absl::StrCat("config.isa is above conditions.isa ",
                                                    std::string(Name(record.key.conditions.isa))));
   }
-  // What ran without code of its own was no measurement of this configuration.
+  // A hash of 0 means that no code was emitted: this configuration was not measured.
   if (record.code_hash == 0 && record.config.isa() != Isa::kPortable) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "code_hash is 0: no code was emitted when it was tuned, of a configuration for ",
-        std::string(Name(record.config.isa()))));
+    return absl::InvalidArgumentError(
+        absl::StrCat("code_hash is 0: tuning emitted no code, but the configuration is for ",
+                     std::string(Name(record.config.isa()))));
   }
   if (record.result.gain_low > record.result.gain_high) {
     return absl::InvalidArgumentError(absl::StrCat("result.gain_low ", record.result.gain_low,
@@ -212,8 +214,8 @@ Key MakeKey(const ops::Problem& problem, const ops::Conditions& conditions) {
 
 absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view source, const Cpu& cpu) {
   if (toml.size() > kMaxRecordBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        std::string(source), ": ", toml.size(), " bytes, a record has at most ", kMaxRecordBytes));
+    return absl::InvalidArgumentError(absl::StrCat(std::string(source), ": ", toml.size(),
+                                                   " bytes; the limit is ", kMaxRecordBytes));
   }
   absl::StatusOr<TomlTable> table = ParseToml(toml, source);
   if (!table.ok()) return table.status();
@@ -226,23 +228,24 @@ absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view sourc
   reader.Text("format", ignored);
   Describe(reader, record, key_text);
   if (!reader.status().ok()) return reader.status();
-  // Before the bucket is made, whose arithmetic expects sane sizes.
+  // Validated before ops::Bucket, whose arithmetic could overflow for invalid sizes.
   if (absl::Status s = ops::Validate(record.problem); !s.ok()) return At(source, s);
   record.key.bucket = ops::Bucket(record.problem);
   if (absl::Status s = CheckTogether(record, key_text, cpu); !s.ok()) return At(source, s);
 
-  // A writer that is told of no known field writes the unknown ones alone.
+  // A writer that is passed no known field writes only the unknown ones.
   RecordWriter unknown(reader.TakeRest());
   record.unknown_toml = unknown.TakeText();
   return record;
 }
 
 std::string SerializeRecord(const Record& record) {
-  // ParseRecord made it; what another caller put there and is no TOML would only spoil the record.
+  // Text from ParseRecord is valid TOML. Invalid text from another caller is dropped, since it
+  // would damage the record.
   absl::StatusOr<TomlTable> unknown = ParseToml(record.unknown_toml, "unknown keys");
   RecordWriter writer(unknown.ok() ? *std::move(unknown) : TomlTable());
   writer.Text("format", absl::StrCat(Record::kFormatMajor, ".", Record::kFormatMinor));
-  Record copy = record;  // the list of fields serves a reader too, and takes no const
+  Record copy = record;  // Describe also serves the reader, so it takes a non-const record
   std::string key_text = record.key.ToString();
   Describe(writer, copy, key_text);
   return absl::StrCat("# A tuned configuration of jitattn. The fields: docs/cache-format.md\n",

@@ -1,4 +1,4 @@
-// The fields of a record, taken out of a TOML table one by one.
+// Takes the fields of a record out of a TOML table, one by one.
 
 #include "cache/record_reader.h"
 
@@ -29,7 +29,7 @@ void RecordReader::Section(std::string_view name) {
   section_ = name;
   TomlEntry* entry = FindEntry(table_, name);
   if (entry == nullptr) {
-    // As if it were there and empty: each of its fields is missing, or has its default.
+    // Treated as an empty section: each of its fields is missing, or has its default.
     table_.push_back({section_, {TomlTable(), line_}});
   } else if (!std::holds_alternative<TomlTable>(entry->value.data)) {
     section_.clear();
@@ -47,8 +47,8 @@ TomlTable& RecordReader::Current() {
 
 void RecordReader::Fail(std::string_view name, std::string_view what) {
   if (!Good()) return;
-  // Values get here through TomlText or TomlString, which escape them: the message may end up on a
-  // terminal.
+  // `what` contains values only as escaped by TomlText or TomlString, since the message may be
+  // printed on a terminal.
   status_ = absl::InvalidArgumentError(absl::StrCat(source_, ":", line_, ": ", section_,
                                                     section_.empty() ? "" : ".", std::string(name),
                                                     " is ", std::string(what)));
@@ -64,7 +64,7 @@ std::optional<T> RecordReader::Take(std::string_view name, std::string_view kind
     if (!may_be_missing) Fail(name, "missing");
     return std::nullopt;
   }
-  // Out of the table, so that what is left in the end is what nobody knows.
+  // Removed from the table, so that only the unknown fields remain in the end.
   const TomlValue value = std::move(entry->value);
   table.erase(table.begin() + (entry - table.data()));
   line_ = value.line;
@@ -150,7 +150,7 @@ bool RecordReader::Operation(std::string_view name, ops::Problem& problem) {
   if (!word) return false;
   const ops::Operation* const operation = ops::FindOperation(*word);
   if (operation == nullptr) {
-    Fail(name, absl::StrCat(TomlString(*word), ", an operation unknown here"));
+    Fail(name, absl::StrCat(TomlString(*word), ", an unknown operation"));
     return false;
   }
   problem = operation->blank();
@@ -162,7 +162,7 @@ void RecordReader::Choice(const ops::Option& option, ops::Problem& problem) {
   if (!word) return;
   const auto found = std::find(option.words.begin(), option.words.end(), *word);
   if (found == option.words.end()) {
-    Fail(option.name, absl::StrCat(TomlString(*word), ", which is no ", std::string(option.name)));
+    Fail(option.name, absl::StrCat(TomlString(*word), ", an unknown ", std::string(option.name)));
     return;
   }
   option.set(problem, static_cast<int>(found - option.words.begin()));
@@ -178,7 +178,7 @@ bool RecordReader::Algorithm(std::string_view name, const ops::Operation& operat
     algorithm = ops::FindAlgorithm(operation, *word);
     if (algorithm == nullptr) {
       Fail(name,
-           absl::StrCat(TomlString(*word), ", no algorithm of ", std::string(operation.name)));
+           absl::StrCat(TomlString(*word), ", not an algorithm of ", std::string(operation.name)));
       return false;
     }
   } else if (operation.algorithm_of_old != nullptr) {
@@ -189,8 +189,8 @@ bool RecordReader::Algorithm(std::string_view name, const ops::Operation& operat
     });
   }
   if (algorithm == nullptr) {
-    Fail(name, absl::StrCat("missing, and no older record of ", std::string(operation.name),
-                            " has these words"));
+    Fail(name, absl::StrCat("missing, and the other keys identify no algorithm of ",
+                            std::string(operation.name)));
     return false;
   }
   config = algorithm->blank();
@@ -203,14 +203,14 @@ void RecordReader::Tunable(const ops::Field& field, ops::Config& config) {
   Since(field.since);
   const TomlEntry* const entry = Good() ? FindEntry(Current(), name) : nullptr;
   const bool is_word = entry != nullptr && std::holds_alternative<std::string>(entry->value.data);
-  // Words are for the first values of a ladder; beyond them, and in old records, stand numbers.
+  // The first values of a ladder may have words; other values, and all in old records, are numbers.
   const int64_t words = is_old ? 0 : static_cast<int64_t>(field.labels.size());
   if (field.labels.empty() || !is_word) {
-    // Which values are valid is ops::Validate's to say; the bounds keep its arithmetic, and ours,
-    // far from overflow.
+    // ops::Validate decides which values are valid. The bounds only keep all arithmetic far from
+    // overflow.
     const bool may_be_number = is_old || words < static_cast<int64_t>(field.values.size());
     if (!may_be_number) {
-      (void)TakeText(name, "a word");  // says that it is none, or missing
+      (void)TakeText(name, "a word");  // records the error: not a word, or missing
       return;
     }
     if (const auto value = TakeInteger(name, std::min<int64_t>(words, 1 << 20), 1 << 20)) {
@@ -233,12 +233,12 @@ void RecordReader::Tunable(const ops::Field& field, ops::Config& config) {
 
 TomlTable RecordReader::TakeRest() {
   if (!names_algorithms()) {
-    // One list of keys served all algorithms: what is left is of another.
+    // Old records had the keys of all algorithms: the remaining ones belong to another algorithm.
     for (const char* section : {"config", "default_config"}) {
       std::erase_if(table_, [&](const TomlEntry& entry) { return entry.key == section; });
     }
   }
-  // Known sections have been emptied, but for unknown fields.
+  // The known sections are empty now, except for unknown fields.
   std::erase_if(table_, [](const TomlEntry& entry) {
     const auto* section = std::get_if<TomlTable>(&entry.value.data);
     return section != nullptr && section->empty();

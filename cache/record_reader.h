@@ -1,5 +1,5 @@
-// The fields of a record, taken out of a TOML table one by one. The first thing that is wrong is
-// kept, with its place in the file; what is asked for after it stays as it was.
+// Takes the fields of a record out of a TOML table, one by one. Keeps the first error, with its
+// place in the file; after an error the functions leave their arguments unchanged.
 //
 // RecordWriter has the same members, so that one list of fields (record.cc) serves both.
 
@@ -21,14 +21,14 @@ namespace jitattn::cache {
 
 class RecordReader {
  public:
-  // `minor`: of the file's format.
+  // `source`: the name of the file, for messages. `minor`: the minor version of the file's format.
   RecordReader(TomlTable table, std::string_view source, int minor);
 
-  // The fields asked for next stand in [name]. Before the first call: above all sections.
+  // The next fields are in section [name]. Before the first call: above all sections.
   void Section(std::string_view name);
 
-  // For the next field: it came with format 1.`minor`. In an older file it keeps its value where it
-  // is missing; every other field that is missing is an error.
+  // Format 1.`minor` introduced the next field. If an older file lacks the field, its value stays
+  // unchanged; any other missing field is an error.
   RecordReader& Since(int minor) {
     may_be_missing_ = minor_ < minor;
     return *this;
@@ -43,10 +43,11 @@ class RecordReader {
   void Integer(std::string_view name, T& value, int64_t low, int64_t high) {
     if (std::optional<int64_t> read = TakeInteger(name, low, high)) value = static_cast<T>(*read);
   }
-  // All 64 bits, as a string, since a TOML integer ends at 2^63 − 1: "0x0123456789abcdef", or "42".
+  // 64-bit numbers as strings, since a TOML integer ends at 2^63 − 1: "0x0123456789abcdef" (Hash),
+  // "42" (Seed).
   void Hash(std::string_view name, uint64_t& value);
   void Seed(std::string_view name, uint64_t& value);
-  // One of an enumeration; `from_name` gives an optional.
+  // A value of an enumeration. `from_name` maps its name to an optional value.
   template <typename E, typename FromName>
   void Word(std::string_view name, E& value, FromName from_name) {
     const std::optional<std::string> word = TakeText(name, "a word");
@@ -54,32 +55,32 @@ class RecordReader {
     if (const auto found = from_name(*word)) {
       value = *found;
     } else {
-      Fail(name, absl::StrCat(TomlString(*word), ", which is no ", std::string(name)));
+      Fail(name, absl::StrCat(TomlString(*word), ", an unknown ", std::string(name)));
     }
   }
-  // The operation of that name, with a problem for the reader to fill; whether there is one.
+  // Reads the name of an operation and sets `problem` to a blank one of it. False on error.
   bool Operation(std::string_view name, ops::Problem& problem);
   void Choice(const ops::Option& option, ops::Problem& problem);
-  // The operation's algorithm of that name, with a configuration to fill; whether there is one.
-  // Before format 1.4 other keys of the section tell which it is.
+  // Reads the name of an algorithm and sets `config` to a blank one of it. False on error. In files
+  // before format 1.4 other keys of the section identify the algorithm.
   bool Algorithm(std::string_view name, const ops::Operation& operation, ops::Config& config);
   void Tunable(const ops::Field& field, ops::Config& config);
 
-  // InvalidArgument for `name` of the current section, at its line: "source:12: result.n is
-  // `what`".
+  // Sets an InvalidArgument error for field `name` of the current section, with its line:
+  // "source:12: result.n is `what`". No effect after an earlier error.
   void Fail(std::string_view name, std::string_view what);
   const absl::Status& status() const { return status_; }
   bool Good() const { return status_.ok(); }
 
-  // What nobody asked for.
+  // The entries that nobody has read.
   TomlTable TakeRest();
 
  private:
-  // Formats 1.0 to 1.3 did not name algorithms, and had numbers where there are words now.
+  // Formats 1.0 to 1.3 did not name algorithms, and had numbers instead of words.
   bool names_algorithms() const { return minor_ >= 4; }
   TomlTable& Current();
-  // The field's value, taken out of the table; none where it is missing or something went wrong
-  // before. `kind` says in the error what it should have been.
+  // Takes the field's value out of the table. None if the field is missing or after an error.
+  // `kind`: the expected type, for the message.
   template <typename T>
   std::optional<T> Take(std::string_view name, std::string_view kind);
   std::optional<std::string> TakeText(std::string_view name, std::string_view kind);
@@ -90,7 +91,7 @@ class RecordReader {
   int minor_;
   bool may_be_missing_ = false;  // the next field
   std::string section_;          // "" above all sections
-  int line_ = 1;                 // of the field or the section looked at last
+  int line_ = 1;                 // line of the last field or section
   absl::Status status_;
 };
 

@@ -1,4 +1,4 @@
-// The text of a record, written field by field.
+// Writes the text of a record, field by field.
 
 #include "cache/record_writer.h"
 
@@ -16,11 +16,11 @@ void RecordWriter::FinishSection() {
     if (rest == nullptr) return;
   }
   for (const TomlEntry& entry : *rest) {
-    // Above all sections a table is a section, perhaps one of those to come.
+    // Above all sections a table is itself a section, which is written later.
     if (section_.empty() && std::holds_alternative<TomlTable>(entry.value.data)) continue;
     Line(entry.key, TomlText(entry.value));
   }
-  // Written: TakeText writes what is left.
+  // Removed, since TakeText writes the remaining entries.
   if (section_.empty()) {
     std::erase_if(unknown_, [](const TomlEntry& entry) {
       return !std::holds_alternative<TomlTable>(entry.value.data);

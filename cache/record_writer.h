@@ -1,5 +1,5 @@
-// The text of a record, written field by field. The members are RecordReader's, so that one list of
-// fields (record.cc) serves both; names and ranges mean nothing here.
+// Writes the text of a record, field by field. Has the same members as RecordReader, so that one
+// list of fields (record.cc) serves both. The ranges and from_name functions have no effect here.
 
 #ifndef JITATTN_CACHE_RECORD_WRITER_H_
 #define JITATTN_CACHE_RECORD_WRITER_H_
@@ -17,8 +17,8 @@ namespace jitattn::cache {
 
 class RecordWriter {
  public:
-  // `unknown`: what a newer version wrote and this one carries along; each entry follows the known
-  // ones of its section.
+  // `unknown`: entries that a newer version wrote, to be written unchanged. Each follows the known
+  // entries of its section.
   explicit RecordWriter(TomlTable unknown) : unknown_(std::move(unknown)) {}
 
   RecordWriter& Since(int) { return *this; }
@@ -57,12 +57,12 @@ class RecordWriter {
 
   bool Good() const { return true; }
 
-  // What was written, the unknown entries of the last section and unknown sections included.
+  // The whole text, including the unknown entries of the last section and unknown sections.
   std::string TakeText();
 
  private:
   void Line(std::string_view key, std::string_view value);
-  // The unknown entries of the current section that can stand on a line of it.
+  // Writes the unknown entries of the current section, except tables above all sections.
   void FinishSection();
 
   TomlTable unknown_;

@@ -30,8 +30,8 @@ absl::Status NoFolder() {
 
 std::string FileName(const Key& key) { return key.ToString() + std::string(kExtension); }
 
-// "attn_f32_d64" and ".t2.avx512.hot.toml": what the file names of comparable records share. Only
-// such files are opened when the nearest is looked for.
+// File names of comparable records share their beginning, "attn_f32_d64.", and their end,
+// ".t2.avx512.hot.toml". The search for the nearest record opens only such files.
 bool MayBeNear(const std::string& file_name, const std::string& wanted) {
   const size_t spec = wanted.find('.') + 1;
   const size_t conditions = wanted.rfind(".t", wanted.size() - kExtension.size() - 1);
@@ -39,8 +39,9 @@ bool MayBeNear(const std::string& file_name, const std::string& wanted) {
          file_name.ends_with(std::string_view(wanted).substr(conditions));
 }
 
-// "attn_f32_d64.b1h1g1.q32k32.t2.avx2.hot": what is burnt into code, sizes, threads, instruction
-// set, buffers. Of any operation, one that is unknown here included.
+// Whether a file name has the form of a record's, of any operation, even an unknown one:
+// "attn_f32_d64.b1h1g1.q32k32.t2.avx2.hot.toml" (code name, sizes, threads, instruction set,
+// buffers).
 bool IsRecordName(std::string_view file_name) {
   if (!file_name.ends_with(kExtension)) return false;
   file_name.remove_suffix(kExtension.size());
@@ -73,16 +74,16 @@ void Reject(std::vector<RejectedRecord>* rejected, const std::string& path,
 
 std::string DefaultRoot() {
   if (const char* root = Env("JITATTN_CACHE_DIR")) {
-    // The program may change its working directory later, and must not take its cache along.
+    // An absolute path, since the program may change its working directory later.
     std::error_code error;
     const std::filesystem::path absolute = std::filesystem::absolute(root, error);
     return error ? "" : absolute.string();
   }
-  // A relative path in XDG_CACHE_HOME is to be ignored, says the XDG base directory specification.
+  // The XDG base directory specification demands that a relative path is ignored.
   if (const char* caches = Env("XDG_CACHE_HOME"); caches != nullptr && *caches == '/') {
     return absl::StrCat(caches, "/jitattn");
   }
-  // A home that does not exist ("/nonexistent", of a system's user) is not made.
+  // A home folder that does not exist ("/nonexistent" of a system user) is not created.
   std::error_code error;
   const char* home = Env("HOME");
   if (home != nullptr && *home == '/' && std::filesystem::is_directory(home, error)) {
@@ -109,15 +110,15 @@ absl::StatusOr<StoredRecord> Store::Load(const std::string& folder, const std::s
   const std::string path = absl::StrCat(folder, "/", file_name);
   const absl::StatusOr<std::string> text = ReadTrusted(path, kMaxRecordBytes);
   if (!text.ok()) return text.status();
-  // In this CPU's folder too a record may be of another: copied by hand, or the folder's name is
-  // too short to tell.
+  // Even this CPU's folder may hold a record of another CPU: copied by hand, or of a CPU with the
+  // same folder name.
   absl::StatusOr<Admission> admission = Admit(*text, path, cpu_, host_);
   if (!admission.ok()) return admission.status();
   if (!any_cpu && !admission->use.ok()) return admission->use;
-  // A copy under another name would answer for a problem that it was not tuned for.
+  // A record copied to another file name would be used for a problem that it was not tuned for.
   if (const Key& key = admission->stored.record.key; file_name != FileName(key)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": holds the record of ", key.ToString(), ", not of its file name"));
+        absl::StrCat(path, ": the record is for ", key.ToString(), ", not for its file name"));
   }
   return std::move(admission->stored);
 }
@@ -145,7 +146,7 @@ std::vector<StoredRecord> Store::Near(const Key& key, std::vector<RejectedRecord
       near.emplace_back(*distance, *std::move(stored));
     }
   }
-  // Stable: among equals the order of names, the same on every machine.
+  // Stable: records of equal distance keep the order of their names, the same on every machine.
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<StoredRecord> result;
@@ -155,7 +156,7 @@ std::vector<StoredRecord> Store::Near(const Key& key, std::vector<RejectedRecord
 
 absl::StatusOr<std::string> Store::Put(const Record& record) const {
   if (root_.empty()) return NoFolder();
-  // What Get would refuse is not worth writing, and must not replace what it would take.
+  // A record that Get would refuse must not replace one that Get would accept.
   const std::string path = PathOf(record.key);
   const std::string text = SerializeRecord(record);
   const absl::StatusOr<Admission> admission = Admit(text, path, cpu_, host_);
@@ -173,7 +174,7 @@ std::vector<StoredRecord> Store::List(bool all_cpus, std::vector<RejectedRecord>
     if (!names.ok()) Reject(rejected, root_, names.status());
     folders = names.ok() ? *std::move(names) : std::vector<std::string>();
   }
-  // Folders and names come sorted, and so do the paths made of them.
+  // ListFolder returns sorted names, so the resulting paths are sorted too.
   std::vector<StoredRecord> result;
   for (const std::string& folder_name : folders) {
     const std::string folder = absl::StrCat(root_, "/", folder_name);
@@ -197,7 +198,7 @@ std::vector<StoredRecord> Store::List(bool all_cpus, std::vector<RejectedRecord>
 
 absl::Status Store::CheckWritable() const {
   if (root_.empty()) return NoFolder();
-  constexpr int64_t kRecordBytes = 4096;  // one has about 3000
+  constexpr int64_t kRecordBytes = 4096;  // a record has about 3000 bytes
   return cache::CheckWritable(Folder(), kRecordBytes);
 }
 
@@ -217,7 +218,7 @@ absl::Status Store::CheckRemovable(const std::string& path) const {
 }
 
 absl::Status Store::Look(const std::string& path, bool remove) const {
-  // Exactly <root>/<folder>/<name>.toml, and no part a link or a step upwards.
+  // Accepts exactly <root>/<folder>/<name>.toml, without links or ".." below the root.
   const std::filesystem::path file(path);
   const std::string name = file.filename().string();
   const std::string folder = file.parent_path().filename().string();
@@ -226,8 +227,8 @@ absl::Status Store::Look(const std::string& path, bool remove) const {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": not a record of the cache in ", root_.empty() ? "memory" : root_));
   }
-  // By the folder's descriptor: a link put in its place meanwhile leads nowhere. A damaged record
-  // is removed like any other, so nothing is read.
+  // Works on the folder's descriptor, so that nobody can substitute a link meanwhile. The record is
+  // not read: a damaged one can be removed too.
   const std::string folder_path = absl::StrCat(root_, "/", folder);
   const int fd = open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   struct stat info = {};
@@ -239,7 +240,7 @@ absl::Status Store::Look(const std::string& path, bool remove) const {
   if (done) return absl::OkStatus();
   if (!there || ours) return ErrnoStatus(error, absl::StrCat(path, ": cannot remove"));
   return absl::FailedPreconditionError(absl::StrCat(
-      path, S_ISREG(info.st_mode) ? ": its name is no record's" : ": not a regular file"));
+      path, S_ISREG(info.st_mode) ? ": not the file name of a record" : ": not a regular file"));
 }
 
 }  // namespace jitattn::cache

@@ -1,5 +1,6 @@
-// A folder of records on disk: <root>/<FolderName(fingerprint)>/<Key>.toml. One small file a
-// record; rename makes a write atomic, readers take no lock, damage costs one record.
+// A folder of records on disk: <root>/<FolderName(fingerprint)>/<Key>.toml. Each record is one
+// small file: a write is atomic by rename, readers take no lock, and damage affects a single
+// record.
 
 #ifndef JITATTN_CACHE_STORE_H_
 #define JITATTN_CACHE_STORE_H_
@@ -13,59 +14,62 @@
 
 namespace jitattn::cache {
 
-// Where the user's cache lies: $JITATTN_CACHE_DIR, $XDG_CACHE_HOME/jitattn, ~/.cache/jitattn; empty
-// if there is none (memory only): no variable is set, HOME is no folder, or the process is marked
-// AT_SECURE. Under sudo the same variables are read; what is made in folders of sudo's caller is
-// given to the caller.
+// The root of the user's cache: $JITATTN_CACHE_DIR, else $XDG_CACHE_HOME/jitattn, else
+// ~/.cache/jitattn. Empty (memory only) if no variable is set, HOME is not a folder, or the process
+// is marked AT_SECURE. Under sudo the same variables are read; files made in folders of sudo's
+// caller are given to the caller.
 std::string DefaultRoot();
 
 struct StoredRecord {
   Record record;
   std::string path;
-  std::string stale;   // soft differences, empty if none
-  bool usable = true;  // false: tuned on, or for, another CPU; only List(all_cpus) returns such
+  std::string stale;   // soft differences (HostMatch::stale), empty if none
+  bool usable = true;  // false: tuned on, or for, another CPU; only with List(all_cpus)
 };
 
 struct RejectedRecord {
-  std::string path, why;  // `why` begins with the path, and the line where there is one
+  std::string path, why;  // `why` begins with the path, followed by the line if there is one
 };
 
 class Store {
  public:
-  // `root` need not exist; it is made (0700) by the first Put. Empty: a store that has nothing and
-  // takes nothing.
+  // `root` need not exist; the first Put makes it with mode 0700. With an empty root the store has
+  // no records and Put fails.
   Store(std::string root, Cpu cpu, Fingerprint host);
 
   const std::string& root() const { return root_; }
-  // Where Get looks and Put writes; whether or not there is such a file.
+  // The path that Get reads and Put writes. The file need not exist.
   std::string PathOf(const Key& key) const;
 
-  // NotFound: no such file. Any other status: the file is there and unusable, with the reason.
+  // Reads the record of a key. NotFound: there is no such file. Any other error: the file exists
+  // but cannot be used, with the reason.
   absl::StatusOr<StoredRecord> Get(const Key& key) const;
 
-  // Records of this CPU with the same spec, threads, isa and buffers, whose lengths are within a
-  // factor of two of the key's; nearest first (by summed log ratio).
+  // This CPU's records with a Distance to the key (cache/nearest.h), nearest first. Files that
+  // cannot be used go to `rejected`, which may be null.
   std::vector<StoredRecord> Near(const Key& key, std::vector<RejectedRecord>* rejected) const;
 
-  // Temporary file, fsync, rename, fsync of the folder. On any failure (full disk, no permission)
-  // the old record stands untouched and no file is left behind. Returns the path. InvalidArgument
-  // or FailedPrecondition: Get would refuse the record, for the same reason.
+  // Writes a record and returns its path. The write is atomic: temporary file, fsync, rename, fsync
+  // of the folder. On failure (full disk, no permission) the old record is unchanged and no file is
+  // left behind. Also fails, with the error of Get, if Get would refuse the record.
   absl::StatusOr<std::string> Put(const Record& record) const;
 
-  // Why Put would fail for any record: no folder, or one that cannot be written to.
+  // The error that Put would return for any record: no cache folder, or no way to write to it.
   absl::Status CheckWritable() const;
 
-  // All records, of every CPU if `all_cpus`, sorted by path; files that cannot be used go to
-  // `rejected`.
+  // The records of this CPU, or of every CPU if `all_cpus`, sorted by path. Files that cannot be
+  // used go to `rejected`, which may be null.
   std::vector<StoredRecord> List(bool all_cpus, std::vector<RejectedRecord>* rejected) const;
 
-  // Removes one file that List named, a damaged record too. NotFound: somebody else has.
-  // FailedPrecondition: Put cannot have written it, since it is a link or its name is no record's.
+  // Removes one file that List returned or rejected, even a damaged one. InvalidArgument: the path
+  // is not of the form <root>/<folder>/<name>.toml. NotFound: the file is already gone.
+  // FailedPrecondition: Put cannot have written the file, since it is not a regular file or its
+  // name is not the file name of a record.
   absl::Status Remove(const std::string& path) const;
-  // What Remove would say; OK where it would remove.
+  // The status that Remove would return; removes nothing.
   absl::Status CheckRemovable(const std::string& path) const;
 
-  // The temporary files that killed writers left, of this CPU's folder or of all.
+  // Removes temporary files that killed writers left, in this CPU's folder or in all of them.
   void RemoveLeftOvers(bool all_cpus) const;
 
  private:

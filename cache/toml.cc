@@ -1,4 +1,4 @@
-// TOML text to and from plain data: the only file that sees TOML++.
+// Converts between TOML text and plain data. The only file that includes TOML++.
 
 #include "cache/toml.h"
 
@@ -12,11 +12,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 
-// TOML++ 3.3, compiled into this file whatever the system's library was built with:
-//   - its asserts fail on some damaged files, so they become nothing; with NDEBUG it would promise
-//     the compiler that they hold, and a damaged file could do anything at all;
+// TOML++ 3.3 is compiled into this file, with these options instead of the system library's:
+//   - no asserts: they fail on some damaged files. With NDEBUG TOML++ would turn them into
+//     assumptions of the compiler, and a damaged file would be undefined behaviour;
 //   - errors are returned, not thrown;
-//   - it recurses into nested values, and an application's thread may have a small stack.
+//   - nesting is limited: TOML++ recurses, and an application's thread may have a small stack.
 #undef NDEBUG
 #undef TOML_HEADER_ONLY
 #undef TOML_SHARED_LIB
@@ -30,12 +30,13 @@
 namespace jitattn::cache {
 namespace {
 
-// Keys of ours have one dot at most; TOML++ recurses once for each, and 3.3 overflows the stack on
-// some ten thousand.
+// Keys of records have at most one dot. TOML++ recurses for each dot, and 3.3 overflows the stack
+// at some ten thousand.
 constexpr int kMaxDots = 8;
 
-// Values in values: 1 for a number. Dotted keys make tables too, so that a file within TOML++'s
-// limit may hold more than it would take back written in braces.
+// Limit on the nesting of values; a number has depth 1. Checked again after parsing: dotted keys
+// make tables that TOML++ does not count, but would count when it reads them back written in
+// braces.
 constexpr int kMaxDepth = 16;
 
 absl::Status ErrorAt(std::string_view source, int line, std::string_view what) {
@@ -43,8 +44,8 @@ absl::Status ErrorAt(std::string_view source, int line, std::string_view what) {
       absl::StrCat(std::string(source), ":", line, ": ", std::string(what)));
 }
 
-// Skips a string that starts at `i` (a quote); leaves `i` behind it, or at the end of the line
-// where a one-line string lacks its end: TOML++ will complain.
+// Skips the string that starts with a quote at `i`, and sets `i` to the position after it. If a
+// one-line string has no end, `i` is set to the end of the line; TOML++ reports the error.
 void SkipString(std::string_view text, size_t& i) {
   const char quote = text[i];
   const std::string fence(3, quote);
@@ -61,9 +62,10 @@ void SkipString(std::string_view text, size_t& i) {
   }
 }
 
-// Refuses what TOML++ 3.3 does not survive: such keys, and characters beyond ASCII where TOML
-// allows none (it reaches an `unreachable`). Records have them nowhere: the writer escapes them.
-// What follows TOML's first error may be misread here; TOML++ stops there.
+// Refuses text that crashes TOML++ 3.3: keys with too many dots, and characters beyond ASCII where
+// TOML allows none (it reaches an `unreachable`). Non-ASCII characters are refused everywhere,
+// since the writer escapes them. Text after the first syntax error may be misread here, which is
+// harmless: TOML++ stops at that error.
 absl::Status CheckText(std::string_view text, std::string_view source) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -71,7 +73,7 @@ absl::Status CheckText(std::string_view text, std::string_view source) {
       const auto line = 1 + std::count(text.begin(), text.begin() + i, '\n');
       return ErrorAt(source, line,
                      absl::StrCat("byte 0x", absl::Hex(c & 0xff, absl::kZeroPad2),
-                                  ": records are plain ASCII"));
+                                  ": records must be plain ASCII"));
     }
   }
   int line = 1, dots = 0;
@@ -174,7 +176,7 @@ absl::StatusOr<TomlTable> ParseToml(std::string_view text, std::string_view sour
   if (absl::Status status = CheckText(text, source); !status.ok()) return status;
   const ::toml::parse_result result = ::toml::parse(text);
   if (!result) {
-    // The description quotes the file, and ends up on somebody's terminal.
+    // Escaped, since the description quotes the file and may be printed on a terminal.
     return ErrorAt(source, static_cast<int>(result.error().source().begin.line),
                    absl::Utf8SafeCEscape(std::string(result.error().description())));
   }

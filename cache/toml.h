@@ -1,4 +1,4 @@
-// TOML text to and from plain data. The rest of the cache sees this; only toml.cc sees TOML++.
+// Converts between TOML text and plain data, and hides TOML++ from the rest of the cache.
 
 #ifndef JITATTN_CACHE_TOML_H_
 #define JITATTN_CACHE_TOML_H_
@@ -18,14 +18,14 @@ struct TomlEntry;
 using TomlArray = std::vector<TomlValue>;
 using TomlTable = std::vector<TomlEntry>;  // in alphabetical order, each key once
 
-// A date or a time: never one of ours, only carried along.
+// A date or a time. Records contain none; such unknown values are only preserved.
 struct TomlMoment {
   std::string text;
 };
 
 struct TomlValue {
   std::variant<bool, int64_t, double, std::string, TomlMoment, TomlArray, TomlTable> data;
-  int line = 0;  // where it stands in the text, from 1
+  int line = 0;  // line in the text, from 1
 };
 
 struct TomlEntry {
@@ -36,17 +36,16 @@ struct TomlEntry {
 // The entry of that name, or null.
 TomlEntry* FindEntry(TomlTable& table, std::string_view key);
 
-// Fit for text from anywhere; nesting is bounded. The message of InvalidArgument begins with
-// "source:line: ".
+// Parses text from any source, with bounded nesting. InvalidArgument for invalid text; the message
+// begins with "source:line: ".
 //   REQUIRES: the caller has bounded the size of the text.
 absl::StatusOr<TomlTable> ParseToml(std::string_view text, std::string_view source);
 
-// Values as TOML writes them, on one line, in ASCII. Bytes that are not UTF-8 become U+FFFD, since
-// TOML has no way to say them. Numbers are the shortest that read back as the same double, in any
-// locale.
+// Values in TOML syntax, on one line, in ASCII. Bytes that are not UTF-8 become U+FFFD, since TOML
+// cannot express them. Numbers are the shortest that read back as the same double, in any locale.
 std::string TomlString(std::string_view value);
 std::string TomlNumber(double value);
-std::string TomlKey(std::string_view key);  // bare where it may be, else quoted
+std::string TomlKey(std::string_view key);  // bare if TOML allows it, else quoted
 std::string TomlText(const TomlValue& value);
 
 }  // namespace jitattn::cache

@@ -97,7 +97,7 @@ TEST(ReadTrusted, RefusesWhatOthersMayWrite) {
   for (mode_t mode : {0620, 0602, 0666, 0777}) {
     chmod((folder / "f").c_str(), mode);
     EXPECT_EQ(ErrorOf(folder / "f"),
-              folder / "f: others may write to it; chmod go-w makes it usable");
+              folder / "f: writable by other users; chmod go-w makes the file usable");
   }
 }
 
@@ -110,7 +110,7 @@ TEST(ReadTrusted, RefusesFilesOfOthers) {
   }
   ASSERT_EQ(chown((folder / "f").c_str(), 4242, 4242), 0);
   EXPECT_EQ(ErrorOf(folder / "f"),
-            folder / "f: owned by user 4242, neither by this user (0) nor by root");
+            folder / "f: owned by user 4242; the owner must be this user (0) or root");
   const auto as_user = [&](uid_t uid) {
     return InChild([&] { return setuid(uid) != 0 ? 2 : ReadTrusted(folder / "f", 100).ok(); });
   };

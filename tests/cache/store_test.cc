@@ -131,8 +131,8 @@ TEST_F(StoreTest, ACopyUnderAnotherNameIsRefused) {
   const Key other = MakeKey(Attention(64, 64), {.threads = 2});
   MustPut(record);
   std::filesystem::copy_file(Path(record), store_.PathOf(other));
-  EXPECT_EQ(WhyNot(other), store_.PathOf(other) + ": holds the record of " + record.key.ToString() +
-                               ", not of its file name");
+  EXPECT_EQ(WhyNot(other), store_.PathOf(other) + ": the record is for " + record.key.ToString() +
+                               ", not for its file name");
 }
 
 TEST_F(StoreTest, ARecordOfAnotherCpuIsRefusedAndSaysSo) {
