@@ -1,14 +1,16 @@
-// Bayesian optimisation: a Gaussian process over log cost, and of all points not yet looked at the
-// one that promises most.
+// Bayesian optimisation: a Gaussian process over log cost. Each step evaluates the new point with
+// the largest acquisition value.
 //
-// The promise is expected improvement on the best posterior mean. Every third step looks among the
-// kin of the best point only, those that differ from it in one parameter: what the model makes of a
-// whole space is smoother than kernels are, and an optimum is found in the end by walking to it.
-// Failures are no costs: they go to a model of feasibility, by which a promise is multiplied.
+// The acquisition value is the expected improvement over the best posterior mean, multiplied by the
+// probability that the point is feasible: failures have no cost, they enter a separate model of
+// feasibility. Every third step considers only the neighbours of the best point, which differ from
+// it in one parameter: the model of the whole space is smoother than the cost of kernels, so the
+// optimum is reached by local steps in the end.
 //
-// Set on the public spaces for setting of docs/search.md. A confidence bound in turn with expected
-// improvement, as Willemsen et al. ("Bayesian Optimization for auto-tuning GPU kernels", 2021) have
-// it, and a design of more than four points, both cost a tenth of the score there.
+// The defaults were chosen on the public spaces for setting in docs/search.md. Alternating a
+// confidence bound with expected improvement, as in Willemsen et al. ("Bayesian Optimization for
+// auto-tuning GPU kernels", 2021), or a design of more than four points, each lost a tenth of the
+// score there.
 
 #include <algorithm>
 #include <cmath>
@@ -26,34 +28,34 @@ namespace {
 constexpr OptionInfo kOptions[] = {
     {.name = "design",
      .default_value = "4",
-     .help = "points before the model is asked",
+     .help = "points to evaluate before the model is used",
      .min = 1,
      .max = 1000,
      .integer = true},
     {.name = "local",
      .default_value = "3",
-     .help = "every so many steps only the kin of the best are candidates; 0: never",
+     .help = "interval of the steps that consider only neighbours of the best point; 0: none do",
      .max = 1000,
      .integer = true},
     {.name = "refit",
      .default_value = "1.2",
-     .help = "growth of the data after which the model's parameters are sought anew",
+     .help = "growth of the data after which the model's parameters are fitted again",
      .min = 1,
      .max = 10},
 };
 
-// Costs beyond this many standard deviations over the mean are drawn in: that a point is ten times
-// slower than the rest must not flatten the differences among the rest.
+// Costs are clipped at this many standard deviations above the mean: a point ten times slower than
+// the rest must not flatten the differences among the rest.
 constexpr double kSlowest = 1.5;
 
-// Feasibility: each trial speaks for its surroundings with the square of its correlation; before
-// any speaks, a point is taken to work with this probability, to which this weight belongs.
+// The model of feasibility: a weighted mean of the outcomes of all trials, each with the square of
+// its correlation as weight, and of the prior probability kFeasible with weight kFeasibleWeight.
 constexpr double kFeasible = 0.9, kFeasibleWeight = 0.3;
 
-// By then the parameters of the model are settled, and another search for them, which takes cubic
-// time, buys nothing.
+// No further fits with more observations: a fit takes cubic time, and the model's parameters hardly
+// change by then.
 constexpr size_t kLastFit = 150;
-// More observations are not taken in, so that a step and the memory stay bounded at any budget.
+// The model ignores further observations, so that time and memory stay bounded at any budget.
 constexpr size_t kMostObservations = 500;
 
 double NormalDensity(double z) { return std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi); }
@@ -81,11 +83,12 @@ class Bayes : public StrategyBase {
   int local_;
   double refit_;
   std::optional<GaussianProcess> model_;
-  double centre_ = 0, scale_ = 1;  // of log costs, as of the last fit
-  std::vector<int> in_model_;      // ranks, in the model's order
-  std::vector<int> news_;          // ranks told since the model was last asked
+  double centre_ = 0, scale_ = 1;  // mean and deviation of the log costs at the last fit
+  std::vector<int> in_model_;      // ranks of the observations, in the model's order
+  std::vector<int> news_;          // ranks told since the last update of the model
   size_t next_fit_ = 0;
-  // Σ over trials of squared correlation, by rank; empty until something fails.
+  // Σ of squared correlations with the successful and with the failed trials, by rank; empty until
+  // a trial fails.
   std::vector<float> worked_, failed_;
 };
 
@@ -95,8 +98,8 @@ void Bayes::Learn(const Trial& trial) {
   }
 }
 
-// A censored cost is only a bound. It enters as what the model expects beyond it, with the spread
-// that the model has there (Schmee & Hahn 1979, one step).
+// A censored cost is only a lower bound. The model gets its own conditional expectation above that
+// bound instead, with the conditional variance (Schmee & Hahn 1979, one step).
 GpObservation Bayes::Observe(const Trial& trial) const {
   const double y = std::min((LogCost(trial) - centre_) / scale_, kSlowest);
   GpObservation observation{trial.rank, y, std::pow(trial.spread / scale_, 2)};
@@ -107,7 +110,7 @@ GpObservation Bayes::Observe(const Trial& trial) const {
     deviation = std::sqrt(std::max(model_->variance()[trial.rank], 1e-6f));
   }
   const double z = (y - mean) / deviation;
-  // Beyond 5 deviations the bound itself is the expectation, and the ratio would be 0/0.
+  // Beyond 5 deviations the expectation is close to the bound, and the ratio would become 0/0.
   const double hazard = z > 5 ? z : NormalDensity(z) / NormalBelow(-z);
   observation.y = std::max(y, std::min(mean + deviation * hazard, kSlowest));
   observation.variance += deviation * deviation * std::max(0.0, 1 + z * hazard - hazard * hazard);
@@ -149,7 +152,7 @@ void Bayes::UpdateModel() {
   }
 
   const bool any_failed = costs.size() < trials().size();
-  if (any_failed && (fit || worked_.empty())) {  // lengths changed: all speak anew
+  if (any_failed && (fit || worked_.empty())) {  // the fit changed the correlations: start anew
     worked_.assign(space().size(), 0.0f);
     failed_.assign(space().size(), 0.0f);
     news_.clear();
@@ -171,7 +174,7 @@ double Bayes::Feasible(int rank) const {
          (kFeasibleWeight + worked_[rank] + failed_[rank]);
 }
 
-// By how much the point is expected to lie below `best_mean`.
+// The expected improvement of a point over `best_mean`.
 double Bayes::Improvement(int rank, double best_mean) const {
   const double gain = best_mean - model_->mean()[rank];
   const double deviation = std::sqrt(std::max(model_->variance()[rank], 1e-8f));

@@ -9,10 +9,10 @@
 namespace jitattn::search {
 namespace {
 
-// Points worked on at once: 100 rows of L⁻¹K* × 512 floats = 200 KB stay in a second-level cache.
+// Points processed at once: 100 rows of L⁻¹K* × 512 floats = 200 KB stay in the L2.
 constexpr int kBlock = 512;
 
-// Keeps the factor defined where two observations coincide and noise is nil.
+// Added to the diagonal, so that the factor exists if two observations coincide without noise.
 constexpr double kJitter = 1e-8;
 
 using Floats = Eigen::Map<Eigen::ArrayXf>;
@@ -95,7 +95,7 @@ void GaussianProcess::Add(const GpObservation& observation) {
   Update(data_.size() - 1);
 }
 
-// Takes in the observations from `known` on.
+// Extends the factor and the posterior by the observations from index `known` on.
 void GaussianProcess::Update(size_t known) {
   for (size_t i = known; i < data_.size(); ++i) {
     std::vector<double> row(i + 1);

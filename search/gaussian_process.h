@@ -1,13 +1,13 @@
-// A Gaussian process over all points of a space: what has been observed at a few of them says what
-// to expect, and how surely, at every other.
+// A Gaussian process over all points of a space: from observations at a few points, the posterior
+// mean and variance at every point.
 //
 //   cov(x, x') = amplitude · (1 + a + a²/3) · e^−a      a² = 5 · Σ d(x, x')² / length²
 //   d(x, x')² = (x − x')² + step² · [x ≠ x']            a parameter's distance
 //
-// (Matérn 5/2) with one length a parameter. The step makes any two values of a parameter differ,
-// neighbours included: kernels are jagged along their axes, since one value divides a tile, fits a
-// cache or fills the registers, and the next does not. The posterior of every point is kept and
-// brought up to date with each observation, at a cost of (points × observations) multiplications:
+// (Matérn 5/2) with one length for each parameter. The step keeps even neighbouring values of a
+// parameter apart: the cost of kernels is jagged along an axis, since one value divides a tile,
+// fits a cache or fills the registers, and the next does not. The posterior of every point is
+// stored and updated with each observation, which takes (points × observations) multiplications:
 // about a millisecond for 20,000 points and 100 observations. Rasmussen & Williams 2006, chapters
 // 2, 4, 5.
 
@@ -25,33 +25,34 @@ namespace jitattn::search {
 struct GpHyperparameters {
   std::vector<double> lengths;  // one for each parameter with more than one value
   double amplitude = 1;         // variance of the function
-  double noise = 1e-3;          // variance of an observation, beside its own
+  double noise = 1e-3;          // variance of every observation, in addition to its own
 };
 
 struct GpObservation {
   int rank = -1;
-  double y = 0;         // expected to be of about zero mean and unit variance over the data
-  double variance = 0;  // known of this observation; the noise comes on top
+  double y = 0;         // standardised: about zero mean and unit variance over the data
+  double variance = 0;  // known variance of this observation, without `noise`
 };
 
-// What two values of a feature, scaled to [0,1], differ by at least. Set on the public spaces for
-// setting of docs/search.md: 0.1 and 0.2 were alike there, 0 and 0.3 scored a tenth less.
+// The step between any two values of a feature, which is scaled to [0,1]. Chosen on the public
+// spaces for setting in docs/search.md: 0.1 and 0.2 were equally good there, 0 and 0.3 scored a
+// tenth less.
 inline constexpr double kFeatureStep = 0.2;
 
 class GaussianProcess {
  public:
   explicit GaussianProcess(const Space& space);
 
-  // Forgets what it knew; conditions on `data` with given hyper-parameters, or with those of the
-  // largest posterior density, sought from the last ones and from the prior's centre and, where
-  // `rng` is given, one random start.
+  // Discards all observations and conditions on `data`: Condition with the given hyper-parameters,
+  // Fit with those of the largest posterior density. Fit searches from the centre of the prior,
+  // from the current hyper-parameters and, if `rng` is not null, from one random start.
   void Condition(const GpHyperparameters& hyper, std::span<const GpObservation> data);
   void Fit(std::span<const GpObservation> data, Rng* rng);
-  // One observation more; the hyper-parameters stay.
+  // Adds one observation; the hyper-parameters stay.
   void Add(const GpObservation& observation);
 
   const GpHyperparameters& hyperparameters() const { return hyper_; }
-  // Of the function itself, without noise; by rank.
+  // Posterior mean and variance of the function itself, without noise; by rank.
   std::span<const float> mean() const { return mean_; }
   std::span<const float> variance() const { return variance_; }
   // cov(x, ·) / amplitude, by rank.
@@ -63,12 +64,13 @@ class GaussianProcess {
   void Covariances(int rank, int from, int count, float* out) const;
 
   int points_;
-  std::vector<float> features_;  // feature_count × points: a feature of all points is contiguous
+  std::vector<float> features_;  // feature_count × points: each feature of all points is contiguous
   std::vector<int> groups_;      // index into lengths, of each feature
   GpHyperparameters hyper_;
   std::vector<GpObservation> data_;
-  // With L the Cholesky factor of the observations' covariance, K* that between observations and
-  // points: rows of L, L⁻¹y, and rows of L⁻¹K*. A new observation appends to each.
+  // L is the Cholesky factor of the covariance of the observations, K* the covariance between
+  // observations and points. These are the rows of L, L⁻¹y, and the rows of L⁻¹K*; a new
+  // observation appends to each.
   std::vector<std::vector<double>> factor_;
   std::vector<double> whitened_;
   std::vector<std::vector<float>> projections_;
@@ -76,8 +78,9 @@ class GaussianProcess {
 };
 
 // Log posterior density of the hyper-parameters, up to a constant, for data at given features
-// (observations × features, row-major). Logs of lengths, amplitude, noise, in this order; the
-// gradient likewise, where wanted. −∞ where the covariance is not positive definite.
+// (observations × features, row-major). `log_hyper` holds the logs of lengths, amplitude and noise,
+// in this order, and so does `gradient`, which may be null. −∞ if the covariance is not positive
+// definite.
 class GpEvidence {
  public:
   GpEvidence(std::span<const double> features, std::span<const int> groups,
@@ -89,7 +92,7 @@ class GpEvidence {
 
  private:
   size_t count_;
-  std::vector<std::vector<double>> squares_;  // for each length: squared distances, count × count
+  std::vector<std::vector<double>> squares_;  // by length: squared distances, count × count
   std::vector<double> y_, variance_;
 };
 

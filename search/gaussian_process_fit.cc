@@ -10,16 +10,16 @@
 namespace jitattn::search {
 namespace {
 
-// Lengths: Gamma(shape 1.3, rate 0.1), as BaCO (Hellsten et al. 2022): with few data, a parameter
-// matters little unless they say so. Amplitude: log-normal about the variance of the standardised
-// data. Noise: log-normal about a spread of 3 % of the data's.
+// The priors. Lengths: Gamma(shape 1.3, rate 0.1) as in BaCO (Hellsten et al. 2022), under which a
+// parameter has little effect unless the data show one. Amplitude: log-normal around the variance
+// of the standardised data. Noise: log-normal around a deviation of 3 % of the data's.
 constexpr double kLengthShape = 1.3, kLengthRate = 0.1;
 constexpr double kAmplitudeSigma = 1.0;
 constexpr double kNoiseCentre = 1e-3, kNoiseSigma = 1.5;
 constexpr double kJitter = 1e-8;
 
-// A quasi-Newton ascent in some ten dimensions is close to its end after this many steps, and the
-// next fit starts from where it stopped.
+// After this many steps a quasi-Newton ascent in some ten dimensions has nearly converged, and the
+// next fit continues from its result.
 constexpr int kSteps = 25;
 constexpr double kTolerance = 1e-3;  // in the gradient of the log density
 
@@ -87,7 +87,7 @@ double GpEvidence::operator()(std::span<const double> log_hyper,
   }
   if (gradient == nullptr) return density;
 
-  // ∂/∂θ = ½ Σ W ∘ ∂K/∂θ with W = K⁻¹y yᵀK⁻¹ − K⁻¹, and for a length
+  // ∂/∂θ = ½ Σ W ∘ ∂K/∂θ with W = K⁻¹y yᵀK⁻¹ − K⁻¹. For a length ℓ,
   // ∂K/∂log ℓ = 5/3 · amplitude · (1 + a) e^−a · (distance / ℓ)².
   const ArrayXXd w =
       (weights * weights.transpose() - factor.solve(MatrixXd::Identity(n, n))).array();
@@ -102,7 +102,7 @@ double GpEvidence::operator()(std::span<const double> log_hyper,
   return density;
 }
 
-// BFGS on the negative log density, with halving of a step that does not improve.
+// BFGS on the negative log density. A step that does not improve is halved.
 std::vector<double> GpEvidence::Maximise(std::span<const std::vector<double>> starts) const {
   std::vector<double> best = starts[0];
   double best_density = -std::numeric_limits<double>::infinity();
@@ -116,7 +116,7 @@ std::vector<double> GpEvidence::Maximise(std::span<const std::vector<double>> st
       const VectorXd gradient = Eigen::Map<VectorXd>(slope.data(), d);
       if (gradient.lpNorm<Eigen::Infinity>() < kTolerance) break;
       VectorXd move = inverse * gradient;
-      if (move.dot(gradient) <= 0) {  // the estimate has gone bad: steepest ascent
+      if (move.dot(gradient) <= 0) {  // a bad estimate of the Hessian: back to steepest ascent
         inverse.setIdentity();
         move = gradient;
       }

@@ -12,11 +12,11 @@
 namespace jitattn::search {
 namespace {
 
-// Designs drawn, of which the one with the largest least distance is kept. The gain flattens after
-// some twenty; a design of 30 points takes microseconds a point.
+// Number of designs drawn; the one with the largest minimum distance is kept. More than some twenty
+// gain little. A design of 30 points takes microseconds for each point.
 constexpr int kDesigns = 20;
 
-// L1 on scaled indices, as Space::Repair measures it.
+// The L1 distance on scaled indices, as in Space::Repair.
 double Distance(const Space& space, int a, int b) {
   const std::span<const int> x = space.Row(a), y = space.Row(b);
   double distance = 0;
@@ -30,8 +30,8 @@ double Distance(const Space& space, int a, int b) {
   return distance;
 }
 
-// Each parameter's range is cut into `count` strata, each used once; the corner points are then
-// moved to valid ones, which may make some of them coincide.
+// Cuts each parameter's range into `count` strata and uses each of them once. The resulting grid
+// points are then repaired to valid ones, so some of them may coincide.
 std::vector<int> Draw(const Space& space, int count, Rng* rng) {
   std::vector<Point> points(count, Point(space.dimensions()));
   std::vector<int> strata(count);
@@ -57,7 +57,7 @@ std::vector<int> WithLatinHypercube(const Space& space, std::vector<int> seeds, 
   if (wanted <= 0) return seeds;
   Rng rng(seed);
 
-  // What tells designs apart: how many points are new, then how close the closest two are.
+  // The quality of a design: its number of distinct points, then their minimum distance.
   std::pair<size_t, double> best = {0, -1};
   std::vector<int> result = seeds;
   for (int design = 0; design < kDesigns; ++design) {
@@ -76,7 +76,7 @@ std::vector<int> WithLatinHypercube(const Space& space, std::vector<int> seeds, 
       result = std::move(ranks);
     }
   }
-  // Where points coincided: a random one, or the next behind it that is new.
+  // Points that coincided are replaced by a random point, or the next one that is new.
   while (static_cast<int>(result.size()) < count) {
     int rank = rng.Below(space.size());
     while (std::find(result.begin(), result.end(), rank) != result.end()) {

@@ -35,9 +35,10 @@ absl::StatusOr<Options> Options::Parse(std::string_view strategy, std::span<cons
                                    [&](const OptionInfo& option) { return option.name == name; });
     if (info == table.end()) {
       auto append = [](std::string* out, const OptionInfo& option) { out->append(option.name); };
-      return absl::InvalidArgumentError(absl::StrCat(
-          of, "unknown option '", name, "'; ",
-          table.empty() ? "it has none" : "it has " + absl::StrJoin(table, ", ", append)));
+      return absl::InvalidArgumentError(
+          absl::StrCat(of, "unknown option '", name, "'; ",
+                       table.empty() ? "the strategy has no options"
+                                     : "expected one of " + absl::StrJoin(table, ", ", append)));
     }
     const size_t index = info - table.begin();
     if (set[index]) return absl::InvalidArgumentError(absl::StrCat(of, name, " is given twice"));

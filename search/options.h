@@ -1,4 +1,4 @@
-// A strategy's options: "name=value" pairs read against the table on top of its file.
+// A strategy's options: "name=value" pairs, checked against the strategy's table of options.
 
 #ifndef JITATTN_SEARCH_OPTIONS_H_
 #define JITATTN_SEARCH_OPTIONS_H_
@@ -14,7 +14,8 @@ namespace jitattn::search {
 
 class Options {
  public:
-  // InvalidArgument: a name not in the table, a name given twice, no number, or out of its range.
+  // Options that are not given have their default values. InvalidArgument: a name is not in the
+  // table or is given twice, or a value is not a number or out of range.
   static absl::StatusOr<Options> Parse(std::string_view strategy, std::span<const OptionInfo> table,
                                        const StrategyOptions& given);
 
@@ -24,7 +25,7 @@ class Options {
 
  private:
   std::span<const OptionInfo> table_;
-  std::vector<double> values_;  // as the table orders them
+  std::vector<double> values_;  // in the order of the table
 };
 
 }  // namespace jitattn::search

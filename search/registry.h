@@ -1,4 +1,4 @@
-// Where each strategy's file hands in its name, its options and its maker.
+// The registry of strategies: the name, the options and the factory of each.
 
 #ifndef JITATTN_SEARCH_REGISTRY_H_
 #define JITATTN_SEARCH_REGISTRY_H_
@@ -16,11 +16,11 @@ struct StrategyEntry {
   std::unique_ptr<Strategy> (*make)(const StrategyContext& context, const Options& options);
 };
 
-// What a program has before it adds others: all that tuning on demand needs.
+// The only strategy of a program that adds no others; tuning on demand uses it.
 extern const StrategyEntry kBayes;
 
-// Further strategies, listed behind kBayes, in place of those that were added before. `entries`
-// must live as long as the program. REQUIRES: no strategy is being made meanwhile.
+// Adds strategies, listed after kBayes, and replaces those of an earlier call. REQUIRES: `entries`
+// lives as long as the program, and no other thread makes a strategy during the call.
 void SetFurtherStrategies(std::span<const StrategyEntry* const> entries);
 
 }  // namespace jitattn::search

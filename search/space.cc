@@ -15,7 +15,7 @@
 namespace jitattn::search {
 namespace {
 
-constexpr int kMaxParameters = 1000;  // who looks at pairs of them takes the square
+constexpr int kMaxParameters = 1000;  // some strategies store a number for each pair of them
 
 absl::Status CheckParameter(const Parameter& parameter) {
   const std::vector<double>& values = parameter.values;
@@ -40,7 +40,7 @@ absl::Status CheckParameter(const Parameter& parameter) {
   return absl::OkStatus();
 }
 
-// Values scaled to [0,1] as a surrogate sees them.
+// The values of a parameter as a surrogate sees them, scaled to [0,1].
 std::vector<double> ScaledAxis(const Parameter& parameter) {
   std::vector<double> axis = parameter.values;
   if (parameter.kind == Parameter::Kind::kCategorical || axis.size() < 2) return axis;
@@ -62,7 +62,7 @@ absl::Status Space::Prepare(std::vector<Parameter> parameters) {
   if (parameters_.empty()) return absl::InvalidArgumentError("a space needs a parameter");
   if (dimensions() > kMaxParameters) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a space of ", dimensions(), " parameters; ", kMaxParameters, " at most"));
+        absl::StrCat("a space of ", dimensions(), " parameters; the limit is ", kMaxParameters));
   }
   int64_t grid = 1;
   std::unordered_set<std::string_view> names;
@@ -72,7 +72,7 @@ absl::Status Space::Prepare(std::vector<Parameter> parameters) {
     if (absl::Status status = CheckParameter(parameter); !status.ok()) return status;
     if (!names.insert(parameter.name).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("parameter '", parameter.name, "' is there twice"));
+          absl::StrCat("parameter '", parameter.name, "' is listed twice"));
     }
     strides_[p] = grid;
     if (grid > std::numeric_limits<int64_t>::max() / Size(parameter)) {
@@ -104,7 +104,7 @@ absl::StatusOr<Space> Space::Create(std::vector<Parameter> parameters,
     return absl::InvalidArgumentError(absl::StrCat("the grid has more than ", kMaxGrid, " points"));
   }
   Point point(space.dimensions(), 0);
-  for (int p = 0; p >= 0;) {  // an odometer, last parameter fastest: lexicographic order
+  for (int p = 0; p >= 0;) {  // counts like an odometer, the last parameter fastest
     if (!constraint || constraint(point)) space.Keep(point);
     for (p = space.dimensions() - 1; p >= 0 && ++point[p] == Size(space.parameters_[p]); --p) {
       point[p] = 0;
@@ -172,9 +172,9 @@ struct Space::Nearest {
   double distance = std::numeric_limits<double>::infinity();
 };
 
-// Branch and bound: rows sorted lexicographically are a tree, parameter by parameter; ranks
-// [from, to) share the values before `parameter`. Values are tried outwards from the target, so
-// that the first leaf is already near and most of the tree is never entered.
+// Branch and bound. The lexicographically sorted rows form a tree with a level for each parameter;
+// the ranks [from, to) share the values before `parameter`. Values are tried outwards from the
+// target, so that the first leaf is already near and most of the tree is pruned.
 void Space::FindNearest(int parameter, int from, int to, int64_t code, double distance,
                         Nearest* nearest) const {
   if (parameter == dimensions()) {

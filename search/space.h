@@ -1,5 +1,5 @@
-// A finite space of points: a grid of parameters less what a constraint refuses.
-// Knows neither kernels nor clocks.
+// A finite space of points: a grid of parameters without the points that a constraint refuses.
+// Independent of kernels and clocks.
 
 #ifndef JITATTN_SEARCH_SPACE_H_
 #define JITATTN_SEARCH_SPACE_H_
@@ -21,24 +21,26 @@ struct Parameter {
   std::string name;
   std::vector<double> values;  // as a surrogate sees them; ascending unless categorical
   Kind kind = Kind::kLinear;
-  std::vector<std::string> labels;  // same length as values, or empty: for people and files
+  std::vector<std::string> labels;  // for people and files; one for each value, or empty
 };
 
-// One index into each parameter's values.
+// For each parameter an index into its values.
 using Point = std::vector<int>;
 
-// The valid points, enumerated once in lexicographic order and addressed by their rank, so that a
-// set of points is a set of integers. Immutable; cheap to share by reference.
+// The valid points of a grid, enumerated once in lexicographic order and addressed by their rank,
+// so that a set of points is a set of integers. Immutable; share it by reference.
 class Space {
  public:
   using Constraint = std::function<bool(const Point&)>;
 
-  // InvalidArgument: no parameter or over 1000, no values, a repeated, unordered or non-finite value,
-  // a negative one on a log axis, a repeated name, more than kMaxGrid points, or no valid point.
+  // Enumerates the grid and keeps the points for which `constraint` is true; a null constraint
+  // keeps all. InvalidArgument: no parameter or over 1000; no values; a repeated, unordered or
+  // non-finite value, or a negative one on a log axis; a repeated name; a grid of more than
+  // kMaxGrid points; or no valid point.
   static absl::StatusOr<Space> Create(std::vector<Parameter> parameters,
                                       const Constraint& constraint);
-  // From the valid points themselves, as a recording lists them, in any order; the grid may be
-  // larger than kMaxGrid. InvalidArgument also for an index out of range or a repeated point.
+  // Makes a space from a list of its valid points in any order. The grid may be larger than
+  // kMaxGrid. InvalidArgument also for an index out of range or a repeated point.
   static absl::StatusOr<Space> FromPoints(std::vector<Parameter> parameters,
                                           std::vector<Point> points);
   static constexpr int64_t kMaxGrid = int64_t{1} << 28;
@@ -47,26 +49,27 @@ class Space {
   int dimensions() const { return static_cast<int>(parameters_.size()); }
   int size() const { return static_cast<int>(count_); }  // number of valid points
 
-  Point At(int rank) const;                             // 0 ≤ rank < size()
+  Point At(int rank) const;                             // REQUIRES: 0 ≤ rank < size()
   std::span<const int> Row(int rank) const;             // the same without a copy
-  std::optional<int> RankOf(const Point& point) const;  // none if not valid
+  std::optional<int> RankOf(const Point& point) const;  // none if the point is not valid
 
-  // The valid point nearest to any grid point: L1 on indices scaled to [0,1], where two categories
-  // are 1 apart; then lowest rank. Indices outside the grid are moved to its edge.
+  // The rank of the valid point nearest to `point`, by L1 distance on indices scaled to [0,1], with
+  // distance 1 between two categories. On a tie the lowest rank. Indices outside the grid are first
+  // moved to its edge.
   int Repair(const Point& point) const;
 
-  // Valid points that differ in one parameter: the next valid value either way (kAdjacent; any
-  // value if categorical) or any value (kHamming). A value that a constraint refuses is stepped
-  // over, else a rule such as "divides the tile" would cut the space into islands.
+  // The ranks of the valid points that differ in one parameter. kAdjacent: the next valid value in
+  // either direction, or any value of a categorical parameter; kHamming: any value. Refused values
+  // are skipped: otherwise a rule such as "divides the tile" would cut the space into islands.
   enum class Neighbourhood { kAdjacent, kHamming };
   std::vector<int> Neighbours(int rank, Neighbourhood kind) const;
 
-  // Features for a surrogate: log2 or linear values scaled to [0,1] (0 on a log axis stands an
-  // octave below the smallest positive value), one-hot / √2 for categories, so that any two are 1
-  // apart. A parameter with one value has no feature.
+  // A point's features for a surrogate. Ordered parameters: linear or log2 values scaled to [0,1];
+  // the value 0 on a log axis is placed an octave below the smallest positive value. Categories:
+  // one-hot / √2, so that any two have distance 1. A parameter with one value has no feature.
   std::vector<double> Features(int rank) const;
   int feature_count() const { return static_cast<int>(feature_parameters_.size()); }
-  // The parameter behind each feature.
+  // The index of each feature's parameter.
   std::span<const int> feature_parameters() const { return feature_parameters_; }
 
  private:
@@ -83,7 +86,7 @@ class Space {
   std::vector<std::vector<double>> axes_;  // values as features, per parameter
   int64_t count_ = 0;
   std::vector<int> rows_;       // count_ × dimensions, sorted
-  std::vector<int64_t> codes_;  // rows as grid numbers, ascending: rank ↔ point by bisection
+  std::vector<int64_t> codes_;  // row-major grid index of each row, ascending; bisected by RankOf
 };
 
 }  // namespace jitattn::search

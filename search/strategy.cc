@@ -1,4 +1,4 @@
-// The list of strategies, and making one by name.
+// The list of strategies, and their creation by name.
 
 #include "search/strategy.h"
 
@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
 }
 
 absl::Status CheckStrategy(std::string_view name, const StrategyOptions& options) {
-  // Any space will do.
+  // The options are checked in the same way for every space.
   auto space = Space::Create({{.name = "x", .values = {0, 1}}}, nullptr);
   if (!space.ok()) return space.status();
   return MakeStrategy(name, {.space = &*space}, options).status();

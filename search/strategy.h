@@ -1,12 +1,12 @@
-// Choosing which point to look at next. The caller owns the loop, the clock and the budget:
+// Strategies choose the next point to evaluate. The caller owns the loop, the clock and the budget:
 //
 //   while (budget.Left()) {
 //     std::optional<Ask> ask = strategy->Next();
-//     if (!ask) break;                       // nothing left to look at
-//     strategy->Tell(Evaluate(*ask));        // repeats answered from memory, and free
+//     if (!ask) break;                       // the strategy has finished
+//     strategy->Tell(Evaluate(*ask));
 //   }
 //
-// Every strategy is deterministic for a seed and the answers it is told.
+// Every strategy is deterministic for a given seed and given answers.
 
 #ifndef JITATTN_SEARCH_STRATEGY_H_
 #define JITATTN_SEARCH_STRATEGY_H_
@@ -27,36 +27,37 @@ namespace jitattn::search {
 
 struct Ask {
   int rank = -1;
-  int resource = 1;      // how much measuring this point deserves now; racing strategies raise it
-  bool is_seed = false;  // a seed, or of the design that fills them up: not yet a proposal
+  int resource = 1;      // measuring effort for this point; racing strategies raise it
+  bool is_seed = false;  // a seed or a point of the initial design, not a proposal
 };
 
 class Strategy {
  public:
   virtual ~Strategy() = default;
 
-  // None when the strategy has nothing further to ask, or has asked for `budget` distinct points.
-  // One question at a time: the answer to the last is told before the next. A point already told is
-  // asked for again only to be measured with a larger resource.
+  // The next point to evaluate. None if the strategy has finished or has asked for `budget`
+  // distinct points. A point already told is asked for again only with a larger resource. REQUIRES:
+  // the answer to the previous question has been told.
   virtual std::optional<Ask> Next() = 0;
-  // Trials that were not asked for are welcome, and count. One that is measured but whose cost is
-  // no positive number is taken as failed.
+  // Tells the result of an evaluation. Trials that were not asked for are accepted and count
+  // against the budget. A trial whose cost is not a positive finite number counts as failed.
   virtual void Tell(const Trial& trial) = 0;
 };
 
-// What every strategy is given.
+// The input of every strategy.
 struct StrategyContext {
   const Space* space = nullptr;
-  std::vector<int> seeds;  // ranks to look at first, best guess first; those beyond a third of the
+  std::vector<int> seeds;  // ranks to evaluate first, best guess first; seeds beyond a third of the
                            // budget are dropped
   int budget = 100;        // distinct evaluations in all, seeds included
   uint64_t seed = 0;
 };
 
-// An option of a strategy, as `jitattn tune --strategy NAME --help` prints it. All are numbers.
+// An option of a strategy, as `jitattn tune --strategy NAME --help` prints it. Its value is a
+// number.
 struct OptionInfo {
   std::string_view name, default_value, help;
-  double min = 0, max = 1;  // both allowed
+  double min = 0, max = 1;  // inclusive
   bool integer = false;
 };
 
@@ -65,26 +66,28 @@ struct StrategyInfo {
   std::span<const OptionInfo> options;
 };
 
-// "name=value" pairs; a strategy refuses names it does not know and values out of range.
+// "name=value" pairs. A strategy refuses unknown names and values out of range.
 struct StrategyOptions {
   std::vector<std::pair<std::string, std::string>> values;
 };
 
-// All that can be made; "auto" is not among them. In the order in which they are listed to people.
+// All strategies, without "auto", in the order in which they are listed to users.
 std::vector<StrategyInfo> Strategies();
 
-// InvalidArgument: unknown name (the message lists those there are), unknown option, bad value.
+// Makes a strategy by name; "auto" means DefaultStrategy(). InvalidArgument: an unknown name (the
+// message lists the known ones), an unknown option, a bad value, or an invalid context.
 absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view name,
                                                        const StrategyContext& context,
                                                        const StrategyOptions& options = {});
 
-// Whether MakeStrategy would take them, whatever the space.
+// The error of MakeStrategy for this name and these options, whatever the context; else OK.
 absl::Status CheckStrategy(std::string_view name, const StrategyOptions& options = {});
 
-// What "auto" stands for.
+// The strategy that "auto" means.
 std::string_view DefaultStrategy();
 
-// Adds to `seeds` a maximin Latin hypercube of valid points until `count` distinct ones are there.
+// Returns `seeds`, extended by a maximin Latin hypercube of valid points to `count` distinct
+// points.
 std::vector<int> WithLatinHypercube(const Space& space, std::vector<int> seeds, int count,
                                     uint64_t seed);
 

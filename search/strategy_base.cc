@@ -11,8 +11,8 @@
 namespace jitattn::search {
 namespace {
 
-// A population that has converged proposes nothing but repeats; after so many in a row, a random
-// fresh point breaks the circle.
+// A converged population proposes only repeats. After this many in a row, the base class asks for a
+// random new point instead.
 constexpr int kMaxRepeats = 200;
 
 std::vector<int> Design(const StrategyContext& context, int design) {
@@ -26,7 +26,7 @@ std::vector<int> Design(const StrategyContext& context, int design) {
                             context.seed);
 }
 
-// Only what was measured can be best, unless what was best has failed since.
+// Only a measured trial can replace the best one. A censored cost is merely a bound.
 bool Better(const Trial& a, const Trial& b) {
   return a.outcome == Trial::Outcome::kMeasured && a.cost < b.cost;
 }
@@ -59,7 +59,7 @@ std::optional<Ask> StrategyBase::Next() {
     const Trial* known = Recall(ask->rank);
     if (known == nullptr) return left() > 0 ? ask : std::nullopt;
     if (known->resource < ask->resource) return ask;
-    Learn(Trial(*known));  // a copy: what Learn does may add to trials_
+    Learn(Trial(*known));  // a copy, since Learn may add to trials_
   }
   if (left() <= 0) return std::nullopt;
   return Ask{.rank = Fresh()};
@@ -80,7 +80,7 @@ void StrategyBase::Tell(const Trial& trial) {
   } else {
     trials_[where] = told;
   }
-  if (where == best_) {  // measured anew, it may have become worse than another
+  if (where == best_) {  // after a new measurement another trial may be better
     for (size_t i = 0; i < trials_.size(); ++i) {
       if (Better(trials_[i], trials_[best_])) best_ = static_cast<int>(i);
     }

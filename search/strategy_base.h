@@ -1,4 +1,5 @@
-// What all strategies share: seeds first, a memory of every answer, the budget, fresh points.
+// The base class of all strategies: evaluates the seeds first, remembers every answer, counts the
+// budget, and draws new random points.
 
 #ifndef JITATTN_SEARCH_STRATEGY_BASE_H_
 #define JITATTN_SEARCH_STRATEGY_BASE_H_
@@ -12,8 +13,8 @@
 
 namespace jitattn::search {
 
-// Smaller is better: log cost, +∞ if the point failed. A censored trial stands at its bound, which
-// is above the incumbent that dropped it.
+// The log cost, smaller is better; +∞ if the point failed. For a censored trial the log of its
+// lower bound, which is above the cost of the incumbent that dropped it.
 double LogCost(const Trial& trial);
 
 class StrategyBase : public Strategy {
@@ -22,41 +23,41 @@ class StrategyBase : public Strategy {
   void Tell(const Trial& trial) final;
 
  protected:
-  // `design`: how many points the strategy wants before its first proposal; where the seeds are
-  // fewer, a Latin hypercube fills them up. Seeds and design take at most a third of the budget.
+  // `design`: number of points to evaluate before the first proposal; a Latin hypercube adds to the
+  // seeds if there are fewer. Seeds and design together take at most a third of the budget.
   StrategyBase(const StrategyContext& context, int design);
 
-  // What to look at next; none ends the search. It may be a point already known: then its answer
-  // comes back through Learn at once, from memory, and costs nothing.
+  // The next point to evaluate; none ends the search. If the point is already known, Learn is
+  // called at once with the remembered answer, at no cost.
   virtual std::optional<Ask> Propose() = 0;
-  // An answer. Not only to proposals: also to the design, and to fresh points that are tried in
-  // place of endless repeats.
+  // Called with every answer: to proposals, to the design, and to new random points that replace
+  // endless repeats.
   virtual void Learn(const Trial& trial) = 0;
 
   const Space& space() const { return *space_; }
   Rng& rng() { return rng_; }
   int budget() const { return budget_; }
   int left() const { return budget_ - static_cast<int>(trials_.size()); }
-  // One for each distinct point looked at, in order of first being told.
+  // One trial for each distinct point, in the order in which they were first told.
   const std::vector<Trial>& trials() const { return trials_; }
   const Trial* Recall(int rank) const {
     return where_[rank] < 0 ? nullptr : &trials_[where_[rank]];
   }
-  // The best of those measured; null before the first.
+  // The best measured trial; null before the first one.
   const Trial* best() const { return best_ < 0 ? nullptr : &trials_[best_]; }
-  // A random point not yet looked at; −1 if there is none.
+  // A random point that was not yet evaluated; −1 if there is none.
   int Fresh();
 
  private:
   const Space* space_;
   int budget_;
   Rng rng_;
-  std::deque<int> design_;  // still to be asked for
+  std::deque<int> design_;  // ranks still to be asked for
   std::vector<Trial> trials_;
   std::vector<int> where_;  // index into trials_ of each rank, or −1
   int best_ = -1;
-  std::vector<int> shuffled_;  // Fisher–Yates, as far as it was needed:
-  size_t drawn_ = 0;           // this many in front were drawn and are known
+  std::vector<int> shuffled_;  // all ranks, shuffled lazily (Fisher–Yates):
+  size_t drawn_ = 0;           // the first `drawn_` are drawn and known
 };
 
 }  // namespace jitattn::search

@@ -1,4 +1,4 @@
-// What is known of one point after it was looked at.
+// The result of one evaluation of a point.
 
 #ifndef JITATTN_SEARCH_TRIAL_H_
 #define JITATTN_SEARCH_TRIAL_H_
@@ -19,8 +19,8 @@ struct Trial {
   int rank = -1;  // of the point in its space
   Outcome outcome = Outcome::kMeasured;
   double cost = std::numeric_limits<double>::infinity();  // seconds; smaller is better
-  double spread = 0;  // standard error of log(cost), as the measurement saw it
-  int resource = 1;   // how much measuring was asked for (Ask's `resource`)
+  double spread = 0;  // standard error of log(cost), estimated by the measurement
+  int resource = 1;   // the measuring effort (Ask::resource)
   std::string error;  // why it failed
 };
 

@@ -1,10 +1,10 @@
-// Dual annealing on the index lattice: a walk whose steps and whose tolerance shrink as the budget
-// is spent, and a greedy descent from each point that becomes the best.
+// Dual annealing on the index lattice: a random walk whose steps and temperature shrink as the
+// budget is spent, and a greedy descent from each new best point.
 //
 // Steps are drawn from a Cauchy distribution, as in generalised annealing (Tsallis & Stariolo
-// 1996): mostly small, at times across the whole axis. A worse point is accepted with probability
-// e^−Δ/T, Δ the ratio of costs as a logarithm, and T relative to the spread of the costs first
-// seen.
+// 1996): mostly small, sometimes across the whole axis. A worse point is accepted with probability
+// e^−Δ/T, where Δ is the difference of log costs and T is proportional to the spread of the log
+// costs in the design.
 
 #include <algorithm>
 #include <cmath>
@@ -18,11 +18,11 @@ namespace {
 constexpr OptionInfo kOptions[] = {
     {.name = "temperature",
      .default_value = "0.1",
-     .help = "at the start, as a share of the spread of the design's log costs",
+     .help = "initial temperature, relative to the spread of the design's log costs",
      .max = 100},
     {.name = "step",
      .default_value = "0.3",
-     .help = "typical step at the start, as a share of an axis"},
+     .help = "typical initial step, relative to the length of an axis"},
     {.name = "descend",
      .default_value = "1",
      .help = "1: greedy descent from each new best point; 0: annealing only",
@@ -48,8 +48,8 @@ class Annealing : public StrategyBase {
   double temperature_, step_;
   bool descend_;
   int here_ = -1;
-  double cost_ = 0;        // log cost there
-  double spread_ = 0;      // of the design's log costs
+  double cost_ = 0;        // log cost of here_
+  double spread_ = 0;      // standard deviation of the design's log costs
   std::vector<int> next_;  // neighbours to descend to, last first
 };
 
@@ -67,7 +67,7 @@ double Annealing::Spread() const {
 
 int Annealing::Step() {
   Point point = space().At(here_);
-  // One parameter at least; more while it is hot.
+  // Changes at least one parameter, and more while the temperature is high.
   const int changes =
       1 + (rng().Chance(Heat()) ? rng().Below(std::min(3, space().dimensions())) : 0);
   for (int i = 0; i < changes; ++i) {
@@ -108,7 +108,7 @@ void Annealing::Learn(const Trial& trial) {
   const double rise = LogCost(trial) - cost_;
   const double temperature = temperature_ * spread_ * Heat();
   if (rise >= 0 && !rng().Chance(std::exp(-rise / std::max(temperature, 1e-9)))) return;
-  if (rise >= 0 && !next_.empty()) return;  // a descent does not climb
+  if (rise >= 0 && !next_.empty()) return;  // a descent accepts only better points
   here_ = trial.rank;
   cost_ += rise;
   next_.clear();

@@ -1,15 +1,15 @@
 // Upper confidence bounds with an arm for each value of each parameter.
 //
-// One arm a point would need as many trials as points before it learns anything. Here the value of
-// a point is the mean over its parameters of
+// With one arm for each point a bandit would need as many trials as points before it learns
+// anything. Here the value of a point is the mean over its parameters of
 //
 //   reward(p, v) + alpha · sqrt(2 ln t / n(p, v))        the higher the better
 //
-// with reward the mean over the n(p, v) trials that had value v of parameter p. A trial's reward
-// lies in [0, 1], whatever the unit of its cost: 1 for the fastest, 0 for the median and all that
-// is slower, or failed. Above the median nothing is worth telling apart: a thousandfold cliff must
-// not make all good points look the same. UCB1: Auer, Cesa-Bianchi, Fischer 2002; factored arms as
-// in combinatorial bandits (Gai et al. 2012).
+// where reward(p, v) is the mean reward of the n(p, v) trials with value v of parameter p, and t
+// the number of trials. A trial's reward lies in [0, 1]: 1 for the fastest, 0 for the median and
+// every slower or failed trial. Slow trials are not distinguished, since a thousandfold cliff would
+// make all good points look the same. UCB1: Auer, Cesa-Bianchi, Fischer 2002; factored arms as in
+// combinatorial bandits (Gai et al. 2012).
 
 #include <algorithm>
 #include <cmath>
@@ -48,12 +48,13 @@ class Bandit : public StrategyBase {
   }
 
   double alpha_;
-  std::vector<int> first_arm_;  // of each parameter
-  std::vector<double> value_;   // of each arm
-  std::vector<int> pulls_;
+  std::vector<int> first_arm_;  // by parameter
+  std::vector<double> value_;   // by arm
+  std::vector<int> pulls_;      // by arm
 };
 
-// Rewards are relative to the best and the median so far, so all of them change with each trial.
+// Computes the value of every arm anew, since rewards are relative to the best and the median so
+// far.
 void Bandit::ValueArms() {
   std::vector<double> costs;
   for (const Trial& trial : trials()) costs.push_back(LogCost(trial));
@@ -77,8 +78,8 @@ void Bandit::ValueArms() {
   }
   const double log_t = std::log(static_cast<double>(costs.size()));
   for (size_t arm = 0; arm < value_.size(); ++arm) {
-    // An arm never pulled counts as pulled once, with the best of outcomes: optimism, but finite,
-    // else a space with more values than the budget has trials would be all initialisation.
+    // An arm that was never pulled counts as pulled once with the best reward. The usual infinite
+    // value would spend the whole budget on initialisation if there are more arms than trials.
     const double n = std::max(1, pulls_[arm]);
     value_[arm] = (pulls_[arm] == 0 ? 1.0 : value_[arm] / n) + alpha_ * std::sqrt(2 * log_t / n);
   }
@@ -96,7 +97,7 @@ std::optional<Ask> Bandit::Propose() {
     if (value < highest) continue;
     ties = value > highest ? 1 : ties + 1;
     highest = value;
-    if (ties == 1 || rng().Below(ties) == 0) chosen = rank;  // any of the ties, equally likely
+    if (ties == 1 || rng().Below(ties) == 0) chosen = rank;  // a uniform choice among ties
   }
   return Ask{.rank = chosen};
 }

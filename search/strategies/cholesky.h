@@ -1,5 +1,4 @@
-// Cholesky factors of the small dense matrices that strategies keep. (The Gaussian process has
-// larger ones, and a library for them.)
+// Cholesky factors of small dense matrices. (The Gaussian process factors larger ones with Eigen.)
 
 #ifndef JITATTN_SEARCH_STRATEGIES_CHOLESKY_H_
 #define JITATTN_SEARCH_STRATEGIES_CHOLESKY_H_
@@ -13,8 +12,8 @@ namespace jitattn::search {
 // The lower factor L of a symmetric positive definite matrix, A = L·Lᵀ.
 class Cholesky {
  public:
-  // `matrix`: n × n, row-major; its lower half is read. A pivot that rounding has made tiny or
-  // negative is lifted to 1e-12.
+  // `matrix`: n × n, row-major; only the lower half is read. The square of a pivot that rounding
+  // has made tiny or negative is raised to 1e-12.
   Cholesky(size_t n, std::vector<double> matrix) : n_(n), l_(std::move(matrix)) {
     for (size_t i = 0; i < n_; ++i) {
       for (size_t j = 0; j <= i; ++j) {

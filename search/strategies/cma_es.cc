@@ -1,10 +1,10 @@
-// CMA-ES with margin: a normal distribution over the index lattice, moved and shaped by its best
-// samples; the margin keeps some chance on either side of the cell that the mean is in, else the
-// search freezes as soon as its spread is smaller than a cell.
+// CMA-ES with margin: a normal distribution over the index lattice, adapted to its best samples.
+// The margin is a minimum probability of leaving the mean's cell on either side; without it the
+// search freezes as soon as the distribution is narrower than a cell.
 //
 // Hansen 2016 (arXiv 1604.00772) for the update; Hamano, Saito, Nomura, Shirakawa 2022 for the
-// margin. A sample is x = mean + sigma · stretch ∘ L·z, with C = L·Lᵀ; the path of sigma is
-// followed in z, where steps are standard normal whatever C is.
+// margin. A sample is x = mean + sigma · stretch ∘ L·z, with C = L·Lᵀ. The evolution path of sigma
+// is computed from z, whose steps are standard normal for any C.
 
 #include <algorithm>
 #include <cmath>
@@ -26,16 +26,16 @@ constexpr OptionInfo kOptions[] = {
      .integer = true},
     {.name = "sigma",
      .default_value = "0.2",
-     .help = "spread at the start, as a share of an axis",
+     .help = "initial standard deviation, relative to the length of an axis",
      .min = 0.01,
      .max = 2},
 };
 
-// Fewer leave no two parents to learn a direction from.
+// Half of a population are parents; a direction needs two of them.
 constexpr int kLeastPopulation = 5;
 
-// The z beyond which a standard normal has probability p, 0 < p < ½: bisection, since it is asked
-// for a dozen times a generation.
+// The z that a standard normal variable exceeds with probability p, 0 < p < ½. Bisection is fast
+// enough for a dozen calls in each generation.
 double Quantile(double p) {
   double low = 0, high = 10;
   for (int i = 0; i < 40; ++i) {
@@ -63,7 +63,7 @@ class CmaEs : public StrategyBase {
   Sample Draw();
   void Update();
   void KeepMargin();
-  int Last(int axis) const {  // index of an axis' last value
+  int Last(int axis) const {  // index of the last value of an axis
     return static_cast<int>(space().parameters()[axis].values.size()) - 1;
   }
 
@@ -76,7 +76,7 @@ class CmaEs : public StrategyBase {
   Sample asked_;
   std::vector<Sample> generation_;
   size_t generations_ = 0;
-  size_t known_before_ = 0;  // trials when this generation began
+  size_t known_before_ = 0;  // number of trials when this generation began
 };
 
 CmaEs::CmaEs(const StrategyContext& context, int population, const Options& options)
@@ -153,7 +153,7 @@ void CmaEs::Learn(const Trial& trial) {
   KeepMargin();
   ++generations_;
   generation_.clear();
-  // A generation that met nothing new has converged: on from a random point.
+  // A generation without a new point means convergence: restart from a random point.
   if (trials().size() == known_before_ && left() > 0) Start(Fresh());
   known_before_ = trials().size();
 }
@@ -195,11 +195,11 @@ void CmaEs::Update() {
     }
   }
   sigma_ *= std::exp(std::min(1.0, c_sigma_ / d_sigma_ * (length / chi_ - 1)));
-  sigma_ = std::min(sigma_, 1.0);  // a spread of a whole axis is already uniform
+  sigma_ = std::min(sigma_, 1.0);  // with a deviation of a whole axis samples are nearly uniform
 }
 
-// Each axis keeps at least the chance 1 / (λ·d) of leaving the mean's cell: half of it on either
-// side, or all of it on the open side where the cell is at an end.
+// Gives each axis at least the probability 1 / (λ·d) of leaving the mean's cell: half of it on
+// either side, or all of it on the inner side if the cell is at an end of the axis.
 void CmaEs::KeepMargin() {
   const double alpha = 1 / static_cast<double>(lambda_ * d_);
   for (size_t p = 0; p < d_; ++p) {

@@ -1,8 +1,8 @@
-// Differential evolution, best/1/bin: a trial vector is the best plus a scaled difference of two
-// others, crossed with its target, which it replaces if it is better.
+// Differential evolution, best/1/bin: a trial vector is the best vector plus a scaled difference of
+// two others, crossed with a target. The trial vector replaces its target if it is no worse.
 //
-// Vectors are continuous, in units of an axis' whole length, and rounded to the nearest valid point
-// to be looked at: so that small differences add up instead of being lost. Storn & Price 1997.
+// Vectors are continuous, with each axis scaled to [0,1], and only rounded to the nearest valid
+// point for evaluation, so that small differences add up. Storn & Price 1997.
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,9 @@ constexpr OptionInfo kOptions[] = {
      .integer = true},
     {.name = "scale-low", .default_value = "0.2", .help = "least scale of a difference", .max = 2},
     {.name = "scale-high", .default_value = "0.7", .help = "largest scale", .max = 2},
-    {.name = "crossover", .default_value = "0.6", .help = "chance of each gene to come from it"},
+    {.name = "crossover",
+     .default_value = "0.6",
+     .help = "chance of each gene to come from the best plus the difference"},
 };
 
 // Three vectors beside the target are needed for a difference.
@@ -48,14 +50,14 @@ class DifferentialEvolution : public StrategyBase {
   std::vector<double> Vector(int rank) const;
   int Round(const std::vector<double>& at) const;
   std::vector<double> Vary(const Member& target);
-  int Axis(int parameter) const {  // steps along it
+  int Axis(int parameter) const {  // number of steps along an axis
     return static_cast<int>(space().parameters()[parameter].values.size()) - 1;
   }
 
   int size_;
   double low_, high_, crossover_;
   std::vector<Member> members_;
-  std::vector<double> proposal_;  // the vector behind the last question; empty if none
+  std::vector<double> proposal_;  // the trial vector of the last proposal; empty if none
   int target_ = 0;
 };
 
@@ -82,7 +84,7 @@ std::vector<double> DifferentialEvolution::Vary(const Member& target) {
                         [](const Member& a, const Member& b) { return a.cost < b.cost; });
   const std::vector<double>& a = members_[rng().Below(count)].at;
   const std::vector<double>& b = members_[rng().Below(count)].at;
-  const double scale = rng().Uniform(low_, high_);  // dithered: no lattice of differences
+  const double scale = rng().Uniform(low_, high_);  // random, so that differences form no lattice
   const int sure = rng().Below(space().dimensions());
   std::vector<double> at = target.at;
   for (int p = 0; p < space().dimensions(); ++p) {

@@ -1,4 +1,4 @@
-// One entry a file of this folder; strategies.cc lists them.
+// The entries that the files of this folder define; strategies.cc lists them.
 
 #ifndef JITATTN_SEARCH_STRATEGIES_ENTRIES_H_
 #define JITATTN_SEARCH_STRATEGIES_ENTRIES_H_

@@ -1,5 +1,5 @@
-// Every point, in the order of the space. Under a budget smaller than the space it looks at evenly
-// spaced points instead of a corner.
+// Evaluates every point, in the order of the space. If the budget is smaller than the space, the
+// points are evenly spaced instead of being those of one corner.
 
 #include "search/strategies/entries.h"
 #include "search/strategy_base.h"

@@ -1,7 +1,7 @@
-// A genetic algorithm on the index lattice, every individual remembered.
+// A genetic algorithm on the index lattice.
 //
 // A generation keeps its elite and breeds the rest: tournament, crossover, mutation, repair to the
-// nearest valid point. An individual met again is answered from memory, so only new ones cost.
+// nearest valid point. Individuals that were evaluated before are answered from memory, at no cost.
 
 #include <algorithm>
 
@@ -14,36 +14,37 @@ namespace {
 constexpr OptionInfo kOptions[] = {
     {.name = "population",
      .default_value = "0",
-     .help = "individuals in a generation; 0: 6, 8, 10 for budgets up to 25, 50, more",
+     .help = "individuals in a generation; 0: 6, 8 or 10 for budgets up to 25, up to 50, above",
      .max = 10000,
      .integer = true},
-    {.name = "elite", .default_value = "0.5", .help = "share that lives on"},
+    {.name = "elite", .default_value = "0.5", .help = "share that survives to the next generation"},
     {.name = "tournament",
      .default_value = "5",
-     .help = "individuals of which the best becomes a parent",
+     .help = "individuals drawn for each parent, of which the best is taken",
      .min = 1,
      .max = 100,
      .integer = true},
     {.name = "mutation",
      .default_value = "0",
-     .help = "chance of each gene to change; 0: one over the number of parameters"},
+     .help = "chance of each gene to change; 0: 1 / number of parameters"},
     {.name = "step",
      .default_value = "0.7",
-     .help = "chance that a change is to the next value up or down, not to any"},
+     .help = "chance that a change is to the next value up or down instead of any value"},
 };
 
 struct Settings {
   int population = 0;
   int elite = 0;
   int tournament = 0;
-  double mutation = 0;    // chance of a change, of each gene …
-  bool one_gene = false;  // … or of one random gene of the child
+  double mutation = 0;    // chance of a change
+  bool one_gene = false;  // true: for one random gene of the child; false: for each gene
   double step = 0;        // chance that a change is to the next value up or down
   int generations = 0;    // 0: until the budget is spent
 };
 
-// Small and greedy: with so few evaluations, generations are worth more than breadth. (20 instead
-// of 10 at a budget of 100, or an elite of a fifth, lost a tenth of the score on synthetic spaces.)
+// Small populations: with few evaluations, more generations are better than larger ones. (20
+// instead of 10 at a budget of 100, or an elite of a fifth, lost a tenth of the score on synthetic
+// spaces.)
 int PopulationFor(int budget) { return budget <= 25 ? 6 : budget <= 50 ? 8 : 10; }
 
 class Genetic : public StrategyBase {
@@ -81,7 +82,7 @@ std::optional<Ask> Genetic::Propose() {
 void Genetic::Learn(const Trial& trial) {
   born_.push_back({trial.rank, LogCost(trial)});
   if (static_cast<int>(born_.size()) < std::min(settings_.population, space().size())) return;
-  // Best first; a tie by rank, so that no order of arrival decides.
+  // Best first; ties are sorted by rank, so that the order of arrival has no effect.
   std::sort(born_.begin(), born_.end(), [](const Individual& a, const Individual& b) {
     return a.cost != b.cost ? a.cost < b.cost : a.rank < b.rank;
   });
@@ -91,7 +92,7 @@ void Genetic::Learn(const Trial& trial) {
 }
 
 int Genetic::Parent() {
-  // parents_ is sorted: the best of a tournament is the one with the lowest place.
+  // parents_ is sorted: the lowest index wins the tournament.
   int best = static_cast<int>(parents_.size()) - 1;
   for (int i = 0; i < settings_.tournament; ++i) {
     best = std::min(best, rng().Below(static_cast<int>(parents_.size())));
@@ -124,7 +125,7 @@ void Genetic::Mutate(int gene, Point* child) {
     value += up ? 1 : -1;
   } else {
     const int other = rng().Below(size - 1);
-    value = other + (other >= value ? 1 : 0);  // any value but the one it has
+    value = other + (other >= value ? 1 : 0);  // any value except the current one
   }
 }
 
@@ -144,7 +145,8 @@ constinit const StrategyEntry kGenetic = {
       return std::make_unique<Genetic>(context, settings);
     }};
 
-// As in the study: 6 + 3 × (6 − 2) = 18 evaluations at most, fewer where children repeat.
+// The preset of the original study: at most 6 + 3 × (6 − 2) = 18 evaluations, fewer if children
+// repeat.
 constinit const StrategyEntry kGeneticStudy = {
     {"genetic-study", "the study's preset: population 6, 3 generations, 2 elites", {}},
     [](const StrategyContext& context, const Options&) -> std::unique_ptr<Strategy> {

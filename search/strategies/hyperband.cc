@@ -1,9 +1,9 @@
-// Hyperband: many points looked at briefly, the best third of them longer, the best third of those
-// longer still. A point's resource is how much it is measured; what is saved is time, not
-// evaluations.
+// Hyperband (Li et al. 2018): measures many points briefly, the best third of them longer, and the
+// best third of those longer still. The resource of a point is its measuring effort: Hyperband
+// saves time, not evaluations.
 //
-// From the second bracket on, most newcomers are relatives of the best so far instead of random
-// points: without that, Hyperband is random search on a shorter clock. Li et al. 2018.
+// From the second bracket on, most newcomers are neighbours of the best points so far. With random
+// newcomers alone, Hyperband would be a random search that merely measures faster.
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ namespace {
 constexpr OptionInfo kOptions[] = {
     {.name = "eta",
      .default_value = "3",
-     .help = "one in this many goes on, with this many times the resource",
+     .help = "one point in this many is promoted, with this many times the resource",
      .min = 2,
      .max = 10,
      .integer = true},
@@ -28,10 +28,10 @@ constexpr OptionInfo kOptions[] = {
      .integer = true},
     {.name = "relatives",
      .default_value = "0.9",
-     .help = "share of newcomers that are relatives of the best, after the first bracket"},
+     .help = "share of newcomers that are neighbours of the best, after the first bracket"},
 };
 
-// Relatives are of one of this many best.
+// Relatives are neighbours of one of this many best points.
 constexpr size_t kParents = 3;
 
 class Hyperband : public StrategyBase {
@@ -54,16 +54,16 @@ class Hyperband : public StrategyBase {
   int eta_, rungs_;
   double relatives_;
   bool first_bracket_ = true;
-  int bracket_ = 0;          // halvings that it began with
-  int halvings_ = 0;         // that are left of it
-  int wanted_ = 0;           // newcomers still to come in this bracket
-  int resource_ = 1;         // of its current rung
-  std::vector<int> rung_;    // ranks there
-  std::vector<int> asking_;  // of the rung, still to be measured at its resource; last first
+  int bracket_ = 0;          // halvings at the start of this bracket
+  int halvings_ = 0;         // halvings left in this bracket
+  int wanted_ = 0;           // newcomers still to be evaluated in this bracket
+  int resource_ = 1;         // resource of the current rung
+  std::vector<int> rung_;    // ranks in the current rung
+  std::vector<int> asking_;  // ranks of the rung still to be measured at its resource; last first
 };
 
-// A bracket of h halvings starts with η^h newcomers at resource η^(rungs−1−h), so that every
-// bracket ends with one point at the full resource.
+// A bracket of h halvings starts with η^h newcomers at resource η^(rungs−1−h), so that each bracket
+// ends with one point at the full resource.
 void Hyperband::StartBracket(int halvings) {
   bracket_ = halvings_ = halvings;
   wanted_ = 1;

@@ -1,9 +1,9 @@
-// Greedy iterated local search: walk to the first better neighbour until there is none, then kick
-// the best point known and walk again.
+// Greedy iterated local search: walks to the first better neighbour until there is none, then
+// perturbs the best known point (a kick) and walks again.
 //
-// Neighbours one step away are tried before those that jump along a parameter: most axes of a
-// kernel are smooth, and an optimum on single steps costs 2 evaluations a parameter to confirm,
-// one on jumps costs them all.
+// Neighbours one step away are tried before jumps along a parameter. Most axes of a kernel are
+// smooth, and confirming an optimum takes 2 evaluations for each parameter with single steps, but
+// all values of each parameter with jumps.
 
 #include <algorithm>
 
@@ -16,13 +16,13 @@ namespace {
 constexpr OptionInfo kOptions[] = {
     {.name = "kick",
      .default_value = "2",
-     .help = "parameters changed to leave a local optimum",
+     .help = "number of parameters changed to leave a local optimum",
      .min = 1,
      .max = 100,
      .integer = true},
     {.name = "jumps",
      .default_value = "1",
-     .help = "1: a local optimum is one for jumps along a parameter too; 0: for single steps only",
+     .help = "1: a local optimum is confirmed by jumps along each parameter, 0: by single steps",
      .integer = true},
 };
 
@@ -41,9 +41,9 @@ class LocalSearch : public StrategyBase {
 
   int kick_;
   bool jumps_;
-  int here_ = -1;          // where the walk stands; −1 before anything was measured
-  double cost_ = 0;        // log cost there
-  int kicked_to_ = -1;     // the walk continues from here, better or not
+  int here_ = -1;          // the current point of the walk; −1 before the first measurement
+  double cost_ = 0;        // log cost of here_
+  int kicked_to_ = -1;     // the walk continues from this point even if it is worse
   std::vector<int> next_;  // neighbours still to try, last first
 };
 

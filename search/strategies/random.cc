@@ -1,4 +1,4 @@
-// Random points without repeats: the baseline that every other strategy has to beat.
+// Random points without repeats: the baseline for all other strategies.
 
 #include "search/strategies/entries.h"
 #include "search/strategy_base.h"

@@ -1,4 +1,4 @@
-// The scores, as measured.
+// The measured scores of the strategies.
 
 #include "search/strategies/standing.h"
 
@@ -7,9 +7,9 @@
 namespace jitattn::search {
 namespace {
 
-// By `jitattn replay FILES --strategies all --budgets 100 --repeats 200`, FILES the list "For
-// judging" of tests/data/spaces/README.md. A test replays them and holds these against what it
-// finds.
+// Measured by `jitattn replay FILES --strategies all --budgets 100 --repeats 200`, where FILES is
+// the list "For judging" in tests/data/spaces/README.md. A test repeats the measurement and
+// compares.
 constexpr std::pair<std::string_view, double> kScores[] = {
     {"bayes", 0.63},          {"bandit", 0.60},
     {"thompson", 0.53},       {"annealing", 0.46},

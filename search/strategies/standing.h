@@ -1,5 +1,5 @@
-// How the strategies fared on the recorded spaces that none of them was set on: what is offered
-// says what it is worth.
+// The scores of the strategies on recorded spaces that were not used to choose their defaults, to
+// be shown to users beside the names.
 
 #ifndef JITATTN_SEARCH_STRATEGIES_STANDING_H_
 #define JITATTN_SEARCH_STRATEGIES_STANDING_H_
@@ -9,11 +9,12 @@
 
 namespace jitattn::search {
 
-// The score of `strategy` (0: as random search, 1: the optimum at once) over tests/data/spaces, the
-// list for judging; none for a name that is no strategy's.
+// The score of `strategy` over the spaces for judging in tests/data/spaces: 0 is as good as random
+// search, 1 finds the optimum at once. None for an unknown name.
 std::optional<double> RecordedScore(std::string_view strategy);
 
-// Whether random search does better there. Never of random itself, whose 0 is by definition.
+// Whether random search has a better score. False for random itself, whose score is 0 by
+// definition.
 bool IsBelowRandom(std::string_view strategy);
 
 }  // namespace jitattn::search

@@ -1,4 +1,4 @@
-// The list of strategies beyond the library's own, in the order in which people see them.
+// The list of strategies besides the library's own, in the order in which users see them.
 
 #include "search/strategies/strategies.h"
 

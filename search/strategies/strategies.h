@@ -1,12 +1,12 @@
-// The strategies that a person can ask for by name. The library itself has "bayes" alone.
+// The strategies that a user can choose by name. The library itself has only "bayes".
 
 #ifndef JITATTN_SEARCH_STRATEGIES_STRATEGIES_H_
 #define JITATTN_SEARCH_STRATEGIES_STRATEGIES_H_
 
 namespace jitattn::search {
 
-// Makes all of them known to Strategies() and MakeStrategy(). REQUIRES: no strategy is being made
-// meanwhile; a program calls this when it starts.
+// Adds all strategies to Strategies() and MakeStrategy(). Call this at the start of a program.
+// REQUIRES: no other thread makes a strategy during the call.
 void AddAllStrategies();
 
 }  // namespace jitattn::search

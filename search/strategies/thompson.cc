@@ -1,11 +1,12 @@
 // Top-two Thompson sampling on a linear model with an arm for each value of each parameter.
 //
-// The model's belief is sampled; the best point under the sample is the leader. With chance 1 −
-// beta the belief is sampled anew and its best other point, the challenger, is looked at instead: a
-// plain Thompson sampler soon looks at its favourite's closest kin only (Russo 2020).
+// The effects of the arms are sampled from their posterior; the best point under the sample is the
+// leader. With probability 1 − beta a second sample is drawn, and its best other point, the
+// challenger, is evaluated instead: plain Thompson sampling soon evaluates only close neighbours of
+// its favourite (Russo 2020).
 //
-// Effects of neighbouring values of an ordered parameter are alike: an autoregression along the
-// axis, whose precision is tridiagonal, so that values never tried are still guessed at.
+// Effects of neighbouring values of an ordered parameter are correlated, as an autoregression along
+// the axis with a tridiagonal precision matrix, so that the model also predicts untried values.
 
 #include <algorithm>
 #include <cmath>
@@ -20,20 +21,20 @@ namespace jitattn::search {
 namespace {
 
 constexpr OptionInfo kOptions[] = {
-    {.name = "beta", .default_value = "0.5", .help = "chance to look at the leader"},
+    {.name = "beta", .default_value = "0.5", .help = "chance to evaluate the leader"},
     {.name = "likeness",
      .default_value = "0.8",
      .help = "correlation of the effects of neighbouring values",
      .max = 0.99},
     {.name = "misfit",
      .default_value = "0.3",
-     .help = "what effects that do not add up amount to, in standard deviations of log cost",
+     .help = "error of the additive model, in standard deviations of log cost",
      .min = 0.01,
      .max = 10},
 };
 
-// Costs further than this many standard deviations above the mean are drawn in, so that one cliff
-// does not pass for the effect of every value that meets it; failures count as much.
+// Costs are clipped at this many standard deviations above the mean, so that one cliff is not taken
+// for an effect of each of its values. Failures count as clipped costs.
 constexpr double kSlowest = 1.5;
 
 class Thompson : public StrategyBase {
@@ -47,9 +48,9 @@ class Thompson : public StrategyBase {
   int Best(const std::vector<double>& effects, int other_than) const;
 
   double beta_, misfit_;
-  std::vector<size_t> first_arm_;  // of each parameter
+  std::vector<size_t> first_arm_;  // by parameter
   size_t arms_ = 0;
-  std::vector<double> prior_;  // precision of the effects, arms × arms
+  std::vector<double> prior_;  // prior precision matrix of the effects, arms × arms
 };
 
 Thompson::Thompson(const StrategyContext& context, const Options& options)
@@ -61,7 +62,7 @@ Thompson::Thompson(const StrategyContext& context, const Options& options)
     arms_ += parameter.values.size();
   }
   prior_.assign(arms_ * arms_, 0.0);
-  // Each parameter is given an equal part of the variance of log cost, which is 1.
+  // Each parameter gets an equal part of the variance of the standardised log cost, which is 1.
   const double precision = space().dimensions();
   for (int p = 0; p < space().dimensions(); ++p) {
     const Parameter& parameter = space().parameters()[p];
@@ -79,7 +80,8 @@ Thompson::Thompson(const StrategyContext& context, const Options& options)
   }
 }
 
-// Precision of the effects given the trials, and their mean.
+// The posterior precision matrix P of the effects. `mean` receives P · (posterior mean); the caller
+// solves for the mean.
 std::vector<double> Thompson::Belief(std::vector<double>* mean) const {
   double sum = 0, squares = 0, count = 0;
   for (const Trial& trial : trials()) {
@@ -112,7 +114,7 @@ std::vector<double> Thompson::Belief(std::vector<double>* mean) const {
   return precision;
 }
 
-// The point of the least sum of effects that has not been looked at.
+// The point with the least sum of effects among those not yet evaluated, except `other_than`.
 int Thompson::Best(const std::vector<double>& effects, int other_than) const {
   int best = -1;
   double least = std::numeric_limits<double>::infinity();
