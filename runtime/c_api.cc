@@ -1,4 +1,4 @@
-// The C ABI over plans: nothing thrown here gets out, and what went wrong can be asked for.
+// The C ABI over plans. No exception leaves it; errors are kept for jitattn_last_error.
 
 #include <atomic>
 #include <exception>
@@ -55,7 +55,7 @@ jitattn_status Report(const absl::Status& status) {
   }
 }
 
-// Runs a body that returns absl::Status.
+// Runs `body`, which returns absl::Status, and converts its status or exception.
 template <typename Body>
 jitattn_status Guarded(const Body& body) noexcept {
   const Entry entry;
@@ -70,16 +70,16 @@ jitattn_status Guarded(const Body& body) noexcept {
   }
 }
 
-// Set by the first call that a hook would come too late for.
+// Set by the first call after which no hook may be set.
 constinit std::atomic<bool> in_use{false};
 
 absl::Status CheckHooksOpen(const char* hook) {
   if (!in_use) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(hook, " comes too late: hooks are set before any plan or one-shot call"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      hook, " is set too late: hooks must be set before the first plan or one-shot call"));
 }
 
-// With a configuration, where one is given, and a record, where tuning is wanted.
+// Parses the given configuration, if any, and tunes, if requested.
 absl::StatusOr<PlanOptions> OptionsOf(const PlanRequest& request, const ops::Problem& problem,
                                       const Cpu& cpu) {
   PlanOptions options = {.conditions = ops::Resolve(request.conditions, cpu),
@@ -87,7 +87,7 @@ absl::StatusOr<PlanOptions> OptionsOf(const PlanRequest& request, const ops::Pro
   if (!request.config.empty()) {
     auto config = GivenConfig(request.config, problem, cpu, options.conditions.threads);
     if (!config.ok()) return config.status();
-    // A budget that is not stated does not cut down a configuration that is.
+    // Without an explicit number of threads, the configuration's own number holds.
     if (request.conditions.threads == 0) options.conditions.threads = config->threads();
     options.config = *std::move(config);
   }
@@ -132,7 +132,7 @@ jitattn_status RunPlan(const jitattn_plan* plan, const Args* c_args) {
 bool HasScratch(const jitattn_attention_args& args) { return args.scratch != nullptr; }
 bool HasScratch(const jitattn_sigmoid_mul_args&) { return false; }
 
-// Arguments are held against the problem as stated; the plan's own, its bucket's, is larger.
+// Arguments are checked against the caller's problem: the plan's problem, its bucket, is larger.
 template <typename CProblem, typename Args>
 jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
   if (!in_use.load(std::memory_order_relaxed)) in_use = true;
@@ -144,8 +144,8 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
     if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
     if (HasScratch(*args)) {
       return absl::InvalidArgumentError(
-          "scratch is for runs of a plan: a one-shot call's plan needs an amount that cannot be "
-          "asked for");
+          "scratch must be null in a one-shot call, whose scratch size cannot be queried: make a "
+          "plan to pass scratch");
     }
     const absl::StatusOr<OneShot> one_shot = OneShotPlan(*problem, /*hold=*/HasHostPool());
     if (!one_shot.ok()) return one_shot.status();
@@ -158,7 +158,7 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
 }  // namespace
 }  // namespace jitattn::runtime
 
-using namespace jitattn::runtime;  // the file's own words, for the functions below
+using namespace jitattn::runtime;  // for the functions below
 
 extern "C" {
 
@@ -187,7 +187,7 @@ jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* probl
 }
 
 void jitattn_plan_free(jitattn_plan* plan) {
-  const Uncancelled uncancelled;  // the host's allocator may be anything
+  const Uncancelled uncancelled;  // the host's allocator may have cancellation points
   delete plan;
 }
 

@@ -14,8 +14,8 @@ namespace {
 using jitattn::runtime::Entry;
 using jitattn::runtime::kStructSizes;
 
-// Null is ignored here and reported by the call that would use the struct. A function that is not
-// told the size writes what the struct's first version had: its caller may be as old as that.
+// Null is ignored here; the call that uses the struct reports it. A function without a size
+// argument writes only the fields of the struct's first version, since its caller may be that old.
 template <typename T>
 bool Clear(T* data, size_t size = kStructSizes<T>.front()) {
   if (data == nullptr || size < kStructSizes<T>.front()) return false;

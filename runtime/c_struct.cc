@@ -38,12 +38,13 @@ absl::StatusOr<size_t> StructSize(const char* name, const void* data,
   }
   size_t size;
   std::memcpy(&size, data, sizeof size);
-  // Garbage for a size must not send us reading far away: no version will grow a struct tenfold.
+  // A garbage size must not cause reads far beyond the struct: no version will grow a struct
+  // tenfold.
   const bool newer = size > sizes.back() && size <= 10 * sizes.back();
   if (!newer && std::find(sizes.begin(), sizes.end(), size) == sizes.end()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name, ".struct_size is ", size, ", jitattn ", JITATTN_VERSION, " knows ",
-                     absl::StrJoin(sizes, " or "), " bytes: was it initialised?"));
+        absl::StrCat(name, ".struct_size is ", size, ": jitattn ", JITATTN_VERSION, " expects ",
+                     absl::StrJoin(sizes, " or "), " bytes; was the struct initialised?"));
   }
   return size;
 }
@@ -58,8 +59,8 @@ absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t
   const char* bytes = static_cast<const char*>(theirs);
   if (std::any_of(bytes + common, bytes + *size, [](char c) { return c != 0; })) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name, " asks for something that jitattn ", JITATTN_VERSION,
-                     " does not know: nonzero bytes after the first ", known));
+        absl::StrCat(name, " sets fields that jitattn ", JITATTN_VERSION,
+                     " does not have: nonzero bytes after the first ", known));
   }
   std::memset(copy, 0, known);
   std::memcpy(copy, theirs, common);
@@ -127,8 +128,8 @@ absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {
       options->buffers == JITATTN_BUFFERS_COLD ? ops::Buffers::kCold : ops::Buffers::kHot;
   request.use_cache = options->ignore_cache == 0;
   if (options->config != nullptr) request.config = options->config;
-  // A configuration that was given leaves nothing to tune, and a cache that is not to be used gives
-  // nothing to compare with.
+  // A given configuration leaves nothing to tune, and without the cache there is no record to
+  // replace.
   request.tune = options->tune != 0 && request.config.empty() && options->ignore_cache == 0;
   request.tune_seconds = options->tune_seconds;
   return request;

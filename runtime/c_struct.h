@@ -1,4 +1,4 @@
-// The structs of the C ABI: are they what they say they are, and what do they mean here?
+// Checks the structs of the C ABI and converts them into the library's own types.
 
 #ifndef JITATTN_RUNTIME_C_STRUCT_H_
 #define JITATTN_RUNTIME_C_STRUCT_H_
@@ -17,22 +17,23 @@
 
 namespace jitattn::runtime {
 
-// The sizes that a struct had from version to version, the first one first, this version's last. A
-// struct that grows gets an entry: where its new fields begin. Zero in a new field must mean what
-// was before there was one.
+// The sizes of a struct in all versions, the first version's first, this version's last. A struct
+// that grows gets one more entry: the offset of its new fields. Zero in a new field must mean the
+// behaviour before the field existed.
 template <typename T>
 inline constexpr std::array<size_t, 1> kStructSizes = {sizeof(T)};
 template <>
 inline constexpr std::array<size_t, 2> kStructSizes<jitattn_attention_args> = {
     offsetof(jitattn_attention_args, scratch_bytes), sizeof(jitattn_attention_args)};
 
-// A caller's struct as this version knows it. An older caller's lacks the fields that came later:
-// zeros stand for them. A newer one's may be larger: what it adds must be zero, since nothing here
-// can honour it.
+// A caller's struct, read as this version's. A struct of an older caller lacks the later fields,
+// which are read as zero. A struct of a newer caller may be larger; the additional bytes must be
+// zero, since this version cannot honour them.
 template <typename T>
 class Taken {
  public:
-  // InvalidArgument: null, or a size that no version had. `theirs` must outlive this.
+  // Reads `theirs`, which must outlive this object. InvalidArgument if it is null or has a size
+  // that no version had; `name` is the struct's name in the message.
   absl::Status Take(const char* name, const T* theirs);
   const T* get() const { return taken_; }
   const T& operator*() const { return *taken_; }
@@ -43,30 +44,30 @@ class Taken {
   T copy_;
 };
 
-// Fills a caller's struct with what of `filled` it has room for, and zeros behind that. Its
-// struct_size stays.
+// Copies `filled` into a caller's struct, as many bytes as the struct has, and zeroes the rest of
+// it. Keeps its struct_size.
 template <typename T>
 absl::Status Give(const char* name, const T& filled, T* theirs);
 
-// InvalidArgument: a bad struct, or an enum without that value. Sizes are not looked at: that is
-// ops::Validate's business.
+// Converts a problem. InvalidArgument if the struct is bad or an enum has no such value. Lengths
+// are not checked; ops::Validate checks them.
 absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* problem);
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
 
 struct PlanRequest {
   ops::RequestedConditions conditions;
   bool use_cache = true;
-  std::string config;  // "" if none is given
+  std::string config;  // "": the caller gave none
   bool tune = false;
   double tune_seconds = 0;
 };
-// Null: the defaults.
+// Converts plan options; a null pointer gives the defaults.
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options);
 
-// ---- Of the templates above
+// ---- Implementation of the templates above
 // ----------------------------------------------------------------------
 
-// For structs whose size is not this version's. `sizes` as kStructSizes.
+// The general cases, for a struct of another version's size; `sizes` is kStructSizes of its type.
 absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,
                     void* copy);
 absl::Status CopyOut(const char* name, const void* filled, std::span<const size_t> sizes,

@@ -1,4 +1,4 @@
-// What a tuning has looked at so far.
+// The candidates that a tuning has evaluated.
 
 #include "runtime/candidates.h"
 
@@ -18,8 +18,9 @@ search::Trial ToTrial(const Candidate& candidate) {
     case Evaluation::Outcome::kCensored:
       trial.outcome = candidate.measured() ? Outcome::kMeasured : Outcome::kCensored;
       trial.cost = candidate.cost();
-      // How far the low end reaches: the fastest sample is off by about that much. Never zero, so
-      // that a surrogate does not take one lucky number for the truth.
+      // The distance from the fastest sample to the low quantile, as an estimate of the error of
+      // the fastest. Never zero, so that a surrogate model does not trust one lucky sample
+      // completely.
       trial.spread = std::max(1e-3, (LowQuantile(e.samples) - trial.cost) / trial.cost);
       break;
     case Evaluation::Outcome::kInfeasible:
@@ -38,12 +39,12 @@ std::optional<size_t> Candidates::Look(const ops::Config& config, int rank, int 
   const bool budget_left = static_cast<int>(all_.size()) < limits_.budget;
   if ((is_new && !budget_left) || measurer_.Now() >= deadline_s_) return std::nullopt;
 
-  // The first is the default, which everything is compared to: measured in full.
+  // The first candidate is the default. All others are compared to it, so it is measured in full.
   const double incumbent = limits_.drop_slow ? best_cost() : 0;
   Evaluation evaluation = measurer_.Evaluate(
       config, {.resource = resource, .incumbent_s = incumbent, .deadline_s = deadline_s_});
   evaluation.config = config;
-  // What was cut off before its first sample says nothing about the candidate.
+  // A measurement that the deadline cut off before its first sample is no result.
   if (evaluation.outcome == Evaluation::Outcome::kFailed && evaluation.samples.empty() &&
       measurer_.Now() >= deadline_s_) {
     return std::nullopt;

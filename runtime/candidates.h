@@ -1,4 +1,4 @@
-// What a tuning has looked at so far: each candidate once, within the budget and the time.
+// The candidates that a tuning has evaluated, each counted once, within a budget and a deadline.
 
 #ifndef JITATTN_RUNTIME_CANDIDATES_H_
 #define JITATTN_RUNTIME_CANDIDATES_H_
@@ -24,13 +24,14 @@ struct Candidate {
   double cost() const { return evaluation.seconds.min; }
 };
 
-// As a strategy is told of it.
+// The strategy's view of a candidate.
 search::Trial ToTrial(const Candidate& candidate);
 
 struct CandidateLimits {
-  int budget = 100;         // distinct ones
-  Constraints constraints;  // what breaks them is infeasible
-  // Clearly slower than the fastest is dropped. Not where a slow one may still be wanted.
+  int budget = 100;         // distinct candidates
+  Constraints constraints;  // a candidate that breaks one is infeasible
+  // Stop measuring a candidate that is clearly slower than the fastest. False where other
+  // objectives may still want a slow one.
   bool drop_slow = true;
 };
 
@@ -40,22 +41,22 @@ class Candidates {
   Candidates(Measurer& measurer, const CandidateLimits& limits)
       : measurer_(measurer), limits_(limits) {}
 
-  // On the measurer's clock: nothing is looked at from then on.
+  // On the measurer's clock; no candidate is measured after it.
   void set_deadline(double deadline_s) { deadline_s_ = deadline_s; }
   double deadline() const { return deadline_s_; }
 
-  // The candidate's index, or nothing if time ran out or there was no budget for it. One that is
-  // known is measured again only with a larger resource.
+  // Measures a candidate and returns its index; nullopt if the deadline has passed or the budget is
+  // spent. A known candidate is measured again only with a larger resource.
   std::optional<size_t> Look(const ops::Config& config, int rank, int resource);
-  // Where a candidate stands that was looked at before there was a space; REQUIRES: its rank is -1.
+  // Ranks a candidate that was measured before the space existed. REQUIRES: its rank is -1.
   void Place(size_t index, int rank);
 
   size_t size() const { return all_.size(); }
-  int looks() const { return looks_; }  // measurements: repeats at greater length counted
+  int looks() const { return looks_; }  // measurements, including repeats with a larger resource
   const Candidate& operator[](size_t index) const { return all_[index]; }
-  // The fastest of those measured, that is: right, and within the constraints.
+  // The fastest candidate with a right result and within the constraints.
   std::optional<size_t> best() const { return best_; }
-  double best_cost() const { return best_ ? all_[*best_].cost() : 0; }  // 0: there is none
+  double best_cost() const { return best_ ? all_[*best_].cost() : 0; }  // 0 if there is none
 
  private:
   Measurer& measurer_;

@@ -1,4 +1,4 @@
-// Which configuration a plan gets, and its kernel.
+// Chooses the configuration of a plan and compiles its kernel.
 
 #include "runtime/choose_config.h"
 
@@ -19,7 +19,7 @@ cache::Lookup Find(const ops::Problem& problem, const PlanOptions& options) {
   return LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
 }
 
-// Of the record that was found, else of the default.
+// The source of the record that was found, else of the default.
 PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
                     const std::string& why_portable) {
   PlanSource source;
@@ -27,7 +27,7 @@ PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
   source.rejected = lookup.rejected;
   if (lookup.match == cache::Match::kNone) {
     source.reason = options.use_cache ? "no record: default configuration"
-                                      : "default configuration: the cache is not to be used";
+                                      : "default configuration: the cache is ignored";
   } else {
     const cache::StoredRecord& stored = *lookup.found;
     const cache::Record::Result& result = stored.record.result;
@@ -47,13 +47,13 @@ PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
     }
   }
   if (why_portable.empty()) return source;
-  // The portable path's threads are worth tuning, so that it has records of its own.
+  // The portable path has records of its own, since its number of threads is worth tuning.
   const bool tells_more = lookup.match != cache::Match::kNone || !source.rejected.empty();
   source.reason = tells_more ? absl::StrCat(why_portable, "; ", source.reason) : why_portable;
   return source;
 }
 
-// "" where code is emitted.
+// Why the portable path is used; "" if code is emitted.
 std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
   if (cpu.detected_isa == Isa::kPortable) return "portable path: this CPU has no AVX2";
   if (cpu.isa == Isa::kPortable) return "portable path: emitted code is switched off";
@@ -62,20 +62,20 @@ std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
   return "";
 }
 
-// Made once a process. What is tuned meanwhile is found: the folders are looked into each time.
+// Made once per process. New records are found all the same: every lookup reads the folders.
 const cache::Layers& HostLayers() {
   constinit static MadeOnce<cache::Layers> layers;
   return layers.Get([] { return cache::Layers::Default(HostCpu()); });
 }
 
-// Configurations are tried one after the other until one compiles.
+// Tries configurations one after the other until one compiles.
 class Attempts {
  public:
   Attempts(const ops::Problem& problem, const Cpu& cpu, const PlanOptions& options)
       : problem_(problem), cpu_(cpu), options_(options) {}
 
-  // Whether the attempts end here: with a choice, or with an error that no other configuration
-  // mends. `recorded_hash`: of the kernel's code when the record was made.
+  // True if the attempts end here: with a choice, or with an error that no other configuration can
+  // avoid. `recorded_hash`: hash of the kernel's code when the record was made.
   bool Try(const ops::Config& config, PlanSource source,
            std::optional<uint64_t> recorded_hash = std::nullopt);
   bool TryPortable() {
@@ -97,11 +97,11 @@ class Attempts {
   absl::StatusOr<Choice> result_;
 };
 
-// Whether another configuration may do where one failed.
+// True if another configuration may succeed after this failure.
 bool Attempts::Mends(const absl::Status& failure) const {
-  // A config in the options is an order.
+  // A configuration in the options is binding.
   if (options_.config.has_value() && !absl::IsUnavailable(failure)) return false;
-  // Memory may be there at the next call; a slower plan would be kept.
+  // The next call may have enough memory, whereas a slower plan would be kept.
   return !absl::IsResourceExhausted(failure);
 }
 

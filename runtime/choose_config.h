@@ -1,4 +1,4 @@
-// Which configuration a plan gets, and its kernel.
+// Chooses the configuration of a plan and compiles its kernel.
 
 #ifndef JITATTN_RUNTIME_CHOOSE_CONFIG_H_
 #define JITATTN_RUNTIME_CHOOSE_CONFIG_H_
@@ -16,14 +16,14 @@ struct Choice {
   PlanSource source;
 };
 
-// In this order, the first that compiles: options.config, else the record that is found, the
-// default, the portable path. source.reason tells of each that did not. A config in the options is
-// an order: if it is invalid, or the emitter fails on it, that is an error; only a system without
-// executable memory turns it into the portable path.
+// Returns the first of these that compiles: options.config, the record that is found, the default,
+// the portable path. source.reason lists those that failed. A configuration in the options is
+// binding: an invalid one, or one that the emitter fails on, is an error; only a system without
+// executable memory replaces it by the portable path.
 absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
                                     const PlanOptions& options);
 
-// options.layers, else the process's, from the environment.
+// options.layers if set, else the layers of this process, from the environment.
 const cache::Layers& LayersOf(const PlanOptions& options);
 
 }  // namespace jitattn::runtime

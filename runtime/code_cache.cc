@@ -14,19 +14,19 @@
 namespace jitattn::runtime {
 namespace {
 
-// The name has what is burnt into the code: of the problem, and every field that shapes code;
-// features decide between instructions.
+// A kernel's name has everything that shapes its code: the spec and the fields of the
+// configuration. The CPU's features decide between instructions.
 std::string CodeKey(const ops::Problem& problem, const ops::Config& config, const Cpu& cpu) {
   return absl::StrCat(ops::KernelName(problem, config), "/", cpu.f16c, cpu.avx512_bf16,
                       cpu.avx512_vnni, cpu.avx512_fp16);
 }
 
-// Not of Abseil, whose tables are left damaged where memory ends while they grow.
+// Not a table of Abseil: those are left damaged if memory runs out while they grow.
 using Kernels = std::unordered_map<std::string, std::weak_ptr<const jit::Kernel>>;
 
 ForkSafeMutex mutex;
-// Guarded by `mutex`. Made by the first kernel and never destroyed: plans of other static objects
-// may outlive this file's.
+// Guarded by `mutex`. Made by the first kernel and never destroyed, since plans in static objects
+// may outlive the static objects of this file.
 Kernels* kernels = nullptr;
 size_t sweep_at = 64;
 
@@ -37,13 +37,14 @@ std::shared_ptr<const jit::Kernel> Find(const std::string& key) {
   return found == kernels->end() ? nullptr : found->second.lock();
 }
 
-// Names of kernels that nobody holds any more. Doubling keeps the cost per insertion constant.
+// Removes the entries of kernels without users. Doubling the threshold keeps the cost per insertion
+// constant.
 void Sweep() {
   std::erase_if(*kernels, [](const auto& entry) { return entry.second.expired(); });
   sweep_at = std::max<size_t>(64, 2 * kernels->size());
 }
 
-// The kernel that is there by now, else `kernel`.
+// Returns the kernel that another thread has stored meanwhile, else stores `kernel`.
 std::shared_ptr<const jit::Kernel> Insert(const std::string& key,
                                           std::shared_ptr<const jit::Kernel> kernel) {
   std::lock_guard lock(mutex);

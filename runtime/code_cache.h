@@ -12,11 +12,12 @@ namespace jitattn::runtime {
 
 struct CompiledKernel {
   std::shared_ptr<const jit::Kernel> kernel;
-  double emit_seconds = 0;  // 0 if it was there already
+  double emit_seconds = 0;  // 0 if the cache had the kernel
 };
 
-// Emits outside the lock: two threads may emit the same kernel at once, one of them wins. Kernels
-// live while somebody holds them. Thread-safe.
+// Returns the cached kernel or emits one. Emits outside the lock: two threads may emit the same
+// kernel at once, and both get the one that is stored first. The cache holds weak references: a
+// kernel lives as long as its users. Thread-safe.
 absl::StatusOr<CompiledKernel> GetKernel(const ops::Problem& problem, const ops::Config& config,
                                          const Cpu& cpu);
 

@@ -1,4 +1,4 @@
-// Who wins among the finalists.
+// Decides which finalist wins.
 
 #include "runtime/confirm.h"
 
@@ -13,15 +13,15 @@ namespace jitattn::runtime {
 namespace {
 
 constexpr double kTie = 0.01;
-constexpr double kSame = kTie / 2;  // without an interval
+constexpr double kSame = kTie / 2;  // a tie where there is no interval
 
 std::string Margin(const Ratio& ratio) {
-  if (std::isinf(ratio.high)) return "some margin (too few rounds to tell)";
+  if (std::isinf(ratio.high)) return "an unknown margin (too few rounds)";
   return Format("%.1f %% (%.1f … %.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
                 (ratio.high - 1) * 100);
 }
 
-// Why what stands goes on standing.
+// Why the incumbent stays.
 std::string Reason(Comparison challenger) {
   switch (challenger) {
     case Comparison::kTie:
@@ -81,13 +81,13 @@ Decision Decide(const Finalists& finalists, bool keep_record, uint64_t seed) {
   const bool barred = !finalists.barred.empty();
   const std::string prefix = barred ? absl::StrCat(finalists.barred, ": ") : "";
 
-  Comparison doubt = Comparison::kSlower;  // how a challenger did that does not win
+  Comparison doubt = Comparison::kSlower;  // the result of a challenger that does not win
   if (challenger) {
     const Comparison to_default = barred ? Comparison::kFaster : judge(0, *challenger);
     const Comparison to_record = record ? judge(*record, *challenger) : Comparison::kFaster;
     if (to_default == Comparison::kFaster && to_record == Comparison::kFaster) {
       const Ratio gain = gain_of(*challenger);
-      std::string why = barred ? absl::StrCat(prefix, "the fastest that may take its place")
+      std::string why = barred ? absl::StrCat(prefix, "the fastest challenger takes its place")
                                : absl::StrCat("beats the default by ", Margin(gain));
       if (barred && !seconds[0].empty()) absl::StrAppend(&why, ", ", Margin(gain), " ahead of it");
       if (record && *record != 0) {

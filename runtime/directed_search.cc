@@ -1,4 +1,4 @@
-// A strategy in each direction.
+// One strategy per weighting of the objectives.
 
 #include "runtime/directed_search.h"
 
@@ -16,13 +16,13 @@ absl::StatusOr<DirectedSearch> DirectedSearch::Create(std::string_view strategy,
     auto made = search::MakeStrategy(strategy, here, options);
     if (!made.ok()) return made.status();
     search.directions_.push_back({std::move(weights), *std::move(made)});
-    ++here.seed;  // else all would draw the same points
+    ++here.seed;  // otherwise all would draw the same points
   }
   return search;
 }
 
 std::optional<search::Ask> DirectedSearch::Next() {
-  // 0 1 0 2 0 3 …
+  // Turns: 0 1 0 2 0 3 …
   const size_t others = directions_.size() - 1;
   const size_t turn = turn_++;
   const size_t first = others == 0 || turn % 2 == 0 ? 0 : 1 + turn / 2 % others;

@@ -1,4 +1,5 @@
-// A strategy in each direction of several objectives: all are told of everything, and ask in turn.
+// Search with several objectives: one strategy per weighting. All are told of every trial and ask
+// in turn.
 
 #ifndef JITATTN_RUNTIME_DIRECTED_SEARCH_H_
 #define JITATTN_RUNTIME_DIRECTED_SEARCH_H_
@@ -15,21 +16,21 @@
 
 namespace jitattn::runtime {
 
-// Strategies see one cost a trial and may keep a model of it, so that it must not change from trial
-// to trial: instead of one strategy under changing weights, as ParEGO has it, one for each
-// weighting (as MOEA/D divides a problem), each with a cost of its own for every trial of all.
-// Every other turn is time's. For one objective it is that strategy itself, and the cost is the
-// time.
+// A strategy sees one cost per trial and may keep a model of it, so the cost of a trial must not
+// change later. So there is one strategy for each weighting of the objectives (MOEA/D divides a
+// problem in the same way) instead of one strategy under changing weights (ParEGO). Every strategy
+// is told of every trial, with its own cost. Every other turn belongs to the strategy of time
+// alone. With one objective there is one strategy, and the cost is the time.
 class DirectedSearch {
  public:
-  // InvalidArgument as MakeStrategy.
+  // Fails with InvalidArgument where MakeStrategy does.
   static absl::StatusOr<DirectedSearch> Create(std::string_view strategy,
                                                const search::StrategyContext& context,
                                                const search::StrategyOptions& options,
                                                std::vector<Objective> objectives);
 
   std::optional<search::Ask> Next();
-  // REQUIRES: candidate.rank ≥ 0. The first that was timed is the unit of the others.
+  // REQUIRES: candidate.rank ≥ 0. Objectives are scaled by the values of the first timed candidate.
   void Tell(const Candidate& candidate);
 
  private:
@@ -40,7 +41,7 @@ class DirectedSearch {
   explicit DirectedSearch(std::vector<Objective> objectives) : objectives_(std::move(objectives)) {}
 
   std::vector<Objective> objectives_;
-  std::vector<Direction> directions_;  // the first is of time alone
+  std::vector<Direction> directions_;  // the first weighs time alone
   size_t turn_ = 0;
   std::optional<Evaluation> unit_;
 };

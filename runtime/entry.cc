@@ -1,4 +1,4 @@
-// The ways into the library and, by the host's own pool, out of it again.
+// Entry into the library, and calls from it into a host's thread pool.
 
 #include "runtime/entry.h"
 
@@ -17,12 +17,12 @@ struct HostPool {
 
 constinit SetOnce<HostPool> host_pool;
 
-// Of this thread, the innermost; only where there is a host's pool.
+// This thread's innermost Entry; set only if there is a host's pool.
 JITATTN_THREAD_LOCAL Entry* innermost = nullptr;
 
 }  // namespace
 
-// While one lives, this thread is the host's.
+// While one lives, this thread runs the host's code, under the host's floating-point environment.
 class HostsTurn {
  public:
   HostsTurn() : entry_(innermost) {

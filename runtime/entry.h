@@ -1,4 +1,4 @@
-// The ways into the library and, by the host's own pool, out of it again.
+// Entry into the library, and calls from it into a host's thread pool.
 
 #ifndef JITATTN_RUNTIME_ENTRY_H_
 #define JITATTN_RUNTIME_ENTRY_H_
@@ -12,19 +12,20 @@
 
 namespace jitattn::runtime {
 
-// Replaces the threads of ParallelFor by the host's; false if they are replaced already. The host's
-// function is called under the floating-point environment that the host called us with.
+// Makes ParallelFor use the host's threads; false if a host's pool is set already. The host's
+// function is called under the floating-point environment of the host's call into the library.
 bool SetHostPool(ParallelForHook parallel_for, void* context);
 
-// Whether runs enter the host's code, which may call us again.
+// True if runs call the host's code, which may call the library again.
 extern constinit std::atomic<bool> has_host_pool;
 inline bool HasHostPool() { return has_host_pool.load(std::memory_order_acquire); }
 
-// A call of the C ABI, while it lasts: the library computes under the default floating-point
-// environment, and where it may enter the host's code the thread is not cancelled there.
+// Lives for the duration of one call of the C ABI. The library computes under the default
+// floating-point environment. With a host's pool the call may enter the host's code, and the thread
+// is not cancelled in it.
 class Entry {
  public:
-  // Inline where there is no such code: a call takes some fifty nanoseconds.
+  // Inline in the usual case, without a host's pool: a whole call takes about 50 ns.
   Entry() : meets_host_(HasHostPool()) {
     if (meets_host_) Begin();
   }

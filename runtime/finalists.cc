@@ -13,18 +13,17 @@
 namespace jitattn::runtime {
 namespace {
 
-// A point this much slower than the fastest, or than the default, does not come first when timed
+// A candidate this much slower than the fastest, or than the default, will not win when timed
 // again.
 constexpr double kHopeless = 1.1, kHopelessAgainstDefault = 1.03;
-// The first race gives a rough order only. Of the second, from 21 rounds on the interval of a quiet
-// machine is a quarter of a per cent wide; more sharpen it slowly, and are made only where
-// they are cheap.
+// The first race gives only a rough order. In the second race, the interval of a quiet machine is
+// 0.25 % wide from 21 rounds on. More rounds narrow it slowly and are made only if they are cheap.
 constexpr int kFirstRounds = 9, kLeastFirstRounds = 3;
 constexpr int kRounds = 21, kManyRounds = 101;
 constexpr double kCheapSeconds = 2;
-// Of a time that is too short for both races.
+// The first race's share of the time, if that is too short for both races.
 constexpr double kFirstShare = 0.4;
-// What the clock of the plan does not see: compiling, warming up.
+// Covers compiling and warming up, which RaceSeconds does not include.
 constexpr double kOverhead = 1.1;
 
 int RoundsIn(double seconds, double round_s, int least, int most) {
@@ -66,7 +65,7 @@ double ConfirmSeconds(const Candidates& candidates) {
 
 namespace {
 
-// Who takes part, and what the measurer says of some of them.
+// The participants of the races, and their latest evaluations.
 class Contestants {
  public:
   Contestants(Measurer& measurer, const Candidates& candidates, double deadline_s)
@@ -85,7 +84,7 @@ class Contestants {
   }
   double left() const { return deadline_s_ - measurer_.Now(); }
 
-  // Seconds by place in the field, empty for those that are not in the race.
+  // Seconds by index of the participant; empty for those that are not in this race.
   absl::StatusOr<std::vector<std::vector<double>>> Race(std::span<const size_t> who, int rounds,
                                                         double deadline_s) {
     std::vector<ops::Config> configs;
@@ -96,7 +95,7 @@ class Contestants {
     for (size_t i = 0; i < who.size(); ++i) seconds[who[i]] = std::move((*raced)[i]);
     return seconds;
   }
-  // What a race saw is what is reported of those that were in it.
+  // The samples of a race replace those of the search in the reports.
   void Keep(std::span<const size_t> who, std::span<const std::vector<double>> seconds) {
     for (const size_t i : who) {
       if (seconds[i].empty()) continue;
@@ -114,7 +113,7 @@ class Contestants {
   std::vector<Evaluation> evaluations_;
 };
 
-// Whether the challenger cannot win any more.
+// True if the challenger cannot win any more.
 bool IsBeaten(const Finalists& finalists) {
   if (!finalists.challenger) return true;
   if (!finalists.barred.empty()) return false;
@@ -137,8 +136,8 @@ std::string Failure(const absl::Status& status) {
   return absl::StrCat(" (", std::string(status.message()), ")");
 }
 
-// The first race, of all: the challenger among `open`, the first of them where the race came to
-// nothing. `failure` is why, if it failed.
+// Runs the first race, among all, and returns the challenger from `open`; its first element if the
+// race gave no result. `failure`: set to the reason if the race failed.
 std::optional<size_t> ChooseChallenger(Contestants& contestants, Measurer& measurer,
                                        const std::vector<size_t>& standings,
                                        const std::vector<size_t>& open, std::string* failure) {
@@ -161,7 +160,7 @@ std::optional<size_t> ChooseChallenger(Contestants& contestants, Measurer& measu
   return open[Choose(configs, std::span(*seconds).subspan(contestants.size() - open.size()))];
 }
 
-// The last race, of those that `last` names, in quarters that are spread over `spread_s`: fills
+// Runs the last race, among `last`, in quarters that are spread over `spread_s`, and fills
 // finalists->seconds.
 void RaceFinalists(Contestants& contestants, Measurer& measurer, const std::vector<size_t>& last,
                    const ConfirmOptions& options, Finalists* finalists, std::string* failure) {
@@ -174,7 +173,7 @@ void RaceFinalists(Contestants& contestants, Measurer& measurer, const std::vect
     if (wait > 0) measurer.Wait(wait);
     const int more = rounds * (quarter + 1) / kQuarters - rounds * quarter / kQuarters;
     const auto seconds = contestants.Race(last, more, options.deadline_s);
-    if (!seconds.ok()) {  // as if there had been no time for it: what stands is kept
+    if (!seconds.ok()) {  // as without time for the race: the incumbent stays
       *failure = Failure(seconds.status());
       break;
     }
@@ -194,7 +193,7 @@ Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const Wha
   contestants.Add(*stands.default_config);
   Finalists finalists;
   finalists.barred = WhyBarred(candidates[*stands.default_config]);
-  // A default that gave no right result is not timed either.
+  // A default that gave no right result is not timed.
   std::vector<size_t> standings;
   if (!contestants.evaluations().front().samples.empty()) standings.push_back(0);
   if (stands.record && candidates[*stands.record].measured()) {

@@ -1,4 +1,4 @@
-// The last part of a tuning: which candidates are timed again in turn, and who of them wins.
+// The last part of a tuning: selects candidates to be timed again in turn, and decides the winner.
 
 #ifndef JITATTN_RUNTIME_FINALISTS_H_
 #define JITATTN_RUNTIME_FINALISTS_H_
@@ -14,42 +14,42 @@
 
 namespace jitattn::runtime {
 
-// Challengers at most, beside the default and the record.
+// The most challengers in a race, in addition to the default and the record.
 inline constexpr size_t kMaxChallengers = 5;
 
-// What a tuning has to keep (law 4), among its candidates.
+// The incumbents of a tuning (law 4), as indices of its candidates.
 struct WhatStands {
   std::optional<size_t> default_config, record;
 };
 
-// The fastest candidates, at most `most`, that may beat what stands; fastest first. `settled` is
-// among them if it may, the last if it is not one of the fastest.
+// The fastest candidates that may beat the incumbents, fastest first, at most `most`. If `settled`
+// may beat them too but is not one of the fastest, it takes the last place.
 std::vector<size_t> Challengers(const Candidates& candidates, const WhatStands& stands,
                                 std::optional<size_t> settled, size_t most);
 
-// Seconds that the confirmation will want, by the fastest candidate.
+// Estimated seconds of the confirmation, from the time of the fastest candidate.
 double ConfirmSeconds(const Candidates& candidates);
 
 struct Confirmation {
   Decision decision;
-  // The default, the record and the challengers; the samples are of the last race that they took
-  // part in.
+  // The default, the record and the challengers. Samples are those of a finalist's last race.
   std::vector<Evaluation> finalists;
 };
 
 struct ConfirmOptions {
   double deadline_s = 1e300;
-  // The race that decides is run in quarters, which begin over so many seconds: neighbours of the
-  // machine come and go in that time.
+  // The deciding race runs in quarters whose starts are spread over this time, since neighbours on
+  // the machine come and go.
   double spread_s = 0;
   bool keep_record = false;  // as in Decide
   uint64_t seed = 1;
 };
 
-// Two races of rounds in fresh memory. The first, of all, chooses one challenger. The second, of
-// that one, the default and the record, decides: of what chose the challenger nothing speaks for
-// it. It ends as soon as the challenger cannot win. A default that is infeasible is timed with them
-// and cannot win; one that failed is not timed. REQUIRES: something was measured.
+// Runs two races, each round in fresh memory. The first picks one challenger among all finalists.
+// The second times it against the default and the record, and decides. Times of the first race are
+// not reused: the challenger was picked because they were low. The second race ends as soon as the
+// challenger cannot win. An infeasible default takes part but cannot win; a failed one is not
+// timed. REQUIRES: a candidate was measured.
 Confirmation Confirm(Measurer& measurer, const Candidates& candidates, const WhatStands& stands,
                      const std::vector<size_t>& challengers, const ConfirmOptions& options);
 

@@ -1,4 +1,4 @@
-// A configuration that somebody writes down.
+// Parses a configuration that a user writes.
 
 #include "runtime/given_config.h"
 
@@ -12,7 +12,7 @@
 namespace jitattn::runtime {
 namespace {
 
-constexpr std::string_view kAlgorithm = "algorithm";  // beside the names of fields
+constexpr std::string_view kAlgorithm = "algorithm";  // in addition to the names of fields
 
 // A word "FIELD=VALUE".
 struct Setting {
@@ -39,7 +39,7 @@ bool HasAll(const ops::Algorithm& algorithm, const std::vector<Setting>& setting
   });
 }
 
-// Whether `setting` says the instruction set, which every algorithm has a field for.
+// True if `setting` sets the ISA. Every algorithm has a field for it.
 bool SetsIsa(const ops::Operation& operation, const Setting& setting) {
   const auto sets = [&](const ops::Algorithm* algorithm) {
     const ops::Field* const field = ops::FindField(*algorithm, setting.field);
@@ -68,7 +68,7 @@ absl::Status UnknownAlgorithm(const Setting& setting, const ops::Operation& oper
                                                  absl::StrJoin(operation.algorithms, ", ", name)));
 }
 
-// Each field once, an algorithm and fields that the operation has.
+// Checks that each field is given once and that the operation has the algorithm and the fields.
 absl::Status CheckSettings(const std::vector<Setting>& settings, const ops::Operation& operation) {
   for (size_t i = 0; i < settings.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -81,7 +81,7 @@ absl::Status CheckSettings(const std::vector<Setting>& settings, const ops::Oper
       return UnknownAlgorithm(settings[i], operation);
     }
   }
-  // What no algorithm has is named before what the one that is meant has not.
+  // A field that no algorithm has is reported before one that only the chosen algorithm lacks.
   for (const Setting& setting : settings) {
     const auto has = [&](const ops::Algorithm* a) { return HasAll(*a, {setting}); };
     const bool known = std::any_of(operation.algorithms.begin(), operation.algorithms.end(), has);
@@ -92,7 +92,8 @@ absl::Status CheckSettings(const std::vector<Setting>& settings, const ops::Oper
   return absl::OkStatus();
 }
 
-// The algorithm that the words name, else `usual`, else the first one whose fields they are.
+// The algorithm that the settings name; else `usual` if it has all fields; else the first that
+// does.
 const ops::Algorithm& AlgorithmMeant(const std::vector<Setting>& settings,
                                      const ops::Operation& operation, const ops::Algorithm& usual) {
   for (const Setting& setting : settings) {
@@ -124,7 +125,7 @@ absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Proble
   const Cpu base = CpuMeant(settings, operation, cpu);
   ops::Config config = ops::DefaultConfig(problem, base, threads);
   const ops::Algorithm& meant = AlgorithmMeant(settings, operation, config.algorithm());
-  // Where no code is emitted, what is said of an emitted algorithm is checked, and has no effect.
+  // Where no code is emitted, the fields of an emitted algorithm are checked but have no effect.
   if (config.isa() != Isa::kPortable && &meant != &config.algorithm()) {
     config = ops::Canonical(meant.heuristic(problem, base, threads), problem);
   }
@@ -135,7 +136,7 @@ absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Proble
     if (field == nullptr) return UnknownField(setting, operation);
     const auto value = ops::ParseValue(*field, setting.value);
     if (!value.ok()) return value.status();
-    // Of the configuration that is meant, Plan::Create looks at everything.
+    // Plan::Create validates a configuration of the chosen algorithm completely.
     if (absl::Status s = ops::CheckLadder(*field, *value); !is_meant && !s.ok()) return s;
     const ops::Field* const here = ops::FindField(config.algorithm(), setting.field);
     const bool has_effect = is_meant || field->role != ops::Field::Role::kIsa;

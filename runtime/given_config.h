@@ -1,4 +1,4 @@
-// A configuration that somebody writes down, whole or in part.
+// Parses a configuration that a user writes, whole or in part.
 
 #ifndef JITATTN_RUNTIME_GIVEN_CONFIG_H_
 #define JITATTN_RUNTIME_GIVEN_CONFIG_H_
@@ -11,17 +11,17 @@
 
 namespace jitattn::runtime {
 
-// "q_vecs=4 kv_block=128 …": these fields, and the rest as the default has them. "algorithm=rows"
-// says of which algorithm; without it the default's is meant, or the first that has all the fields.
-// "isa=avx2": as the default for a CPU capped to that. Where
-// no code is emitted, fields of an emitted algorithm have no effect. InvalidArgument names a field
-// that does not exist, is given twice or has no such value; whether the whole is valid,
-// Plan::Create says.
+// Parses fields separated by spaces, as "q_vecs=4 kv_block=128 …"; the other fields have their
+// default values. "algorithm=rows" names the algorithm; without it the default's algorithm is used,
+// or the first that has all the fields. "isa=avx2" starts from the default of a CPU capped to that
+// ISA. Where no code is emitted, fields of an emitted algorithm have no effect. InvalidArgument
+// names a field that does not exist, is given twice or has no such value. The whole configuration
+// is validated by Plan::Create, not here.
 absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
                                         const Cpu& cpu, int threads);
 
-// Whether some algorithm of the operation, the one that `text` names if it does, has every field
-// that it names.
+// True if one algorithm of the operation, the one that `text` names if any, has all fields in
+// `text`.
 bool NamesFieldsOf(const ops::Operation& operation, std::string_view text);
 
 }  // namespace jitattn::runtime

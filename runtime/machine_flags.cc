@@ -1,4 +1,4 @@
-// What makes timings of this machine doubtful now.
+// Conditions that make timings on this machine doubtful.
 
 #include "runtime/machine_flags.h"
 
@@ -19,8 +19,8 @@ namespace {
 
 const std::time_t kLoadedAt = std::time(nullptr);
 
-// The load average is of the last minute or so and counts this very process. Its share is taken to
-// be the processor time it has used, spread over its life or that minute, whichever is longer.
+// The load average covers about the last minute and includes this process. The process's share is
+// estimated as its CPU time, divided by its age or by a minute, whichever is longer.
 double OwnLoad() {
   const double used = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   return used / std::max(60.0, std::difftime(std::time(nullptr), kLoadedAt));
@@ -83,8 +83,8 @@ std::vector<std::string> MachineWatch::Flags() const {
   if (const std::string governor = Governor(root_, cpus); !governor.empty()) {
     flags.push_back("governor " + governor);
   }
-  // Half a processor's worth of others is felt by a run on all of them; on a large machine the
-  // scheduler finds room, up to a tenth.
+  // A foreign load of half a CPU disturbs a run on all CPUs; on a large machine the scheduler finds
+  // room for a load of up to a tenth of the CPUs.
   if (load_at_start_ > std::max(0.5, 0.1 * count)) {
     flags.push_back(Format("load %.1f on %d cpus", load_at_start_, count));
   }
@@ -107,7 +107,8 @@ std::vector<std::string> MachineWatch::Flags() const {
   if (online > count) {
     flags.push_back(absl::StrCat("affinity ", count, " of ", online, " cpus"));
   }
-  // The first runs make the threads or wake them, and a quiet machine has a hold-up now and then.
+  // Up to two disturbed runs are normal: the first runs create or wake the threads, and even a
+  // quiet machine delays a thread now and then.
   const PoolCounts runs = CountsOfPool();
   const double all = static_cast<double>(runs.runs - runs_at_start_.runs);
   const double disturbed = static_cast<double>(runs.alone - runs_at_start_.alone) +
@@ -116,7 +117,8 @@ std::vector<std::string> MachineWatch::Flags() const {
     flags.push_back(Format("cores taken by others in %.0f %% of %.0f runs on several threads",
                            100 * disturbed / all, all));
   }
-  // Waking sleeping threads costs tens of microseconds a run, spinning ones well under one.
+  // Waking sleeping threads costs tens of microseconds per run; spinning threads start in under
+  // one.
   if (const char* policy = Env("OMP_WAIT_POLICY")) {
     flags.push_back(absl::StrCat("OMP_WAIT_POLICY ", policy));
   }

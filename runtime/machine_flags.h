@@ -1,4 +1,4 @@
-// What makes timings of this machine doubtful now.
+// Conditions that make timings on this machine doubtful.
 
 #ifndef JITATTN_RUNTIME_MACHINE_FLAGS_H_
 #define JITATTN_RUNTIME_MACHINE_FLAGS_H_
@@ -11,14 +11,14 @@
 
 namespace jitattn::runtime {
 
-// Watches the machine from its making on. Steal time and throttling are counters: what matters is
-// how far they moved while something was timed.
+// Watches the machine from construction on. Steal time and throttling are counters: only their
+// increase while something was timed matters.
 class MachineWatch {
  public:
-  // Reads below `root`, "" for the real machine; tests make a tree of their own.
+  // Reads files below `root`: "" for the real machine, another folder in tests.
   explicit MachineWatch(std::string root = "");
 
-  // For people and records, one fact each: "governor powersave", "load 3.1 on 2 cpus",
+  // One fact per string, for printing and for records: "governor powersave", "load 3.1 on 2 cpus",
   // "quota of 1.5 cpus", "steal 4 %", "turbo on", "smt on", "affinity 2 of 8 cpus",
   // "OMP_WAIT_POLICY passive", "cores taken by others in 38 % of 5000 runs on several threads".
   // Empty on a quiet machine at a fixed clock.
@@ -34,7 +34,7 @@ class MachineWatch {
   std::string root_;
   Counters start_;
   PoolCounts runs_at_start_;
-  double load_at_start_ = 0;  // without this process's own share
+  double load_at_start_ = 0;  // without the load of this process
 };
 
 }  // namespace jitattn::runtime

@@ -1,5 +1,5 @@
-// Timing candidates: verified first, warmed up, sampled until the low end stands still, dropped as
-// soon as they are clearly slower than the best so far. And races of a few of them.
+// Measures candidates: verifies, warms up, and samples until the low end is stable or the candidate
+// is clearly slower than the best so far. Also runs races between a few of them.
 
 #include "runtime/measure.h"
 
@@ -21,35 +21,35 @@
 namespace jitattn::runtime {
 namespace {
 
-// A run of this length has no warming up left to do after it ran once, averages the noise of many
-// scheduler ticks, and is expensive: three samples must do.
+// A run of this length is warm after one run, averages over many scheduler ticks, and is expensive:
+// three samples suffice.
 constexpr double kLongRunSeconds = 10e-3;
 constexpr int kLongRunSamples = 3;
 
-// A machine that does not come to rest is not waited for, once the least number of samples is
-// there: the race of the finalists decides, not this.
+// After the minimum number of samples, do not wait longer than this for a noisy machine to settle:
+// the race of the finalists decides, not this measurement.
 constexpr double kPatienceSeconds = 0.15;
 
 // Sampling ends when the two fastest samples agree within this: the low end has been reached.
 constexpr double kSettled = 0.005;
 
-// A candidate is dropped when the fastest of its samples is this many times as slow as the best so
-// far. Noise only adds time, but a whole sample of it is common: the more samples, the stricter.
+// A candidate is dropped if its fastest sample is this many times as slow as the best candidate.
+// Noise only adds time, but often disturbs a whole sample: the limit is stricter with more samples.
 constexpr struct {
   int samples;
   double ratio;
 } kDrop[] = {{1, 2.0}, {2, 1.25}, {3, 1.1}, {5, 1.05}};
 
-// More would let one evaluation of a tiny problem count for longer than its samples take.
+// A larger count would make the evaluation of a tiny problem longer than its samples need.
 constexpr int64_t kMaxIterations = 1 << 20;
 
-// Of a race: in each round so much is spent on a candidate, in three samples at most.
+// Time for a candidate in each round of a race, in at most three samples.
 constexpr double kRacePassSeconds = 0.06;
 constexpr int kMaxRacePasses = 3;
-// What a sample costs beside the runs that are timed, at the least sample: one untimed run, and
-// what the slower of a race take longer than the fastest, by which their number is chosen.
+// Overhead of the shortest sample: one untimed run, and the extra time of candidates slower than
+// the fastest, whose time sets the number of runs.
 constexpr double kSampleOverhead = 0.3e-3;
-// Fresh memory, of a round.
+// Allocating the fresh memory of a round.
 constexpr double kFreshSeconds = 0.5e-3;
 
 bool IsSettled(std::vector<double> samples) {
@@ -83,9 +83,9 @@ class PlanMeasurer : public Measurer {
                         {.conditions = options_.conditions, .use_cache = false, .config = config});
   }
 
-  // Runs once on set 0 and holds the result against the reference.
+  // Runs once on set 0 and compares the result with the reference.
   absl::Status Verify(const Plan& plan, Evaluation& evaluation);
-  // Seconds of one run, over `iterations` of them.
+  // Mean seconds of a run, over `iterations` runs.
   double TimeBatch(const Plan& plan, int64_t iterations) {
     return TimeBatch(*operands_, plan, iterations);
   }
@@ -106,7 +106,7 @@ double PlanMeasurer::TimeBatch(const Operands& operands, const Plan& plan, int64
   const InsistOnHelp all_threads;
   const double start = Now();
   for (int64_t i = 0; i < iterations; ++i) {
-    // The status was looked at when the candidate was verified, with these very arguments.
+    // Verify checked the status of a run with the same arguments.
     operands.Run(plan, next_set_).IgnoreError();
     if (++next_set_ == sets) next_set_ = 0;
   }
@@ -142,7 +142,7 @@ bool PlanMeasurer::Dropped(const Evaluation& evaluation, const Limits& limits) c
 }
 
 void PlanMeasurer::Sample(const Plan& plan, const Limits& limits, Evaluation& evaluation) {
-  // Doubling, as FFTW does, is also the warming up: caches, clock, threads that slept.
+  // Doubling, as in FFTW, also warms up the caches and the clock and wakes sleeping threads.
   int64_t iterations = 1;
   double run_s;
   for (;; iterations *= 2) {
@@ -191,7 +191,7 @@ Evaluation PlanMeasurer::Evaluate(const ops::Config& config, const Limits& limit
     evaluation.error = "no time was left to measure it";
     return evaluation;
   }
-  // Once more after the many runs: a race between threads may spare the first of them.
+  // Check again after the many runs: a data race between threads may not show in the first run.
   const ops::Verdict verdict = operands_->Check();
   if (!options_.error_to_original) {
     evaluation.max_error = std::max(evaluation.max_error, verdict.max_error);
@@ -230,9 +230,9 @@ absl::StatusOr<std::vector<std::vector<double>>> PlanMeasurer::Race(
     for (int pass = 0; pass < passes; ++pass) {
       rng.Shuffle(order);
       for (const int who : order) {
-        if (Now() >= deadline_s) return seconds;  // the round that is cut short does not count
-        // The one before left its own scratch in the caches. Where a sample is a single run, that
-        // is part of what a run costs anyway.
+        if (Now() >= deadline_s) return seconds;  // an incomplete round does not count
+        // The previous candidate left its own scratch in the caches. If a sample is a single run,
+        // refilling them is part of the cost of a run anyway.
         if (iterations > 1) TimeBatch(*at->operands, *at->plans[who], 1);
         round[who] = std::min(round[who], TimeBatch(*at->operands, *at->plans[who], iterations));
       }

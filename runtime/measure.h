@@ -1,4 +1,4 @@
-// Timing, and what can be trusted of it.
+// Measures candidates: one alone (Evaluate), or several in turn (Race).
 
 #ifndef JITATTN_RUNTIME_MEASURE_H_
 #define JITATTN_RUNTIME_MEASURE_H_
@@ -22,7 +22,7 @@
 namespace jitattn::runtime {
 
 struct Evaluation {
-  // kInfeasible: right and timed, but breaks a constraint of the tuning; never a measurer's word.
+  // kInfeasible: right and timed, but breaks a constraint. Set by the tuner, never by a measurer.
   enum class Outcome { kMeasured, kCensored, kInfeasible, kWrong, kFailed };
   Outcome outcome = Outcome::kFailed;
   ops::Config config;
@@ -30,28 +30,28 @@ struct Evaluation {
   std::vector<double> samples;
   double emit_s = 0, first_call_s = 0;
   double max_error = 0;
-  int64_t scratch_bytes = 0;  // what its plan allocates
-  std::string error;          // why it is infeasible, wrong or failed
+  int64_t scratch_bytes = 0;  // allocated by its plan
+  std::string error;          // reason of kInfeasible, kWrong or kFailed
 };
 
-// What the tuner asks of the world; tests script it.
+// The tuner's interface to the machine; tests replace it by a script.
 class Measurer {
  public:
   virtual ~Measurer() = default;
 
   struct Limits {
     int resource = 1;           // multiplies the number of samples
-    double incumbent_s = 0;     // > 0: may stop once the candidate is clearly slower than this
-    double deadline_s = 1e300;  // on Now(): stop at the next chance
+    double incumbent_s = 0;     // > 0: stop once the candidate is clearly slower than this
+    double deadline_s = 1e300;  // on the clock of Now(); stop soon after it
   };
 
-  // Compiles, verifies, times.
+  // Compiles, verifies and times a configuration.
   virtual Evaluation Evaluate(const ops::Config& config, const Limits& limits) = 0;
 
-  // Rounds in turn: seconds[i][r] of configs[i] in round r, the fastest of a few samples
-  // (RacePasses). Each round has operands and scratch of its own, in memory that the rounds before
-  // it did not have, and times everyone in random order. Ends early at the deadline, with the whole
-  // rounds it has.
+  // Times all configurations in each round. seconds[i][r] is the fastest of a few samples
+  // (RacePasses) of configs[i] in round r. Each round has its own operands and scratch, in memory
+  // that no round before it used, and times the configurations in random order. Ends early at the
+  // deadline and returns the complete rounds.
   virtual absl::StatusOr<std::vector<std::vector<double>>> Race(
       std::span<const ops::Config> configs, int rounds, double deadline_s) = 0;
 
@@ -59,22 +59,23 @@ class Measurer {
   virtual void Wait(double seconds) = 0;
 };
 
-// How often a run of that length is timed in one round of a race, and about how long that takes:
-// noise only adds time, and what is long has less of it.
+// The number of samples of a run of this length in one round of a race, and about how long they
+// take. Noise only adds time; long runs have relatively less of it and need fewer samples.
 int RacePasses(double run_s);
 double RaceSeconds(double run_s);
 
 struct MeasureOptions {
   ops::Conditions conditions;
-  uint64_t seed = 1;  // of the normal data
-  // An evaluation's error is that to the data before rounding to the problem's type, for comparing
-  // types; whether a result is right is judged by the type's own reference all the same.
+  uint64_t seed = 1;  // of the normally distributed data
+  // Report errors relative to the data before they were rounded to the problem's type, to compare
+  // types. Whether a result is right is still judged by the reference for the type itself.
   bool error_to_original = false;
   double min_sample_s = 1e-3;  // iterations are raised until a sample lasts this long
   int min_samples = 7, max_samples = 25;
 };
 
-// The real one: plans of this library on normal data. Fails where the problem does not fit memory.
+// Returns the real measurer, which runs plans of this library on normally distributed data. Fails
+// if the operands do not fit into memory.
 absl::StatusOr<std::unique_ptr<Measurer>> MakeMeasurer(const ops::Problem& problem, const Cpu& cpu,
                                                        const MeasureOptions& options);
 

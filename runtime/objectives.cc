@@ -1,4 +1,4 @@
-// Several objectives: dominance, scalar sums, constraints.
+// Several objectives: Pareto dominance, weighted sums, constraints.
 
 #include "runtime/objectives.h"
 
@@ -13,16 +13,16 @@ namespace {
 
 constexpr std::string_view kNames[] = {"time", "memory", "error"};
 
-// Beside the largest term, so that of two points with the same largest one the better is chosen.
+// Weight of the sum, so that of two points with the same largest term the better one is smaller.
 constexpr double kAugmentation = 0.05;
 
-// Where the unit's own value is nothing: a page, and the rounding of a float64.
+// The least unit, where the value itself may be 0: a page, and the rounding of a float64.
 double UnitOf(Objective objective, const Evaluation& unit) {
   const double least = objective == Objective::kMemory ? 4096 : 1e-16;
   return std::max(ValueOf(objective, unit), least);
 }
 
-// Values of the objectives but time, whose noise makes it a case of its own.
+// Values of all objectives except time. Time is noisy and is compared with a tolerance.
 std::vector<double> ExactValues(const Evaluation& evaluation,
                                 std::span<const Objective> objectives) {
   std::vector<double> values;
@@ -80,8 +80,8 @@ std::vector<size_t> ParetoFront(std::span<const Evaluation* const> candidates,
   auto config = [&](const Point& point) -> const ops::Config& {
     return candidates[point.index]->config;
   };
-  // In this order whatever beats a point comes before it, tolerance or not: it is better in an
-  // exact value and no worse in the others, or the same in all and faster.
+  // In this order every point comes after those that beat it, with or without the tolerance: they
+  // are better in an exact value and no worse in the others, or equal in all and faster.
   std::sort(points.begin(), points.end(), [&](const Point& a, const Point& b) {
     if (a.exact != b.exact) return a.exact < b.exact;
     if (a.seconds != b.seconds) return a.seconds < b.seconds;
@@ -95,7 +95,7 @@ std::vector<size_t> ParetoFront(std::span<const Evaluation* const> candidates,
                         std::less_equal<double>());
     });
     if (beaten) continue;
-    // It stands for all that are the same.
+    // The point represents all that are equal to it.
     const Point* chosen = &point;
     for (const Point& same : points) {
       if (same.exact == point.exact && same.seconds >= point.seconds &&

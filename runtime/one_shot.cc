@@ -1,5 +1,5 @@
-// The plans behind one-shot calls: a few for each thread, by exact problem, in front of one table
-// for the process, by bucket.
+// The plans behind one-shot calls: a few per thread, by exact problem, in front of one table per
+// process, by bucket.
 
 #include "runtime/one_shot.h"
 
@@ -23,12 +23,12 @@ struct Entry {
 };
 
 ForkSafeMutex mutex;
-// Both guarded by `mutex`. The table is made by the first plan and never destroyed: one-shot calls
-// may come from destructors of static objects.
+// Both guarded by `mutex`. The table is made by the first plan and never destroyed, since
+// destructors of static objects may make one-shot calls.
 std::vector<Entry>* table = nullptr;
 uint64_t uses = 0;
 
-// A walk: even 256 of them take about a microsecond, and threads come here seldom.
+// Linear search: even 256 entries take only about 1 µs, and threads get here rarely.
 Entry* FindEntry(const ops::Problem& bucket) {
   if (table == nullptr) return nullptr;
   for (Entry& entry : *table) {
@@ -45,9 +45,9 @@ std::shared_ptr<const Plan> Find(const ops::Problem& bucket) {
   return entry == nullptr ? nullptr : entry->plan;
 }
 
-// The plan that another thread put there meanwhile, else `plan`.
+// Returns the plan that another thread has stored meanwhile, else stores `plan`.
 std::shared_ptr<const Plan> Insert(const ops::Problem& bucket, std::shared_ptr<const Plan> plan) {
-  std::shared_ptr<const Plan> dropped;  // after the lock: its memory may be the host's
+  std::shared_ptr<const Plan> dropped;  // freed after the lock, by the host's allocator perhaps
   std::lock_guard lock(mutex);
   if (Entry* entry = FindEntry(bucket)) return entry->plan;
   if (table == nullptr) table = new std::vector<Entry>;
@@ -67,9 +67,9 @@ std::shared_ptr<const Plan> Insert(const ops::Problem& bucket, std::shared_ptr<c
 absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const ops::Problem& problem) {
   if (absl::Status status = ops::Validate(problem); !status.ok()) return status;
   ops::Problem bucket = ops::Bucket(problem);
-  if (!ops::Validate(bucket).ok()) bucket = problem;  // the largest there are
+  if (!ops::Validate(bucket).ok()) bucket = problem;  // the largest problems have no valid bucket
   if (auto plan = Find(bucket)) return plan;
-  // Outside the lock: other threads' calls do not wait for this one's kernel.
+  // Outside of the lock, so that other threads' calls do not wait for this kernel.
   const Undisturbed undisturbed;
   auto plan = Plan::Create(bucket, HostCpu(), {.conditions = ops::Resolve({}, HostCpu())});
   if (!plan.ok()) return plan;
@@ -91,7 +91,7 @@ absl::StatusOr<OneShot> Get(RecentPlans<Problem> ThreadState::*list, const Probl
   if (thread == nullptr) return OneShot{plan, *std::move(made)};
   auto& oldest = (thread->*list).entries[(thread->*list).next++ % 4];
   oldest.problem = problem;
-  made->swap(oldest.plan);  // what was there goes last: its memory may be the host's
+  made->swap(oldest.plan);  // frees the old plan last, by the host's allocator perhaps
   return OneShot{plan, hold ? oldest.plan : nullptr};
 }
 

@@ -13,17 +13,18 @@ namespace jitattn::runtime {
 
 struct OneShot {
   const Plan* plan;
-  std::shared_ptr<const Plan> held;  // null where the thread's list of recent plans holds the plan
+  std::shared_ptr<const Plan> held;  // null if the thread's list of recent plans holds the plan
 };
 
-// The plan, with default options, for the problem's bucket of lengths: its maxima are the bucket's,
-// so that a sequence that grows by one token a call does not make a plan a call. Kept for later
-// calls; of kMaxOneShotPlans the one unused for longest goes first. A problem that this thread
-// asked for lately costs some nanoseconds and no lock.
+// Returns a plan, with default options, for the problem's bucket of lengths. The plan's maxima are
+// those of the bucket, so that a sequence that grows by one token per call does not need a new plan
+// per call. Plans are kept for later calls; beyond kMaxOneShotPlans the least recently used one is
+// dropped. A problem that this thread asked for recently costs a few nanoseconds and no lock.
 //
-// The plan is good until this thread's next call. Where that may come while the plan runs, as from
-// a host's pool, `hold` it: then for as long as the OneShot lives. Not always, since threads that
-// run one plan would pass the line with its count of holders back and forth.
+// The plan is valid until this thread's next call. If that call may come while the plan runs, as
+// from a host's pool, set `hold`: then the plan is valid as long as the OneShot lives. `hold` is
+// not the default, since threads that share a plan would contend for the cache line with its
+// reference count.
 absl::StatusOr<OneShot> OneShotPlan(const ops::AttentionProblem& problem, bool hold);
 absl::StatusOr<OneShot> OneShotPlan(const ops::SigmoidMulProblem& problem, bool hold);
 

@@ -1,4 +1,4 @@
-// What a problem is measured on.
+// The data that a problem is measured on.
 
 #include "runtime/operands.h"
 
@@ -22,15 +22,15 @@
 namespace jitattn::runtime {
 namespace {
 
-// Between operands: room to see a kernel write beyond its output. The odd number of lines is for
-// operands whose size is a power of two, which would share few sets of a cache. It is about half a
-// page: CPUs tell a load from an earlier store by the low 12 bits of their addresses, and an output
-// that lies a few lines beyond its input in the page would have a kernel's loads wait for its
-// stores of a moment ago. Sigmoid-mul in the caches takes 7 % longer at 5 lines.
+// Between operands: guards to detect stores outside of the output, and an odd number of lines,
+// since operands whose size is a power of two would otherwise compete for few sets of a cache. The
+// gap is about half a page: CPUs compare a load with earlier stores by the low 12 bits of the
+// address, so if the output began a few lines after its input within a page, loads would wait for
+// recent stores. Sigmoid-mul in the caches takes 7 % longer with 5 lines.
 constexpr int64_t kGuardBytes = 4096;
 constexpr int64_t kGapBytes = kGuardBytes + 37 * 64;
 
-// Quiet NaNs whose payload no arithmetic makes.
+// Quiet NaNs with a payload that no arithmetic produces.
 constexpr uint16_t kPoison16 = 0x7fed;  // as bf16 and as f16
 constexpr uint32_t kPoison32 = 0x7fc0dead;
 constexpr uint64_t kPoison64 = 0x7ff8deadbeef0001;
@@ -45,7 +45,7 @@ struct FillJob {
   int workers;
 };
 
-// Rounded from the same float64 whatever the type, so that types differ by their rounding alone.
+// Every type is rounded from the same float64 numbers, so that types differ by rounding alone.
 template <typename T>
 void FillBlocks(int worker, void* context) {
   const auto& job = *static_cast<const FillJob<T>*>(context);
@@ -58,7 +58,7 @@ void FillBlocks(int worker, void* context) {
   }
 }
 
-// In parallel, since the thread that first touches a page decides on which NUMA node it lies.
+// In parallel, since the first thread that touches a page determines its NUMA node.
 template <typename T>
 void FillInParallel(T* out, int64_t count, uint64_t seed) {
   const int64_t blocks = (count + kFillBlock - 1) / kFillBlock;
@@ -67,8 +67,8 @@ void FillInParallel(T* out, int64_t count, uint64_t seed) {
   ParallelFor(job.workers, FillBlocks<T>, &job);
 }
 
-// Cold: twice the last-level cache and the second level of every core, so that what a run brought
-// into the caches is gone when its turn comes again.
+// Cold operands take twice the last-level cache and all second-level caches, so that a set has left
+// the caches when its turn comes again.
 int64_t ColdBytes() {
   const Cpu& cpu = HostCpu();
   return 2 * (cpu.l3_bytes + cpu.l2_bytes * cpu.physical_cores);
@@ -85,7 +85,7 @@ bool IsAll(const char* bytes, int64_t count, Bits pattern) {
 template <typename Bits>
 std::string Examine(const char* out, int64_t bytes, Bits pattern) {
   if (!IsAll(out - kGuardBytes, kGuardBytes, pattern)) return "wrote before its output";
-  // The guard behind begins at the next whole element: operands end on one.
+  // The guard begins directly after the last element.
   if (!IsAll(out + bytes, kGuardBytes, pattern)) return "wrote beyond its output";
   for (int64_t at = 0; at < bytes; at += sizeof(Bits)) {
     if (std::memcmp(out + at, &pattern, sizeof pattern) == 0) {
@@ -120,8 +120,7 @@ int64_t AvailableMemoryBytes() {
       available = value * 1024;
     }
   }
-  // What the group's files hold in the page cache is given up when needed; what its processes have
-  // allocated is not.
+  // Counts anonymous memory only: the group's page cache is reclaimed when needed.
   if (const auto limit = ParseInt(ReadSmallFile("/sys/fs/cgroup/memory.max"))) {
     std::istringstream stat(ReadSmallFile("/sys/fs/cgroup/memory.stat"));
     while (stat >> name >> value) {
@@ -151,7 +150,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   const int64_t available = AvailableMemoryBytes();
   if (o->set_bytes_ > available / 10 * 9) {
     return absl::ResourceExhaustedError(
-        Format("%s needs %.1f GiB for its operands, %.1f GiB of memory are free",
+        Format("%s needs %.1f GiB for its operands, but only %.1f GiB of memory are free",
                ops::Describe(problem), static_cast<double>(o->set_bytes_) / (1 << 30),
                static_cast<double>(available) / (1 << 30)));
   }
@@ -164,7 +163,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
       mmap(nullptr, o->memory_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the system refuses ", o->memory_bytes_, " bytes for operands"));
+        absl::StrCat("the system refuses to allocate ", o->memory_bytes_, " bytes for operands"));
   }
   o->memory_ = static_cast<char*>(memory);
   for (int64_t set = 0; set < o->sets_; ++set) {
@@ -221,11 +220,11 @@ absl::StatusOr<double> Operands::ErrorToOriginal() {
   if (original_ == nullptr) {
     ops::Problem problem = problem_;
     problem.set_dtype(DType::kF64);
-    // The same seed and layout: element by element the numbers that these were rounded from.
+    // The same seed and layout: each element here was rounded from the same element there.
     auto made = Create(problem, {.layout = layout_}, seed_);
     if (!made.ok()) return made.status();
     original_ = *std::move(made);
-    // long double takes ten times as long as the reference of the type itself.
+    // The reference in long double takes ten times as long as the reference in the type itself.
     original_->checker_ = problem.operation().make_checker(problem, original_->Args(0).get(),
                                                            ops::kDefaultMaxOps / 10);
   }

@@ -1,4 +1,5 @@
-// What a problem is measured on: normal data, hot or rotating through more memory than the caches.
+// The data that a problem is measured on: normally distributed; hot, or cold by rotating through
+// more memory than the caches hold.
 
 #ifndef JITATTN_RUNTIME_OPERANDS_H_
 #define JITATTN_RUNTIME_OPERANDS_H_
@@ -20,19 +21,21 @@
 
 namespace jitattn::runtime {
 
-// Fills input `index` of a run with `count` numbers of `dtype`, Rng::NearlyNormal() rounded: the
-// same for the same seed, whatever the threads, and the same but for their rounding in every type.
+// Fills input `index` of a run with `count` numbers of `dtype`: Rng::NearlyNormal(), rounded. The
+// numbers depend on the seed alone, not on the number of threads, and are the same in every type
+// except for rounding.
 void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index);
 
-// Bytes that this process could still take: of the machine, or of its control group if that has
-// less left.
+// Bytes that this process can still allocate: those free on the machine, or in its control group if
+// fewer.
 int64_t AvailableMemoryBytes();
 
 using ops::Layout;
 
 class Operands {
  public:
-  // ResourceExhausted, with both sizes, where the problem does not fit the memory that is left.
+  // Allocates and fills the operands. ResourceExhausted, with both sizes, if they do not fit into
+  // the available memory.
   static absl::StatusOr<std::unique_ptr<Operands>> Create(const ops::Problem& problem,
                                                           const ops::Conditions& conditions,
                                                           uint64_t seed);
@@ -43,13 +46,13 @@ class Operands {
 
   int64_t memory_bytes() const { return static_cast<int64_t>(memory_bytes_); }  // of all sets
 
-  // Runs the plan on one of them.
+  // Runs the plan on one set.
   absl::Status Run(const Plan& plan, int64_t set) const;
 
-  // What a run on one of them is given: the C struct of the problem's operation.
+  // The arguments of a run on one set: the C struct of the problem's operation.
   ops::Args Args(int64_t set) const;
 
-  // Array i of a set, contiguous: inputs, then the output.
+  // The number of arrays of a set, inputs first and the output last, and the bytes of one of them.
   int operands() const { return arrays_.count; }
   std::span<char> Bytes(int64_t set, int operand) const {
     return {Operand(set, operand), static_cast<size_t>(bytes_[operand])};
@@ -58,16 +61,16 @@ class Operands {
   // Marks every element of set 0's output, and the memory around it, with a NaN that arithmetic
   // never produces.
   void Poison();
-  // What the last run wrote to set 0: whether every element was written and nothing beside them,
-  // and whether the reference agrees. The reference is computed by the first call.
+  // Checks the result of the last run on set 0: every element of the output was written, nothing
+  // outside of it, and the values agree with the reference, which the first call computes.
   ops::Verdict Check();
 
-  // The greatest difference of set 0's output to the truth in long double for the same data before
-  // it was rounded to this type: what the type costs, its own rounding of the operands included.
-  // Only the error, which no bound judges. Internal where memory does not suffice.
+  // The greatest difference of set 0's output to the result in long double for the same data before
+  // rounding to this type. This includes the rounding of the operands. No bound judges it. Internal
+  // if memory does not suffice.
   absl::StatusOr<double> ErrorToOriginal();
 
-  // Set 0's arrays, inputs first, the output last, and how many numbers each holds.
+  // Set 0's arrays, inputs first and the output last, and the number of elements of each.
   int arrays() const { return arrays_.count; }
   void* array(int index) const { return Operand(0, index); }
   int64_t count(int index) const { return bytes_[index] / dtype_bytes(); }
@@ -82,13 +85,13 @@ class Operands {
   int64_t sets_ = 1, set_bytes_ = 0;
   ops::Arrays arrays_;
   int64_t at_[ops::Arrays::kMost] = {};     // where each array of a set begins
-  int64_t bytes_[ops::Arrays::kMost] = {};  // and how long it is
+  int64_t bytes_[ops::Arrays::kMost] = {};  // and its length
   char* memory_ = nullptr;
   size_t memory_bytes_ = 0;
   std::unique_ptr<ops::Checker> checker_;
   Layout layout_ = Layout::kHeads;
   uint64_t seed_ = 1;
-  std::unique_ptr<Operands> original_;  // in float64, made when it is asked for
+  std::unique_ptr<Operands> original_;  // the same data in float64, made on demand
 };
 
 }  // namespace jitattn::runtime

@@ -1,4 +1,4 @@
-// The limits of this machine: a family of short loops each, the best of which counts.
+// Measures the peaks of this machine by families of short loops; the best loop counts.
 
 #include "runtime/peak.h"
 
@@ -26,24 +26,24 @@ namespace {
 using jit::ProbeArgs;
 using jit::ProbeSpec;
 
-// Long enough that reading the clock and meeting the other threads vanish, short enough that a
-// sample of the whole family fits between two timings.
+// Long enough to make reading the clock and synchronising the threads negligible, short enough to
+// fit a sample of the whole family between two timings.
 constexpr double kRunSeconds = 300e-6;
 
-// Threads that sleep are awake after some 40 µs; a pool that runs the threads one after the other
-// must not wait for ever.
+// Sleeping threads wake up within about 40 µs. The limit prevents a deadlock in a pool that runs
+// the threads one after the other.
 constexpr double kMeetingSeconds = 200e-6;
 
-// One loop of a family: what it does with its arguments, and how much that is.
+// One loop of a family and its amount of work.
 struct Variant {
   std::string name;
   std::function<void(const ProbeArgs&)> run;
   int streams = 1;
   double work_per_repeat = 0;  // of one thread
-  int64_t repeats = 1;         // raised until a run lasts kRunSeconds
+  int64_t repeats = 1;         // increased until a run lasts kRunSeconds
 };
 
-// The memory of all threads: a slice each, first touched by the thread that uses it.
+// The memory of all threads, a slice per thread, first touched by its thread.
 class Arena {
  public:
   Arena() = default;
@@ -84,8 +84,9 @@ class FamilyProbe : public PeakProbe {
   void Sample() override {
     for (Variant& variant : variants_) {
       Seconds seconds = Run(variant);
-      // A thread's own time, since a late start of another says nothing about the loop; looked at
-      // in every sample, since a thread may have been pushed aside while it ran.
+      // The shortest time of a single thread, since a late start of another thread says nothing
+      // about the loop. Checked in every sample, since a thread may have been preempted in the run
+      // that set `repeats`.
       while (seconds.shortest < kRunSeconds) {
         const double short_by = std::clamp(1.2 * kRunSeconds / seconds.shortest, 2.0, 64.0);
         variant.repeats =
@@ -120,7 +121,7 @@ class FamilyProbe : public PeakProbe {
   };
 
   struct Seconds {
-    double all;       // from the first thread's beginning to the last one's end
+    double all;       // from the first start of a thread to the last end
     double shortest;  // of one thread
   };
   Seconds Run(const Variant& variant) const {
@@ -156,14 +157,14 @@ class FamilyProbe : public PeakProbe {
   const std::string what_;
   std::vector<Variant> variants_;
   const int threads_;
-  const int64_t slice_bytes_;   // that a thread reads, and perhaps as much that it writes
-  const int64_t thread_bytes_;  // of both
+  const int64_t slice_bytes_;   // read by a thread, which may write as much again
+  const int64_t thread_bytes_;  // read and written by a thread
   const Arena arena_;
   double best_ = 0;
   std::string best_name_;
 };
 
-// ---- Without emitted code: what the compiler makes of plain loops ------------------------------
+// ---- Without emitted code: compiled loops ------------------------------------------------------
 
 template <typename T>
 void CompiledFma(const ProbeArgs& args) {
@@ -200,7 +201,7 @@ void CompiledCopy(const ProbeArgs& args) {
 
 // ---- Families -----------------------------------------------------------------------------------
 
-// The widths that `isa` has, widest last.
+// The vector widths of `isa`, widest last.
 std::vector<Isa> Widths(Isa isa) {
   if (isa == Isa::kAvx512) return {Isa::kAvx2, Isa::kAvx512};
   return {isa};
@@ -224,7 +225,7 @@ struct TouchJob {
 };
 void Touch(int thread, void* context) {
   const auto& job = *static_cast<const TouchJob*>(context);
-  // Not zeros: some memory controllers are quicker with them.
+  // Not zeros: some memory controllers are faster with zeros.
   std::memset(job.memory + thread * job.thread_bytes, 0x5a, static_cast<size_t>(job.thread_bytes));
 }
 
@@ -242,8 +243,8 @@ absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(DType dtype, Isa isa, in
                         .run = dtype == DType::kF64 ? CompiledFma<double> : CompiledFma<float>,
                         .work_per_repeat = kCompiledFlops});
   } else {
-    // Latency × units chains keep every unit busy: 4 × 2 on most CPUs, 5 × 2 on older ones; more
-    // leave the scheduler freedom.
+    // Latency × units chains keep all FMA units busy: 4 × 2 on most CPUs, 5 × 2 on older ones. More
+    // chains give the scheduler more freedom.
     for (const Isa width : pairs ? std::vector<Isa>{isa} : Widths(isa)) {
       for (const int chains : {8, 10, 12, 24}) {
         if (chains > VecRegs(width) - 2) continue;
@@ -261,7 +262,7 @@ absl::StatusOr<std::unique_ptr<PeakProbe>> MakeBandwidthProbe(Traffic traffic, i
                                                               const Cpu& cpu) {
   isa = std::min(isa, cpu.isa);
   const bool copies = traffic == Traffic::kCopy;
-  // Each thread's slice in whole steps of each number of streams.
+  // A multiple of the steps of every number of streams.
   constexpr int64_t kGrain = jit::kProbeStepBytes * jit::kMaxProbeStreams;
   const int64_t slice = std::max<int64_t>(1, bytes / threads / kGrain) * kGrain;
   const int64_t thread_bytes = slice * (copies ? 2 : 1);
@@ -308,7 +309,7 @@ double MeasureClockHz() {
 #pragma GCC unroll 64
       for (int j = 0; j < kUnroll; ++j) {
         x += 3;
-        asm volatile("" : "+r"(x));  // the compiler may not fold it into the next addition
+        asm volatile("" : "+r"(x));  // keeps the compiler from merging additions
       }
     }
     best = std::min(best, SteadyNow() - start);

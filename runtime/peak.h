@@ -1,4 +1,4 @@
-// The limits of this machine, measured now.
+// Measures the peak arithmetic rate and the peak bandwidth of this machine.
 
 #ifndef JITATTN_RUNTIME_PEAK_H_
 #define JITATTN_RUNTIME_PEAK_H_
@@ -13,8 +13,8 @@
 
 namespace jitattn::runtime {
 
-// Probes of one kind; each Sample() runs them briefly, so that it can be interleaved with what is
-// compared to it, and keeps the best seen so far.
+// A family of probes of one kind. Each Sample() runs all of them briefly, so that samples can be
+// interleaved with the kernels that are compared to the peak. Keeps the best rate so far.
 class PeakProbe {
  public:
   virtual ~PeakProbe() = default;
@@ -23,18 +23,19 @@ class PeakProbe {
   virtual std::string describe() const = 0;  // "f32 FMA, 512-bit, 2 threads"
 };
 
-// Chains of FMA of the type, as wide as `isa` has them. bf16: of vdpbf16ps where `cpu` has it; else
-// 16-bit types are computed with as f32, and its FMA is their limit.
+// Chains of FMAs of the type, with vectors as wide as those of `isa`. bf16 is measured with
+// vdpbf16ps where `cpu` has it. Otherwise kernels compute 16-bit types in f32, and f32's FMA is
+// their limit.
 absl::StatusOr<std::unique_ptr<PeakProbe>> MakeFmaProbe(DType dtype, Isa isa, int threads,
                                                         const Cpu& cpu);
 
-// Reading `bytes`, or copying them (counting read + write) by ordinary or non-temporal stores,
-// whichever is faster, by several access patterns.
+// Reads `bytes`, or copies them (read + write counted) with ordinary or non-temporal stores,
+// whichever is faster, with several access patterns.
 enum class Traffic { kRead, kCopy };
 absl::StatusOr<std::unique_ptr<PeakProbe>> MakeBandwidthProbe(Traffic traffic, int64_t bytes,
                                                               Isa isa, int threads, const Cpu& cpu);
 
-// Core clock in Hz from a chain of dependent additions (one a cycle).
+// Returns the core clock in Hz, from a chain of dependent additions (one per cycle).
 double MeasureClockHz();
 
 }  // namespace jitattn::runtime

@@ -1,4 +1,4 @@
-// Where in memory a problem lies while it is timed.
+// Memory of operands and scratch while a problem is timed.
 
 #include "runtime/placements.h"
 
@@ -8,9 +8,9 @@
 namespace jitattn::runtime {
 namespace {
 
-// Filling more takes longer than timing it.
+// Filling larger operands takes longer than timing a run on them.
 constexpr int64_t kMostFreshBytes = int64_t{64} << 20;
-// Of all placements together, and of the memory that is left the part that they may take.
+// Limits of all placements together: bytes, and the divisor of the available memory.
 constexpr int64_t kMostHeldBytes = int64_t{512} << 20;
 constexpr int64_t kMemoryShare = 4;
 

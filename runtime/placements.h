@@ -1,4 +1,4 @@
-// Where in memory a problem lies while it is timed.
+// Memory of operands and scratch while a problem is timed.
 
 #ifndef JITATTN_RUNTIME_PLACEMENTS_H_
 #define JITATTN_RUNTIME_PLACEMENTS_H_
@@ -18,23 +18,24 @@
 
 namespace jitattn::runtime {
 
-// Which physical pages hold operands and scratch decides what shares a set of a cache: one
-// allocation favours one configuration, the next process's another, by a per cent and more. What is
-// compared over several placements is what callers get.
+// The physical pages of operands and scratch decide which data compete for a set of a cache. One
+// allocation favours one configuration, the next process's allocation another, by 1 % and more. So
+// configurations are compared over several placements, as callers will see them.
 struct Placement {
   std::shared_ptr<const Operands> operands;
-  std::vector<std::shared_ptr<const Plan>> plans;  // with scratch of their own, one a config
+  std::vector<std::shared_ptr<const Plan>> plans;  // one per config, each with its own scratch
 };
 
 class Placements {
  public:
-  // `operands` are used where copies would not change anything: cold ones rotate through many
-  // places, and long ones cover every set of the caches evenly. They and `cpu` must outlive this.
+  // `operands` are shared by all placements where copies would make no difference: cold operands
+  // rotate through many places anyway, and long ones cover every set of the caches evenly.
+  // `operands` and `cpu` must outlive this.
   Placements(const ops::Problem& problem, const Cpu& cpu, const MeasureOptions& options,
              const Operands& operands);
 
-  // Memory that the earlier placements did not have: those are held, as many as memory suffices
-  // for, since what is freed is what the system hands out next.
+  // Returns a placement in memory that no earlier one used. Earlier placements stay allocated, as
+  // many as memory allows, since the system hands out freed memory next.
   absl::StatusOr<Placement> Next(std::span<const ops::Config> configs);
 
  private:
@@ -42,7 +43,7 @@ class Placements {
   const Cpu& cpu_;
   const MeasureOptions options_;
   const Operands& shared_;
-  const int64_t room_;  // bytes, for all that are held
+  const int64_t room_;  // bytes that all held placements may have together
   const bool fresh_operands_;
   struct Held {
     Placement placement;

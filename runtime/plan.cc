@@ -64,7 +64,7 @@ const PlanSource& Plan::source() const { return impl_->choice.source; }
 double Plan::emit_seconds() const { return impl_->choice.compiled.emit_seconds; }
 int Plan::threads() const { return impl_->threads; }
 int64_t Plan::thread_scratch_bytes() const { return impl_->runner->thread_scratch_bytes(); }
-// A plan has allocated as much for itself, so that the sum fits.
+// The plan itself has allocated as many bytes, so the sum fits into size_t.
 size_t Plan::scratch_bytes() const { return static_cast<size_t>(impl_->runner->scratch_bytes()); }
 
 }  // namespace jitattn::runtime

@@ -1,4 +1,4 @@
-// Where a search begins.
+// The first points of a search.
 
 #include "runtime/seeds.h"
 
@@ -12,10 +12,11 @@
 namespace jitattn::runtime {
 namespace {
 
-// Seeds by estimate: its order is rough, so that several may hold the best.
+// Seeds by estimate. Its order is rough, so several are needed.
 constexpr int kEstimateSeeds = 5;
-// Seeds in all: two or three a tunable. More would spread a large budget evenly over the space,
-// where a strategy would by then know better, and a maximin design costs the square of its size.
+// The most seeds: two or three per tunable. More would spread a large budget evenly over the space
+// when a strategy already knows better, and the cost of a maximin design grows with the square of
+// its size.
 constexpr int kMaxSeeds = 40;
 
 std::vector<int> BestByEstimate(const ops::Problem& problem, const Cpu& cpu,

@@ -1,4 +1,4 @@
-// Where a search begins.
+// The first points of a search.
 
 #ifndef JITATTN_RUNTIME_SEEDS_H_
 #define JITATTN_RUNTIME_SEEDS_H_
@@ -15,7 +15,7 @@
 
 namespace jitattn::runtime {
 
-// Why a candidate is looked at.
+// The reason why a candidate is measured.
 enum class Origin { kDefault, kRecord, kEstimate, kLatin, kSearch, kSettle, kGiven };
 std::string_view Name(Origin origin);  // "default", "record", …
 
@@ -24,8 +24,9 @@ struct Seed {
   Origin origin = Origin::kDefault;
 };
 
-// Best guess first: the default, the record's (an exact or a near one), the best few by
-// EstimateCycles, and a Latin hypercube for the rest. At most a third of the budget.
+// Returns the seeds, best guess first: the default, the record's configuration (an exact or a near
+// one), the best few by EstimateCycles, and a Latin hypercube for the rest. At most a third of the
+// budget.
 std::vector<Seed> Seeds(const ops::Problem& problem, const Cpu& cpu, const TuningSpace& space,
                         const ops::Config& default_config, const std::optional<ops::Config>& record,
                         int budget, uint64_t seed);

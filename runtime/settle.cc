@@ -1,4 +1,4 @@
-// One field at a time.
+// Coordinate descent from the fastest candidate, one field at a time.
 
 #include "runtime/settle.h"
 
@@ -9,13 +9,13 @@
 namespace jitattn::runtime {
 namespace {
 
-// Half of what is called a tie: the race sees the rest. A move down costs at most this against the
-// best of all, however many moves there are; a move up gains at least this.
+// Half of a tie; the race judges the rest. However many moves down there are, their result is at
+// most this much slower than the best of all candidates; a move up gains at least this.
 constexpr double kNothing = 0.005;
-// The second pass moves little, a third nothing.
+// The second pass moves few fields, a third would move none.
 constexpr int kPasses = 2;
 
-// The nearest valid point whose index of `parameter` is the next one in that direction.
+// The nearest valid point with the next index of `parameter` in that direction.
 std::optional<int> Step(const search::Space& space, int rank, size_t parameter, int direction) {
   search::Point point = space.At(rank);
   point[parameter] += direction;
@@ -23,7 +23,7 @@ std::optional<int> Step(const search::Space& space, int rank, size_t parameter, 
   if (point[parameter] < 0 || point[parameter] >= static_cast<int>(values.size())) {
     return std::nullopt;
   }
-  // What the moved field demands of the others is done: fewer vectors, more rows.
+  // Repair adapts the other fields to the moved one: fewer vectors, more rows.
   const int nearest = space.Repair(point);
   const bool moved = space.Row(nearest)[parameter] == point[parameter];
   return moved ? std::optional(nearest) : std::nullopt;

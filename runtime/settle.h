@@ -1,4 +1,4 @@
-// From the fastest candidate to its neighbours, one field at a time.
+// Coordinate descent from the fastest candidate, one field at a time.
 
 #ifndef JITATTN_RUNTIME_SETTLE_H_
 #define JITATTN_RUNTIME_SETTLE_H_
@@ -12,14 +12,15 @@
 
 namespace jitattn::runtime {
 
-// The candidate of a rank, measured if it was not; none where budget or time end.
+// Returns the candidate of a rank, measured if it was not yet; nullopt if the budget or the time is
+// spent.
 using LookAt = std::function<std::optional<size_t>(int rank)>;
 
-// A search ends near the top of a hill and with fields that it happened to draw. From there each
-// field in turn, threads first, is moved down its ladder as long as that costs nothing, and up
-// where that gains: what is left stands at a local best, and fields that make no difference at the
-// value that the fixed key prefers, so that searches that found the same hill name the same winner.
-// Returns where that ended; none if nothing of the space was measured.
+// A search ends near a local best, with random values in the fields that make no difference. From
+// there each field in turn, threads first, is moved down its ladder as long as the time does not
+// grow, and up as long as it shrinks. The result is a local best whose indifferent fields have the
+// values that the fixed key prefers, so that searches that found the same local best name the same
+// winner. Returns the final candidate; nullopt if no point of the space was measured.
 std::optional<size_t> Settle(const TuningSpace& space, const Candidates& candidates,
                              const LookAt& look);
 

@@ -1,4 +1,4 @@
-// Smaller spaces: the named one, and those that people describe.
+// Limits of a search space: the small space, and limits given as text.
 
 #include "runtime/space_limits.h"
 
@@ -12,7 +12,7 @@
 namespace jitattn::runtime {
 namespace {
 
-// Every field of that name.
+// All fields of that name.
 std::vector<const ops::Field*> FieldsOfName(std::span<const ops::Operation* const> operations,
                                             std::string_view name) {
   std::vector<const ops::Field*> fields;
@@ -105,7 +105,7 @@ absl::Status AddLimit(std::string_view text, std::span<const ops::Operation* con
   const size_t equals = text.find('=');
   if (equals == 0 || equals == text.npos || equals + 1 == text.size()) {
     return absl::InvalidArgumentError(
-        Format("%s: FIELD=VALUE or FIELD=VALUE:VALUE… is needed", text));
+        Format("%s: expected FIELD=VALUE or FIELD=VALUE:VALUE…", text));
   }
   FieldLimit limit{.field = std::string(text.substr(0, equals)), .values = {}};
   const std::vector<std::string> words = absl::StrSplit(std::string(text.substr(equals + 1)), ':');
@@ -116,7 +116,7 @@ absl::Status AddLimit(std::string_view text, std::span<const ops::Operation* con
         Format("no field is called '%s'; expected one of %s", limit.field, FieldNames(operations)));
   }
   if (fields.front()->role == ops::Field::Role::kIsa) {
-    return absl::InvalidArgumentError(Format("%s is chosen by --isa", limit.field));
+    return absl::InvalidArgumentError(Format("%s is set by --isa", limit.field));
   }
   std::set<int> ladder;
   for (const ops::Field* field : fields) ladder.insert(field->values.begin(), field->values.end());

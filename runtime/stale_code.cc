@@ -15,13 +15,14 @@ namespace jitattn::runtime {
 namespace {
 
 ForkSafeMutex mutex;
-// Paths of records, guarded by `mutex`; never destroyed: plans may be made while the process exits.
+// Paths of records with a warning in the log. Guarded by `mutex`; never destroyed, since plans may
+// be made while the process exits.
 std::set<std::string>* told = nullptr;
 
 }  // namespace
 
 bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now) {
-  // The portable path, taken for want of executable memory, is no other code.
+  // Without executable memory the portable path runs; that does not make the record stale.
   return !now.code().empty() && recorded_hash != now.code_hash();
 }
 

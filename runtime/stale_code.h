@@ -11,19 +11,19 @@
 
 namespace jitattn::runtime {
 
-// The reason, for people, and the way out, for whoever meets such a record.
+// Texts for users: why a record is stale, and the remedy.
 inline constexpr std::string_view kStaleCode =
-    "this version emits other code for it than was tuned";
+    "this version emits other code for the kernel than the version that tuned it";
 inline constexpr std::string_view kTuneStale = "jitattn tune --stale tunes it again";
 
-// `now`: the kernel of the record's configuration.
+// True if `now`, the kernel of the record's configuration, has another hash than recorded.
 bool IsStaleCode(uint64_t recorded_hash, const jit::Kernel& now);
 
-// Emits the record's kernel. False where that cannot be told here: a record of another CPU, no
-// executable memory, no code at all.
+// Emits the record's kernel and compares. False if that is impossible here: a record of another
+// CPU, no executable memory, no emitted code.
 bool HasStaleCode(const cache::Record& record, const Cpu& cpu);
 
-// A warning in the log, once for each path in a process.
+// Logs a warning, once per path in a process.
 void LogStaleCode(std::string_view record_path);
 
 }  // namespace jitattn::runtime

@@ -1,4 +1,4 @@
-// Figures of repeated timings, and when one of two is the faster.
+// Statistics of repeated timings, and comparison of two candidates.
 
 #include "runtime/statistics.h"
 
@@ -13,8 +13,8 @@
 namespace jitattn::runtime {
 namespace {
 
-// Two thousand draws put 50 of them beyond each end of a 95 % interval: the ends then move by about
-// a seventh of a half-width from seed to seed, and the whole takes about a millisecond.
+// 2000 draws put 50 beyond each end of a 95 % interval. The ends then vary by about a seventh of a
+// half-width from seed to seed, and the bootstrap takes about a millisecond.
 constexpr int kBootstrapDraws = 2000;
 
 double SortedQuantile(std::span<const double> sorted, double fraction) {
@@ -25,10 +25,10 @@ double SortedQuantile(std::span<const double> sorted, double fraction) {
   return sorted[below] * (1 - weight) + sorted[below + 1] * weight;
 }
 
-// Where LowQuantile looks, as a fraction. A bootstrap of the minimum itself covers the truth in 80
-// % of cases only (two draws of three contain it, so its spread is underestimated), that of the
-// median is ten times as wide where a quarter of the samples are slow. From the third smallest on
-// the coverage is 95 % in every noise model of statistics_test.cc.
+// The fraction of LowQuantile. A bootstrap of the minimum covers the truth in only 80 % of cases:
+// two of three draws contain the minimum, so its spread is underestimated. The interval of the
+// median is ten times as wide where a quarter of the samples are slow. From the third smallest
+// sample on, the coverage is 95 % in every noise model of statistics_test.cc.
 double LowFraction(size_t samples) {
   if (samples < 2) return 0;
   return std::min(0.5, std::max(0.1, 2.0 / static_cast<double>(samples - 1)));
@@ -116,8 +116,9 @@ Ratio MedianRatio(std::span<const double> a, std::span<const double> b, double c
   std::sort(ratios.begin(), ratios.end());
   ratio.value = SortedQuantile(ratios, 0.5);
   if (rounds < kMinRounds) return ratio;
-  // As many ratios lie below the true median as tosses of a coin are heads. Of each end so many are
-  // left out as are heads with half of the doubt at most.
+  // The number of ratios below the true median is distributed as the heads of as many tosses of a
+  // coin. The interval leaves out `beyond` ratios at each end, the largest number for which P(heads
+  // ≤ beyond) is at most half of 1 − confidence.
   const double n = static_cast<double>(rounds);
   size_t beyond = 0;
   double term = std::pow(0.5, n), sum = term;  // P(heads = beyond), P(heads ≤ beyond)

@@ -1,4 +1,4 @@
-// Figures of repeated timings, and when one of two is the faster.
+// Statistics of repeated timings, and comparison of two candidates.
 
 #ifndef JITATTN_RUNTIME_STATISTICS_H_
 #define JITATTN_RUNTIME_STATISTICS_H_
@@ -16,12 +16,13 @@ struct Statistics {
 };
 Statistics Summarise(std::span<const double> samples);
 
-// Linear between order statistics, 0 ≤ fraction ≤ 1. REQUIRES: samples are not empty.
+// Quantile with linear interpolation between order statistics, 0 ≤ fraction ≤ 1. REQUIRES: there is
+// a sample.
 double Quantile(std::span<const double> samples, double fraction);
 
-// What decides which of two is faster. Noise on a shared machine only ever adds time, so the low
-// end of interleaved repeats is where the kernel itself shows: the third smallest sample, rising to
-// the first decile from 21 samples on.
+// The statistic that ranks candidates. Noise on a shared machine only adds time, so the low end of
+// interleaved samples shows the kernel itself: the third smallest sample, rising to the first
+// decile from 21 samples on.
 double LowQuantile(std::span<const double> samples);
 
 // a ÷ b: how many times faster b is.
@@ -29,23 +30,23 @@ struct Ratio {
   double value = 1, low = 1, high = 1;
 };
 
-// Of a race's rounds, a[i] and b[i] timed in the same one, so that what slows a whole round
-// cancels. Below kMinRounds the interval is (0, ∞): nothing can be told.
+// The ratios below are of a race: a[i] and b[i] were timed in the same round, so that a slowdown of
+// a whole round cancels. Below kMinRounds the interval is (0, ∞).
 inline constexpr int kMinRounds = 9;
 
-// Of low quantiles, by a bootstrap over rounds, deterministic for a seed: the machine at its best,
-// whatever else it did for most of the rounds.
+// Ratio of the low quantiles, with a bootstrap interval over rounds, deterministic for a seed.
+// Compares the machine at its best, even if most rounds were disturbed.
 Ratio LowRatio(std::span<const double> a, std::span<const double> b, uint64_t seed = 1,
                double confidence = 0.95);
 
-// The median of the rounds' own ratios, with the interval of the sign test: from one of those
-// ratios to another, exact whatever the noise is, if rounds are independent. Rounds that favour one
-// of the two count for nothing while they are few.
+// Median of the ratios of the rounds, with the interval of the sign test. Its ends are two of those
+// ratios. The interval is exact for any distribution of noise if rounds are independent. A minority
+// of disturbed rounds has no influence.
 Ratio MedianRatio(std::span<const double> a, std::span<const double> b, double confidence = 0.95);
 
-// MedianRatio, with an interval that reaches over that of LowRatio too, and over the median ratio
-// of each quarter of the rounds. All err in different ways, and what one of them does not show is
-// not known: the first two take rounds to be independent, but a neighbour may stay for seconds.
+// MedianRatio, with the union of three intervals: MedianRatio's, LowRatio's, and the range of the
+// median ratios of each quarter of the rounds. They have different blind spots: the first two
+// assume independent rounds, which a noisy neighbour that stays for seconds violates.
 inline constexpr int kQuarters = 4;
 Ratio PairedRatio(std::span<const double> a, std::span<const double> b, uint64_t seed = 1,
                   double confidence = 0.95);

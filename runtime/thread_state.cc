@@ -1,4 +1,4 @@
-// What a thread keeps between its calls.
+// State of a thread between its calls.
 
 #include "runtime/thread_state.h"
 
@@ -16,7 +16,7 @@ namespace {
 JITATTN_THREAD_LOCAL bool ended = false;
 JITATTN_THREAD_LOCAL char short_error[128] = "";
 
-// Not a thread_local's destructor: the C library ends the process where it has no memory to
+// Not a thread_local's destructor: the C library terminates the process if it has no memory to
 // register one.
 void End(void* of_this_thread) {
   ended = true;
@@ -25,7 +25,8 @@ void End(void* of_this_thread) {
   std::free(of_this_thread);
 }
 
-// Made when the library is loaded. Deleted with it: a thread that ends later must not call End.
+// Made when the library is loaded. Deleted when it is unloaded: a thread that ends later must not
+// call End.
 struct Key {
   Key() : made(pthread_key_create(&key, End) == 0) {}
   ~Key() {
@@ -47,7 +48,8 @@ ThreadState* MakeThreadState() {
     std::free(memory);
     return nullptr;
   }
-  // While there is memory: see MayThrow. Volatile, since the compiler may leave the call out.
+  // Allocates the C++ library's state for exceptions while there is memory (see MayThrow).
+  // Volatile, since the compiler may otherwise remove the call.
   [[maybe_unused]] void* volatile of_exceptions = abi::__cxa_get_globals();
   return thread_state = new (memory) ThreadState;
 }

@@ -1,4 +1,4 @@
-// What a thread keeps between its calls.
+// State of a thread between its calls.
 
 #ifndef JITATTN_RUNTIME_THREAD_STATE_H_
 #define JITATTN_RUNTIME_THREAD_STATE_H_
@@ -13,8 +13,8 @@
 
 namespace jitattn::runtime {
 
-// Plans of one-shot calls that a thread ran lately. Four: a layer of a network alternates between
-// few problems.
+// The most recent plans of a thread's one-shot calls. Four suffice: a layer of a network alternates
+// between few problems.
 template <typename Problem>
 struct RecentPlans {
   struct Entry {
@@ -22,7 +22,7 @@ struct RecentPlans {
     std::shared_ptr<const Plan> plan;
   };
   Entry entries[4];
-  uint32_t next = 0;  // modulo 4: the oldest
+  uint32_t next = 0;  // modulo 4, the index of the oldest
 };
 
 struct ThreadState {
@@ -31,9 +31,10 @@ struct ThreadState {
   char error[1024] = "";
 };
 
-// This thread's, deleted when it ends; the main thread's stays, for destructors of static objects.
-// Null where there is no memory for one, and at the end of a thread, after its deletion: whoever
-// comes that late (destructors of other libraries' thread-specific data) does without.
+// Returns this thread's state, which is deleted when the thread ends; the main thread's is kept for
+// destructors of static objects. Null if there is no memory for one, and after the deletion at the
+// end of a thread. Calls that come that late, from destructors of other libraries' thread-specific
+// data, do without.
 extern JITATTN_THREAD_LOCAL ThreadState*
     thread_state;  // for ThisThread, whose usual case is inline
 ThreadState* MakeThreadState();
@@ -41,13 +42,13 @@ inline ThreadState* ThisThread() {
   return thread_state != nullptr ? thread_state : MakeThreadState();
 }
 
-// False where there was no memory for this thread's state. Nothing may be thrown then: the C++
-// library too may need memory for a thread's first exception, and ends the process without it.
+// False if there was no memory for this thread's state. Nothing may be thrown then: the C++ library
+// may need memory, too, for a thread's first exception, and terminates the process without it.
 bool MayThrowWithoutState();
 inline bool MayThrow() { return ThisThread() != nullptr || MayThrowWithoutState(); }
 
-// Keeps a message for LastError(), without memory of its own: what is too long is cut after a whole
-// character of UTF-8, at 1023 bytes, or 127 where there is no ThreadState.
+// Keeps a message for LastError() without allocating memory. A longer message is cut after a whole
+// UTF-8 character, at 1023 bytes, or at 127 if there is no ThreadState.
 void KeepError(std::string_view message);
 const char* LastError();
 

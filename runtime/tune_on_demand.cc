@@ -1,4 +1,4 @@
-// Tuning at the moment a plan is asked for.
+// Tuning when a plan is created.
 
 #include "runtime/tune_on_demand.h"
 
@@ -29,7 +29,7 @@ absl::StatusOr<TuneReport> TuneNow(const ops::Problem& problem, const Cpu& cpu,
 
 PlanOptions TuneIfUnknown(const ops::Problem& problem, const Cpu& cpu, PlanOptions options,
                           double seconds) {
-  // The portable path has nothing to choose.
+  // The portable path has no configurations to compare.
   if (cpu.isa == Isa::kPortable || !jit::ExecutableMemoryAllowed()) return options;
   const cache::Key key = cache::MakeKey(problem, options.conditions);
   if (LayersOf(options).Find(key).match == cache::Match::kExact) return options;
@@ -37,7 +37,7 @@ PlanOptions TuneIfUnknown(const ops::Problem& problem, const Cpu& cpu, PlanOptio
   absl::StatusOr<TuneReport> report = TuneNow(problem, cpu, options, seconds);
   if (!report.ok()) {
     Log(LogLevel::kWarning, absl::StrCat("not tuned: ", std::string(report.status().message())));
-  } else if (report->path.empty()) {  // found and not saved: this plan gets it all the same
+  } else if (report->path.empty()) {  // not saved: use the winner for this plan all the same
     options.config = report->record.config;
     options.config_origin = absl::StrCat("tuned now, not saved: ", report->not_saved);
   }

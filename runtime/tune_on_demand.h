@@ -1,4 +1,4 @@
-// Tuning at the moment a plan is asked for, where its owner wished so.
+// Tuning when a plan is created, if the caller asked for it.
 
 #ifndef JITATTN_RUNTIME_TUNE_ON_DEMAND_H_
 #define JITATTN_RUNTIME_TUNE_ON_DEMAND_H_
@@ -8,9 +8,9 @@
 
 namespace jitattn::runtime {
 
-// Where no exact record is found: tunes for at most `seconds` (0: the tuner's default) and saves
-// the winner. Returns the options with which a plan gets it. A tuning that fails is no reason to
-// give no plan: it goes to the log, and the options come back as they were.
+// If there is no exact record, tunes for at most `seconds` (0: the tuner's default) and saves the
+// winner. Returns options with which a plan gets the winner. If the tuning fails, logs a warning
+// and returns `options` unchanged: a plan is possible without it.
 PlanOptions TuneIfUnknown(const ops::Problem& problem, const Cpu& cpu, PlanOptions options,
                           double seconds);
 

@@ -1,4 +1,4 @@
-// What a tuning leaves behind.
+// The record of a tuning.
 
 #include "runtime/tune_record.h"
 
@@ -28,7 +28,7 @@ cache::Record MakeRecord(const ops::Problem& problem, const Cpu& cpu, const Tune
   record.problem = problem;
   record.config = outcome.winner.config;
   record.kernel = ops::KernelName(problem, record.config);
-  // It was compiled a moment ago. Where it no longer can be, the hash stays 0, and the cache
+  // The kernel was compiled a moment ago. If that fails now, the hash stays 0, and the cache
   // refuses the record.
   if (const auto compiled = GetKernel(problem, record.config, cpu); compiled.ok()) {
     record.code_hash = compiled->kernel->code_hash();

@@ -1,4 +1,4 @@
-// What a tuning leaves behind.
+// The record of a tuning.
 
 #ifndef JITATTN_RUNTIME_TUNE_RECORD_H_
 #define JITATTN_RUNTIME_TUNE_RECORD_H_
@@ -29,7 +29,7 @@ struct TuneOutcome {
   std::vector<std::string> machine_flags;
 };
 
-// With names, versions, code hash, fingerprint and date filled in.
+// Makes a record and fills in names, versions, code hash, fingerprint and date.
 cache::Record MakeRecord(const ops::Problem& problem, const Cpu& cpu, const TuneOutcome& outcome);
 
 }  // namespace jitattn::runtime

@@ -1,4 +1,4 @@
-// Search, measure, confirm, remember.
+// The tuner: searches, measures, confirms and saves a record.
 
 #include "runtime/tuner.h"
 
@@ -21,13 +21,13 @@
 namespace jitattn::runtime {
 namespace {
 
-// Ctrl-C is answered soon, yet what was found is put to the test.
+// After Ctrl-C, time to confirm the best candidate so far.
 constexpr double kInterruptedSeconds = 2;
-// Of the budget a fifth is kept for settling; what that leaves is the strategy's again.
+// 1/kSettleShare of the budget is reserved for Settle(). The strategy gets what Settle() leaves.
 constexpr int kSettleShare = 5;
-// Over so much of the time, and so many seconds at most, the race that decides is spread.
+// The deciding race is spread over this share of the time limit, at most kSpreadSeconds.
 constexpr double kSpreadShare = 0.2, kSpreadSeconds = 5;
-// A strategy that asks only for what it knows has nothing left to ask.
+// A strategy that has asked for this many known points in a row has no new ones.
 constexpr int kMaxRepeats = 10000;
 
 class Tuning {
@@ -75,7 +75,7 @@ class Tuning {
   std::vector<Evaluation> Front() const;
   void Save(const Decision& decision, TuneReport& report);
   void TellFinalists(const TuneReport& report) const;
-  double DefaultCost() const;  // 0: not known
+  double DefaultCost() const;  // 0: unknown
   void Progress(TuneProgress::Phase phase);
 
   const ops::Problem problem_;
@@ -106,11 +106,11 @@ absl::Status Tuning::Prepare() {
   if (absl::Status status = CheckTunable(cpu_); !status.ok()) return status;
   if (options_.evaluations < 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat("evaluations ", options_.evaluations, ": at least 1 is needed"));
+        absl::StrCat("evaluations ", options_.evaluations, ": must be at least 1"));
   }
   if (!(options_.seconds > 0)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("seconds ", options_.seconds, ": more than 0 are needed"));
+        absl::StrCat("seconds ", options_.seconds, ": must be more than 0"));
   }
   if (absl::Status status = CheckObjectives(); !status.ok()) return status;
   if (absl::Status status = search::CheckStrategy(strategy_name_, options_.strategy_options);
@@ -131,7 +131,7 @@ absl::Status Tuning::CheckObjectives() const {
   const std::vector<Objective>& given = options_.objectives;
   if (given.empty() || given.front() != Objective::kTime) {
     return absl::InvalidArgumentError(
-        "objectives: time is the first of them, since it decides what wins");
+        "objectives: time must be the first, since it decides the winner");
   }
   for (size_t i = 1; i < given.size(); ++i) {
     if (std::find(given.begin(), given.begin() + i, given[i]) != given.begin() + i) {
@@ -167,7 +167,7 @@ Origin Tuning::OriginOf(const search::Ask& ask) const {
   for (const Seed& seed : seeds_) {
     if (seed.rank == ask.rank) return seed.origin;
   }
-  return Origin::kLatin;  // the strategy's own design
+  return Origin::kLatin;  // from the strategy's own design
 }
 
 double Tuning::DefaultCost() const {
@@ -175,7 +175,7 @@ double Tuning::DefaultCost() const {
   return known ? candidates_[*stands_.default_config].cost() : 0;
 }
 
-// The finalists, where there was a race: what it saw of them is not what the search saw.
+// Reports the finalists that took part in a race, with the samples of the race.
 void Tuning::TellFinalists(const TuneReport& report) const {
   if (!options_.on_evaluation) return;
   double best = 0;
@@ -201,8 +201,8 @@ int Tuning::RankOf(const ops::Config& config) const {
   return space_->ConfigAt(rank) == config ? rank : -1;
 }
 
-// The default and the record come first, before a space is listed, which may take longer than they
-// do: whatever happens later, they have been looked at.
+// Measures the default and the record first, before the space is enumerated, which may take longer:
+// the time limit then cannot exclude them.
 void Tuning::LookAtWhatStands() {
   Look(default_config_, -1, 1, Origin::kDefault);
   if (lookup_.match != cache::Match::kExact) return;
@@ -211,7 +211,7 @@ void Tuning::LookAtWhatStands() {
       config == default_config_ ? stands_.default_config : Look(config, -1, 1, Origin::kRecord);
 }
 
-// What is searched, where the search begins, and how it goes on.
+// Makes the space, the seeds and the strategies.
 absl::Status Tuning::MakeSpace() {
   SpaceLimits limits = options_.limits;
   KeepResultsInCaches(problem_, cpu_, options_.conditions.buffers, &limits);
@@ -236,13 +236,13 @@ absl::Status Tuning::MakeSpace() {
   return absl::OkStatus();
 }
 
-// Time that the confirmation will want, once a run's length is known.
+// Seconds reserved for the confirmation, estimated from the time of a run.
 double Tuning::ReservedSeconds() const {
   return std::clamp(ConfirmSeconds(candidates_), 0.1 * options_.seconds, 0.5 * options_.seconds);
 }
 
 void Tuning::Search() {
-  if (!stands_.default_config) return;  // there was no time for it
+  if (!stands_.default_config) return;  // there was no time to measure it
   candidates_.set_deadline(deadline_ - ReservedSeconds());
   if (!options_.candidates.empty()) {
     for (const ops::Config& given : options_.candidates) {
@@ -265,7 +265,7 @@ void Tuning::Search() {
   FollowStrategy(options_.evaluations);
 }
 
-// Until `evaluations` candidates are known, or it has nothing left to ask.
+// Follows the strategy until `evaluations` candidates are known or it has no more points.
 void Tuning::FollowStrategy(int evaluations) {
   int repeats = 0;
   while (!Stopped() && repeats < kMaxRepeats &&
@@ -352,11 +352,12 @@ void Tuning::Save(const Decision& decision, TuneReport& report) {
     const cache::Record& old = lookup_.found->record;
     const bool same = report.record.config == old.config;
     if (!stands_.record) {
-      report.not_saved = "the record stands: nothing was left of the budget to look at it";
+      report.not_saved = "the record stays: no budget was left to measure it";
     } else if (same && report.interrupted && old.result.complete) {
-      report.not_saved = "the record stands: this search was cut short, its own was not";
+      report.not_saved =
+          "the record stays: this search was cut short, but not the one that made the record";
     } else if (decision.gain.low <= 0) {
-      report.not_saved = "the record stands: there were too few rounds to tell";
+      report.not_saved = "the record stays: too few rounds to compare with it";
     }
     if (!report.not_saved.empty()) return;
     report.record.unknown_toml = old.unknown_toml;
@@ -386,9 +387,9 @@ void Tuning::Progress(TuneProgress::Phase phase) {
   if (phase != TuneProgress::Phase::kDone) {
     now.left_s = std::max(0.0, options_.seconds - now.elapsed_s);
     if (phase == TuneProgress::Phase::kSearching) {
-      // At this pace, and then the race, if that is sooner. What is kept free for the race is a
-      // share of all the time, minutes of an hour; what it will take follows from the fastest
-      // candidate.
+      // The remaining evaluations at the present pace plus the race, or the time limit if sooner.
+      // The race's estimate follows from the fastest candidate: the time reserved for it is a share
+      // of the limit, minutes of an hour, and usually more than it takes.
       const double pace = now.elapsed_s / std::max(1, now.evaluations);
       const double race = std::min(ConfirmSeconds(candidates_), deadline_ - candidates_.deadline());
       now.left_s = std::min(now.left_s, pace * std::max(0, now.budget - now.evaluations) + race);
@@ -402,8 +403,8 @@ void Tuning::Progress(TuneProgress::Phase phase) {
 absl::Status CheckTunable(const Cpu& cpu) {
   if (cpu.isa == Isa::kPortable || jit::ExecutableMemoryAllowed()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      "nothing is tuned: this system gives the process no executable memory, so that every "
-      "configuration would run the portable path");
+      "nothing is tuned: the system refuses executable memory, so that every configuration would "
+      "run the portable path");
 }
 
 absl::StatusOr<TuneReport> Tune(const ops::Problem& problem, const Cpu& cpu,

@@ -1,4 +1,4 @@
-// Search, measure, confirm, remember.
+// The tuner: searches, measures, confirms and saves a record.
 
 #ifndef JITATTN_RUNTIME_TUNER_H_
 #define JITATTN_RUNTIME_TUNER_H_
@@ -24,30 +24,30 @@
 
 namespace jitattn::runtime {
 
-// A candidate that was just looked at, or that took part in the races of the finalists.
+// A candidate that was just measured, or that took part in the final races.
 struct TuneEvaluation {
   const Evaluation& evaluation;
   Origin origin = Origin::kSearch;
-  bool is_final = false;  // of those races
-  int number = 0;  // of the candidate, from 1 in the order of first looks: what a budget counts
+  bool is_final = false;  // measured in the final races
+  int number = 0;         // the candidate's number, from 1, in order of first measurement
   double elapsed_s = 0;
-  double best_s = 0, default_s = 0;  // by then, in this phase; 0: not known
+  double best_s = 0, default_s = 0;  // so far, in this phase; 0: unknown
 };
 using EvaluationHook = std::function<void(const TuneEvaluation&)>;
 
 struct TuneOptions {
   std::string strategy;  // empty: search::DefaultStrategy()
   search::StrategyOptions strategy_options;
-  SpaceLimits limits;                   // narrow the space that is searched
-  std::vector<ops::Config> candidates;  // if any: looked at instead of searching
-  // Time is the first, and decides the winner; with others there is a front (TuneReport::front).
+  SpaceLimits limits;                   // of the space that is searched
+  std::vector<ops::Config> candidates;  // if not empty, measured instead of a search
+  // The first must be time, which decides the winner. Several give a front (TuneReport::front).
   std::vector<Objective> objectives = {Objective::kTime};
-  Constraints constraints;  // what breaks them cannot win
+  Constraints constraints;  // a candidate that breaks one cannot win
   int evaluations = 100;    // distinct candidates, seeds included
-  double seconds = 25;      // everything: finalists too
+  double seconds = 25;      // for everything, including the finalists
   uint64_t seed = 1;
-  ops::Conditions conditions;               // as the measurer has them
-  const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon, keep what was found
+  ops::Conditions conditions;               // the same as the measurer's
+  const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C: end soon and keep the best so far
   EvaluationHook on_evaluation;
 };
 
@@ -56,36 +56,36 @@ struct TuneProgress {
   int evaluations = 0, budget = 0, space_size = 0;
   double best_s = 0, default_s = 0;  // 0: not known yet
   double elapsed_s = 0, left_s = 0;
-  std::string latest;  // the point just looked at, for logs
+  std::string latest;  // the point just measured, for logs
 };
 using ProgressHook = std::function<void(const TuneProgress&)>;
 
 struct TuneReport {
-  cache::Record record;      // what was, or would be, saved
-  std::string path;          // where; "" if not saved
-  std::string not_saved;     // why not
-  bool save_failed = false;  // it was to be written and could not be; else a better record stands
-  ops::Config best_found;    // fastest in the search, before the confirmation
+  cache::Record record;      // saved, or to be saved
+  std::string path;          // of the saved record; "" if not saved
+  std::string not_saved;     // why the record was not saved
+  bool save_failed = false;  // writing the record failed
+  ops::Config best_found;    // the fastest in the search, before the confirmation
   std::string decision;      // "beats the default by 6.1 % (5.2 … 7.0)", "tie: the default stays"
-  std::vector<Evaluation> finalists;  // as Confirmation has them: the default first
+  std::vector<Evaluation> finalists;  // the default first, as in Confirmation
   int winner = 0;                     // among them
-  // With several objectives: the candidates that keep the constraints and that no other beats in
-  // one objective without being worse in another, fastest first; as the search timed them.
+  // With several objectives: the Pareto front (see ParetoFront) of the candidates that keep the
+  // constraints, fastest first, with the times of the search.
   std::vector<Evaluation> front;
   bool interrupted = false;
 };
 
-// Without executable memory every configuration of emitted code runs the portable path: there is
-// nothing to compare, and a record of it would lie. FailedPrecondition then.
+// FailedPrecondition if the system refuses executable memory. Then every configuration would run
+// the portable path: there is nothing to compare, and a record would be false.
 absl::Status CheckTunable(const Cpu& cpu);
 
-// The default, and the record that is to be replaced, are always finalists (law 4). `measurer` is
-// made for the same CPU and conditions. `layers` may be null: nothing is read or saved.
+// Tunes a problem and saves the winner. The default and the record to be replaced are always
+// finalists (law 4). `measurer` must be made for the same CPU and conditions. If `layers` is null,
+// no record is read or saved.
 //   InvalidArgument  the problem, the strategy or its options
 //   FailedPrecondition  CheckTunable(cpu)
-//   Internal         no candidate at all gave a right result; the message says why the default's is
-//                    none
-//   DeadlineExceeded not even the default could be measured in `seconds`
+//   Internal         no candidate gave a right result; the message has the default's failure
+//   DeadlineExceeded `seconds` did not suffice to measure the default
 absl::StatusOr<TuneReport> Tune(const ops::Problem& problem, const Cpu& cpu,
                                 const TuneOptions& options, Measurer& measurer,
                                 const cache::Layers* layers, const ProgressHook& progress);

@@ -20,12 +20,12 @@ using Role = ops::Field::Role;
 struct Axis {
   const ops::Field* field;
   std::vector<int> values;
-  int base = 0;  // index of the base's value
+  int base = 0;  // index of the value in the base configuration
   bool varied_alone = false;
-  const ops::Field* full_block = nullptr;  // the rows that are settled when this field is
+  const ops::Field* full_block = nullptr;  // checked by IsFull once this field is set
 };
 
-// Powers of two, and the budget itself.
+// Powers of two, and `threads` itself.
 std::vector<int> ThreadLadder(int threads) {
   std::vector<int> ladder;
   for (int count = 1; count < threads; count *= 2) ladder.push_back(count);
@@ -33,14 +33,14 @@ std::vector<int> ThreadLadder(int threads) {
   return ladder;
 }
 
-// The values that are tried of a field.
+// The values of a field in the space.
 std::vector<int> Steps(const ops::Field& field, const ops::Problem& problem, const Cpu& cpu,
                        const ops::Config& base, int threads, const FieldLimit* limit) {
   const bool are_threads = field.role == Role::kThreads;
   if (field.role == Role::kIsa) return {static_cast<int>(base.isa())};
   if (limit != nullptr) {
     std::vector<int> values = limit->values;
-    // Another algorithm's field of that name may have values that this one has not.
+    // The limit may have values of another algorithm's field of the same name.
     std::erase_if(values, [&](int value) {
       return are_threads ? value > threads
                          : !std::binary_search(field.values.begin(), field.values.end(), value);
@@ -57,7 +57,7 @@ std::vector<int> Steps(const ops::Field& field, const ops::Problem& problem, con
 // The points of one algorithm, as indices into the values of its axes.
 class Enumeration {
  public:
-  // `base` is a point of the space, whatever the steps are.
+  // `base` is always a point of the space, even off the steps.
   Enumeration(const ops::Problem& problem, const Cpu& cpu, int threads, const SpaceLimits& limits,
               const ops::Config& base)
       : problem_(problem), cpu_(cpu), config_(base), base_(base) {
@@ -90,7 +90,8 @@ class Enumeration {
     }
   }
 
-  // `point` as its fields that are varied alone come out for it, and with another value of each.
+  // Adds `point` with the canonical values of the fields that are varied alone, and a variant of it
+  // for each other valid value of each such field.
   void Vary(search::Point point, std::vector<search::Point>* varied) const {
     const ops::Config canonical = ops::Canonical(ConfigOf(point), problem_);
     for (size_t p = 0; p < axes_.size(); ++p) {
@@ -128,9 +129,10 @@ class Enumeration {
   const ops::Config& base() const { return base_; }
 
  private:
-  // Depth first. Fields that are not reached yet stand at their lowest values, which need the
-  // fewest registers: what is refused there is refused whatever they become. Half of all steps
-  // leave the configuration as it is, which is valid by then, and its canonical form known.
+  // Depth first. Fields that are not reached yet have their lowest values, which need the fewest
+  // registers: a prefix that is refused with these is refused with all values. The first value of a
+  // field leaves the configuration unchanged, so it needs neither Validate nor Canonical again;
+  // this saves half of the calls.
   void Descend(size_t depth, const ops::Config& canonical) {
     if (depth == axes_.size()) {
       if (IsCanonical(canonical)) points_.push_back(point_);
@@ -152,7 +154,7 @@ class Enumeration {
     axis.field->set(config_, axis.values.front());
   }
 
-  // But for the fields that are varied alone, which follow.
+  // Ignores the fields that are varied alone, which Vary sets later.
   bool IsCanonical(ops::Config canonical) const {
     for (const Axis& axis : axes_) {
       if (axis.varied_alone) axis.field->set(canonical, axis.field->get(config_));
@@ -199,7 +201,8 @@ class Enumeration {
   std::vector<search::Point> points_;
 };
 
-// The default's algorithm first, then the others that are worth a look and that `limits` allow.
+// The base configurations: the default first, then one of each other algorithm that is worth
+// searching and that `limits` allow.
 std::vector<ops::Config> Bases(const ops::Problem& problem, const Cpu& cpu, int threads,
                                const SpaceLimits& limits) {
   const ops::Config first = ops::DefaultConfig(problem, cpu, threads);
@@ -210,14 +213,14 @@ std::vector<ops::Config> Bases(const ops::Problem& problem, const Cpu& cpu, int 
     if (algorithm->worth_searching != nullptr && !algorithm->worth_searching(problem, cpu))
       continue;
     const ops::Config base = ops::Canonical(algorithm->heuristic(problem, cpu, threads), problem);
-    // Portable configurations are looked at where nothing else runs.
+    // Portable configurations take part only where nothing else runs.
     if (base.isa() != first.isa() || !ops::Validate(base, problem, cpu).ok()) continue;
     bases.push_back(base);
   }
   return bases;
 }
 
-// A parameter with the values that any of the algorithms has of it.
+// A parameter with the union of the values in all algorithms.
 struct Column {
   std::string_view name;
   std::vector<int> values;
@@ -278,7 +281,7 @@ struct Ranked {
   auto operator<=>(const Ranked&) const = default;
 };
 
-// Every point of every algorithm by its estimate; the default first, whatever is thought of it.
+// All points of all algorithms in the order of their estimates, except that the default is first.
 std::vector<Ranked> ByEstimate(std::span<const Enumeration> all, const ops::Problem& problem,
                                const Cpu& cpu) {
   std::vector<Ranked> ranked;
@@ -372,7 +375,7 @@ int TuningSpace::RankOf(const ops::Config& config) const {
   for (size_t p = 0; p < ladders_.size(); ++p) {
     const ops::Field* const field =
         has_algorithm ? member.fields[p]
-                      : members_.front().fields[p];  // of a config that is no point at all
+                      : members_.front().fields[p];  // algorithm not in the space: the base's
     if (field == nullptr) continue;
     const std::vector<int>& ladder = ladders_[p];
     const int value = field->get(has_algorithm ? config : members_.front().base);

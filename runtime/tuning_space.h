@@ -15,30 +15,31 @@
 
 namespace jitattn::runtime {
 
-// The points of a problem: of each algorithm that is worth searching the steps of its fields, less
-// what Validate refuses, what Canonical maps to another point and what the algorithm's own rules
-// leave out. Where several algorithms take part, the first parameter says which; fields of one name
-// are one parameter, and those that an algorithm does not have stand at their lowest value. A space
-// that would be larger than kMaxPoints, or than `limits` allow, keeps those that EstimateCycles
-// likes best.
+// The points of a problem: all combinations of the steps of the fields of each algorithm that is
+// worth searching, without those that Validate refuses, that Canonical maps to another point, or
+// that the algorithm's own rules exclude. With several algorithms, the first parameter is the
+// algorithm; fields of one name are one parameter, and the fields that an algorithm lacks have
+// their lowest value. A space larger than kMaxPoints, or than `limits` allow, keeps the points with
+// the best EstimateCycles.
 class TuningSpace {
  public:
-  // What a Gaussian process can look through in a step of milliseconds.
+  // A Gaussian process can evaluate this many points in a step of a few milliseconds.
   static constexpr int kMaxPoints = 20000;
 
   static absl::StatusOr<TuningSpace> Create(const ops::Problem& problem, const Cpu& cpu,
                                             int threads, const SpaceLimits& limits = {});
   const search::Space& space() const { return space_; }
-  // The place of the number of threads among the space's parameters: every algorithm has it.
+  // The index of the parameter for the number of threads, which every algorithm has.
   size_t threads_parameter() const;
   ops::Config ConfigAt(int rank) const;
-  // The rank of the nearest point of the space: a config from a record may lie off the ladders.
+  // The rank of the nearest point of the space: a configuration of a record may lie off the
+  // ladders.
   int RankOf(const ops::Config& config) const;
 
  private:
   // An algorithm's share of the parameters.
   struct Member {
-    ops::Config base;                       // what a point does not say
+    ops::Config base;                       // the values that a point does not set
     std::vector<const ops::Field*> fields;  // by parameter; null: another algorithm's
   };
 

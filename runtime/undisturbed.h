@@ -1,4 +1,4 @@
-// What a thread is kept from while it makes a plan.
+// Protects a thread from cancellation and odd floating-point modes while it makes a plan.
 
 #ifndef JITATTN_RUNTIME_UNDISTURBED_H_
 #define JITATTN_RUNTIME_UNDISTURBED_H_
@@ -9,10 +9,10 @@
 
 namespace jitattn::runtime {
 
-// While one lives, this thread is not cancelled. A cancelled thread is unwound from within open()
-// and its kin, by something like an exception that must not be caught; functions that let nothing
-// through end the process then. The cancellation stays pending, for the next point of the program's
-// own.
+// While one lives, this thread is not cancelled. Cancellation unwinds the thread from within open()
+// and similar functions, by something like an exception that must not be caught; noexcept functions
+// then terminate the process. The cancellation stays pending until a cancellation point of the
+// program itself.
 class Uncancelled {
  public:
   Uncancelled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
@@ -24,9 +24,10 @@ class Uncancelled {
   int before_;
 };
 
-// While one lives, this thread is not cancelled, and long double too has its default environment:
-// runs have no long double, so that Entry leaves that one alone. The modes of a caller must not
-// decide about constants that are emitted, nor about which configuration is the fastest.
+// While one lives, this thread is not cancelled and has the default floating-point environment,
+// that of long double included. (Runs do not use long double, so Entry leaves its environment
+// alone.) The caller's modes must not affect emitted constants, nor the choice of the fastest
+// configuration.
 class Undisturbed {
  public:
   Undisturbed() {
