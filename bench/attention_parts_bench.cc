@@ -1,5 +1,5 @@
-// What the attention kernel does between its products: packing a tile of queries, and the softmax
-// step over stored scores. Cycles a vector of the tile, data in L1 and L2.
+// Parts of the attention kernel between its products: packing a tile of queries, and the softmax
+// step over stored scores. Cycles per vector of the tile, with data in L1 and L2.
 
 #include <cmath>
 
@@ -13,7 +13,7 @@ namespace {
 
 using jit::TilesFrame;
 
-// The run-time values that the parts find on the stack: one whole tile, `keys` keys.
+// Sets the run-time values that the parts read from the stack, for a full tile and `keys` keys.
 void FillFrame(jit::Assembler& a, const jit::TilesContext& ctx, const Xbyak::Reg64& queries,
                int keys, const Xbyak::Reg64& temp) {
   auto set = [&](int64_t TilesFrame::*field, int64_t value) {
@@ -69,8 +69,8 @@ void Softmax(benchmark::State& state, Isa isa) {
                      }
                      Xbyak::Label rescale;
                      repeat([&] {
-                       // Fresh scores: exponentials of exponentials would leave the range. The copy
-                       // stands for the stores of Q·Kᵀ and is part of the figure.
+                       // Fresh scores in every repeat: repeated exponentials would leave the range.
+                       // The copy stands for the stores of Q·Kᵀ and is part of the measured time.
                        const jit::Vecs x = a.pool().LeaseVecs("score");
                        const jit::Gprs count = a.pool().LeaseGprs("count");
                        a.lea(scores, a.ptr[data + layout.scores]);
@@ -79,12 +79,12 @@ void Softmax(benchmark::State& state, Isa isa) {
                          a.StoreVec(a.ptr[scores[0]], x);
                          a.add(scores, layout.vec_bytes);
                        });
-                       // The step moves the state's address; it is the caller's to bring it back.
+                       // The step advances the state's address; the caller restores it.
                        a.mov(count, data);
                        softmax.EmitStored(data, scores, rescale);
                        a.mov(data, a.ptr[a.args() + static_cast<int>(offsetof(LoopArgs, data))]);
                      });
-                     a.L(rescale);  // never due: every maximum equals its threshold
+                     a.L(rescale);  // never reached: every maximum equals its threshold
                      a.ret();
                    });
   const Data scratch(layout.bytes);

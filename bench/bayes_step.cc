@@ -1,11 +1,11 @@
-// What the model costs beside the measurements: a step of `bayes`, which looks through every point
-// of the largest space that a tuning makes (TuningSpace::kMaxPoints), over a tuning's evaluations.
+// Overhead of the model besides the measurements: a step of `bayes`, which evaluates every point of
+// the largest space of a tuning (TuningSpace::kMaxPoints), over the evaluations of a tuning.
 //
 //   build-bench/bench/bayes_step --benchmark_repetitions=5
 //
-// The time is that of a whole search of so many evaluations, without any measuring; the counters
-// are milliseconds of one step, the mean and the slowest, one that seeks the model's parameters
-// anew. The aim: milliseconds.
+// The time is that of a whole search with the given number of evaluations, without any measurement.
+// The counters are milliseconds per step: the mean, and the slowest step, which fits the model's
+// parameters anew. The aim: milliseconds.
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +23,7 @@ namespace {
 using jitattn::runtime::TuningSpace;
 using Clock = std::chrono::steady_clock;
 
-// Its space is cut to kMaxPoints.
+// Its full space has more than kMaxPoints points.
 const jitattn::ops::Problem kProblem = jitattn::ops::AttentionProblem{
     .q_len = 1024, .kv_len = 1024, .head_dim = 128, .value_dim = 128};
 

@@ -1,4 +1,4 @@
-// One emitter in a loop of its own, for Google Benchmark: a loss in a kernel is looked for here.
+// Runs a single emitter in a loop, for Google Benchmark, to find which part of a kernel is slow.
 
 #ifndef JITATTN_BENCH_EMITTED_LOOP_H_
 #define JITATTN_BENCH_EMITTED_LOOP_H_
@@ -23,7 +23,7 @@
 
 namespace jitattn::bench {
 
-// What every emitted loop is called with. The kernel's own arguments come first, for emitters that
+// The arguments of every emitted loop. The kernel's own arguments come first, for emitters that
 // read them.
 struct LoopArgs {
   jit::AttentionArgs attention = {};
@@ -31,7 +31,7 @@ struct LoopArgs {
   int64_t repeats = 1;
 };
 
-// Zeroed, 64-byte aligned.
+// Zeroed memory, 64-byte aligned.
 class Data {
  public:
   explicit Data(size_t bytes) : memory_(std::aligned_alloc(64, (bytes + 63) / 64 * 64)) {
@@ -48,8 +48,9 @@ class Data {
 
 class EmittedLoop {
  public:
-  // setup(a, data) is emitted once, body(a, data) in the loop, subroutines(a) behind the end.
-  // `data` is a register that holds LoopArgs::data; both must leave it as it is.
+  // emit(a, data, repeat) emits the setup and calls repeat(body) once; body() emits one repeat of
+  // the loop. Code that is emitted after repeat() lies behind the loop's return. `data` is the
+  // register that holds LoopArgs::data; setup and body must preserve it.
   template <typename Emit>
   EmittedLoop(Isa isa, DType dtype, int frame_bytes, Emit emit) {
     try {
@@ -75,14 +76,14 @@ class EmittedLoop {
     }
   }
 
-  // Runs it under `state`, kRepeats times an iteration, and reports cycles for one of `units` units
-  // of work (vectors, FMAs) that a repeat does.
+  // Runs the loop under `state`, kRepeats repeats per iteration, and reports as `counter` the
+  // cycles per unit of work (vectors, FMAs), of which a repeat does `units`.
   void Run(benchmark::State& state, LoopArgs args, double units, const char* counter) {
     if (!memory_) return state.SkipWithError(error_.c_str());
     args.repeats = kRepeats;
     const auto entry = reinterpret_cast<void (*)(const LoopArgs*)>(
         reinterpret_cast<uintptr_t>(memory_->code().data()));
-    // The clock belongs to the moment: cores slow down under wide vectors and neighbours.
+    // Measure the clock at the same time: cores slow down under wide vectors and busy neighbours.
     double seconds = 1e300, clock_hz = runtime::MeasureClockHz();
     for (auto _ : state) {
       const auto start = std::chrono::steady_clock::now();
@@ -91,7 +92,7 @@ class EmittedLoop {
       seconds = std::min(seconds, elapsed.count());
     }
     clock_hz = std::max(clock_hz, runtime::MeasureClockHz());
-    state.counters[counter] = seconds * clock_hz / kRepeats / units;  // of the fastest iteration
+    state.counters[counter] = seconds * clock_hz / kRepeats / units;  // the fastest iteration
   }
 
  private:
@@ -100,7 +101,7 @@ class EmittedLoop {
   std::string error_;
 };
 
-// Those that this CPU has.
+// True if this CPU has the ISA; otherwise skips the benchmark.
 inline bool HasIsa(benchmark::State& state, Isa isa) {
   if (isa <= HostCpu().isa) return true;
   state.SkipWithError("this CPU has no such instructions");

@@ -1,5 +1,5 @@
-// 2^x by EmitExp: cycles a vector, for numbers of vectors in flight and constants in registers, and
-// degrees of the polynomial.
+// 2^x by EmitExp: cycles per vector, by vectors in flight, constants in registers and degree of the
+// polynomial.
 
 #include "bench/emitted_loop.h"
 #include "jit/parts/emit_exp.h"

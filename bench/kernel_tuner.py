@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Kernel Tuner's own strategies on recorded spaces, in its simulation mode: what jitattn's are held
-against.
+"""Runs Kernel Tuner's strategies on recorded spaces, in its simulation mode, to compare them with
+jitattn's.
 
 Writes a line for each run, with the time of the best point found:
-file, space, strategy, budget, repeat, evaluations, best_time_ms. Of these files,
+file, space, strategy, budget, repeat, evaluations, best_time_ms. The command
 
     VENV/bin/python bench/kernel_tuner.py --out kernel_tuner.csv FILES
     jitattn replay FILES --against kernel_tuner.csv
 
-puts Kernel Tuner into the tables. FILES are named alike in both commands. VENV: a Python environment
-with kernel_tuner and scikit-learn (Kernel Tuner's Bayesian optimisation needs it).
+adds Kernel Tuner to the tables. Both commands need the same names of FILES. VENV is a Python
+environment with kernel_tuner and scikit-learn (for Kernel Tuner's Bayesian optimisation).
 
 A run is tune_kernel(simulation_mode=True, strategy_options={"max_fevals": budget}) with a strategy's own
-defaults, seeded with the number of the repeat. Kernel Tuner reads the recording and builds its search
-space anew in each run; here the two are kept, or a run would take seconds and its search milliseconds.
+defaults; its seed is the number of the repeat. Kernel Tuner reads the recording and builds its search
+space in each run. Here both are cached: otherwise a run would take seconds, its search milliseconds.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import tempfile
 import time
 import warnings
 
-sys.path.pop(0)  # this file's folder, where `kernel_tuner` is this file
+sys.path.pop(0)  # drops this file's folder, in which `kernel_tuner` would be this file
 try:
     import numpy as np
     from kernel_tuner import interface, util
@@ -39,8 +39,8 @@ except ImportError as missing:
           "VENV/bin/pip install kernel_tuner scikit-learn")
     sys.exit(0)
 
-# All that take one objective and a budget, and need no further package. (tune_kernel's default,
-# brute_force, looks at everything and takes no budget.)
+# All strategies with one objective and a budget that need no further package. (tune_kernel's
+# default, brute_force, evaluates every point and has no budget.)
 STRATEGIES = ["random_sample", "minimize", "basinhopping", "diff_evo",
               "genetic_algorithm", "greedy_mls", "ordered_greedy_mls", "greedy_ils", "mls",
               "dual_annealing", "pso", "simulated_annealing", "firefly_algorithm", "bayes_opt",
@@ -49,7 +49,7 @@ COLUMNS = ["file", "space", "strategy", "budget", "repeat", "evaluations", "best
 
 
 class Space:
-    """A recorded space, and what Kernel Tuner makes of it once."""
+    """A recorded space, converted once into the arguments of Kernel Tuner."""
 
     def __init__(self, path, folder):
         opener = gzip.open if path.endswith(".gz") else open
@@ -57,9 +57,9 @@ class Space:
             text = file.read()
         try:
             recording = json.loads(text)
-        except json.JSONDecodeError:  # as an interrupted tuner leaves it
+        except json.JSONDecodeError:  # an interrupted tuner leaves the end open
             recording = json.loads(text.rstrip().rstrip(",") + "}}")
-        # The files' lists may hold values that no recorded point has; keys name the points there are.
+        # The lists of values in a file may have values of no recorded point; its keys are the points.
         self.cache_path = os.path.join(folder, "recording.json")
         with open(self.cache_path, "w", encoding="utf-8") as file:
             json.dump(recording, file)
@@ -88,7 +88,7 @@ class Space:
 
 
 def keep_what_is_slow():
-    """tune_kernel reads the cache file and builds the search space in every call: once is enough."""
+    """Caches the parsed file and the search space, which tune_kernel makes anew in every call."""
     process_cache = util.process_cache
     kept = {}
 
@@ -100,7 +100,7 @@ def keep_what_is_slow():
     util.process_cache = lambda path, kernel, options, runner: once(
         "cache", kernel.kernel_name + str(os.stat(path).st_mtime_ns),
         lambda: process_cache(path, kernel, options, runner))
-    util.close_cache = lambda path: None  # the file was written whole
+    util.close_cache = lambda path: None  # the file is complete already
     interface.Searchspace = lambda parameters, restrictions, threads, **options: once(
         "space", id(parameters), lambda: Searchspace(parameters, restrictions, threads, **options))
 
@@ -108,12 +108,12 @@ def keep_what_is_slow():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("files", nargs="+", metavar="FILE", help="Kernel Tuner caches, .json or .json.gz")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the lines, as CSV")
+    parser.add_argument("--out", required=True, metavar="FILE", help="output file, CSV")
     parser.add_argument("--strategies", default=",".join(STRATEGIES), metavar="A,B,...")
     parser.add_argument("--budgets", default="18,36,50,100", metavar="N,M,...",
                         help="distinct evaluations (18,36,50,100)")
     parser.add_argument("--repeats", type=int, default=100, help="runs of each (100)")
-    parser.add_argument("--append", action="store_true", help="add to the file of --out")
+    parser.add_argument("--append", action="store_true", help="append to the file of --out")
     flags = parser.parse_args()
 
     keep_what_is_slow()

@@ -1,5 +1,5 @@
-// How far the ratio of a kernel to itself strays from 1 on this machine, by the statistic that is
-// compared: the ground on which LowQuantile was chosen. Run it on a new machine before believing
+// The deviation from 1 of the ratio of a kernel's time to itself on this machine, for several
+// statistics. LowQuantile was chosen by these figures. Run this on a new machine before trusting
 // small gains there:
 //   noise [dim] [threads]
 
@@ -65,7 +65,7 @@ int Run(int64_t dim, int threads) {
     std::printf("%6d  %7.2f  %12.2f  %6.2f  %d of %d\n", rounds, minimum.percent(), low.percent(),
                 median.percent(), outside, kRepeats);
   }
-  for (const std::string& flag : watch.Flags()) std::printf("beware: %s\n", flag.c_str());
+  for (const std::string& flag : watch.Flags()) std::printf("warning: %s\n", flag.c_str());
   return 0;
 }
 

@@ -1,9 +1,9 @@
-// What a call costs beside its kernel: the smallest problems, through the kernel itself, a plan and
-// the one-shot call.
+// Overhead of a call besides its kernel: the smallest problems, by the kernel alone, a plan and the
+// one-shot call.
 //
 //   build-bench/bench/plan_overhead --benchmark_enable_random_interleaving=true
 //       --benchmark_repetitions=20
-// Compare minima. The aim: a plan's call adds under 100 ns to its kernel.
+// Compare minima. The aim: a call of a plan adds less than 100 ns to its kernel.
 
 #include <algorithm>
 #include <cstdint>
@@ -18,9 +18,9 @@
 namespace {
 
 constexpr int kDim = 16;
-constexpr int64_t kOneRow = 1, kTile = 64;  // "rows"; "tiles"
+constexpr int64_t kOneRow = 1, kTile = 64;  // algorithms "rows" and "tiles"
 
-// Of `rows` queries against one key.
+// The operands of `rows` queries and one key.
 struct Operands {
   explicit Operands(int64_t rows) : q(rows * kDim, 1), kv(kDim, 1), out(q) {
     jitattn_attention_problem_init(&problem, 1, rows, kDim);

@@ -1,4 +1,4 @@
-// x · sigmoid(x) by EmitSigmoid in L1: cycles a vector, by its ways of doing it.
+// x · sigmoid(x) by EmitSigmoid in L1: cycles per vector, by variant.
 
 #include "bench/emitted_loop.h"
 #include "jit/sigmoid_mul/config.h"
@@ -16,7 +16,7 @@ void SigmoidMul(benchmark::State& state, Isa isa, DType dtype) {
   if (reciprocal && isa != Isa::kAvx512) return state.SkipWithError("no reciprocal");
   EmittedLoop loop(isa, dtype, 0, [&](jit::Assembler& a, const Xbyak::Reg64& data, auto repeat) {
     const jit::Vecs x = a.pool().LeaseVecs("x", in_flight);
-    // What is left of the registers holds constants, as in the kernel.
+    // The remaining registers hold constants, as in the kernel.
     jit::EmitSigmoid sigmoid(
         a, {.table = table,
             .reciprocal = reciprocal,

@@ -1,5 +1,5 @@
-// The register block of both products by EmitTileGemm: cycles an FMA, operands in L1. 1 is the
-// limit where a vector is issued once a cycle, 0.5 where there are two units of this width.
+// The register block of both products by EmitTileGemm: cycles per FMA, with operands in L1. The
+// limit is 1 with one FMA unit of this width, and 0.5 with two.
 
 #include "bench/emitted_loop.h"
 #include "jit/parts/emit_tile_gemm.h"
@@ -7,7 +7,7 @@
 namespace jitattn::bench {
 namespace {
 
-constexpr int kSteps = 8;  // of the inner dimension, a repeat
+constexpr int kSteps = 8;  // of the inner dimension, in one repeat
 
 void TileGemm(benchmark::State& state, Isa isa, DType dtype) {
   if (!HasIsa(state, isa)) return;

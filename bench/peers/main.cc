@@ -1,4 +1,5 @@
-// jitattn_peers: the command jitattn, whose `compare` also has the libraries that CMake found.
+// jitattn_peers: the command jitattn with the libraries that CMake found as further methods of
+// `compare`.
 
 #include <map>
 #include <memory>
@@ -19,7 +20,7 @@ class PeerContender final : public lab::Contender {
   PeerContender(Peer peer, const ops::Problem& problem, const runtime::Operands& operands)
       : peer_(std::move(peer)), problem_(problem), operands_(operands) {}
 
-  // Compiled for a number of threads when they are first asked for, outside of what is timed.
+  // Compiles the peer's runs for a number of threads at their first use, before timing starts.
   absl::Status Prepare(int threads) {
     std::vector<Run>& runs = runs_[threads];
     while (std::ssize(runs) < operands_.sets()) {
@@ -49,7 +50,7 @@ class PeerContender final : public lab::Contender {
  private:
   static constexpr int64_t kLook = 64;  // calls between two looks at the clock
   struct Run {
-    std::unique_ptr<PeerTask> task;  // which the run refers to
+    std::unique_ptr<PeerTask> task;  // `run` refers to it
     PeerRun run;
   };
 
@@ -61,7 +62,7 @@ class PeerContender final : public lab::Contender {
   const Peer peer_;
   const ops::Problem problem_;
   const runtime::Operands& operands_;
-  std::map<int, std::vector<Run>> runs_;  // by threads, one for each set
+  std::map<int, std::vector<Run>> runs_;  // by number of threads, one run per set
   int64_t set_ = 0;
 };
 

@@ -26,8 +26,8 @@ namespace {
 namespace graph = dnnl::graph;
 using Tensor = graph::logical_tensor;
 
-// oneDNN takes as many threads as the program has asked OpenMP for. The others of a contest are to
-// find what they had before.
+// Sets OpenMP's number of threads, which oneDNN uses, and restores the old number for the other
+// methods.
 class OmpThreads {
  public:
   explicit OmpThreads(int threads) { omp_set_num_threads(threads); }
@@ -52,7 +52,7 @@ Tensor::data_type TypeOf(DType dtype) {
   return dtype == DType::kF16 ? Tensor::data_type::f16 : Tensor::data_type::f32;
 }
 
-// Values as elements of a type.
+// Converts values to elements of a type.
 template <typename T>
 void Encode(const std::vector<float>& values, std::vector<char>* bytes) {
   bytes->resize(values.size() * sizeof(T));
@@ -77,11 +77,11 @@ class OneDnnAttention {
  public:
   // Throws dnnl::error where the graph is refused.
   explicit OneDnnAttention(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
-    const OmpThreads scope(threads_);  // what is compiled depends on it
+    const OmpThreads scope(threads_);  // the compiled code depends on the number of threads
     const auto& p = task.problem.As<ops::AttentionProblem>();
     const auto& args = task.args.As<jitattn_attention_args>();
     dtype_ = p.dtype;
-    // Heads that share keys and values are a dimension over which those are broadcast.
+    // Heads that share keys and values become a dimension over which keys and values are broadcast.
     const int64_t group = p.heads / p.kv_heads;
     auto shape = [&](int64_t shared, int64_t rows, int64_t size) {
       return group == 1 ? std::vector<int64_t>{p.batch, p.heads, rows, size}
@@ -154,7 +154,7 @@ class OneDnnAttention {
     return mask;
   }
 
-  // Where the compiler leaves several partitions, what passes between them is memory of ours.
+  // If the compiler leaves several partitions, tensors between partitions are allocated here.
   graph::tensor Place(const Tensor& tensor) {
     for (const auto& [id, data] : bound_) {
       if (id == tensor.get_id()) return graph::tensor(tensor, Engine(), data);

@@ -1,5 +1,5 @@
-// Attention by OpenBLAS's sgemm: scores in main memory, and tiled with an online softmax. The row
-// loops are left to the compiler, which has a vector exp in libmvec (-ffast-math).
+// Attention by OpenBLAS's sgemm: with scores in main memory, or tiled with an online softmax. The
+// compiler vectorises the row loops, with libmvec's exp (-ffast-math).
 
 #include <cblas.h>
 
@@ -19,7 +19,7 @@
 namespace jitattn::bench {
 namespace {
 
-// Tiles of 64 … 256 × 256 … 512 were within 3 % of each other here; scores of one take 256 KiB.
+// Tiles of 64 … 256 × 256 … 512 were within 3 % of each other. The scores of a tile take 256 KiB.
 constexpr int64_t kQueryTile = 128, kKeyTile = 512;
 
 // One head's rows: C = alpha · A·op(B) + beta · C, all row-major.
@@ -65,7 +65,7 @@ class OpenBlasAttention {
         p_(task.problem.As<ops::AttentionProblem>()),
         args_(task.args.As<jitattn_attention_args>()),
         tiled_(tiled) {
-    // Enough pieces for the threads, and no more: the larger the products, the better for sgemm.
+    // Only as many pieces as the threads need, since sgemm is faster with larger products.
     const int64_t heads = p_.batch * p_.heads;
     const int64_t pieces = (task.threads + heads - 1) / heads;
     rows_a_piece_ = std::max<int64_t>(1, (p_.q_len + pieces - 1) / pieces);
@@ -97,7 +97,7 @@ class OpenBlasAttention {
     }
   }
 
-  // Keys that query `row` of the head sees.
+  // The number of keys that query `row` of the head sees.
   int64_t Seen(int64_t row) const {
     if (p_.mask == jit::Mask::kNone) return p_.kv_len;
     return std::clamp<int64_t>(row + 1 + p_.kv_len - p_.q_len, 0, p_.kv_len);
@@ -155,14 +155,14 @@ class OpenBlasAttention {
   const jitattn_attention_args& args_;
   const bool tiled_;
   int64_t rows_a_piece_;
-  std::vector<std::vector<float>> scratch_;  // one a worker
+  std::vector<std::vector<float>> scratch_;  // one per worker
 };
 
 absl::StatusOr<PeerRun> Make(const PeerTask& task, bool tiled) {
   const auto* p = task.problem.If<ops::AttentionProblem>();
   if (p == nullptr) return absl::UnimplementedError("has attention only");
   if (p->dtype != DType::kF32) return absl::UnimplementedError("written here for f32 only");
-  openblas_set_num_threads(1);  // our own threads split the work
+  openblas_set_num_threads(1);  // the threads of ParallelFor split the work
   return [attention = std::make_shared<OpenBlasAttention>(task, tiled)] { attention->Run(); };
 }
 

@@ -1,4 +1,4 @@
-// Other people's ways of solving our problems, made alike so that they can be timed in turn.
+// A common interface to other libraries that solve jitattn's problems, to time them in turn.
 
 #ifndef JITATTN_BENCH_PEERS_PEER_H_
 #define JITATTN_BENCH_PEERS_PEER_H_
@@ -14,23 +14,24 @@
 
 namespace jitattn::bench {
 
-// Contiguous operands in memory; the output is written by every run.
+// Contiguous operands in memory. Every run writes the output.
 struct PeerTask {
   ops::Problem problem;
   ops::Args args;
   int threads = 1;
 };
 
-// Runs the task once. What it needs beside the operands it has made before.
+// Runs the task once. Everything besides the operands was prepared before.
 using PeerRun = std::function<void()>;
 
 struct Peer {
   std::string name, version;
-  // Unimplemented, with the reason, where the peer cannot do the problem. `task` outlives the run.
+  // Prepares a run of `task`, which must outlive it. Unimplemented, with the reason, if the peer
+  // cannot solve the problem.
   std::function<absl::StatusOr<PeerRun>(const PeerTask& task)> make;
 };
 
-// Peers that this build was linked with: none, where none was found.
+// The peers that this build was linked with; empty if none was found.
 std::vector<Peer> OpenBlasPeers();
 std::vector<Peer> OneDnnPeers();
 
