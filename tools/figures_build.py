@@ -1,7 +1,7 @@
-"""What has to be built to be counted: the first build, and the library that comes out of it.
+"""Figures that need a build: of the first build and of the library.
 
-The first build is what `./dev tune` builds in a clean clone: the target jitattn_command, as Release.
-It is built into a temporary folder without a compiler cache.
+The first build is the build of `./dev tune` in a clean clone: the target jitattn_command, Release.
+It is built in a temporary folder without a compiler cache.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 
 TARGET, LIBRARY_TARGET = "jitattn_command", "jitattn_library"
 
-# A launcher in front of each compiler's call: appends user and system seconds and the output.
+# Launches each compiler, and appends its user and system seconds and its output file to LOG.
 TIMER = """#!/usr/bin/env bash
 LC_ALL=C
 for ((i = 1; i < $#; ++i)); do
@@ -27,11 +27,11 @@ exec 3>&2
 
 
 class Missing(Exception):
-    """A figure that this tree or this machine cannot give; the text says why."""
+    """A figure is not available for this tree or on this machine; the text is the reason."""
 
 
 def run(command, **options):
-    """The command's standard output; Missing where it is not there or fails."""
+    """The command's standard output. Raises Missing if it is not installed or fails."""
     if not shutil.which(command[0]):
         raise Missing(f"{command[0]} is not installed")
     done = subprocess.run(command, capture_output=True, text=True, **options)
@@ -45,7 +45,7 @@ def run(command, **options):
 
 
 def configure(tree, folder):
-    """Sets up a build of `tree` in `folder`, with every compiler's call timed into folder/times."""
+    """Configures a build of `tree` in `folder` that logs the times of compilers to folder/times."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     timer = folder / "timer"
@@ -68,18 +68,18 @@ def compiled(commands):
 
 
 def planned(folder):
-    """What the first build compiles, from ninja's list of commands; nothing is built."""
+    """The numbers of files in the first build, from ninja's list of commands, without building."""
     return compiled(run(["ninja", "-C", str(folder), "-t", "commands", TARGET]))
 
 
 def group_of(output):
-    """jitattn_jit of CMakeFiles/jitattn_jit.dir/jit/kernel.cc.o; programs stand for themselves."""
+    """The target: jitattn_jit of CMakeFiles/jitattn_jit.dir/jit/kernel.cc.o; a program's own name."""
     target = re.search(r"CMakeFiles/(\w+)\.dir/", output)
     return target.group(1) if target else pathlib.Path(output).name
 
 
 def summed(times):
-    """CPU seconds of the timer's lines: all, by target, and the ten most expensive outputs."""
+    """CPU seconds from the timer's lines: total, by target, and of the ten most expensive outputs."""
     outputs, targets = {}, {}
     for line in times.splitlines():
         user, system, output = line.split(maxsplit=2)
@@ -95,7 +95,7 @@ def summed(times):
 
 
 def ninja(folder, target, jobs):
-    """Builds a target; wall seconds and the CPU seconds of ninja and all that it ran."""
+    """Builds a target. Returns wall seconds, and the CPU seconds of ninja and its children."""
     begin = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
@@ -114,7 +114,7 @@ def ninja(folder, target, jobs):
 
 
 def first_build(folder, jobs):
-    """Builds what `./dev tune` needs, in a folder that configure() has set up, and what it took."""
+    """Builds the target of `./dev tune` in a folder of configure(). Returns its times."""
     wall, cpu = ninja(folder, TARGET, jobs)
     times = (pathlib.Path(folder) / "times").read_text()
     return {"cpu_seconds": round(cpu, 1), "wall_seconds": round(wall, 1), "jobs": jobs, **summed(times)}
@@ -139,7 +139,7 @@ def seconds_of(program):
 
 
 def startup(library, folder, runs):
-    """Median milliseconds of a C program that returns at once, with the library and without."""
+    """Median milliseconds of a C program that returns at once, linked with the library or not."""
     folder, library = pathlib.Path(folder), pathlib.Path(library).resolve()
     source = folder / "nothing.c"
     source.write_text("int main(void) { return 0; }\n")
@@ -147,9 +147,9 @@ def startup(library, folder, runs):
     samples = {}
     for name, flags in (("without", []), ("with", linked)):
         run(["cc", "-O1", "-o", str(folder / name), str(source), *flags])
-        seconds_of(str(folder / name))  # the first run reads files
+        seconds_of(str(folder / name))  # warm-up: the first run reads files
         samples[name] = []
-    for _ in range(runs):  # in turn, so that both see the same machine
+    for _ in range(runs):  # in turn, so that disturbances affect both
         for name, seen in samples.items():
             seen.append(seconds_of(str(folder / name)))
     medians = {f"{name}_ms": round(statistics.median(s) * 1e3, 3) for name, s in samples.items()}

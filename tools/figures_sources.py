@@ -1,7 +1,7 @@
-"""What can be counted by reading the sources: lines, functions, places that know one operation.
+"""Counts in the sources: lines, functions, places that depend on one operation.
 
-Everything here takes a folder and returns plain data. tests/tools/figures_test.py has an invented
-tree with known counts.
+All functions take a folder and return plain data. tests/tools/figures_test.py tests them on a
+small tree with known counts.
 """
 
 import ast
@@ -11,13 +11,13 @@ import statistics
 
 LANGUAGES = {".h", ".hpp", ".cc", ".c", ".cpp", ".py", ".S"}
 C_FAMILY = {".h", ".hpp", ".cc", ".c", ".cpp"}
-# Neither built nor installed.
+# Folders that are not part of the product.
 NOT_PRODUCT = {"tests", "bench", "examples", "docs", "tools"}
 LONG_FUNCTION = 60
 
 
 def sources(tree):
-    """Paths of the sources below `tree`, relative to it, sorted; build folders are left out."""
+    """Sorted paths of the sources below `tree`, relative to it, without build folders."""
     found = []
     for path in sorted(pathlib.Path(tree).rglob("*")):
         relative = path.relative_to(tree)
@@ -41,13 +41,13 @@ def read(tree, relative):
 
 
 def folder_of(relative):
-    """The folder that a file is counted in: two levels of the product, one of everything else."""
+    """The folder under which a file is counted: two levels in the product, one elsewhere."""
     levels = 2 if is_product(relative) else 1
     return "/".join(relative.parts[:-1][:levels]) or "."
 
 
 def lines(tree):
-    """Lines by folder, each file once, and the median and the largest file of product and tests."""
+    """Lines by folder, each file counted once; median and largest file of product and rest."""
     folders, sizes = {}, {True: [], False: []}
     for relative in sources(tree):
         count = read(tree, relative).count("\n")
@@ -72,7 +72,7 @@ def lines(tree):
 # ---- C++ without its comments --------------------------------------------------------------------
 
 TOKEN = re.compile(
-    r'R"(?P<mark>[^\s()\\]{0,16})\((?P<raw>.*?)\)(?P=mark)"'  # raw strings first: they hold anything
+    r'R"(?P<mark>[^\s()\\]{0,16})\((?P<raw>.*?)\)(?P=mark)"'  # raw strings first
     r'|(?P<text>"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\')'
     r"|(?P<comment>//(?:\\\n|[^\n])*|/\*.*?\*/)",
     re.DOTALL,
@@ -80,7 +80,7 @@ TOKEN = re.compile(
 
 
 def without_comments(text, keep_strings):
-    """The same lines without comments; strings are emptied unless `keep_strings`."""
+    """The text without comments, with the same lines. Strings are emptied unless `keep_strings`."""
 
     def replace(match):
         newlines = "\n" * match.group().count("\n")
@@ -95,8 +95,8 @@ def without_comments(text, keep_strings):
 
 # ---- Functions -----------------------------------------------------------------------------------
 
-# A statement that ends so before its brace is a function's head: the closing parenthesis of the
-# parameters, qualifiers, and a return type or initialisers of members.
+# The end of a function's head before its brace: the closing parenthesis of the parameters,
+# qualifiers, and a return type or initialisers of members.
 FUNCTION_HEAD = re.compile(
     r"\)\s*(?:(?:const|noexcept|override|final|mutable|&&?)\s*)*"
     r"(?:->\s*[\w:<>,&* ]+|requires\b.*|:\s*[\w:]+[({].*)?$",
@@ -110,12 +110,12 @@ ENDS_STATEMENT = (";", "{", "}", ":", "};", "},", '"")')
 
 
 def head_start(code, at):
-    """The line on which the statement begins that ends on line `at`."""
+    """The first line of the statement that ends on line `at`."""
     start = at
     while start > 0:
         before = code[start - 1].rstrip()
         if not before.strip() or before.endswith(ENDS_STATEMENT) or before.lstrip().startswith("#"):
-            # A list of members after the parameters begins with ":" on a line of its own.
+            # A list of member initialisers begins with ":" on its own line.
             if not code[start].lstrip().startswith(":"):
                 break
         start -= 1
@@ -123,7 +123,7 @@ def head_start(code, at):
 
 
 def body_end(code, at, indent):
-    """The line of the closing brace of the body that opens on line `at`; None without one."""
+    """The line of the closing brace of the body that opens on line `at`; None if there is none."""
     closing = re.compile(" " * indent + r"\}(?:\)?;|\)|,)?\s*$")
     for i in range(at + 1, len(code)):
         if closing.match(code[i]):
@@ -132,7 +132,7 @@ def body_end(code, at, indent):
 
 
 def name_in(head):
-    """What a head declares: the word before its first parenthesis."""
+    """The declared name: the word before the first parenthesis of a head."""
     words = re.search(r"([\w:~]+|operator[^\w\s(]+|operator\(\))\s*\(", head)
     if words:
         return words.group(1)
@@ -140,11 +140,11 @@ def name_in(head):
 
 
 def c_functions(text):
-    """(line, length, name) of each function that is defined in `text`, heads counted, lambdas not.
+    """(line, length, name) of each function definition in `text`. The length includes the head.
 
-    The sources are formatted by clang-format in Google's style, so a body opens with a brace at the
-    end of a line and closes with one that stands where the head began, at column 0, or 2 or 4 inside
-    of a class. Inside of a function nothing is looked for.
+    clang-format in Google's style is assumed: a body opens with a brace at the end of a line and
+    closes with a brace in the column of the head: 0, or 2 or 4 inside a class. Functions within
+    functions, as lambdas, are not counted.
     """
     code = without_comments(text, keep_strings=False).split("\n")
     found, i = [], 0
@@ -177,7 +177,7 @@ def python_functions(text):
 
 
 def functions(tree):
-    """How many functions the product has, their median length, and those over sixty lines."""
+    """The number of functions of the product, their median length, and those over sixty lines."""
     lengths, long = [], []
     for relative in filter(is_product, sources(tree)):
         text = read(tree, relative)
@@ -200,7 +200,7 @@ def functions(tree):
 
 
 def operations(tree):
-    """Names of operations as types begin with them: of each `struct NAMEProblem` in ops/ or jit/."""
+    """Names of operations: NAME of each `struct NAMEProblem` in ops/ or jit/."""
     names = set()
     for relative in sources(tree):
         if relative.parts[0] in ("ops", "jit") and relative.suffix == ".h":
@@ -213,7 +213,7 @@ def snake(name):
 
 
 class Operations:
-    """The patterns that tell a place which knows one operation by name."""
+    """The patterns of code that depends on one operation by name."""
 
     def __init__(self, names):
         any_type = "|".join(names)
@@ -232,11 +232,11 @@ class Operations:
         self.with_text = rf"[=!]=\s*{literal}|{literal}\s*[=!]="
 
     def branching_lines(self, text):
-        """Lines of a file, from 0, that branch on the operation."""
+        """Numbers, from 0, of the lines that branch on the operation."""
         bare, code = (without_comments(text, keep_strings) for keep_strings in (False, True))
         with_text = self.with_text
         names = self.literal_constant.findall(code)
-        if names:  # constants of this file that hold an operation's name
+        if names:  # constants of this file that are an operation's name
             constants = rf"\b(?:{'|'.join(names)})\b"
             with_text += rf"|[=!]=\s*{constants}|{constants}\s*[=!]="
         found = set(visits(bare))
@@ -246,7 +246,7 @@ class Operations:
 
 
 def visits(code):
-    """Lines of std::visit of a variant of problems, specs or configurations."""
+    """Numbers of the lines with std::visit of a variant of problems, specs or configurations."""
     found = []
     for match in re.finditer(r"\bstd::visit\(", code):
         depth, end = 1, match.end()
@@ -260,7 +260,7 @@ def visits(code):
 
 
 def branches(tree):
-    """Lines outside of an operation's own files that branch on the operation, and that name one.
+    """Lines outside of the operations' own files that branch on the operation or name one.
 
     A file is an operation's own if its path has the operation's name: ops/attention/…,
     jit/attention/…, operands_attention.cc. Comments do not count. A branch is
@@ -268,8 +268,8 @@ def branches(tree):
       - get_if, holds_alternative, get, Is or As of a type of one operation,
       - std::visit of a variant of problems, specs or configurations,
       - a comparison with an operation's constant or with its name as text.
-    Every other line with the name of an operation is a mention: tables, presets, the C API. The
-    public headers are not looked at.
+    Every other line with the name of an operation is a mention: tables, presets, the C API. Public
+    headers are excluded.
     """
     names = operations(tree)
     if not names:
