@@ -1,3 +1,3 @@
-# Toolchain of the clang preset. Debian 12 calls clang 14 plain `clang`, which is too old for us.
+# Toolchain of the clang preset. Debian 12's plain `clang` is clang 14, which is too old.
 find_program(CMAKE_C_COMPILER NAMES clang-16 clang REQUIRED)
 find_program(CMAKE_CXX_COMPILER NAMES clang++-16 clang++ REQUIRED)

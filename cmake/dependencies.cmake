@@ -1,15 +1,16 @@
-# Third-party packages: the system's where there is one, else a pinned source tree.
+# Third-party packages: the system's package if there is one, else a pinned source tree.
 #
-# A package is fetched where find_package does not know it, or where the user points
-# FETCHCONTENT_SOURCE_DIR_<NAME> at a tree (which also works without a network). Pins are commits:
-# a tag can be moved. Versions are Debian 12's, except Abseil's, which newer compilers need newer.
+# A package is fetched if find_package does not find it. A user can set
+# FETCHCONTENT_SOURCE_DIR_<NAME> to a source tree, which also works without a network. Pins are
+# commits, since a tag can be moved. Versions are those of Debian 12, except for Abseil, of which
+# newer compilers need a newer version.
 
 include(FetchContent)
 
 # jitattn_dependency(<name> <target> REPOSITORY <url> COMMIT <sha> [PACKAGE <find_package args>...]
 #                    [HEADERS <folder> | TARGET <its name there>])
-# Makes <target> exist. `name` is what FETCHCONTENT_SOURCE_DIR_<NAME> is called by. Of a header-only
-# package the folder of headers is all that is used, not its build.
+# Makes <target> exist. <name> in upper case is the suffix of FETCHCONTENT_SOURCE_DIR_<NAME>. Of a
+# header-only package only the folder of headers is used, not its build.
 function(jitattn_dependency name target)
   cmake_parse_arguments(arg "" "REPOSITORY;COMMIT;HEADERS;TARGET" "PACKAGE" ${ARGN})
   string(TOUPPER ${name} upper)
@@ -21,8 +22,8 @@ function(jitattn_dependency name target)
     return()
   endif()
   message(STATUS "${name}: source tree ${arg_COMMIT}")
-  # A SOURCE_SUBDIR that does not exist makes MakeAvailable fetch and nothing more: added by hand,
-  # the package installs nothing with ours, and its headers count as the system's.
+  # With a SOURCE_SUBDIR that does not exist, MakeAvailable only fetches. The package is added
+  # below, so that it installs nothing with jitattn and its headers count as system headers.
   FetchContent_Declare(${name} GIT_REPOSITORY ${arg_REPOSITORY} GIT_TAG ${arg_COMMIT}
                        SOURCE_SUBDIR none)
   FetchContent_MakeAvailable(${name})
@@ -33,8 +34,8 @@ function(jitattn_dependency name target)
   endif()
   set(BUILD_SHARED_LIBS OFF)
   set(BUILD_TESTING OFF)
-  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)  # the options that callers set hold in old packages too
-  set(CMAKE_POLICY_VERSION_MINIMUM 3.5)  # packages that ask for CMake 2.6, under CMake 4
+  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)  # old packages, too, respect the options that callers set
+  set(CMAKE_POLICY_VERSION_MINIMUM 3.5)  # for packages that require CMake 2.6, under CMake 4
   set(CMAKE_WARN_DEPRECATED OFF)
   add_subdirectory(${${name}_SOURCE_DIR} ${${name}_BINARY_DIR} EXCLUDE_FROM_ALL SYSTEM)
   if(arg_TARGET)
@@ -47,7 +48,8 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 # ---- The library's own --------------------------------------------------------------------------
 
-# A system Abseil may be an archive without PIC or a shared library: JITATTN_BUNDLE builds one in.
+# The system's Abseil may be an archive without PIC or a shared library; JITATTN_BUNDLE
+# builds and links its own.
 set(ABSL_PROPAGATE_CXX_STD ON)
 set(ABSL_ENABLE_INSTALL OFF)
 set(absl_package absl CONFIG)
@@ -58,13 +60,13 @@ jitattn_dependency(absl absl::statusor PACKAGE ${absl_package}
   REPOSITORY https://github.com/abseil/abseil-cpp.git
   COMMIT 4447c7562e3bc702ade25105912dce503f0c4010)  # 20240722.0
 
-# Emitted bytes depend on the version: golden files were made with this one.
+# Emitted bytes depend on the version: the hashes in tests/golden were made with this one.
 jitattn_dependency(xbyak xbyak::xbyak PACKAGE xbyak CONFIG HEADERS .
   REPOSITORY https://github.com/herumi/xbyak.git
   COMMIT a1ac3750f9a639b5a6c6d6c7da4259b8d6790989)  # v6.68
 
-# For its headers alone, whatever the package offers: one shared library fewer to load at an
-# application's start. cache/toml.cc says how they are compiled.
+# Only its headers are used, even if the package has a library: one shared library fewer to load
+# when an application starts. See cache/toml.cc for how they are compiled.
 jitattn_dependency(tomlplusplus tomlplusplus::tomlplusplus PACKAGE tomlplusplus CONFIG HEADERS include
   REPOSITORY https://github.com/marzer/tomlplusplus.git
   COMMIT c635f218c0aefc801d9748841930365e54fe3089)  # v3.3.0
@@ -90,12 +92,12 @@ if(JITATTN_BUILD_COMMAND OR JITATTN_BUILD_TESTS)
 
   set(ZYDIS_BUILD_TOOLS OFF)
   set(ZYDIS_BUILD_EXAMPLES OFF)
-  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG TARGET Zydis  # with its submodule
+  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG TARGET Zydis  # includes its submodule
     REPOSITORY https://github.com/zyantific/zydis.git
     COMMIT 1ba75aeefae37094c7be8eba07ff81d4fe0f1f20)  # v4.0.0
 endif()
 
-# hwloc has no CMake build to fetch: without it the command prints less of the machine.
+# hwloc has no CMake build and is not fetched. Without it the command prints less about the machine.
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(hwloc IMPORTED_TARGET hwloc)
@@ -104,7 +106,7 @@ if(NOT hwloc_FOUND)
   message(STATUS "hwloc: not found, `jitattn cpu` prints no topology")
 endif()
 
-# zlib's own CMake build writes into its source tree and exports no headers: not fetched either.
+# zlib's CMake build writes into its source tree and exports no headers, so zlib is not fetched.
 find_package(ZLIB QUIET)
 if(NOT ZLIB_FOUND)
   message(STATUS "zlib: not found, `jitattn replay` reads no .json.gz")

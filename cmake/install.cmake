@@ -17,7 +17,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/jitattn-config-version.cm
                                  COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/jitattn-config-version.cmake DESTINATION ${package_dir})
 
-# The .pc file finds its prefix from its own place, so that an installed tree can be moved.
+# The .pc file derives the prefix from its own location, so that an installed tree can be moved.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH prefix_from_pkgconfig /p/${pkgconfig_dir} /p)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/jitattn.pc.in ${PROJECT_BINARY_DIR}/jitattn.pc @ONLY)
