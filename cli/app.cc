@@ -28,7 +28,7 @@ namespace jitattn::cli {
 namespace {
 
 int PrintError(std::string_view message, int exit_code) {
-  // One line, and nothing for a terminal to obey, whatever a library or a file put into it.
+  // One line without control characters, since parts may come from a library or a file.
   const std::string line = Clean(absl::StrReplaceAll(std::string(message), {{"\n", "; "}}));
   std::fprintf(stderr, "jitattn: %s\n", line.c_str());
   return exit_code;
@@ -39,7 +39,7 @@ const CLI::App* Innermost(const CLI::App* app) {
   return app;
 }
 
-// "unknown flag '--head'; did you mean --heads?" for a word that no command took.
+// "unknown flag '--head'; did you mean --heads?" for a word that no command accepted.
 std::string UnknownWord(const CLI::App& command, const std::string& word) {
   const bool flag = word.starts_with('-');
   std::vector<std::string> names;
@@ -97,8 +97,8 @@ int Run(int argc, char** argv, std::span<const AddCommand> add_commands) {
   app.get_formatter()->column_width(34);
   std::vector<Command> commands;
   for (const AddCommand& add : add_commands) commands.push_back(add(&app));
-  // Set after the commands were added, which would inherit it.
-  app.footer("jitattn COMMAND --help tells the flags of each.");
+  // Set after the commands were added, since they would inherit the footer.
+  app.footer("jitattn COMMAND --help lists the flags of a command.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help and --version
@@ -109,7 +109,7 @@ int Run(int argc, char** argv, std::span<const AddCommand> add_commands) {
   const auto asked = std::find_if(commands.begin(), commands.end(),
                                   [](const Command& command) { return command.app->parsed(); });
   const int exit_code = asked->run();
-  // A full disk behind a redirection shows here at the latest.
+  // If stdout is redirected to a full disk, the error shows here at the latest.
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
     return PrintError(absl::StrFormat("cannot write the output: %s", std::strerror(errno)),
                       kFailed);
@@ -121,10 +121,10 @@ int Run(int argc, char** argv, std::span<const AddCommand> add_commands) {
 
 int RunCommandLine(int argc, char** argv, std::span<const AddCommand> commands) {
   search::AddAllStrategies();
-  // A file that may grow no further is a write that fails, as on a full disk, and no reason to die
-  // in the middle of it.
+  // A write beyond the limit of file sizes then fails with EFBIG, like a write to a full disk,
+  // instead of ending the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  // A command of whatever a file held must end in a line, not in std::terminate.
+  // No content of a file may end the command in std::terminate: each error is one line.
   try {
     return Run(argc, argv, commands);
   } catch (const std::bad_alloc&) {

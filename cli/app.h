@@ -9,10 +9,12 @@
 
 namespace jitattn::cli {
 
-// The command jitattn. The laboratory's commands are handed over to jitattn-lab.
+// The program jitattn. Returns the exit code. The laboratory's commands are handed over to
+// jitattn-lab (cli/laboratory.h).
 int Main(int argc, char** argv);
 
-// A program with these commands, listed in their order. Returns the exit code.
+// Parses the arguments, runs the command that they name, and returns its exit code. --help lists
+// `commands` in their order.
 int RunCommandLine(int argc, char** argv, std::span<const AddCommand> commands);
 
 }  // namespace jitattn::cli

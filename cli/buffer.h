@@ -1,4 +1,4 @@
-// Memory for operands: aligned, zeroed, freed by itself.
+// Memory for operands: aligned, zeroed, freed by the destructor.
 
 #ifndef JITATTN_CLI_BUFFER_H_
 #define JITATTN_CLI_BUFFER_H_
@@ -18,11 +18,12 @@ class Buffer {
  public:
   Buffer() = default;
 
-  // ResourceExhausted where the system has not that much.
+  // `bytes` zeroed bytes; 0 is allowed. ResourceExhausted if the system refuses them.
   static absl::StatusOr<Buffer> Create(int64_t bytes) {
     Buffer buffer;
     buffer.bytes_ = bytes;
-    // A multiple of the alignment, as aligned_alloc asks, and never 0: a null would look exhausted.
+    // aligned_alloc requires a multiple of the alignment. The size is never 0, since aligned_alloc
+    // may return null for 0, which would look like exhausted memory.
     const size_t whole = (static_cast<size_t>(bytes) / kAlignment + 1) * kAlignment;
     buffer.data_.reset(std::aligned_alloc(kAlignment, whole));
     if (buffer.data_ == nullptr) {

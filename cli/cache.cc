@@ -1,4 +1,4 @@
-// jitattn cache: what was tuned, and getting rid of it.
+// jitattn cache: lists, shows and removes tuned records.
 
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ struct CacheFlags {
   bool all_cpus = false, stale = false, yes = false, json = false;
 };
 
-// What the cache tells of a record, and what only emitting its kernel does.
+// A stored record, and whether this version emits other code for it.
 struct Listed : cache::StoredRecord {
   bool stale_code = false;
 };
@@ -51,7 +51,8 @@ struct Selection {
   std::vector<cache::RejectedRecord> rejected;
 };
 
-// Unusable files cannot be held against the flags: they are listed where no flag narrows the list.
+// Rejected files have no problem to compare with the flags, so they are listed only without such
+// flags.
 Selection Select(const cache::Store& store, const CacheFlags& flags) {
   Selection selection;
   for (cache::StoredRecord& stored : store.List(flags.all_cpus, &selection.rejected)) {
@@ -115,8 +116,7 @@ int List(const CacheFlags& flags) {
                                                 : "nothing is tuned yet: jitattn tune --dim 1024");
   } else if (stale > 0) {
     std::printf("%d %s stale: %s; jitattn tune --stale\n", stale,
-                stale == 1 ? "record is" : "records are",
-                "this version emits other code than was tuned");
+                stale == 1 ? "record is" : "records are", "this version emits different code");
   }
   return kDone;
 }
@@ -147,7 +147,7 @@ std::string RecordText(const Listed& stored) {
                         Seconds(result.tuning_s), result.complete ? "" : ", cut short")},
        {"machine", absl::StrFormat("%s family %s model %s stepping %s, %s cores; %s", cpu.vendor,
                                    cpu.family, cpu.model, cpu.stepping, cpu.cores, cpu.features)},
-       {"beware", result.machine_flags.empty() ? "-" : absl::StrJoin(result.machine_flags, ", ")},
+       {"warning", result.machine_flags.empty() ? "-" : absl::StrJoin(result.machine_flags, ", ")},
        {"made by", absl::StrFormat("jitattn %s with Xbyak %s, %s", record.jitattn_version,
                                    record.xbyak_version, record.date)},
        {"stale", stored.stale.empty() ? "no" : stored.stale},
@@ -181,7 +181,7 @@ int ShowRecord(const CacheFlags& flags) {
   const std::string_view meant = Closest(flags.key, names);
   return Fail(absl::NotFoundError(
       absl::StrFormat("no record has the key '%s'%s", flags.key,
-                      meant.empty() ? "; jitattn cache list tells those there are"
+                      meant.empty() ? "; jitattn cache list shows all keys"
                                     : absl::StrFormat("; did you mean %s?", meant))));
 }
 
@@ -194,8 +194,8 @@ bool Confirmed(size_t count, const std::string& root) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-// Only the user's own folder; the system's belongs to its packages. Only records, damaged ones too,
-// and what killed writers left: other files of the folder are somebody else's.
+// Clears the user's own folder only: the system's folders belong to packages. Removes records,
+// damaged ones too, and left-overs of killed writers. Other files in the folder are not ours.
 int Clear(const CacheFlags& flags) {
   const cache::Layers layers = cache::Layers::Default(HostCpu());
   if (layers.stores().empty()) return Fail(absl::NotFoundError("there is no cache folder"));
@@ -214,7 +214,7 @@ int Clear(const CacheFlags& flags) {
   if (!paths.empty() && !flags.yes) {
     if (!isatty(STDIN_FILENO)) {
       return Fail(absl::InvalidArgumentError(absl::StrFormat(
-          "%d records would be removed; --yes confirms it where nobody can be asked",
+          "%d records would be removed; without a terminal, --yes is needed to confirm",
           paths.size())));
     }
     if (!Confirmed(paths.size(), store.root())) {
@@ -259,7 +259,7 @@ int PrintPath(const CacheFlags& flags) {
   if (root.empty()) {
     return Fail(absl::NotFoundError("there is no cache folder: set JITATTN_CACHE_DIR or HOME"));
   }
-  std::printf("%s\n", root.c_str());  // as it is: for scripts, and from the user's own environment
+  std::printf("%s\n", root.c_str());  // unchanged, for scripts; from the user's own environment
   return kDone;
 }
 
@@ -267,26 +267,28 @@ int PrintPath(const CacheFlags& flags) {
 
 Command AddCache(CLI::App* app) {
   auto flags = std::make_shared<CacheFlags>();
-  CLI::App* cache = app->add_subcommand("cache", "List, show and clear what was tuned");
+  CLI::App* cache = app->add_subcommand("cache", "List, show and clear tuned records");
   cache->require_subcommand(1);
   auto add = [&](const char* name, const char* help) {
     CLI::App* command = cache->add_subcommand(name, help);
     command->add_flag("--json", flags->json, "the answer as JSON (docs/json.md)")->group("Output");
     return command;
   };
-  CLI::App* list = add("list", "The records, of this CPU unless --all-cpus is given");
-  CLI::App* show = add("show", "All that one record holds");
+  CLI::App* list = add("list", "List the records of this CPU, or of all with --all-cpus");
+  CLI::App* show = add("show", "Show all fields of one record");
   show->add_option("KEY", flags->key, "a key as list prints it, or a file")->required();
   CLI::App* clear = add("clear", "Remove records from the user's folder");
   clear->add_flag("--yes", flags->yes, "do not ask")->group("Output");
   for (CLI::App* command : {list, clear}) {
     flags->filter.AddTo(command);
-    command->add_flag("--all-cpus", flags->all_cpus, "records of other CPUs too")->group("Machine");
+    command->add_flag("--all-cpus", flags->all_cpus, "also records of other CPUs")
+        ->group("Machine");
     command
-        ->add_flag("--stale", flags->stale, "only those that machine or kernels have changed under")
+        ->add_flag("--stale", flags->stale,
+                   "only records older than a change of the machine or of the kernels")
         ->group("Machine");
   }
-  add("path", "The user's folder of records");
+  add("path", "Print the user's folder of records");
   return {cache, [=] {
             if (list->parsed()) return List(*flags);
             if (show->parsed()) return ShowRecord(*flags);

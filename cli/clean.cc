@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// C0, DEL and C1.
+// The C0 controls, DEL and the C1 controls.
 bool IsControl(char32_t c) { return c < 0x20 || (0x7f <= c && c < 0xa0); }
 
-// U+FFFE and U+FFFF are no characters of XML.
+// XML does not allow U+FFFE and U+FFFF.
 bool IsReplaced(char32_t c) { return c == kReplacementCharacter || c == 0xfffe || c == 0xffff; }
 
 }  // namespace

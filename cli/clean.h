@@ -8,9 +8,9 @@
 
 namespace jitattn::cli {
 
-// Valid UTF-8 on one line: other bytes become U+FFFD, control characters blanks. A terminal obeys
-// control characters (ESC, and CSI in one character), so that a file's words could retitle, clear
-// or drive it.
+// `text` as valid UTF-8 on one line: invalid bytes become U+FFFD, control characters become blanks.
+// A terminal obeys control characters (ESC, and CSI as a single character), so text from a file
+// could otherwise retitle, clear or drive the terminal.
 std::string Clean(std::string_view text);
 
 }  // namespace jitattn::cli

@@ -1,4 +1,4 @@
-// What a command brings to the command line: its flags, and what it does once they are read.
+// A command of the program: its flags, and the function that runs after they are parsed.
 
 #ifndef JITATTN_CLI_COMMAND_H_
 #define JITATTN_CLI_COMMAND_H_
@@ -16,10 +16,10 @@ namespace jitattn::cli {
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
-// After a signal: Interrupt::exit_code().
+// A command that a signal ended returns Interrupt::exit_code().
 
 struct Command {
-  CLI::App* app;             // parsed() tells whether it was asked for
+  CLI::App* app;             // app->parsed(): the user named this command
   std::function<int()> run;  // returns the exit code
 };
 
@@ -30,10 +30,11 @@ Command AddRun(CLI::App* app);
 Command AddCache(CLI::App* app);
 Command AddCpu(CLI::App* app);
 Command AddShow(CLI::App* app);
-// AddTune: cli/tune.h. The laboratory's: cli/laboratory.h here, lab/commands.h there.
+// AddTune is in cli/tune.h. The laboratory's commands are in cli/laboratory.h (for jitattn) and in
+// lab/commands.h (for jitattn-lab).
 
-// Prints one line, "jitattn: …", on the error stream and returns the exit code: kUsage for
-// InvalidArgument, where the request itself is wrong, else kFailed.
+// Prints one line, "jitattn: …", on the error stream. Returns kUsage for InvalidArgument, which
+// means that the request itself is wrong, else kFailed.
 int Fail(const absl::Status& status);
 
 }  // namespace jitattn::cli

@@ -1,4 +1,4 @@
-// jitattn cpu: what was detected, and on request what the machine can do at most.
+// jitattn cpu: the detected properties of the machine, and with --measure its limits.
 
 #include "base/cpu.h"
 
@@ -33,7 +33,8 @@ struct Peak {
   double value;  // in that unit
 };
 
-// Best of this many looks of each probe, in turn, so that a slow moment hits them all alike.
+// Samples of each probe; the best one counts. Probes take turns, so a slow moment affects all
+// alike.
 constexpr int kLooks = 10;
 
 absl::StatusOr<std::vector<Peak>> MeasurePeaks(const Cpu& cpu) {
@@ -51,15 +52,14 @@ absl::StatusOr<std::vector<Peak>> MeasurePeaks(const Cpu& cpu) {
   std::vector<int> thread_counts = {1};
   const int all = ThreadBudget(0);
   if (all > 1) thread_counts.push_back(all);
-  // Half of a cache, so that it fits beside what else lives there; four times the last one for
-  // memory.
+  // Half of a cache, so that the buffer fits beside other data; four times the L3 for memory.
   const std::pair<const char*, int64_t> places[] = {{"L1d", cpu.l1d_bytes / 2},
                                                     {"L2", cpu.l2_bytes / 2},
                                                     {"L3", cpu.l3_bytes / 2},
                                                     {"memory", cpu.l3_bytes * 4}};
   for (const int threads : thread_counts) {
     for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16}) {
-      if (dtype == DType::kBF16 && !cpu.avx512_bf16) continue;  // f32's once more
+      if (dtype == DType::kBF16 && !cpu.avx512_bf16) continue;  // same limit as f32
       add("GFLOP/s", "", runtime::MakeFmaProbe(dtype, cpu.isa, threads, cpu));
     }
     for (const auto& [name, bytes] : places) {
@@ -89,7 +89,7 @@ std::string IsaText(const Cpu& cpu) {
                           Name(cpu.detected_isa));
   }
   if (!jit::ExecutableMemoryAllowed()) {
-    absl::StrAppend(&text, "; the system gives no executable memory: the portable path runs");
+    absl::StrAppend(&text, "; the system refuses executable memory, so the portable path runs");
   }
   return text;
 }
@@ -113,9 +113,10 @@ void PrintText(const Cpu& cpu, const cache::Fingerprint& print,
                                 cpu.family, cpu.model, cpu.stepping,
                                 print.microcode.empty() ? "unknown" : print.microcode)},
       {"cores",
-       absl::StrFormat("%d physical, %d logical, this process may use%s", cpu.physical_cores,
+       absl::StrFormat("this process may use %d physical, %d logical%s", cpu.physical_cores,
                        cpu.logical_cpus, cpu.hybrid ? "; of several kinds" : "")},
-      {"FMA units", absl::StrFormat("%d a core, assumed: CPUID does not tell", cpu.fma_units)},
+      {"FMA units",
+       absl::StrFormat("%d per core, assumed: CPUID does not report it", cpu.fma_units)},
       {"caches used",
        absl::StrFormat("L1d %s, L2 %s, L3 %s, lines of %d bytes", Bytes(cpu.l1d_bytes),
                        Bytes(cpu.l2_bytes), Bytes(cpu.l3_bytes), cpu.line_bytes)}};
@@ -210,8 +211,9 @@ int RunCpu(const CpuFlags& flags) {
 
 Command AddCpu(CLI::App* app) {
   auto flags = std::make_shared<CpuFlags>();
-  CLI::App* cpu = app->add_subcommand("cpu", "What was detected of this machine");
-  cpu->add_flag("--measure", flags->measure, "measure the peaks too: arithmetic, bandwidth, clock");
+  CLI::App* cpu = app->add_subcommand("cpu", "Show the detected properties of this machine");
+  cpu->add_flag("--measure", flags->measure,
+                "also measure the limits: arithmetic, bandwidth, clock");
   cpu->add_flag("--json", flags->json, "the answer as JSON (docs/json.md)");
   return {cpu, [flags] { return RunCpu(*flags); }};
 }

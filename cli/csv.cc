@@ -26,16 +26,16 @@ absl::Status Write(int file, const std::string& name, std::string_view text) {
       absl::StrFormat("%s: cannot write: %s", name, std::strerror(errno)));
 }
 
-// Whether rows under `header` may follow `text`.
+// FailedPrecondition unless rows under `header` can be appended to a file that holds `text`.
 absl::Status CheckTable(const std::string& name, std::string_view text, std::string_view header) {
   if (text.empty()) return absl::OkStatus();
   if (!text.starts_with(header)) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "%s: is there and is no table with these columns: another file is needed", name));
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s: the file exists and has other columns: choose another file", name));
   }
   if (!text.ends_with('\n')) {
     return absl::FailedPreconditionError(
-        absl::StrFormat("%s: its last line is cut off: remove that line first", name));
+        absl::StrFormat("%s: its last line is truncated: remove that line first", name));
   }
   return absl::OkStatus();
 }

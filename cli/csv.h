@@ -1,4 +1,4 @@
-// Tables as CSV (RFC 4180): a header, a line a row, fields quoted where they have to be.
+// Tables as CSV (RFC 4180): a header, then one line per row; fields are quoted where necessary.
 
 #ifndef JITATTN_CLI_CSV_H_
 #define JITATTN_CLI_CSV_H_
@@ -17,27 +17,29 @@ std::string CsvField(std::string_view text);
 std::string CsvNumber(double value);  // nine digits; "" where it is not finite
 std::string CsvLine(const std::vector<std::string>& fields);
 
-// A table on disk that grows row by row: each row is written whole and at once, so that a process
-// that is killed leaves a table and no half of a row.
+// A table on disk that grows row by row. Each row is written at once and with one write, so a
+// killed process leaves whole rows only.
 class CsvFile {
  public:
-  // A new file gets the header; one that is there goes on where it has this very header, so that
-  // one table can hold several runs. FailedPrecondition, with `flag` and the path: another header,
-  // a last line that was cut off, no plain file, a folder that is not there or may not be written
-  // to.
+  // Opens the table at `path` for appending. A new file gets the header. An existing file must
+  // begin with the same header, so one table can hold several runs. `flag` is the flag that named
+  // the path; messages begin with both.
+  //   InvalidArgument     the path has no usable file name
+  //   FailedPrecondition  another header, a truncated last line, no regular file, or a folder that
+  //                       is missing or not writable
   static absl::StatusOr<std::unique_ptr<CsvFile>> Open(std::string_view flag,
                                                        const std::string& path,
                                                        const std::vector<std::string>& header);
   ~CsvFile();
 
-  // Unavailable where the system refuses; what was written stands.
+  // Unavailable if the write fails. Rows written before stay in the file.
   absl::Status Append(const std::vector<std::string>& row);
 
  private:
   CsvFile(int file, std::string name) : file_(file), name_(std::move(name)) {}
 
   const int file_;
-  const std::string name_;  // flag and path
+  const std::string name_;  // flag and path, for messages
 };
 
 }  // namespace jitattn::cli

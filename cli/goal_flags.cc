@@ -37,25 +37,27 @@ void GoalFlags::AddTo(CLI::App* command) {
   command
       ->add_option(
           "--objective", objectives,
-          "time, and with it memory or error or both: the report shows the candidates that "
-          "no other beats (time)")
+          "time, optionally with memory, error or both: the report then lists the candidates "
+          "that no other one beats (time)")
       ->check(CLI::Validator(OneOf("objective", {"time", "memory", "error"}), ""))
       ->type_name("NAME,...")
       ->delimiter(',')
       ->group(kGroup);
   command
       ->add_option("--max-error", max_error,
-                   "absolute error against higher precision that the winner may have")
+                   "largest absolute error that the winner may have, against higher precision")
       ->check(CLI::Validator(PositiveNumber(), ""))
       ->type_name("E")
       ->group(kGroup);
   const auto bytes = [](const std::string& text) {
-    return ParseBytes(text) ? std::string()
-                            : absl::StrFormat("'%s' is no size: bytes, or with K, M or G", text);
+    return ParseBytes(text)
+               ? std::string()
+               : absl::StrFormat("'%s' is not a size; expected bytes, or a number with K, M or G",
+                                 text);
   };
   command
       ->add_option("--max-memory", max_memory,
-                   "scratch that the winner's plan may allocate, for all its threads")
+                   "largest scratch that the winner's plan may allocate, for all its threads")
       ->check(CLI::Validator(bytes, ""))
       ->type_name("BYTES[K|M|G]")
       ->group(kGroup);
@@ -70,15 +72,15 @@ absl::Status GoalFlags::Fill(runtime::TuneOptions* options) const {
     if (known != options->objectives.end()) {
       return absl::InvalidArgumentError(absl::StrFormat("--objective: %s is named twice", name));
     }
-    // Time leads whatever the order in which they were given.
+    // Time comes first, in whatever order the flags name the objectives.
     options->objectives.insert(
         objective == Objective::kTime ? options->objectives.begin() : options->objectives.end(),
         objective);
   }
   if (options->objectives.front() != Objective::kTime) {
     return absl::InvalidArgumentError(
-        "--objective: time must be among them, since it decides which candidate wins; memory and "
-        "error rule by --max-memory and --max-error");
+        "--objective: time must be among the objectives, since it decides the winner; limit memory "
+        "and error by --max-memory and --max-error");
   }
   options->constraints.max_error = max_error.value_or(options->constraints.max_error);
   if (!max_memory.empty()) options->constraints.max_scratch_bytes = *ParseBytes(max_memory);

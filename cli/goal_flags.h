@@ -1,4 +1,4 @@
-// The flags that say what a tuning looks for beside time, and what it must keep.
+// The flags for the objectives of a tuning, and for the constraints that its winner must satisfy.
 
 #ifndef JITATTN_CLI_GOAL_FLAGS_H_
 #define JITATTN_CLI_GOAL_FLAGS_H_
@@ -22,11 +22,12 @@ struct GoalFlags {
   std::string max_memory;
 
   void AddTo(CLI::App* command);
-  // InvalidArgument: an objective is named twice, or time is not among them.
+  // Copies the flags into `options`. InvalidArgument if an objective is named twice, or if time is
+  // not among them.
   absl::Status Fill(runtime::TuneOptions* options) const;
 };
 
-// "300K" → 307200; suffixes K, M and G of 1024. None for what is no such number.
+// "300K" → 307200. The suffixes K, M and G are powers of 1024. None if `text` is not such a number.
 std::optional<double> ParseBytes(const std::string& text);
 
 }  // namespace jitattn::cli

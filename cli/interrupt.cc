@@ -7,7 +7,7 @@ namespace {
 
 std::atomic<bool> g_stop{false};
 std::atomic<int> g_signal{0};
-// What a handler may touch.
+// A signal handler may use lock-free atomics only.
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void HandleSignal(int signal) {
@@ -23,12 +23,12 @@ Interrupt::Interrupt() {
   struct sigaction action = {};
   action.sa_handler = HandleSignal;
   sigemptyset(&action.sa_mask);
-  // Back to the default after the first signal, so that the second kills even a hung tuner. Calls
-  // under way are restarted: a record that is being written is written to its end.
+  // SA_RESETHAND: the second signal ends the process, even if the tuner hangs. SA_RESTART: system
+  // calls continue, so a record that is being written is completed.
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   for (Old& old : old_) {
     sigaction(old.signal, nullptr, &old.action);
-    // Whoever started us in the background of a script, or by nohup, ignores it for us.
+    // nohup and scripts that start us in the background set the signal to be ignored.
     old.taken = old.action.sa_handler != SIG_IGN;
     if (old.taken) sigaction(old.signal, &action, nullptr);
   }

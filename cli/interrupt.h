@@ -1,5 +1,5 @@
-// Ctrl-C and SIGTERM while something is under way: the first asks to stop, the second ends the
-// process.
+// Ctrl-C and SIGTERM while a command works: the first signal asks the command to stop, the second
+// one ends the process.
 
 #ifndef JITATTN_CLI_INTERRUPT_H_
 #define JITATTN_CLI_INTERRUPT_H_
@@ -11,8 +11,8 @@
 
 namespace jitattn::cli {
 
-// From construction to destruction SIGINT and SIGTERM set stop(), but for one that was ignored
-// before, which stays ignored. One at a time in a process.
+// From construction to destruction, SIGINT and SIGTERM set stop(). A signal that was ignored before
+// stays ignored. REQUIRES: no other Interrupt lives in the process.
 class Interrupt {
  public:
   Interrupt();
@@ -21,8 +21,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   const std::atomic<bool>& stop() const;
-  // Of the signal that set stop() last, also when the object is gone: 130 for Ctrl-C and 143 for
-  // SIGTERM, 128 + the signal as shells count it; and the words for people.
+  // The exit code for the last signal: 128 + its number, as shells do it, so 130 for Ctrl-C and 143
+  // for SIGTERM. reason() names that signal for people. Both stay valid after destruction.
   static int exit_code();
   static std::string_view reason();
 

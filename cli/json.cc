@@ -83,10 +83,11 @@ Json ToJson(const runtime::Statistics& seconds) {
 }
 
 std::string JsonText(const Json& json) {
-  // Paths may hold any bytes; what is no UTF-8 is written as U+FFFD instead of throwing.
+  // Paths may hold any bytes: invalid UTF-8 is written as U+FFFD, where dump() would throw by
+  // default.
   const std::string dumped = json.dump(2, ' ', false, Json::error_handler_t::replace);
-  // JSON needs no escape for DEL and the C1 controls, which terminals obey. Both stand in strings
-  // only, where an escape means the same.
+  // JSON does not escape DEL and the C1 controls, but terminals obey them. Both occur in strings
+  // only, where an escape has the same meaning.
   std::string text;
   for (size_t i = 0; i < dumped.size(); ++i) {
     const auto byte = [&](size_t at) { return static_cast<unsigned char>(dumped[at]); };

@@ -1,5 +1,5 @@
-// The pieces that the JSON of several commands shares. docs/json.md lists every key; the keys are
-// an interface: added, never renamed.
+// JSON objects that several commands print. docs/json.md lists every key. The keys are an
+// interface: keys may be added, never renamed.
 
 #ifndef JITATTN_CLI_JSON_H_
 #define JITATTN_CLI_JSON_H_
@@ -17,7 +17,7 @@ namespace jitattn::cli {
 
 using Json = nlohmann::ordered_json;  // keys in the order in which they are written
 
-// {"jitattn": "0.1.0", "command": "tune"}: how every output begins.
+// {"jitattn": "0.1.0", "command": "tune"}: the first keys of every document.
 Json JsonHead(std::string_view command);
 
 Json ToJson(const ops::Problem& problem);
@@ -25,11 +25,11 @@ Json ToJson(const ops::Config& config);  // field → number or label
 Json ToJson(const cache::Record& record);
 Json ToJson(const runtime::Statistics& seconds);
 
-// Finite numbers as they are; the rest, which JSON cannot write, as null.
+// `value`, or null for infinities and NaN, which JSON cannot express.
 Json Number(double value);
-Json OrNull(std::string_view text);  // "" as null
+Json OrNull(std::string_view text);  // `text`, or null for ""
 
-// Indented, without a control character that a terminal would obey.
+// Indented text. Control characters, which a terminal would obey, are escaped.
 std::string JsonText(const Json& json);
 void PrintJson(const Json& json);
 

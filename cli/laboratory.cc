@@ -1,4 +1,4 @@
-// From jitattn to jitattn-lab.
+// The laboratory's commands in the program jitattn, and the exec of jitattn-lab.
 
 #include "cli/laboratory.h"
 
@@ -17,18 +17,18 @@ namespace {
 
 constexpr LaboratoryCommand kCommands[] = {
     {"bench", "Measure problems against the limits of this machine"},
-    {"roofline", "Which limit of this machine binds each problem"},
-    {"replay", "Judge search strategies on recorded spaces (docs/search.md)"},
-    {"audit", "Hold the tuner and the defaults against the best there is on this machine"},
-    {"compare", "Measure problems against other ways of doing the same (docs/compare.md)"},
-    {"plot", "Pictures, SVG and PNG, of what the other commands wrote (docs/plots.md)"},
-    {"report", "One HTML page with all pictures and their numbers (docs/plots.md)"},
+    {"roofline", "Show which limit of this machine bounds each problem"},
+    {"replay", "Compare search strategies on recorded spaces (docs/search.md)"},
+    {"audit", "Compare the tuner and the defaults with the best of whole spaces (docs/tuning.md)"},
+    {"compare", "Measure problems against other libraries and loops (docs/compare.md)"},
+    {"plot", "Draw the output of other commands as SVG and PNG (docs/plots.md)"},
+    {"report", "Write one HTML page with all pictures and their numbers (docs/plots.md)"},
 };
 
 constexpr std::string_view kPresets[] = {"square", "transformer", "decode", "sigmoid-mul",
                                          "cliffs", "small",       "all"};
 
-// Where the laboratory's program may lie.
+// Paths of the laboratory's program, in the order of preference.
 std::vector<std::filesystem::path> Places() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -50,7 +50,7 @@ std::vector<AddCommand> HandedOver(char** argv) {
   for (const LaboratoryCommand& command : kCommands) {
     commands.emplace_back([name = command.name, argv](CLI::App* app) -> Command {
       CLI::App* handed_over = AddLaboratoryCommand(app, name);
-      handed_over->set_help_flag();  // --help is the laboratory's to answer
+      handed_over->set_help_flag();  // the laboratory answers --help
       handed_over->prefix_command();
       return {handed_over, [argv] { return HandOver(argv); }};
     });
@@ -62,8 +62,8 @@ int HandOver(char** argv) {
   const std::vector<std::filesystem::path> places = Places();
   for (const std::filesystem::path& place : places) execv(place.c_str(), argv);
   return Fail(absl::NotFoundError(absl::StrFormat(
-      "this is done by a second program, which is not there: %s (in a source tree, ./dev builds it "
-      "when it is first asked for; ./dev install installs it)",
+      "the second program, which carries this out, does not exist: %s (in a source tree, ./dev "
+      "builds it on first use; ./dev install installs it)",
       places.front().string())));
 }
 

@@ -1,6 +1,7 @@
-// The laboratory: commands and flags that judge the library rather than use it. A second program,
-// jitattn-lab, carries them out; jitattn lists them and becomes that program when one is asked for.
-// So neither the first build nor an application has any of their code.
+// The laboratory: commands and flags that evaluate the library rather than use it. A second
+// program, jitattn-lab, implements them. jitattn lists these commands and replaces itself with
+// jitattn-lab when the user asks for one, so neither the first build nor an application contains
+// their code.
 
 #ifndef JITATTN_CLI_LABORATORY_H_
 #define JITATTN_CLI_LABORATORY_H_
@@ -13,7 +14,7 @@
 
 namespace jitattn::cli {
 
-// A command of the laboratory, as `jitattn --help` lists it.
+// A command of the laboratory and its line in `jitattn --help`.
 struct LaboratoryCommand {
   const char* name;
   const char* help;
@@ -23,15 +24,15 @@ std::span<const LaboratoryCommand> LaboratoryCommands();
 // Adds the subcommand `name`, with its help, to `app`. REQUIRES: a name of LaboratoryCommands().
 CLI::App* AddLaboratoryCommand(CLI::App* app, std::string_view name);
 
-// The laboratory's commands as jitattn has them: each ends in HandOver(argv).
+// The laboratory's commands for the program jitattn: each calls HandOver(argv).
 std::vector<AddCommand> HandedOver(char** argv);
 
-// Replaces this process by the laboratory's program, with the same arguments: the program that lies
-// beside this one, or in ../libexec/jitattn, and is called like this one with "-lab" behind.
-// Returns, with the exit code, only where there is none.
+// Replaces this process with the laboratory's program and the same arguments. That program has this
+// one's name with "-lab" appended, and lies beside this one or in ../libexec/jitattn (relative to
+// this one's folder). Returns only if neither exists: prints an error and returns the exit code.
 int HandOver(char** argv);
 
-// Presets of `jitattn bench`, which `jitattn tune` takes too.
+// The presets of `jitattn bench --preset` and `jitattn tune --preset`.
 std::vector<std::string_view> PresetNames();
 
 }  // namespace jitattn::cli

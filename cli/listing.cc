@@ -1,4 +1,4 @@
-// Decoding with Zydis.
+// Decodes code with Zydis.
 
 #include "cli/listing.h"
 
@@ -23,7 +23,7 @@ class Decoder {
   Decoder() {
     ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisFormatterInit(&formatter_, ZYDIS_FORMATTER_STYLE_INTEL);
-    // Offsets as short as they are, in the lower case of every other tool.
+    // Offsets without leading zeros, in lower case as in other disassemblers.
     ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
                               ZYDIS_PADDING_DISABLED);
     ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
@@ -55,7 +55,7 @@ class Decoder {
   ZydisFormatter formatter_;
 };
 
-// Where a jump or a call goes.
+// The offset that a jump or a call goes to; none for other instructions.
 std::optional<uint32_t> JumpTarget(const Decoder& decoder, uint32_t offset) {
   for (const ZydisDecodedOperand& operand : decoder.visible()) {
     if (operand.type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !operand.imm.is_relative) continue;
@@ -70,7 +70,7 @@ void Count(const Decoder& decoder, Instruction* line) {
   const std::string_view name = ZydisMnemonicGetString(decoder.instruction.mnemonic);
   line->fma = name.starts_with("vfm") || name.starts_with("vfnm") || name.starts_with("vdp");
   for (const ZydisDecodedOperand& operand : decoder.visible()) {
-    // An address that is only computed (lea) or fetched ahead (prefetch) moves no data here.
+    // lea and prefetch have a memory operand but load no data.
     const bool data = operand.type == ZYDIS_OPERAND_TYPE_MEMORY &&
                       operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN && !name.starts_with("prefetch");
     line->load |= data && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ);
@@ -78,7 +78,7 @@ void Count(const Decoder& decoder, Instruction* line) {
   }
 }
 
-// Sections are properly nested and begin in ascending order, as their scopes were entered.
+// "outer / inner" at `offset`. Sections are properly nested, in ascending order of their begin.
 std::string PathAt(const std::vector<jit::Section>& sections, uint32_t offset) {
   std::string path;
   for (const jit::Section& section : sections) {
@@ -110,7 +110,7 @@ absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel) {
   for (uint32_t offset = 0; offset < listing.constants_begin;) {
     if (!decoder.Decode(code, offset)) {
       return absl::InternalError(
-          absl::StrFormat("%s: the bytes at 0x%x are no instruction", kernel.name(), offset));
+          absl::StrFormat("%s: the bytes at 0x%x are not an instruction", kernel.name(), offset));
     }
     Instruction line = {.offset = offset,
                         .text = decoder.Text(offset),
@@ -135,7 +135,7 @@ std::string ConstantText(std::span<const uint8_t> line) {
   const size_t bytes = std::min(line.size(), sizeof words);
   std::memcpy(words, line.data(), bytes);
   const size_t count = bytes / 4;
-  // A pattern that fills both halves of every double is taken for floats.
+  // Doubles whose two halves are equal are shown as floats.
   if (std::all_of(words, words + count, [&](uint32_t word) { return word == words[0]; })) {
     return absl::StrFormat("%d × 0x%08x = %.9g", count, words[0], std::bit_cast<float>(words[0]));
   }

@@ -1,5 +1,5 @@
-// Emitted code made readable: instructions under the headings of their sections, what is counted of
-// them, and the constants behind the code.
+// Emitted code made readable: the instructions with their sections, counts per section, and the
+// constants behind the code.
 
 #ifndef JITATTN_CLI_LISTING_H_
 #define JITATTN_CLI_LISTING_H_
@@ -16,7 +16,7 @@ namespace jitattn::cli {
 struct Instruction {
   uint32_t offset = 0;
   std::string text;     // Intel syntax; jumps and constants by their offset in the code
-  std::string section;  // path of the innermost one: "tile / qk"; empty outside of all
+  std::string section;  // path of the innermost section: "tile / qk"; empty outside of all
   bool jump_target = false;
   bool fma = false, load = false, store = false;
 };
@@ -29,13 +29,14 @@ struct SectionTotals {
 struct Listing {
   std::vector<Instruction> instructions;
   std::vector<SectionTotals> totals;  // each instruction counted once, in its innermost section
-  uint32_t constants_begin = 0;       // the code's end where there are none
+  uint32_t constants_begin = 0;       // the end of the code if there are no constants
 };
 
-// Internal if bytes before the constants are no instruction.
+// Decodes the kernel's code; padding (int3) is left out. Internal if bytes before the constants are
+// not an instruction.
 absl::StatusOr<Listing> Disassemble(const jit::Kernel& kernel);
 
-// One 64-byte line of constants: "16 × 0x3f800000 = 1", or the words where they differ.
+// One 64-byte line of constants: "16 × 0x3f800000 = 1" if all are equal, else the 32-bit words.
 std::string ConstantText(std::span<const uint8_t> line);
 
 }  // namespace jitattn::cli

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kPrefixV1 = 10, kPrefixV2 = 12;  // magic, version, length of the dictionary
-// NumPy itself refuses longer dictionaries than 10,000 bytes; three keys need about 100.
+// NumPy refuses dictionaries longer than 10,000 bytes; three keys need about 100.
 constexpr size_t kMaxDictionary = 10000;
 constexpr size_t kMaxRank = 32;  // NumPy's own limit
 
@@ -37,7 +37,7 @@ class Dictionary {
   explicit Dictionary(std::string_view text) : rest_(text) {}
 
   absl::Status Parse() {
-    if (!Eat('{')) return Bad("its header is no dictionary");
+    if (!Eat('{')) return Bad("its header is not a dictionary");
     while (!Eat('}')) {
       std::string key;
       if (!String(&key) || !Eat(':')) return Bad("its header is damaged");
@@ -45,7 +45,7 @@ class Dictionary {
       if (!Eat(',') && !Peek('}')) return Bad("its header is damaged");
     }
     Skip();
-    if (!rest_.empty()) return Bad("something follows the dictionary of its header");
+    if (!rest_.empty()) return Bad("its header continues after the dictionary");
     if (!descr || !fortran_order || !shape) {
       return Bad("its header lacks one of 'descr', 'fortran_order', 'shape'");
     }
@@ -106,7 +106,7 @@ class Dictionary {
       const std::string text(rest_.substr(0, digits));
       if (!absl::SimpleAtoi(text, &size) || shape->size() == kMaxRank) return false;
       rest_.remove_prefix(digits);
-      Eat('L');  // Python 2 wrote long integers so
+      Eat('L');  // Python 2 wrote long integers as 3L
       shape->push_back(size);
       if (!Eat(',') && !Peek(')')) return false;
     }
@@ -138,12 +138,12 @@ absl::StatusOr<DType> DTypeOf(std::string_view descr) {
     return Bad("its numbers are big-endian; save as '<f4'");
   }
   return Bad(absl::StrFormat(
-      "its elements are '%s'; float32 ('<f4'), float64 ('<f8'), float16 ('<f2') or the bits of "
-      "bfloat16 as uint16 ('<u2') are needed",
+      "its elements are '%s'; expected float32 ('<f4'), float64 ('<f8'), float16 ('<f2') or the "
+      "bits of bfloat16 as uint16 ('<u2')",
       descr));
 }
 
-// Files are closed, and a half-written one removed, whichever way a function is left.
+// Closes the file, and removes a partly written one, on every return from a function.
 struct File {
   int fd = -1;
   std::string remove;
@@ -173,7 +173,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
   auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(bytes[i])); };
   const size_t major = byte(6);
   if (major < 1 || major > 3) {
-    return Bad(absl::StrFormat("its format is %d.%d; 1.0 to 3.0 are known", major, byte(7)));
+    return Bad(absl::StrFormat("its format is %d.%d; 1.0 to 3.0 are supported", major, byte(7)));
   }
   const size_t prefix = major == 1 ? kPrefixV1 : kPrefixV2;
   if (bytes.size() < prefix) return Bad("it ends within its header");
@@ -190,21 +190,22 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
   header.dtype = *dtype;
   header.shape = *dictionary.shape;
   if (*dictionary.fortran_order && header.shape.size() > 1) {
-    return Bad("it is in Fortran order; numpy.ascontiguousarray gives the order needed here");
+    return Bad("it is in Fortran order; convert it with numpy.ascontiguousarray");
   }
   header.data_offset = static_cast<int64_t>(prefix + length);
   header.data_bytes = SizeOf(header.dtype);
   for (const int64_t size : header.shape) {
     if (__builtin_mul_overflow(header.data_bytes, size, &header.data_bytes) ||
         header.data_bytes >= int64_t{1} << 62) {
-      return Bad(absl::StrFormat("its shape %s is beyond any memory", ShapeText(header.shape)));
+      return Bad(
+          absl::StrFormat("its shape %s is larger than any memory", ShapeText(header.shape)));
     }
   }
   return header;
 }
 
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
-  // Without O_NONBLOCK a FIFO would wait for its writer.
+  // Without O_NONBLOCK, open() would wait for the writer of a FIFO.
   File file{.fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
   if (file.fd < 0) return SystemError("open", path);
   struct stat info;
@@ -221,8 +222,8 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   const int64_t there = info.st_size - header->data_offset;
   if (there != header->data_bytes) {
     return absl::DataLossError(
-        absl::StrFormat("%s: not a usable .npy file: %s elements take %d bytes, %d are there", path,
-                        ShapeText(header->shape), header->data_bytes, there));
+        absl::StrFormat("%s: not a usable .npy file: %s elements take %d bytes, the file has %d",
+                        path, ShapeText(header->shape), header->data_bytes, there));
   }
   absl::StatusOr<Buffer> data = Buffer::Create(header->data_bytes);
   if (!data.ok()) return Named(path, data.status());
@@ -236,7 +237,7 @@ absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<in
                       const void* data) {
   int64_t bytes = SizeOf(dtype);
   for (const int64_t size : shape) bytes *= size;
-  // A tuple of one needs its comma; blanks and a newline bring the elements to a multiple of 64.
+  // A tuple of one element needs a comma. Blanks and a newline align the elements to 64 bytes.
   std::string header =
       absl::StrFormat("{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }", DescrOf(dtype),
                       absl::StrJoin(shape, ", "), shape.size() == 1 ? "," : "");
@@ -248,7 +249,7 @@ absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<in
 
   struct stat info;
   const bool exists = stat(path.c_str(), &info) == 0;
-  const bool replace = !exists || S_ISREG(info.st_mode);  // a pipe or device is written to as it is
+  const bool replace = !exists || S_ISREG(info.st_mode);  // a pipe or device is written in place
   const std::string target = replace ? absl::StrFormat("%s.%d.part", path, getpid()) : path;
   const int flags = O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_EXCL : 0);
   File file{.fd = open(target.c_str(), flags, 0666)};

@@ -1,6 +1,6 @@
-// Arrays in NumPy's .npy files: little-endian float32, float64, float16, and bfloat16 as uint16,
-// which NumPy has no type for; in C order, versions 1 to 3 of the format
-// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// Arrays in NumPy's .npy files, versions 1 to 3 of the format, in C order. Elements are
+// little-endian float32, float64 or float16, or the bits of bfloat16 as uint16, since NumPy has no
+// bfloat16 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 
 #ifndef JITATTN_CLI_NPY_H_
 #define JITATTN_CLI_NPY_H_
@@ -20,7 +20,7 @@ struct NpyHeader {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
   int64_t data_offset = 0;  // where the elements begin in the file
-  int64_t data_bytes = 0;   // how many bytes they take; below 2^62
+  int64_t data_bytes = 0;   // size of the elements; below 2^62
 };
 
 struct NpyArray {
@@ -29,16 +29,19 @@ struct NpyArray {
   Buffer data;
 };
 
-// "100 × 64"
+// "100 × 64"; "a single number" for rank 0.
 std::string ShapeText(const std::vector<int64_t>& shape);
 
-// Reads the header from the beginning of a file. DataLoss says what is wrong with it.
+// Reads the header from `bytes`, the beginning of a file. DataLoss, with the reason, if the header
+// is damaged or the array is of a kind that is not supported.
 absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes);
 
-// Errors carry the path. Nothing is allocated before the file is known to hold what it promises.
+// Reads a whole file. Errors carry the path. Memory for the elements is allocated only after the
+// size of the file was checked against the header.
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path);
 
-// A regular file is replaced only once the new one is complete.
+// Writes a file. An existing regular file is replaced only after the new one is complete.
+// Unavailable, with the path, if the system refuses.
 absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape,
                       const void* data);
 

@@ -1,4 +1,4 @@
-// Operands of a run.
+// Operands of a run: shapes, strides and random data.
 
 #include "cli/operands.h"
 
@@ -20,29 +20,28 @@ absl::StatusOr<NpyArray> Zeros(DType dtype, std::vector<int64_t> shape) {
 absl::Status ExpectShape(const std::string& path, const NpyArray& array,
                          const std::vector<int64_t>& shape) {
   if (array.shape == shape) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat("%s: its shape is %s, %s is needed", path,
+  return absl::InvalidArgumentError(absl::StrFormat("%s: its shape is %s; expected %s", path,
                                                     ShapeText(array.shape), ShapeText(shape)));
 }
 
-// Reads `path` and holds its type and rank against what is known by now.
 absl::StatusOr<NpyArray> ReadOperand(const std::string& path, ProblemFlags* flags, int min_rank,
                                      int max_rank) {
   auto array = ReadNpy(path);
   if (!array.ok()) return array.status();
   if (array->dtype == DType::kBF16 && flags->dtype_or_default() != DType::kBF16) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("%s: its elements are uint16; --dtype bf16 takes them for bfloat16", path));
+        absl::StrFormat("%s: its elements are uint16; --dtype bf16 reads them as bfloat16", path));
   }
   if (flags->dtype.empty()) flags->dtype = Name(array->dtype);
   if (array->dtype != flags->dtype_or_default()) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: its elements are %s, %s is needed", path,
+    return absl::InvalidArgumentError(absl::StrFormat("%s: its elements are %s; expected %s", path,
                                                       Name(array->dtype),
                                                       Name(flags->dtype_or_default())));
   }
   const int rank = static_cast<int>(array->shape.size());
   if (rank < min_rank || rank > max_rank) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("%s: its shape is %s; %d to %d dimensions are needed", path,
+        absl::StrFormat("%s: its shape is %s; expected %d to %d dimensions", path,
                         ShapeText(array->shape), min_rank, max_rank));
   }
   return array;

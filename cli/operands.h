@@ -1,4 +1,4 @@
-// The matrices of one run: from .npy files or random, with the strides of their layout.
+// The matrices of one run, from .npy files or random, with the strides of their layout.
 
 #ifndef JITATTN_CLI_OPERANDS_H_
 #define JITATTN_CLI_OPERANDS_H_
@@ -18,20 +18,20 @@
 
 namespace jitattn::cli {
 
-// Shapes of an attention operand with B batches, H heads, length S and head size D. Rank 2 and 3
-// hold the heads side by side in the columns, as --dim N --heads H means it, except a rank 3 with
-// batch 1: its first axis are the heads.
+// The shape of an attention operand with B batches, H heads, length S and head size D. Ranks 2 and
+// 3 hold the heads side by side in the columns, as --dim N --heads H does. The exception is rank 3
+// with batch 1, whose first axis is the heads.
 //   rank 2   S × H·D              batch 1
 //   rank 3   H × S × D            batch 1
 //            B × S × H·D          batch above 1
 //   rank 4   B × H × S × D
 std::vector<int64_t> ShapeOf(int rank, int64_t batch, int64_t heads, int64_t length, int64_t dim);
 
-// Elements from one batch, head and row to the next, in C order of that shape.
+// The number of elements from one batch, head and row to the next, for that shape in C order.
 ops::Strides StridesOf(int rank, int64_t batch, int64_t heads, int64_t length, int64_t dim);
 
-// The matrices of one run. `problem` is what a plan is made for; of the sizes that a run may leave
-// empty and a plan may not, a file without elements has 0, and the problem 1.
+// The matrices of one run. The plan is made for `problem`. A run may have sizes of 0 where a plan
+// may not: for a file without elements, `args` has 0 and `problem` has 1.
 struct RunOperands {
   ops::Problem problem;
   std::vector<NpyArray> arrays;  // inputs, then the output
@@ -40,20 +40,22 @@ struct RunOperands {
   const NpyArray& out() const { return arrays.back(); }
 };
 
-// The data that a tuning measures with, for the same seed; the heads side by side in the columns.
+// The same data that a tuning with this seed measures on, with the heads side by side in the
+// columns.
 absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t seed);
 
 // A matrix of zeros.
 absl::StatusOr<NpyArray> Zeros(DType dtype, std::vector<int64_t> shape);
 
-// Reads `path` and holds its type and rank against what is known by now; the flags' type is the
-// file's where they have none.
+// Reads `path` and checks its type against the flags and its rank against the two bounds. If the
+// flags name no type, they get the type of the file.
 absl::StatusOr<NpyArray> ReadOperand(const std::string& path, ProblemFlags* flags, int min_rank,
                                      int max_rank);
+// InvalidArgument, with the path and both shapes, if the array has another shape.
 absl::Status ExpectShape(const std::string& path, const NpyArray& array,
                          const std::vector<int64_t>& shape);
 
-// What `jitattn run` can take from files: each operation's inputs (operands_attention.cc,
+// The inputs of one operation that `jitattn run` can read from files (operands_attention.cc,
 // operands_sigmoid_mul.cc).
 struct FileOperands {
   const ops::Operation* operation;
@@ -61,16 +63,16 @@ struct FileOperands {
     std::string_view flag, help;  // "--q"
   };
   std::span<const File> files;
-  // `paths`: by flag, all that were given. Sizes that the flags leave open come from the shapes;
-  // what the flags say must agree with them, and the files with each other. Errors name the file,
-  // its shape and the one that is needed.
+  // Reads the files. `paths` maps each given flag to its path. Sizes that the flags leave open come
+  // from the shapes. The flags must agree with the shapes, and the files with each other. Errors
+  // name the file, its shape and the required shape.
   absl::StatusOr<RunOperands> (*load)(const std::map<std::string, std::string>& paths,
                                       ProblemFlags flags);
 };
 extern const FileOperands kAttentionFiles, kSigmoidMulFiles;
 std::span<const FileOperands* const> AllFileOperands();
 
-// Query i sees keys up to i + offset. InvalidArgument where the problem is no attention.
+// Makes query i see the keys up to i + offset. InvalidArgument if the problem is not attention.
 absl::Status SetCausalOffset(int64_t offset, RunOperands* operands);
 
 }  // namespace jitattn::cli

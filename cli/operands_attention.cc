@@ -1,4 +1,4 @@
-// What `jitattn run` takes from files for attention.
+// The inputs of attention that `jitattn run` reads from files.
 
 #include <algorithm>
 #include <map>
@@ -21,7 +21,7 @@ struct Files {
   std::string q, k, v;
 };
 
-// An operand's sizes as its shape tells them; 0 where it tells heads · size together.
+// The sizes in an operand's shape. If the shape has only `columns`, heads · dim, those two are 0.
 struct Sizes {
   int64_t batch = 1, heads = 0, length = 0, dim = 0, columns = 0;
 };
@@ -33,7 +33,7 @@ Sizes SizesOf(const std::vector<int64_t>& s, bool batched) {
   return {.heads = s[0], .length = s[1], .dim = s[2]};
 }
 
-// Heads by flag or shape, then the head's size by flag, shape or division.
+// Sets the number of heads by flag, else by shape; then the head's size by flag, shape or division.
 absl::Status Fill(const std::string& path, const Sizes& sizes, Size* heads, Size* dim) {
   if (!*heads && sizes.heads > 0) *heads = sizes.heads;
   if (*dim) return absl::OkStatus();
@@ -46,8 +46,8 @@ absl::Status Fill(const std::string& path, const Sizes& sizes, Size* heads, Size
   return absl::OkStatus();
 }
 
-// The sizes that the flags leave open. Where --dim is given they follow from it, and the shapes are
-// only held against them.
+// Sets the sizes that the flags leave open. With --dim all sizes follow from it, and Load() only
+// checks the shapes.
 absl::Status FillFromShapes(const Files& files, const NpyArray& q, const NpyArray& k,
                             const NpyArray& v, ProblemFlags* flags) {
   flags->op = "attention";
@@ -70,7 +70,7 @@ absl::Status FillFromShapes(const Files& files, const NpyArray& q, const NpyArra
   set("--head-dim", *head_dim);
   Size kv_heads = flags->size("--kv-heads"), value_dim = flags->size("--value-dim");
   if (!kv_heads) {
-    // Key heads are as wide as query heads, so the columns tell how many there are.
+    // Key heads are as wide as query heads, so the number of columns gives the number of heads.
     const int64_t by_columns = std::max<int64_t>(1, k_sizes.columns / *head_dim);
     kv_heads = k_sizes.heads > 0 ? k_sizes.heads : by_columns;
   }
@@ -83,7 +83,8 @@ absl::Status FillFromShapes(const Files& files, const NpyArray& q, const NpyArra
 
 absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths,
                                  ProblemFlags flags) {
-  if (paths.size() != 3) return absl::InvalidArgumentError("--q, --k and --v belong together");
+  if (paths.size() != 3)
+    return absl::InvalidArgumentError("--q, --k and --v must be given together");
   const Files files{paths.at("--q"), paths.at("--k"), paths.at("--v")};
   auto q = ReadOperand(files.q, &flags, 2, 4);
   if (!q.ok()) return q.status();
@@ -120,7 +121,7 @@ absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths
       ops::kAttention.bind(*problem, ops::Layout::kHeads, std::span<void* const>(data));
   auto& args = bound.As<jitattn_attention_args>();
   args.batch = batch;
-  // The layout of each file is its own.
+  // Each file may have a different rank, so each gets its own strides.
   const ops::Arrays shapes = ops::kAttention.arrays(*problem);
   int64_t* const strides[] = {args.q_strides, args.k_strides, args.v_strides, args.out_strides};
   for (int i = 0; i < shapes.count; ++i) {
@@ -134,8 +135,8 @@ absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths
 
 constexpr FileOperands::File kFiles[] = {
     {"--q", "queries (.npy): length x columns, or heads x length x size"},
-    {"--k", "keys, in the same way"},
-    {"--v", "values, in the same way"}};
+    {"--k", "keys (.npy), in the same form"},
+    {"--v", "values (.npy), in the same form"}};
 
 }  // namespace
 
@@ -143,7 +144,7 @@ const FileOperands kAttentionFiles = {&ops::kAttention, kFiles, Load};
 
 absl::Status SetCausalOffset(int64_t offset, RunOperands* operands) {
   if (!operands->problem.Is<ops::AttentionProblem>()) {
-    return absl::InvalidArgumentError("--causal-offset has no effect on anything but attention");
+    return absl::InvalidArgumentError("--causal-offset has an effect on attention only");
   }
   operands->args.As<jitattn_attention_args>().causal_offset = offset;
   return absl::OkStatus();

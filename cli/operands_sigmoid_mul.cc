@@ -1,4 +1,4 @@
-// What `jitattn run` takes from files for sigmoid-mul.
+// The input of sigmoid-mul that `jitattn run` reads from a file.
 
 #include <algorithm>
 #include <map>
@@ -18,10 +18,10 @@ absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths
   const std::string& path = paths.at("--x");
   auto x = ReadOperand(path, &flags, 1, 4);
   if (!x.ok()) return x.status();
-  // Elements are all alike: leading axes are rows.
+  // All elements are treated alike, so the leading axes together are the rows.
   const int64_t cols = x->shape.back();
   const int64_t rows = x->data.bytes() / SizeOf(x->dtype) / std::max<int64_t>(1, cols);
-  // A plan is for one element at least, a run may have none.
+  // A plan needs at least one element; a run may have none.
   const int64_t plan_rows = std::max<int64_t>(1, rows), plan_cols = std::max<int64_t>(1, cols);
   flags.op = "sigmoid-mul";
   if (flags.dims.empty()) {

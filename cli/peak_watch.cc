@@ -7,9 +7,9 @@
 namespace jitattn::cli {
 namespace {
 
-// The search needs only an occasional look (the clock may sink as the machine warms up); the races
-// that decide are short, with a look after each. A look takes several samples: where other programs
-// run, most of those that need all cores at once are spoilt.
+// The search needs an occasional look at the peak only, since the clock may drop as the machine
+// warms up. The deciding races are short, with a look after each. A look takes several samples:
+// beside other programs, most samples that need all cores at once are spoilt.
 constexpr int kEvaluationsPerLook = 5;
 constexpr int kSamplesPerLook = 4;
 constexpr int kLooksAgain = 8;  // a tenth of a second
@@ -27,8 +27,8 @@ absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem&
   if (problem.operation().rate == ops::Rate::kFlops) {
     return runtime::MakeFmaProbe(problem.dtype(), cpu.isa, threads, cpu);
   }
-  // Of the bytes half are read and half written: the probe copies the read half. Cold operands come
-  // from memory, whatever their size.
+  // Half of the bytes are read and half are written: the probe copies the half that is read. Cold
+  // operands come from memory, whatever their size.
   auto bytes = static_cast<int64_t>(ops::Bytes(problem) / 2);
   if (conditions.buffers == ops::Buffers::kCold) bytes = std::max(bytes, 2 * cpu.l3_bytes);
   return runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, bytes, cpu.isa, threads, cpu);

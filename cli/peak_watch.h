@@ -1,5 +1,5 @@
-// A measurer that looks at the machine's limit between the measurements, so that speed and limit
-// are taken under the same load and clock.
+// A measurer that also measures the machine's limit, between the measurements of candidates. So
+// speed and limit are measured under the same load and clock.
 
 #ifndef JITATTN_CLI_PEAK_WATCH_H_
 #define JITATTN_CLI_PEAK_WATCH_H_
@@ -16,14 +16,15 @@
 
 namespace jitattn::cli {
 
-// What bounds the problem: FMA of its type for attention, copy bandwidth for sigmoid-mul.
+// A probe for the limit of the problem: FMA of its type for attention, copy bandwidth for
+// sigmoid-mul.
 absl::StatusOr<std::unique_ptr<runtime::PeakProbe>> ProbeFor(const ops::Problem& problem,
                                                              const Cpu& cpu,
                                                              const ops::Conditions& conditions);
 
 class PeakWatch final : public runtime::Measurer {
  public:
-  // Both must outlive this.
+  // REQUIRES: both outlive this object.
   PeakWatch(runtime::Measurer& inner, runtime::PeakProbe& probe) : inner_(inner), probe_(probe) {}
 
   runtime::Evaluation Evaluate(const ops::Config& config, const Limits& limits) override;
@@ -32,8 +33,8 @@ class PeakWatch final : public runtime::Measurer {
   double Now() override { return inner_.Now(); }
   void Wait(double seconds) override { inner_.Wait(seconds); }
 
-  // Some looks more if a run was faster (flop/s or bytes/s) than the best so far: those between the
-  // measurements were spoilt by other work, which may have ended.
+  // Samples the probe some more if `rate`, in flop/s or bytes/s, is above the best limit so far.
+  // Other work spoilt the samples between the measurements then, and may have ended.
   void LookAgainIfBelow(double rate);
 
  private:

@@ -1,4 +1,4 @@
-// Making the plan that run and show speak of.
+// Makes the plan for `run` and `show`.
 
 #include "cli/plan_flags.h"
 
@@ -15,9 +15,9 @@ namespace jitattn::cli {
 void PlanFlags::AddTo(CLI::App* command) {
   command
       ->add_option("--config", config,
-                   "tuned: as the cache has it; default: as without a cache; or FIELD=VALUE pairs "
-                   "in quotes, the rest as in the default; of both operations of a --dim the one "
-                   "that has these fields is meant (tuned)")
+                   "tuned: from the cache; default: without the cache; or FIELD=VALUE pairs in "
+                   "quotes, other fields as in the default. With --dim, the pairs also choose the "
+                   "operation that has these fields (tuned)")
       ->type_name("CONFIG")
       ->group("Machine");
 }
@@ -28,7 +28,7 @@ std::vector<ops::Problem> PlanFlags::Meant(const ProblemFlags& flags,
   const auto meant = [&](const ops::Problem& problem) {
     return runtime::NamesFieldsOf(problem.operation(), config);
   };
-  // Where no operation has them, the first says which it has.
+  // If no operation has the fields, the first one reports which fields it has.
   if (std::any_of(problems.begin(), problems.end(), meant)) {
     std::erase_if(problems, [&](const ops::Problem& problem) { return !meant(problem); });
   } else if (!problems.empty()) {
@@ -41,7 +41,7 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(const ops::
                                                                      const Machine& machine) const {
   runtime::PlanOptions options = {.conditions = machine.conditions,
                                   .use_cache = config == "tuned",
-                                  .log_stale = false};  // StaleText tells it
+                                  .log_stale = false};  // StaleText reports it
   if (config != "tuned" && config != "default") {
     auto given = runtime::GivenConfig(config, problem, machine.cpu, machine.conditions.threads);
     if (!given.ok()) {
@@ -58,7 +58,7 @@ std::string StaleText(const runtime::PlanSource& source) {
   if (source.stale.empty()) return "";
   return absl::StrCat(
       "record is stale: ", source.stale, "; ",
-      source.stale_code ? std::string(runtime::kTuneStale) : "tuning again is worth while");
+      source.stale_code ? std::string(runtime::kTuneStale) : "it is worth tuning again");
 }
 
 void AddSource(const runtime::Plan& plan, Json* json) {

@@ -1,4 +1,4 @@
-// Which configuration a plan gets: --config, shared by run and show.
+// The flag --config of `run` and `show`: the configuration of a plan.
 
 #ifndef JITATTN_CLI_PLAN_FLAGS_H_
 #define JITATTN_CLI_PLAN_FLAGS_H_
@@ -22,16 +22,17 @@ struct PlanFlags {
   std::string config = "tuned";  // tuned, default, or "field=value …"
 
   void AddTo(CLI::App* command);
-  // Without --op: those of the problems whose operation knows every field that --config names.
+  // Without --op, the problems whose operation has every field that --config names; else all of
+  // `problems`.
   std::vector<ops::Problem> Meant(const ProblemFlags& flags,
                                   std::vector<ops::Problem> problems) const;
   absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const ops::Problem& problem,
                                                             const Machine& machine) const;
 };
 
-// "record is stale: …", with the way out; "" where it is not.
+// "record is stale: …", with the remedy; "" if the record is not stale.
 std::string StaleText(const runtime::PlanSource& source);
-// Why the plan has its configuration, as the keys of JSON.
+// Adds the plan's configuration and its origin to `json`.
 void AddSource(const runtime::Plan& plan, Json* json);
 
 }  // namespace jitattn::cli

@@ -1,4 +1,4 @@
-// Flags → problems, as --help describes them.
+// From flags to problems.
 
 #include "cli/problem_flags.h"
 
@@ -16,7 +16,8 @@
 namespace jitattn::cli {
 namespace {
 
-// Sizes beyond are refused by the problem's own rules; here only what no integer can hold.
+// The flags refuse only sizes that int64_t cannot hold. The problem's own rules have smaller
+// limits.
 constexpr int64_t kMaxSize = std::numeric_limits<int64_t>::max();
 
 absl::Status WithRule(const absl::Status& status, std::optional<int64_t> dim) {
@@ -74,13 +75,13 @@ void ProblemFlags::AddTo(CLI::App* command) {
   command
       ->add_option("--op", op,
                    absl::StrCat(absl::StrJoin(names, " or ", append),
-                                "; all that a --dim describes if not given"))
+                                "; if not given, every operation that the sizes describe"))
       ->check(CLI::Validator(OneOf("operation", names), ""))
       ->type_name("OP")
       ->group(kGroup);
   command
       ->add_option("--dim", dims,
-                   "N x N matrices: one head of size N, length N; several values, several problems")
+                   "N x N matrices: one head of size N, length N; each value is a problem")
       ->check(CLI::Validator(WholeNumber(1, kMaxSize), ""))
       ->type_name("N")
       ->group(kGroup)
@@ -182,11 +183,11 @@ absl::StatusOr<ops::Problem> ProblemFlags::ProblemOf(const ops::Operation& opera
 absl::StatusOr<std::vector<ops::Problem>> ProblemFlags::Problems() const {
   if (dims.empty() && op.empty() && SizeOrOption().empty()) {
     return absl::InvalidArgumentError(
-        "no problem is given: --dim N, or --seq and --head-dim, or --rows and --cols");
+        "no problem is given; expected --dim N, or --seq and --head-dim, or --rows and --cols");
   }
   std::vector<const ops::Operation*> meant;
   for (const ops::Operation* operation : ops::Operations()) {
-    // Without --dim the flags themselves say which operation is meant.
+    // Without --op, --dim means every operation; other flags mean the operations that have them.
     const bool is_meant =
         op.empty() ? !dims.empty() || !FlagOf(*operation).empty() : op == operation->name;
     if (!is_meant) continue;
@@ -214,20 +215,22 @@ absl::StatusOr<ops::Problem> ProblemFlags::OneProblem() const {
   if (!problems.ok()) return problems.status();
   if (problems->size() == 1) return problems->front();
   return absl::InvalidArgumentError(absl::StrFormat(
-      "one problem is meant here, the flags describe %d; --op chooses", problems->size()));
+      "one problem is needed, but the flags describe %d; --op chooses one", problems->size()));
 }
 
 void MachineFlags::AddTo(CLI::App* command) {
   constexpr const char* kGroup = "Machine";
-  command->add_option("--threads", threads, "threads at most (one a physical core)")
+  command->add_option("--threads", threads, "largest number of threads (one per physical core)")
       ->check(CLI::Validator(WholeNumber(1, kMostThreadsAsked), ""))
       ->type_name("N")
       ->group(kGroup);
-  command->add_option("--isa", isa, "at most these instructions: none, avx2 or avx512")
+  command->add_option("--isa", isa, "highest instruction set to use: none, avx2 or avx512")
       ->check(CLI::Validator(OneOf("instruction set", {"none", "avx2", "avx512"}), ""))
       ->type_name("ISA")
       ->group(kGroup);
-  command->add_option("--buffers", buffers, "hot: operands in the caches; cold: in memory (hot)")
+  command
+      ->add_option("--buffers", buffers,
+                   "hot: operands in the caches; cold: operands in memory (hot)")
       ->check(CLI::Validator(OneOf("kind of buffers", {"hot", "cold"}), ""))
       ->type_name("KIND")
       ->group(kGroup);
@@ -240,7 +243,7 @@ absl::StatusOr<Machine> MachineFlags::Resolve(ops::Layout layout) const {
     const bool capped = cap <= host.detected_isa;
     return absl::InvalidArgumentError(absl::StrFormat(
         "--isa %s: this %s %s", isa,
-        capped ? "process is held by JITATTN_MAX_ISA to" : "machine has no more than",
+        capped ? "process is capped by JITATTN_MAX_ISA to" : "machine has no more than",
         Name(host.isa)));
   }
   Machine machine = {.cpu = Capped(host, cap), .conditions = {}};

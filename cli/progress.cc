@@ -1,4 +1,4 @@
-// The progress bar and its plain sister.
+// The progress line, and plain lines for streams that are not a terminal.
 
 #include "cli/progress.h"
 
@@ -16,8 +16,8 @@ namespace {
 
 using Phase = runtime::TuneProgress::Phase;
 
-constexpr double kRedrawS = 0.1;   // ten times a second moves smoothly and costs nothing
-constexpr double kPlainLineS = 5;  // plain lines go to logs: seldom, unless something was found
+constexpr double kRedrawS = 0.1;   // smooth enough, at negligible cost
+constexpr double kPlainLineS = 5;  // plain lines go to logs, so they are rare
 
 int Columns(std::FILE* stream) {
   winsize size = {};
@@ -55,7 +55,7 @@ std::string Bar(const runtime::TuneProgress& progress, int width) {
   return absl::StrCat("[", std::string(full, '#'), std::string(width - full, '-'), "]");
 }
 
-// The first `columns` columns, never half a character.
+// The first `columns` columns of UTF-8 text, in whole characters.
 std::string Cut(const std::string& text, int columns) {
   size_t end = 0;
   for (int used = 0; end < text.size(); ++end) {
@@ -98,7 +98,7 @@ void Progress::Update(const runtime::TuneProgress& progress) {
   const bool due = terminal_ ? since >= kRedrawS : since >= kPlainLineS || (better && since >= 1);
   if (!due && !new_phase) return;
   if (terminal_) {
-    // One column is left free: a full line would wrap on some terminals.
+    // One column stays free, since a full line wraps on some terminals.
     const std::string line = ProgressLine(problem_, progress, Columns(stream_) - 1);
     std::fprintf(stream_, "\r%s\033[K", line.c_str());
     drawn_ = true;

@@ -1,5 +1,5 @@
-// What people see while the tuner works: one line that is drawn over on a terminal, a line now and
-// then elsewhere. Goes to the error stream, so that a redirected report stays clean.
+// Progress of a tuning: on a terminal one line that is redrawn, elsewhere a line every few seconds.
+// It goes to the error stream, so a redirected report stays clean.
 
 #ifndef JITATTN_CLI_PROGRESS_H_
 #define JITATTN_CLI_PROGRESS_H_
@@ -20,10 +20,11 @@ std::string ProgressLine(const ops::Problem& problem, const runtime::TuneProgres
 class Progress {
  public:
   Progress(const ops::Problem& problem, bool quiet, std::FILE* stream = stderr);
-  ~Progress();  // wipes the bar
+  ~Progress();  // erases the line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Prints `progress` if enough time has passed or something has changed; may be called often.
   void Update(const runtime::TuneProgress& progress);
 
  private:
@@ -32,13 +33,14 @@ class Progress {
   std::FILE* const stream_;
   const bool terminal_;
   bool drawn_ = false;
-  double shown_s_ = -1e9;  // elapsed when something was last printed
+  double shown_s_ = -1e9;  // elapsed_s of the last update that was printed
   double shown_best_s_ = 0;
   runtime::TuneProgress::Phase shown_phase_ = runtime::TuneProgress::Phase::kPreparing;
 };
 
-// "[3/12] attention f32 …" on the error stream, drawn over, for a table that needs its last row
-// before its first can be aligned. `done` problems of `all` are done, and `problem` is next.
+// Draws "[3/12] attention f32 …" over the last line of the error stream. Commands that print a
+// table use it: the table cannot be aligned and printed before its last row is known. `done` of
+// `all` problems are done, and `problem` is next.
 void ShowPlace(size_t done, size_t all, const ops::Problem& problem);
 
 }  // namespace jitattn::cli

@@ -1,4 +1,4 @@
-// Matching records against flags.
+// Matches records against flags.
 
 #include "cli/record_filter.h"
 
@@ -29,15 +29,15 @@ bool Agree(const ProblemFlags& flags, const ops::Problem& problem) {
 
 void RecordFilter::AddTo(CLI::App* command) {
   problem.AddTo(command);
-  command->add_option("--threads", threads, "tuned for this many threads")
+  command->add_option("--threads", threads, "only records for N threads")
       ->check(CLI::Validator(WholeNumber(1, 4096), ""))
       ->type_name("N")
       ->group("Machine");
-  command->add_option("--isa", isa, "tuned for none, avx2 or avx512")
+  command->add_option("--isa", isa, "only records for none, avx2 or avx512")
       ->check(CLI::Validator(OneOf("instruction set", {"none", "avx2", "avx512"}), ""))
       ->type_name("ISA")
       ->group("Machine");
-  command->add_option("--buffers", buffers, "tuned on hot or cold operands")
+  command->add_option("--buffers", buffers, "only records for hot or cold operands")
       ->check(CLI::Validator(OneOf("kind of buffers", {"hot", "cold"}), ""))
       ->type_name("KIND")
       ->group("Machine");

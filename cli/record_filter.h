@@ -1,4 +1,4 @@
-// Which records the flags of `jitattn cache` mean.
+// The flags of `jitattn cache` that select records.
 
 #ifndef JITATTN_CLI_RECORD_FILTER_H_
 #define JITATTN_CLI_RECORD_FILTER_H_
@@ -15,14 +15,14 @@ class App;
 
 namespace jitattn::cli {
 
-// Every flag that is given must agree with the problem that was tuned; no flag, every record.
+// Selects the records that agree with every given flag; without flags, all records.
 struct RecordFilter {
   ProblemFlags problem;
   std::optional<int> threads;
   std::string isa, buffers;
 
   void AddTo(CLI::App* command);
-  bool Any() const;  // is there a flag at all?
+  bool Any() const;  // a flag was given
   bool Matches(const cache::Record& record) const;
 };
 

@@ -1,5 +1,5 @@
-// jitattn run: runs each problem with the best configuration known, and says which that is and why.
-// Never tunes.
+// jitattn run: runs each problem with the best known configuration, and prints that configuration
+// and its origin. Never tunes.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -38,15 +38,15 @@ struct RunFlags {
 
 struct RunResult {
   std::shared_ptr<const runtime::Plan> plan;
-  double ready_s = 0;           // from asking for the plan to having it
+  double ready_s = 0;           // to make the plan
   double first_s = 0;           // the first call, with caches and memory still cold
   runtime::Statistics seconds;  // of the calls after it
   std::optional<ops::Verdict> verdict;
   int64_t rows_checked = 0;
 };
 
-// Without --repeat: for so long, that the low end of the noise is met and nobody waits, within
-// these numbers of calls.
+// Without --repeat, calls are timed for kTimingS, within these bounds on their number: long enough
+// to reach the low end of the noise, short enough for an interactive command.
 constexpr double kTimingS = 0.1;
 constexpr int kLeastCalls = 10, kMostCalls = 10000;
 
@@ -117,7 +117,7 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
                                  verdict.correct ? "correct" : "WRONG", verdict.max_error,
                                  ReferenceName(problem), result.rows_checked,
                                  verdict.correct ? ""
-                                                 : absl::StrFormat("; %s; %.2g is allowed there",
+                                                 : absl::StrFormat("; %s; the bound there is %.2g",
                                                                    verdict.what, verdict.bound)));
   }
   if (!flags.out.empty()) fields.emplace_back("written", flags.out);
@@ -155,14 +155,14 @@ absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, const Machine& machin
   return RunOn(flags, machine, *loaded);
 }
 
-// Prints results as they come; JSON is printed whole at the end.
+// Prints each result immediately as text, or all results at the end as JSON.
 class Printer {
  public:
   explicit Printer(const RunFlags& flags) : flags_(flags), json_(JsonHead("run")) {
     json_["runs"] = Json::array();
   }
 
-  // The exit code.
+  // Returns the exit code.
   int Print(const absl::StatusOr<RunResult>& result) {
     if (!result.ok()) return Fail(result.status());
     if (flags_.json) {
@@ -194,10 +194,10 @@ int RunRun(RunFlags flags) {
     if (any) given.push_back(files);
   }
   if (given.size() > 1) {
-    return Fail(
-        absl::InvalidArgumentError("--x belongs to sigmoid-mul, --q, --k, --v to attention"));
+    return Fail(absl::InvalidArgumentError(
+        "--x is an input of sigmoid-mul, but --q, --k, --v are inputs of attention"));
   }
-  // An offset is an offset of the causal mask.
+  // The offset belongs to the causal mask.
   if (flags.causal_offset) flags.problem.chosen.insert("--causal");
   const auto machine = flags.machine.Resolve();
   if (!machine.ok()) return Fail(machine.status());
@@ -210,9 +210,9 @@ int RunRun(RunFlags flags) {
   if (!problems.ok()) return Fail(problems.status());
   problems = flags.plan.Meant(flags.problem, *std::move(problems));
   if (!flags.out.empty() && problems->size() > 1) {
-    return Fail(absl::InvalidArgumentError(
-        absl::StrFormat("--out takes the result of one problem, %d are asked for; --op chooses",
-                        problems->size())));
+    return Fail(absl::InvalidArgumentError(absl::StrFormat(
+        "--out takes the result of one problem, but the flags describe %d; --op chooses one",
+        problems->size())));
   }
   int exit_code = kDone;
   for (const ops::Problem& problem : *problems) {
@@ -226,11 +226,12 @@ int RunRun(RunFlags flags) {
 
 Command AddRun(CLI::App* app) {
   auto flags = std::make_shared<RunFlags>();
-  CLI::App* run = app->add_subcommand("run", "Run with what is tuned, on random or .npy matrices");
+  CLI::App* run = app->add_subcommand(
+      "run", "Run problems with tuned configurations, on random or .npy matrices");
   flags->problem.takes_empty = true;  // as in the library
   flags->problem.AddTo(run);
   run->add_option("--causal-offset", flags->causal_offset,
-                  "query i sees keys up to i + N (keys - queries); implies --causal")
+                  "query i sees the keys up to i + N (keys - queries); implies --causal")
       ->type_name("N")
       ->group("Problem");
   for (const FileOperands* operands : AllFileOperands()) {
@@ -244,20 +245,21 @@ Command AddRun(CLI::App* app) {
           ->group("Data");
     }
   }
-  run->add_option("--out", flags->out, "where the result is written (.npy)")
+  run->add_option("--out", flags->out, "write the result to FILE (.npy)")
       ->type_name("FILE")
       ->group("Data");
-  run->add_option("--seed", flags->seed, "of random matrices (1)")
+  run->add_option("--seed", flags->seed, "seed of the random matrices (1)")
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group("Data");
   flags->machine.AddTo(run);
   flags->plan.AddTo(run);
-  run->add_option("--repeat", flags->repeat, "timed runs after the first (a tenth of a second)")
+  run->add_option("--repeat", flags->repeat,
+                  "number of timed calls after the first (as many as take 0.1 s)")
       ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group("Output");
-  run->add_flag("--check", flags->check, "hold the result against higher precision")
+  run->add_flag("--check", flags->check, "check the result against higher precision")
       ->group("Output");
   run->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
   run->footer(

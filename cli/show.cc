@@ -1,4 +1,4 @@
-// jitattn show: the code that is emitted for a problem, with its sections and its registers.
+// jitattn show: the emitted code of a problem, with its sections and registers.
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -65,7 +65,7 @@ std::string CodeText(const jit::Kernel& kernel, const Listing& listing) {
   for (const Instruction& line : listing.instructions) {
     if (line.section != section || text.empty()) {
       section = line.section;
-      const std::string title = section.empty() ? "(outside of the sections)" : section;
+      const std::string title = section.empty() ? "(outside all sections)" : section;
       absl::StrAppend(&text, "\n", Bold("; " + title, stdout), "\n");
     }
     absl::StrAppendFormat(&text, "%s 0x%04x  %s\n", line.jump_target ? ">" : " ", line.offset,
@@ -91,14 +91,14 @@ void PrintText(const runtime::Plan& plan, const Listing& listing) {
     fields.emplace_back("stale", stale);
   }
   if (kernel.code().empty()) {
-    fields.emplace_back("code", "none is emitted: the portable path is compiled C++");
+    fields.emplace_back("code", "none: the portable path is compiled C++");
     std::fputs(Fields(fields).c_str(), stdout);
     return;
   }
   fields.emplace_back(
       "code", absl::StrFormat("%d bytes, of which %d constants; hash %016x", kernel.code().size(),
                               kernel.code().size() - listing.constants_begin, kernel.code_hash()));
-  fields.emplace_back("scratch", absl::StrCat(Bytes(plan.thread_scratch_bytes()), " a thread"));
+  fields.emplace_back("scratch", absl::StrCat(Bytes(plan.thread_scratch_bytes()), " per thread"));
   std::printf("%s\n%s\n", Fields(fields).c_str(), Bold("registers", stdout).c_str());
   std::vector<std::pair<std::string, std::string>> registers;
   for (const auto& use : kernel.registers()) registers.emplace_back(use.registers, use.purpose);
@@ -162,7 +162,8 @@ int RunShow(const ShowFlags& flags) {
   if (!machine.ok()) return Fail(machine.status());
   if (!flags.raw.empty() && problems->size() > 1) {
     return Fail(absl::InvalidArgumentError(absl::StrFormat(
-        "--raw takes the code of one problem, %d are asked for; --op chooses", problems->size())));
+        "--raw takes the code of one problem, but the flags describe %d; --op chooses one",
+        problems->size())));
   }
   Json json = JsonHead("show");
   json["kernels"] = Json::array();
@@ -188,11 +189,12 @@ int RunShow(const ShowFlags& flags) {
 
 Command AddShow(CLI::App* app) {
   auto flags = std::make_shared<ShowFlags>();
-  CLI::App* show = app->add_subcommand("show", "The emitted code of a problem's kernel");
+  CLI::App* show = app->add_subcommand("show", "Disassemble the kernel of a problem");
   flags->problem.AddTo(show);
   flags->machine.AddTo(show);
   flags->plan.AddTo(show);
-  show->add_option("--raw", flags->raw, "write the bytes of the code, for other disassemblers")
+  show->add_option("--raw", flags->raw,
+                   "write the bytes of the code to FILE, for other disassemblers")
       ->type_name("FILE")
       ->group("Output");
   show->add_flag("--json", flags->json, "the listing as JSON (docs/json.md)")->group("Output");

@@ -1,4 +1,4 @@
-// Flags → limits of a space.
+// From flags to the limits of a space.
 
 #include "cli/space_flags.h"
 

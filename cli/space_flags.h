@@ -1,4 +1,4 @@
-// --space and --fields: the space that an operation is searched in.
+// --space and --fields: the search space of an operation.
 
 #ifndef JITATTN_CLI_SPACE_FLAGS_H_
 #define JITATTN_CLI_SPACE_FLAGS_H_
@@ -13,8 +13,9 @@
 
 namespace jitattn::cli {
 
-// `fields` as --fields has them come before what `space`, "small" or another, says. InvalidArgument
-// begins with "--fields"; a field must be one of `ops`.
+// The limits that --space and --fields put on the space of `operation`. `fields` are the values of
+// --fields and take precedence over `space`. InvalidArgument, beginning with "--fields", if none of
+// `operations` has such a field or value.
 absl::StatusOr<runtime::SpaceLimits> LimitsOf(const std::string& space,
                                               const std::vector<std::string>& fields,
                                               const ops::Operation& operation,

@@ -1,4 +1,4 @@
-// Units, tables, suggestions.
+// Units, tables and suggestions.
 
 #include "cli/text.h"
 
@@ -23,7 +23,7 @@ std::string FourDigits(double value) {
   return absl::StrFormat("%.*f", decimals, value);
 }
 
-// Edits from a to b: letters put in, left out, changed, or swapped with their neighbour.
+// The number of edits from a to b: a letter inserted, deleted, changed, or swapped with the next.
 int EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::vector<int>> edits(a.size() + 1, std::vector<int>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {
@@ -135,7 +135,7 @@ std::string Fields(const std::vector<std::pair<std::string, std::string>>& field
 
 std::string_view Closest(std::string_view word, std::span<const std::string_view> candidates) {
   std::string_view best;
-  // One slip in short words, two from four letters, three from eight: more is another word.
+  // At most one edit in words below four letters, two below eight, else three.
   int limit = word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
   for (const std::string_view candidate : candidates) {
     const int distance = EditDistance(word, candidate);

@@ -1,4 +1,4 @@
-// Whole files: bounded reads, a rename to write.
+// Whole files: bounded reads, and writes that end in a rename.
 
 #include "cli/text_file.h"
 
@@ -33,7 +33,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, int file, int64_t m
   }
   const auto limit = static_cast<size_t>(max_bytes);
   std::string text;
-  // Its size now; the file may grow meanwhile, and files of /proc tell 0.
+  // Only a hint: the file may grow meanwhile, and files in /proc have size 0.
   text.reserve(std::min(limit, static_cast<size_t>(info.st_size)));
   char buffer[1 << 16];
   int64_t got = sizeof buffer;
@@ -54,7 +54,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, int file, int64_t m
 }  // namespace
 
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, int64_t max_bytes) {
-  // A FIFO without a writer would keep open() waiting, a device has no end.
+  // O_NONBLOCK: open() would wait for the writer of a FIFO. ReadAll refuses FIFOs and devices.
   const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (file < 0) {
     return absl::NotFoundError(absl::StrFormat("cannot open %s: %s", path, std::strerror(errno)));
@@ -68,7 +68,7 @@ absl::Status CheckTextFile(std::string_view flag, const std::string& path) {
   const std::string name = fs::path(path).filename();
   if (name.empty() || name.starts_with('.')) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("%s %s: a file name that does not begin with a dot is needed", flag, path));
+        absl::StrFormat("%s %s: expected a file name that does not begin with a dot", flag, path));
   }
   std::error_code ignored;
   if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {

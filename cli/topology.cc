@@ -1,4 +1,4 @@
-// Asking hwloc, where the build found it.
+// The topology from hwloc, if the build found that library.
 
 #include "cli/topology.h"
 
@@ -14,7 +14,8 @@ namespace jitattn::cli {
 
 absl::StatusOr<Topology> ReadTopology() {
   hwloc_topology_t handle;
-  if (hwloc_topology_init(&handle) != 0) return absl::UnavailableError("hwloc does not start");
+  if (hwloc_topology_init(&handle) != 0)
+    return absl::UnavailableError("hwloc failed to initialise");
   if (hwloc_topology_load(handle) != 0) {
     hwloc_topology_destroy(handle);
     return absl::UnavailableError("hwloc cannot read this machine's topology");

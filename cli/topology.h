@@ -1,4 +1,4 @@
-// How the machine is built, by hwloc: what the command shows, and the library never asks.
+// The machine's topology, by hwloc, for `jitattn cpu`. The library itself never uses hwloc.
 
 #ifndef JITATTN_CLI_TOPOLOGY_H_
 #define JITATTN_CLI_TOPOLOGY_H_
@@ -14,8 +14,8 @@ namespace jitattn::cli {
 struct CacheLevel {
   std::string name;   // "L1d", "L2", "L3"
   int count = 0;      // instances
-  int64_t bytes = 0;  // of one
-  int sharing = 0;    // hardware threads that share one
+  int64_t bytes = 0;  // of one instance
+  int sharing = 0;    // hardware threads that share one instance
 };
 
 struct Topology {
@@ -24,7 +24,7 @@ struct Topology {
   std::vector<CacheLevel> caches;  // from the cores outwards
 };
 
-// Of the whole machine as the system shows it, not only of what this process may use.
+// The topology of the whole machine, not only of the part that this process may use.
 absl::StatusOr<Topology> ReadTopology();
 
 }  // namespace jitattn::cli

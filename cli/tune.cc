@@ -27,16 +27,17 @@ absl::StatusOr<search::StrategyOptions> ParseStrategyOptions(const TuneFlags& fl
     const size_t equals = text.find('=');
     if (equals == 0 || equals == text.npos) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("--strategy-option %s: NAME=VALUE is needed", text));
+          absl::StrFormat("--strategy-option %s: expected NAME=VALUE", text));
     }
     options.values.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-  // So that a slip shows before a minute of tuning.
+  // Report a mistake now, not after a minute of tuning.
   if (absl::Status s = search::CheckStrategy(flags.strategy, options); !s.ok()) return s;
   return options;
 }
 
-// The first record of each key, as a plan would find it, if this version emits other code for it.
+// The records for which this version emits different code. Of each key, only the first record
+// counts, as in a plan's lookup.
 std::vector<cache::Record> StaleRecords(const Cpu& cpu) {
   const cache::Layers layers = cache::Layers::Default(cpu);
   std::set<std::string> keys;
@@ -63,13 +64,13 @@ absl::StatusOr<std::vector<TuneJob>> StaleJobs(const TuneRequest& request) {
   return jobs;
 }
 
-// What would make a tuning worthless, asked before it takes its time.
+// Checks, before any time is spent, that this machine allows tuning and that records can be saved.
 absl::Status CheckUseful(const Cpu& cpu) {
   if (absl::Status status = runtime::CheckTunable(cpu); !status.ok()) return status;
   const absl::Status writable = cache::Layers::Default(cpu).CheckWritable();
   if (writable.ok()) return writable;
-  return absl::FailedPreconditionError(absl::StrCat(
-      "nothing is tuned, since no record could be saved: ", std::string(writable.message())));
+  return absl::FailedPreconditionError(
+      absl::StrCat("not tuned, since no record could be saved: ", std::string(writable.message())));
 }
 
 absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
@@ -84,7 +85,7 @@ absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
   return problems;
 }
 
-// --dim N --heads H are H heads side by side in N columns.
+// --dim N --heads H means H heads side by side in N columns.
 ops::Layout LayoutOf(const TuneFlags& flags) {
   const ops::Layout usual =
       flags.problem.dims.empty() ? ops::Layout::kHeads : ops::Layout::kColumns;
@@ -113,7 +114,7 @@ int RunTune(const TuneFlags& flags) {
   request->options.stop = &interrupt.stop();
   auto jobs = flags.stale ? StaleJobs(*request) : Jobs(*request, request->problems);
   if (!jobs.ok()) return Fail(jobs.status());
-  if (jobs->empty() && !flags.json) std::puts("no record is stale: nothing to tune again");
+  if (jobs->empty() && !flags.json) std::puts("no record is stale, so nothing is tuned");
   auto output = OpenTuneOutput(request->flags);
   if (!output.ok()) return Fail(output.status());
   return TuneAll(*jobs, request->cpu, *std::move(output), interrupt);
@@ -170,7 +171,7 @@ absl::StatusOr<TuneOutput> OpenTuneOutput(const TuneFlags& flags) {
 Command AddTune(CLI::App* app, std::function<int(const TuneFlags&)> laboratory) {
   auto flags = std::make_shared<TuneFlags>();
   CLI::App* tune =
-      app->add_subcommand("tune", "Find the fastest configurations here and save them");
+      app->add_subcommand("tune", "Find the fastest configurations on this machine and save them");
   flags->AddTo(tune);
   return {tune, [flags, laboratory = std::move(laboratory)] {
             return flags->WantLaboratory() ? laboratory(*flags) : RunTune(*flags);

@@ -1,4 +1,4 @@
-// The parts of `jitattn tune` that its flags of the laboratory use too.
+// `jitattn tune`, and its parts that the laboratory uses for its own flags of tune.
 
 #ifndef JITATTN_CLI_TUNE_H_
 #define JITATTN_CLI_TUNE_H_
@@ -17,29 +17,30 @@
 
 namespace jitattn::cli {
 
-// `laboratory` does what the flags of the laboratory ask for (TuneFlags::WantLaboratory), and
-// returns the exit code.
+// Adds `tune`. If TuneFlags::WantLaboratory() is true, `laboratory` runs instead of an ordinary
+// tuning and returns the exit code.
 Command AddTune(CLI::App* app, std::function<int(const TuneFlags&)> laboratory);
 
-// The flags, and what follows from them.
+// The flags, and the values derived from them.
 struct TuneRequest {
   TuneFlags flags;
-  std::vector<ops::Problem> problems;  // of the flags; none with --preset and --stale
-  Cpu cpu;                             // as --isa caps it
-  runtime::TuneOptions options;        // of every problem, but for its limits
+  std::vector<ops::Problem> problems;  // from the flags; none with --preset and --stale
+  Cpu cpu;                             // capped by --isa
+  runtime::TuneOptions options;        // for every problem; without limits of the space
 
-  // The same under other conditions, with at most `isa`.
+  // A copy with other conditions and with the CPU capped to `isa`.
   TuneRequest Under(const ops::RequestedConditions& conditions, Isa isa) const;
 };
 
-// An error where flags do not go together, and where nothing can be tuned or saved here.
+// InvalidArgument if flags contradict each other. FailedPrecondition if this machine allows no
+// tuning or no record could be saved.
 absl::StatusOr<TuneRequest> ReadTuneRequest(TuneFlags flags);
 
-// A job for each of `problems`, in the space that the flags name.
+// One job for each of `problems`, in the space that the flags name.
 absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneRequest& request,
                                           const std::vector<ops::Problem>& problems);
 
-// Where the report goes; opens the file of --csv.
+// The output that the flags ask for; opens the file of --csv.
 absl::StatusOr<TuneOutput> OpenTuneOutput(const TuneFlags& flags);
 
 }  // namespace jitattn::cli

@@ -1,4 +1,4 @@
-// Evaluations → rows.
+// From evaluations to rows.
 
 #include "cli/tune_csv.h"
 
@@ -13,11 +13,11 @@
 namespace jitattn::cli {
 namespace {
 
-// A column and what stands in it. Fields of the configurations are columns too: FieldColumns.
+// Pairs of a column's name and its value. AddFields makes columns of the configuration's fields.
 using Columns = std::vector<std::pair<std::string, std::string>>;
 
 std::string Text(std::string_view text) { return std::string(text); }
-// Seconds, rates: 0 is what nobody measured.
+// For seconds and rates: 0 means not measured and gives an empty value.
 std::string IfKnown(double value) { return value > 0 ? CsvNumber(value) : ""; }
 
 std::string_view StatusName(runtime::Evaluation::Outcome outcome) {
@@ -36,7 +36,8 @@ std::string_view StatusName(runtime::Evaluation::Outcome outcome) {
   return "";
 }
 
-// The fields of every algorithm, each name once; those that are columns anyway are left out.
+// Adds the tunable fields of every algorithm, each name once. `isa` and the threads have columns
+// already.
 void AddFields(const ops::Config& config, Columns* columns) {
   std::vector<std::string_view> names;
   for (const ops::Operation* operation : ops::Operations()) {
@@ -58,7 +59,7 @@ void AddTimes(const TuneCsv::Search& search, const runtime::TuneEvaluation& e, C
   const runtime::Statistics& s = evaluation.seconds;
   const ops::Problem& problem = search.key.bucket;
   const bool timed = s.samples > 0, spread = s.samples > 1;
-  // A rate is that of the fastest run, as everywhere: noise only adds time.
+  // Rates are of the fastest run, as in all reports, since noise only adds time.
   auto rate = [&](double amount) { return timed ? CsvNumber(amount / s.min * 1e-9) : ""; };
   const bool by_flops = problem.operation().rate == ops::Rate::kFlops;
   const double work = by_flops ? ops::Flops(problem) : ops::Bytes(problem);
@@ -123,7 +124,7 @@ std::vector<std::string> Parts(Columns columns, Part part) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TuneCsv>> TuneCsv::Open(const std::string& path) {
-  // The header is that of any row.
+  // Every row has the same columns, so an empty one gives the header.
   const ops::Operation& first = *ops::Operations().front();
   const runtime::Evaluation nothing{.config = first.algorithms[0]->blank()};
   const Columns columns = RowOf({.key = {first.blank()}}, {.evaluation = nothing});

@@ -1,4 +1,5 @@
-// `jitattn tune --csv`: every evaluation, written as it happens. docs/compare.md lists the columns.
+// `jitattn tune --csv`: one row per evaluation, written immediately. docs/compare.md lists the
+// columns.
 
 #ifndef JITATTN_CLI_TUNE_CSV_H_
 #define JITATTN_CLI_TUNE_CSV_H_
@@ -16,17 +17,17 @@ namespace jitattn::cli {
 
 class TuneCsv {
  public:
-  // As CsvFile::Open.
+  // Errors are those of CsvFile::Open.
   static absl::StatusOr<std::unique_ptr<TuneCsv>> Open(const std::string& path);
 
-  // What the rows of one search have in common.
+  // The values that all rows of one search share.
   struct Search {
     cache::Key key;  // the exact problem, not its bucket
     std::string strategy;
     uint64_t seed = 0;
-    double peak = 0;  // flop/s or bytes/s, as far as it is known; 0: not
+    double peak = 0;  // flop/s or bytes/s, as measured so far; 0: unknown
   };
-  // After the first failure nothing more is written.
+  // Writes one row. After the first failure, status() has the error and nothing more is written.
   void Add(const Search& search, const runtime::TuneEvaluation& evaluation);
   const absl::Status& status() const { return status_; }
 
@@ -37,7 +38,7 @@ class TuneCsv {
   absl::Status status_;
 };
 
-// The strategy that `options` stand for: "auto" and "" have names.
+// The name of the strategy that `options` select; "auto" and "" are resolved to a strategy.
 std::string StrategyName(const runtime::TuneOptions& options);
 
 }  // namespace jitattn::cli

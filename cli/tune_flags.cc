@@ -1,4 +1,4 @@
-// The flags of `jitattn tune`, a function a group, and what they may not be together.
+// The flags of `jitattn tune`, one function per group, and the rules for combining them.
 
 #include "cli/tune_flags.h"
 
@@ -16,7 +16,7 @@
 namespace jitattn::cli {
 namespace {
 
-// What Study A is about.
+// The operation of --space study-a.
 constexpr const char* kStudiedOperation = "attention";
 
 std::vector<std::string_view> StrategyNames() {
@@ -25,7 +25,7 @@ std::vector<std::string_view> StrategyNames() {
   return names;
 }
 
-// Of --variants: "dtype" for every type, "layout" for both layouts, or single ones.
+// The words of --variants: "dtype" for every type, "layout" for both layouts, or single ones.
 std::vector<std::string_view> VariantWords() {
   std::vector<std::string_view> words = {"dtype", "layout"};
   for (const DType dtype : {DType::kF64, DType::kF32, DType::kBF16, DType::kF16}) {
@@ -43,13 +43,13 @@ std::string StandingText(std::string_view strategy) {
                          search::IsBelowRandom(strategy) ? ", below random search" : "");
 }
 
-// Below the flags of --help: the options of the strategy that was named, else the strategies.
+// The text below the flags in --help: the options of `strategy`, or if it is empty all strategies.
 std::string StrategyHelp(const std::string& strategy) {
   std::vector<std::vector<std::string>> rows;
   const std::string_view name = strategy == "auto" ? search::DefaultStrategy() : strategy;
   std::string text =
-      "Strategies (--strategy NAME --help lists the options of one), with their scores on recorded "
-      "spaces:\n0 as random search, 1 the optimum at once (docs/search.md)\n";
+      "Strategies and their scores on recorded spaces: 0 is random search, 1 finds the optimum at\n"
+      "once (docs/search.md). --strategy NAME --help lists the options of a strategy.\n";
   for (const search::StrategyInfo& info : search::Strategies()) {
     if (info.name != name || strategy.empty()) {
       std::string label(info.name);
@@ -86,20 +86,21 @@ void TuneFlags::AddProblems(CLI::App* command) {
   problem.AddTo(command);
   command
       ->add_option("--preset", preset,
-                   "the problems of jitattn bench --preset NAME instead, each with its threads and "
+                   "tune the problems of jitattn bench --preset NAME, each with its threads and "
                    "instruction set")
       ->check(CLI::Validator(OneOf("preset", PresetNames()), ""))
       ->type_name("NAME")
       ->group("Problem");
   command
       ->add_flag("--stale", stale,
-                 "the problems of saved records whose kernels have changed since, each with its "
-                 "threads, instruction set and buffers")
+                 "tune again the problems of saved records whose kernels have changed since, each "
+                 "with its threads, instruction set and buffers")
       ->group("Problem");
   command
-      ->add_option("--layout", layout,
-                   "heads: one after the other; columns: side by side in the columns, as run has "
-                   "them (columns with --dim, else heads)")
+      ->add_option(
+          "--layout", layout,
+          "heads: one head after the other; columns: heads side by side in the columns, as "
+          "in jitattn run (columns with --dim, else heads)")
       ->check(CLI::Validator(OneOf("layout", {"heads", "columns"}), ""))
       ->type_name("LAYOUT")
       ->group("Problem");
@@ -110,28 +111,28 @@ void TuneFlags::AddSearch(CLI::App* command) {
   const runtime::TuneOptions defaults;
   command
       ->add_option("--space", space,
-                   "full; small: the fields that matter most, at most 2000 points; or study-a: "
-                   "threads x block x type, 32 points, by default searched by "
+                   "full: all fields; small: the fields that matter most, at most 2000 points; "
+                   "study-a: threads x block x type, 32 points, by default searched by "
                    "genetic-study in 18 evaluations (full)")
       ->check(CLI::Validator(OneOf("space", {"full", "small", "study-a"}), ""))
       ->type_name("SPACE")
       ->group(kGroup);
   command
       ->add_option("--fields", fields,
-                   "values that a field may take, and the default's, in the place of the space's "
-                   "own")
+                   "values of a field to search, in place of the values of --space; the default's "
+                   "value is always among them")
       ->type_name("FIELD=V1:V2,...")
       ->expected(1)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kGroup);
-  command->add_option("--strategy", strategy, "how the next candidate is chosen (auto)")
+  command->add_option("--strategy", strategy, "strategy that chooses the next candidate (auto)")
       ->check(CLI::Validator(OneOf("strategy", StrategyNames()), ""))
       ->type_name("NAME")
       ->group(kGroup);
   command
       ->add_option("--strategy-option", strategy_options,
-                   "an option of the strategy; may be repeated")
+                   "an option of the strategy; may be given several times")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -139,17 +140,17 @@ void TuneFlags::AddSearch(CLI::App* command) {
   command
       ->add_option(
           "--evaluations", evaluations,
-          absl::StrCat("candidates to look at, for each problem (", defaults.evaluations, ")"))
+          absl::StrCat("candidates to evaluate for each problem (", defaults.evaluations, ")"))
       ->check(CLI::Validator(WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group(kGroup);
   command
       ->add_option("--time", seconds,
-                   absl::StrCat("seconds to spend, for each problem (", defaults.seconds, ")"))
+                   absl::StrCat("seconds to spend on each problem (", defaults.seconds, ")"))
       ->check(CLI::Validator(PositiveNumber(), ""))
       ->type_name("S")
       ->group(kGroup);
-  command->add_option("--seed", seed, "of the strategy and of the operands (1)")
+  command->add_option("--seed", seed, "seed of the strategy and of the operands (1)")
       ->check(CLI::Validator(WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
@@ -158,16 +159,18 @@ void TuneFlags::AddSearch(CLI::App* command) {
 void TuneFlags::AddGoals(CLI::App* command) {
   goals.AddTo(command);
   command
-      ->add_option("--variants", variants,
-                   "also in other types and layouts: dtype, layout, or single ones; says which is "
-                   "worth having")
+      ->add_option(
+          "--variants", variants,
+          "also tune other types and layouts: dtype, layout, or single ones; reports which "
+          "is worth having")
       ->check(CLI::Validator(OneOf("variant", VariantWords()), ""))
       ->type_name("WORD,...")
       ->delimiter(',')
       ->group("Goals");
   command
       ->add_option("--min-gain", min_gain,
-                   "share that another type or layout must gain for sure to be kept (0.05)")
+                   "smallest gain, as a fraction, for which another type or layout is kept; the "
+                   "whole interval must be above it (0.05)")
       ->check(CLI::Validator(PositiveNumber(), ""))
       ->type_name("G")
       ->group("Goals");
@@ -177,23 +180,24 @@ void TuneFlags::AddOutput(CLI::App* command) {
   command
       ->add_option(
           "--record", record,
-          "write all that is measured to FILE for jitattn replay (docs/search.md); with "
-          "--strategy exhaustive the whole space, for an hour at most. Of several problems "
-          "each has its key before the extension")
+          "write all measurements to FILE for jitattn replay (docs/search.md); with --strategy "
+          "exhaustive the whole space, for at most an hour. With several problems, each file has "
+          "the problem's key before the extension")
       ->type_name("FILE")
       ->group("Output");
   command
-      ->add_option("--record-samples", record_samples, "samples to keep of a point, at most (all)")
+      ->add_option("--record-samples", record_samples,
+                   "largest number of samples to keep per point (all)")
       ->check(CLI::Validator(WholeNumber(1, kMaxRecordSamples), ""))
       ->type_name("N")
       ->group("Output");
   command
       ->add_option("--csv", csv,
-                   "a line for each evaluation to FILE, as it happens; a table that is there "
-                   "goes on (docs/compare.md)")
+                   "write a line for each evaluation to FILE immediately; an existing table is "
+                   "continued (docs/compare.md)")
       ->type_name("FILE")
       ->group("Output");
-  command->add_flag("--quiet", quiet, "no progress, one line a problem")->group("Output");
+  command->add_flag("--quiet", quiet, "no progress, one line per problem")->group("Output");
   command->add_flag("--json", json, "the report as JSON (docs/json.md)")->group("Output");
 }
 
@@ -206,7 +210,7 @@ absl::Status TuneFlags::CheckPreset() const {
       absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
 }
 
-// A record has all that its key names, and its layout; --isa only bounds which are meant.
+// A record has its own conditions and layout. --isa is allowed: it bounds which records are tuned.
 absl::Status TuneFlags::CheckStale() const {
   std::string given(problem.AnyFlag());
   if (!preset.empty()) given = "--preset";
@@ -218,17 +222,18 @@ absl::Status TuneFlags::CheckStale() const {
   if (space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(given, " has no effect on --stale, where the records say it"));
+      absl::StrCat(given, " has no effect on --stale, which takes it from the records"));
 }
 
-// The space of 32 points is of attention in both types; the flags may say nothing else.
+// The space of 32 points is for attention in f32 and f64; the flags must not contradict that.
 absl::Status TuneFlags::CheckStudy() const {
   if (!problem.dtype.empty()) {
-    return absl::InvalidArgumentError("--dtype is a parameter of --space study-a, not a choice");
+    return absl::InvalidArgumentError(
+        "--dtype has no effect on --space study-a, which searches both types");
   }
   if (!problem.op.empty() && problem.op != kStudiedOperation) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--space study-a is a space of ", kStudiedOperation, ", not of ", problem.op));
+    return absl::InvalidArgumentError(absl::StrCat("--space study-a is a space for ",
+                                                   kStudiedOperation, ", not for ", problem.op));
   }
   if (!fields.empty() || !record.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(fields.empty() ? "--record" : "--fields",

@@ -1,4 +1,4 @@
-// What `jitattn tune` is asked.
+// The flags of `jitattn tune`.
 
 #ifndef JITATTN_CLI_TUNE_FLAGS_H_
 #define JITATTN_CLI_TUNE_FLAGS_H_
@@ -18,20 +18,20 @@ class App;
 
 namespace jitattn::cli {
 
-// More samples than a measurement takes, whatever its resource.
+// More samples than any measurement takes.
 inline constexpr int kMaxRecordSamples = 1000000;
 
 struct TuneFlags {
   ProblemFlags problem;
   std::string preset;
-  bool stale = false;  // the problems of records whose code is stale instead
+  bool stale = false;  // the problems of records with stale code, in place of the flags' problems
   MachineFlags machine;
   GoalFlags goals;
-  std::string layout;                 // empty: as --dim or not says
+  std::string layout;                 // empty: columns with --dim, else heads
   std::vector<std::string> variants;  // --variants
   std::optional<double> min_gain;
   std::string space = "full";
-  std::string strategy;  // empty: the space's own
+  std::string strategy;  // empty: the default of the space
   std::vector<std::string> strategy_options;
   std::optional<int> evaluations;
   std::optional<double> seconds;
@@ -43,12 +43,12 @@ struct TuneFlags {
 
   void AddTo(CLI::App* command);
 
-  // Whether they ask for what the laboratory does: presets, studies, variants, recordings.
+  // True if the laboratory implements these flags: presets, studies, variants, recordings.
   bool WantLaboratory() const {
     return !preset.empty() || space == "study-a" || !variants.empty() || !record.empty();
   }
 
-  // Fills in what one flag says about others. InvalidArgument where they do not go together.
+  // Sets the flags that follow from others. InvalidArgument if flags contradict each other.
   absl::Status Settle();
 
  private:

@@ -1,4 +1,4 @@
-// Tuning, as it looks from the command line.
+// Runs tunings for the command line.
 
 #include "cli/tune_jobs.h"
 
@@ -60,13 +60,13 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const cache::Layers& layers,
 
 void Print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);  // a minute may pass before the next
+  std::fflush(stdout);  // the next problem may take a minute
 }
 
 }  // namespace
 
 int TellInterrupted() {
-  std::fprintf(stderr, "jitattn: %s; what was found until then is kept as said above\n",
+  std::fprintf(stderr, "jitattn: %s; the report says which results were saved\n",
                std::string(Interrupt::reason()).c_str());
   return Interrupt::exit_code();
 }

@@ -1,4 +1,4 @@
-// The tuning of one problem after another, with progress and reports.
+// Tunes one problem after another, with progress and reports.
 
 #ifndef JITATTN_CLI_TUNE_JOBS_H_
 #define JITATTN_CLI_TUNE_JOBS_H_
@@ -21,14 +21,14 @@ namespace jitattn::cli {
 
 struct TuneJob;
 
-// Stands between the tuner and the measurer, and keeps everything that is measured.
+// Wraps the measurer that the tuner uses, and keeps all measurements.
 class TuneRecorder {
  public:
   virtual ~TuneRecorder() = default;
-  // The measurer that the tuner gets in place of `measurer`, which outlives it.
+  // The measurer to pass to the tuner in place of `measurer`. REQUIRES: `measurer` outlives it.
   virtual runtime::Measurer& Between(runtime::Measurer& measurer) = 0;
-  // Writes what was kept, also after a search that failed or was interrupted: what was measured
-  // took its time. None where nothing of the space was measured.
+  // Writes the kept measurements. It is called after a failed or interrupted search too, since its
+  // measurements took time. None if no point of the space was measured.
   virtual absl::StatusOr<std::optional<Recorded>> Write(const TuneJob& job) = 0;
 };
 
@@ -40,16 +40,17 @@ struct TuneJob {
 };
 
 struct TuneOutput {
-  bool quiet = false;            // no progress, a line a problem
-  bool json = false;             // `document` at the end instead of text
-  Json document;                 // what was found out before; each job adds to its "problems"
-  std::unique_ptr<TuneCsv> csv;  // every evaluation goes there; null: none is wanted
+  bool quiet = false;            // no progress, one line per problem
+  bool json = false;             // print `document` at the end in place of text
+  Json document;                 // TuneAll adds each job to its "problems"
+  std::unique_ptr<TuneCsv> csv;  // gets every evaluation; null: no CSV
 };
 
-// Says that a signal ended the command, and returns its exit code.
+// Prints that a signal ended the command, and returns the exit code for that signal.
 int TellInterrupted();
 
-// Returns the exit code. A failed job does not keep the next from its turn; Ctrl-C does.
+// Runs the jobs in order and returns the exit code. A failed job does not stop the next ones; a
+// signal does.
 int TuneAll(const std::vector<TuneJob>& jobs, const Cpu& cpu, TuneOutput output,
             const Interrupt& interrupt);
 

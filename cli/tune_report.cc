@@ -19,8 +19,9 @@ bool IsByFlops(const ops::Problem& problem) {
 
 double Fraction(const Tuned& tuned) { return FastestRate(tuned.report.record) / tuned.peak; }
 
-// "94.0 % of peak". No run is above what the FMA units can do: where one is above what was measured
-// of them, other work was in the way of that. A copy is only what is usually the fastest.
+// "94.0 % of peak". No run can exceed the FMA units, so a run above the measured peak means that
+// other work disturbed the measurement of the peak. Bandwidth is different: a copy is only usually
+// the fastest access, so a run may exceed its rate.
 std::string PeakShare(const Tuned& tuned) {
   const double fraction = Fraction(tuned);
   if (fraction <= 1) return absl::StrFormat("%.1f %% of peak", fraction * 100);
@@ -108,7 +109,7 @@ Json EvaluationJson(const runtime::Evaluation& e) {
 
 Json LookJson(const ops::Problem& problem, const runtime::TuneEvaluation& look, double peak) {
   const runtime::Evaluation& e = look.evaluation;
-  // A rate is that of the fastest run, as everywhere: noise only adds time.
+  // Rates are of the fastest run, as in all reports, since noise only adds time.
   auto rate = [&](double amount) {
     return e.samples.empty() ? Json(nullptr) : Number(amount / e.seconds.min);
   };
@@ -154,7 +155,7 @@ std::string ReportText(const Tuned& tuned) {
   const runtime::Evaluation& winner = report.finalists[report.winner];
   fields.insert(fields.end() - 1, {"scratch", Bytes(static_cast<double>(winner.scratch_bytes))});
   if (!result.machine_flags.empty()) {
-    fields.emplace_back("beware", absl::StrJoin(result.machine_flags, ", "));
+    fields.emplace_back("warning", absl::StrJoin(result.machine_flags, ", "));
   }
   if (report.path.empty()) {
     fields.emplace_back("not saved", report.not_saved);

@@ -1,4 +1,4 @@
-// How a tuning ended, for people and for machines.
+// The report of a tuning, as text and as JSON.
 
 #ifndef JITATTN_CLI_TUNE_REPORT_H_
 #define JITATTN_CLI_TUNE_REPORT_H_
@@ -12,7 +12,7 @@
 
 namespace jitattn::cli {
 
-// What --record wrote.
+// The recording that --record wrote.
 struct Recorded {
   std::string path;
   int points = 0, space_size = 0;
@@ -20,26 +20,27 @@ struct Recorded {
 
 struct Tuned {
   runtime::TuneReport report;
-  double peak = 0;  // of this machine in the same run: flop/s or bytes/s
+  double peak = 0;  // of this machine, measured during the tuning: flop/s or bytes/s
   std::string peak_describe;
   std::optional<Recorded> recorded;
-  Json log = Json::array();  // every look at a candidate, as LookJson has it
+  Json log = Json::array();  // every evaluation of a candidate, from LookJson
 };
 
-// flop/s or bytes/s of the fastest run, which is what a peak is compared to: it is the best that
-// was seen too.
+// flop/s or bytes/s of the fastest run. The peak is compared with this rate, since the peak is the
+// best sample too.
 double FastestRate(const cache::Record& record);
 
-// Several aligned lines under the problem's own.
+// Several aligned lines; the caller prints the problem above them.
 std::string ReportText(const Tuned& tuned);
-// The same in one line, for --quiet.
+// One line, for --quiet.
 std::string ReportLine(const Tuned& tuned);
 // "recorded 312 of 480 points: FILE"
 std::string RecordedText(const Recorded& recorded);
 Json ReportJson(const Tuned& tuned);
-// What a race or a search knows of one candidate, for "finalists" and "front".
+// One candidate's measurements, for "finalists" and "front".
 Json EvaluationJson(const runtime::Evaluation& evaluation);
-// A look at a candidate, for "log". `peak`: flop/s or bytes/s, as far as it is known; 0: not.
+// One evaluation of a candidate, for "log". `peak`: flop/s or bytes/s, as measured so far; 0:
+// unknown.
 Json LookJson(const ops::Problem& problem, const runtime::TuneEvaluation& look, double peak);
 
 }  // namespace jitattn::cli
