@@ -16,9 +16,6 @@
 namespace jitattn::cli {
 namespace {
 
-// The operation of --space study-a.
-constexpr const char* kStudiedOperation = "attention";
-
 std::vector<std::string_view> StrategyNames() {
   std::vector<std::string_view> names = {"auto"};
   for (const search::StrategyInfo& info : search::Strategies()) names.push_back(info.name);
@@ -225,15 +222,11 @@ absl::Status TuneFlags::CheckStale() const {
       absl::StrCat(given, " has no effect on --stale, which takes it from the records"));
 }
 
-// The space of 32 points is for attention in f32 and f64; the flags must not contradict that.
+// The space of 32 points is for f32 and f64; the flags must not contradict that.
 absl::Status TuneFlags::CheckStudy() const {
   if (!problem.dtype.empty()) {
     return absl::InvalidArgumentError(
         "--dtype has no effect on --space study-a, which searches both types");
-  }
-  if (!problem.op.empty() && problem.op != kStudiedOperation) {
-    return absl::InvalidArgumentError(absl::StrCat("--space study-a is a space for ",
-                                                   kStudiedOperation, ", not for ", problem.op));
   }
   if (!fields.empty() || !record.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(fields.empty() ? "--record" : "--fields",
@@ -260,7 +253,6 @@ absl::Status TuneFlags::Settle() {
   if (absl::Status status = stale ? CheckStale() : absl::OkStatus(); !status.ok()) return status;
   if (space == "study-a") {
     if (absl::Status status = CheckStudy(); !status.ok()) return status;
-    problem.op = kStudiedOperation;
     if (strategy.empty()) strategy = "genetic-study";
   }
   if (absl::Status status = CheckVariants(); !status.ok()) return status;

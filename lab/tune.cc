@@ -100,6 +100,16 @@ int RunStudies(const cli::TuneRequest& request, cli::TuneOutput output,
   return cli::TuneAll(jobs, request.cpu, std::move(output), interrupt);
 }
 
+// Leaves the problems that have a study. An error if there is none.
+absl::Status KeepStudied(std::vector<ops::Problem>* problems) {
+  const std::string asked(problems->front().operation().name);
+  std::erase_if(*problems,
+                [](const ops::Problem& problem) { return !IsStudied(problem.operation()); });
+  if (!problems->empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--space study-a varies the block of keys, and ", asked, " has none"));
+}
+
 // The budgets of a study and of a recording, where the flags do not say others.
 void SetBudget(cli::TuneRequest* request) {
   const cli::TuneFlags& flags = request->flags;
@@ -120,6 +130,10 @@ int RunLaboratoryTune(const cli::TuneFlags& given) {
   const cli::Interrupt interrupt;
   request->options.stop = &interrupt.stop();
   const bool study = flags.space == "study-a";
+  if (study) {
+    absl::Status status = KeepStudied(&request->problems);
+    if (!status.ok()) return cli::Fail(status);
+  }
   absl::StatusOr<std::vector<cli::TuneJob>> jobs;
   if (!study) {
     jobs = flags.preset.empty() ? RecordedJobs(*request, request->problems) : PresetJobs(*request);

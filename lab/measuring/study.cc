@@ -3,6 +3,7 @@
 #include "lab/measuring/study.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "lab/replay/study_space.h"
 #include "ops/operation.h"
@@ -10,6 +11,7 @@
 namespace jitattn::lab {
 namespace {
 
+constexpr std::string_view kBlockField = "kv_block";
 constexpr int kKeysPerBlockElement = 4;
 // A strategy that asks only for what it knows has nothing left to ask.
 constexpr int kMaxRepeats = 10000;
@@ -28,6 +30,12 @@ search::Trial ToTrial(const StudyTrial& trial) {
 
 }  // namespace
 
+bool IsStudied(const ops::Operation& operation) {
+  return std::ranges::any_of(operation.algorithms, [](const ops::Algorithm* algorithm) {
+    return ops::FindField(*algorithm, kBlockField) != nullptr;
+  });
+}
+
 StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu) {
   const search::Space space = StudySpace();
   const search::Point indices = space.At(rank);
@@ -39,7 +47,7 @@ StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu) {
   ops::Config config = ops::DefaultConfig(point.problem, cpu, point.threads);
   config.set_threads(point.threads);
   // The portable path has no such block.
-  if (const ops::Field* block = ops::FindField(config.algorithm(), "kv_block")) {
+  if (const ops::Field* block = ops::FindField(config.algorithm(), kBlockField)) {
     block->set(config, kKeysPerBlockElement * point.block);
   }
   point.config = ops::Canonical(config, point.problem);

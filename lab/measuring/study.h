@@ -28,6 +28,9 @@ struct StudyPoint {
   int threads = 1, block = 8;
   ops::Config config;
 };
+// Whether a problem of `operation` has points: an algorithm must work in blocks of keys.
+bool IsStudied(const ops::Operation& operation);
+
 StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu);
 
 struct StudyTrial {
