@@ -25,10 +25,10 @@ namespace jitattn::lab {
 namespace {
 
 constexpr double kAllSeconds = 600;
-// Below, a problem is left out rather than begun: reference, default and races take that long.
+// With less time than this, a problem is skipped: reference, default and races alone take as long.
 constexpr double kLeastSeconds = 3;
 
-// Of the space's points a good guess is enough, since the best few are timed again.
+// Few samples are enough for the points of the space, since the best few points are timed again.
 constexpr int kBriefSamples = 3, kBriefMaxSamples = 7;
 
 struct AuditFlags {
@@ -59,7 +59,7 @@ class Auditor {
   Auditor(const AuditFlags& flags, const cli::Machine& machine)
       : flags_(flags), machine_(machine) {}
 
-  // An even share of what is left for each problem.
+  // Audits the cases. Each problem gets an equal share of the remaining time.
   Audited Run(const std::vector<AuditCase>& cases) {
     const cli::Interrupt interrupt;
     const runtime::MachineWatch watch;
@@ -73,7 +73,7 @@ class Auditor {
       const std::string name =
           absl::StrCat(ops::Describe(cases[i].problem), ", ", std::string(Name(cases[i].isa)), ", ",
                        cases[i].threads, " threads");
-      absl::Status status = absl::DeadlineExceededError("no time was left for it");
+      absl::Status status = absl::DeadlineExceededError("no time was left for this problem");
       if (share >= kLeastSeconds) {
         status = One(cases[i], share, interrupt, absl::StrCat(i + 1, "/", cases.size(), " ", name),
                      &audited);
@@ -119,7 +119,7 @@ class Auditor {
     return loss.status();
   }
 
-  // A line that is drawn over on a terminal.
+  // Prints a line of progress; on a terminal, over the previous one.
   void Progress(const std::string& line) {
     if (flags_.quiet) return;
     const bool terminal = cli::IsTerminal(stderr);
@@ -153,7 +153,7 @@ int RunAudit(const AuditFlags& flags) {
     if (!status.ok()) return cli::Fail(status);
   }
   if (audited.interrupted) return cli::Interrupt::exit_code();
-  // Nothing audited is no claim that holds.
+  // An audit without cases proves no claim, so it fails.
   return audited.Fails() || audited.cases.empty() ? cli::kFailed : cli::kDone;
 }
 
@@ -166,7 +166,7 @@ cli::Command AddAudit(CLI::App* app) {
   constexpr const char* kGroup = "Audit";
   audit
       ->add_option("--runs", flags->runs,
-                   "tune each problem N times from scratch instead, and compare the winners")
+                   "instead, tune each problem N times from scratch and compare the winners")
       ->check(CLI::Validator(cli::WholeNumber(2, 1000), ""))
       ->type_name("N")
       ->group(kGroup);
@@ -178,11 +178,11 @@ cli::Command AddAudit(CLI::App* app) {
       ->group(kGroup);
   audit
       ->add_option("--evaluations", flags->evaluations,
-                   absl::StrCat("of a tuning (", flags->evaluations, ")"))
+                   absl::StrCat("evaluations of a tuning (", flags->evaluations, ")"))
       ->check(CLI::Validator(cli::WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group(kGroup);
-  audit->add_option("--seed", flags->seed, "of the strategy and of the operands (1)")
+  audit->add_option("--seed", flags->seed, "seed of the strategy and of the operands (1)")
       ->check(CLI::Validator(cli::WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
@@ -191,8 +191,8 @@ cli::Command AddAudit(CLI::App* app) {
   audit->add_flag("--quiet", flags->quiet, "no progress")->group("Output");
   audit->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
   audit->footer(
-      "Without a problem, a list of both operations and several types and sizes. The "
-      "cache is neither read nor written.");
+      "Without a problem, a list of problems of both operations, in several types and sizes, is "
+      "audited. The cache is neither read nor written.");
   return {audit, [flags] { return RunAudit(*flags); }};
 }
 

@@ -15,7 +15,7 @@ std::vector<AuditCase> AuditCases(const Cpu& cpu, int threads) {
   std::vector<AuditCase> cases;
   auto add = [&](std::string_view dtype, ops::Problem problem, Isa isa, int count) {
     const auto type = DTypeFromName(dtype);
-    if (!type || isa > cpu.isa || count > threads) return;  // types that this build has
+    if (!type || isa > cpu.isa || count > threads) return;  // only types of this build
     problem.set_dtype(*type);
     cases.push_back({problem, isa, count});
   };
@@ -41,7 +41,7 @@ std::vector<AuditCase> AuditCases(const Cpu& cpu, int threads) {
   add("f32", SigmoidMulProblem{.rows = 256, .cols = 256}, best, 1);
   add("f32", SigmoidMulProblem{.rows = 1024, .cols = 1024}, best, threads);
   add("f64", SigmoidMulProblem{.rows = 100, .cols = 1000}, best, 1);
-  if (best != avx2) {  // else they were looked at above, or there is none
+  if (best != avx2) {  // else the cases above use AVX2 already, or the CPU lacks it
     add("f32", layer(512, 64), avx2, 1);
     add("f64", square(96), avx2, 1);
     add("f32", SigmoidMulProblem{.rows = 64, .cols = 64}, avx2, 1);

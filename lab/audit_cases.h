@@ -1,4 +1,4 @@
-// The problems that `jitattn audit` looks at where no other is asked for.
+// The problems of `jitattn audit` if no others are given.
 
 #ifndef JITATTN_LAB_AUDIT_CASES_H_
 #define JITATTN_LAB_AUDIT_CASES_H_
@@ -16,9 +16,9 @@ struct AuditCase {
   int threads = 1;
 };
 
-// Both operations; every type, mask and instruction set that there is; sizes of a fraction of a
-// millisecond to a few, so that a space of 2000 points can be looked at whole within a minute. As
-// far as `cpu` and `threads` go.
+// Returns problems of both operations that cover every type, mask and instruction set. A run takes
+// at most a few milliseconds, so that a space of 2000 points can be measured exhaustively within a
+// minute. Cases that `cpu` or `threads` do not allow are left out.
 std::vector<AuditCase> AuditCases(const Cpu& cpu, int threads);
 
 }  // namespace jitattn::lab

@@ -22,7 +22,7 @@ std::string_view Name(Ruling ruling) {
   return kNames[static_cast<int>(ruling)];
 }
 
-// "+1.2 % (+0.8 … +1.7)" of a ratio.
+// Writes ratio − 1 with its interval: "+1.2 % (+0.8 … +1.7)".
 std::string LossText(const Ratio& ratio) {
   return absl::StrFormat("%+.1f %% (%+.1f … %+.1f)", (ratio.value - 1) * 100, (ratio.low - 1) * 100,
                          (ratio.high - 1) * 100);
@@ -147,7 +147,7 @@ std::string AuditText(const Audited& audited) {
     fields.emplace_back(Name(claim.ruling), absl::StrCat(claim.text, ": ", claim.figure));
   }
   if (!audited.machine_flags.empty()) {
-    fields.emplace_back("beware", absl::StrJoin(audited.machine_flags, ", "));
+    fields.emplace_back("warning", absl::StrJoin(audited.machine_flags, ", "));
   }
   return text + "\n" + cli::Fields(fields);
 }

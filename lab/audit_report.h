@@ -1,4 +1,4 @@
-// What an audit found, as text, JSON and CSV.
+// The result of an audit as text, JSON and CSV.
 
 #ifndef JITATTN_LAB_AUDIT_REPORT_H_
 #define JITATTN_LAB_AUDIT_REPORT_H_
@@ -13,18 +13,18 @@
 
 namespace jitattn::lab {
 
-// Of what was audited one of the two lists is filled, in step with `cases`.
+// An audit's result. One of `losses` and `repeats` is filled, with one element per case.
 struct Audited {
   std::vector<AuditCase> cases;
   std::vector<Loss> losses;
   std::vector<Repeats> repeats;
-  std::vector<std::string> skipped;  // problems that time did not reach, and why; what failed
+  std::vector<std::string> skipped;  // problems without a result, each with the reason
   std::vector<std::string> machine_flags;
   double seconds = 0;
   bool interrupted = false;
 
   std::vector<Claim> Claims() const;
-  bool Fails() const;  // any of them
+  bool Fails() const;  // whether any claim fails
 };
 
 std::string AuditText(const Audited& audited);

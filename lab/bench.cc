@@ -1,4 +1,4 @@
-// jitattn bench: how fast each problem runs, and how near that is to what this machine can do.
+// jitattn bench: measures the speed of each problem, and its share of this machine's peak.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -64,7 +64,7 @@ void PrintText(const Cpu& cpu, const std::vector<BenchLine>& lines, const Measur
   std::printf("%s\n%s", cli::Bold(cpu.brand, stdout).c_str(), RowsText(measured.rows).c_str());
   if (!lines.empty()) std::printf("\n%s", LinesText(lines, measured.rows, configs).c_str());
   if (!measured.beware.empty()) {
-    std::printf("\nbeware: %s\n", absl::StrJoin(measured.beware, ", ").c_str());
+    std::printf("\nwarning: %s\n", absl::StrJoin(measured.beware, ", ").c_str());
   }
 }
 
@@ -127,7 +127,8 @@ cli::Command AddBench(CLI::App* app) {
   flags->beside.AddTo(bench);
   constexpr const char* kGroup = "Output";
   bench
-      ->add_option("--vs", flags->earlier, "an earlier run's --json: say what differs beyond noise")
+      ->add_option("--vs", flags->earlier,
+                   "an earlier run's --json: print the differences beyond noise")
       ->type_name("FILE")
       ->group(kGroup);
   bench->add_flag("--quiet", flags->quiet, "no progress")->group(kGroup);

@@ -29,8 +29,8 @@ namespace {
 
 constexpr int kMaxNeighbours = 256;
 
-// Calls short enough that two threads save less than a scheduler's slice costs. 12 heads are a
-// small transformer's.
+// Calls so short that a second thread saves less time than one lost scheduler slice costs. 12 heads
+// as in a small transformer.
 std::vector<ops::Problem> UsualProblems() {
   std::vector<ops::Problem> problems;
   for (const int64_t length : {32, 64, 256}) {
@@ -45,11 +45,11 @@ std::vector<ops::Problem> UsualProblems() {
   return problems;
 }
 
-// Everyone on one thread and on all.
+// Every method twice: on one thread and on all threads.
 struct Entrants {
   std::vector<std::unique_ptr<Contender>> owners;
   std::vector<EveryCallEntry> entries;
-  std::vector<size_t> rows;  // of each entry
+  std::vector<size_t> rows;  // index of each entry's row
 };
 
 class ProblemBeside {
@@ -101,7 +101,7 @@ class ProblemBeside {
     entrants_.rows.push_back(rows_.size() - 1);
   }
 
-  // Plans of one thread and of the budget: what a caller with default options gets.
+  // Adds plans of one thread and of the whole thread budget, with default options.
   absl::Status AddPlans(const runtime::Operands& operands) {
     for (const int threads : ThreadCounts()) {
       cli::Machine machine = options_.machine;
@@ -158,7 +158,7 @@ class ProblemBeside {
   std::vector<BesideRow> rows_;
 };
 
-// Names of columns and keys.
+// Names of the CSV columns and JSON keys.
 constexpr const char* kKeys[] = {"problem", "method",       "threads",   "calls",  "median_s",
                                  "p99_s",   "median_ratio", "p99_ratio", "failure"};
 
@@ -236,14 +236,14 @@ void BesideFlags::AddTo(CLI::App* command) {
       ->group(kGroup);
   command
       ->add_option("--methods", methods,
-                   "with --beside: who takes turns (jitattn), as of jitattn compare")
+                   "with --beside: the methods to time in turn (jitattn), as in jitattn compare")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::Validator(cli::OneOf("method", MethodNames()), ""))
       ->type_name("A,B,...")
       ->group(kGroup);
-  command->add_option("--python", python, "the Python whose packages take part (python3)")
+  command->add_option("--python", python, "the Python to import packages with (python3)")
       ->type_name("PATH")
       ->group(kGroup);
 }

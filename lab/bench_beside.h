@@ -1,4 +1,4 @@
-// jitattn bench --beside N: what single calls take beside busy processes, on one thread and on all.
+// jitattn bench --beside N: times single calls beside N busy processes, on one thread and on all.
 
 #ifndef JITATTN_LAB_BENCH_BESIDE_H_
 #define JITATTN_LAB_BENCH_BESIDE_H_
@@ -27,17 +27,17 @@ struct BesideRow {
   int threads = 1;
   size_t calls = 0;
   double median_s = 0, p99_s = 0;
-  // Over the same method on one thread, in turn with it.
+  // Ratio to the same method on one thread, which is timed in turn with this row.
   std::optional<double> median_ratio, p99_ratio;
   std::string failure;  // why there are no times
 };
 cli::Json ToJson(const BesideRow& row);
 
-// `format` of the output: text where neither is set.
+// Format of the output; text if neither is set.
 struct BesideOutput {
   bool json = false, csv = false;
 };
-// Returns the exit code.
+// Measures and prints the rows. Returns the exit code.
 int RunBeside(const BesideFlags& flags, const BenchFlags& bench, const BesideOutput& output);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// This run of `jitattn bench` against an earlier one.
+// Compares this run of `jitattn bench` with an earlier one.
 
 #include "lab/bench_compare.h"
 
@@ -14,8 +14,8 @@
 namespace jitattn::lab {
 namespace {
 
-// Two minima of interleaved repeats of the same kernel agree within 0.1 to 0.3 %; what depends on
-// where the allocator put the operands, which changes from process to process, adds to that.
+// Two minima of interleaved repeats of the same kernel agree within 0.1 to 0.3 %. The addresses of
+// the operands, which change from process to process, add to that.
 constexpr double kLeastNoise = 0.005;
 
 using Document = nlohmann::json;
@@ -124,7 +124,7 @@ std::string ComparisonText(std::span<const ComparedRow> rows) {
       const bool machine = row.comparison->verdict == Verdict::kMachine;
       table.push_back({row.name, row.asked, cli::Percent(row.comparison->gain),
                        absl::StrFormat("%.1f %%", row.comparison->noise * 100),
-                       machine ? "the machine: its peak changed alike"
+                       machine ? "machine: its peak changed as much"
                                : std::string(Name(row.comparison->verdict))});
     }
   }

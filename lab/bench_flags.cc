@@ -13,10 +13,10 @@
 namespace jitattn::lab {
 namespace {
 
-// More would be a slip: a day of measuring.
+// More problems are taken for a mistake: measuring them would take a day.
 constexpr size_t kMaxProblems = 10000;
 
-// Puts a list in the place of a flag that takes one value; its words stay.
+// Replaces a flag that takes one value by a flag that takes a list, with the same help text.
 template <typename T>
 CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values) {
   CLI::Option* single = command->get_option(name);
@@ -26,7 +26,8 @@ CLI::Option* AsList(CLI::App* command, const char* name, std::vector<T>* values)
   return command->add_option(name, *values, help)->delimiter(',')->type_name(type)->group(group);
 }
 
-// Each of `all` once for each value of one flag; as it is where the flag was not given.
+// Replaces each element of `all` by one copy for each of `values`, set by `set`. No effect if
+// `values` is empty, which means that the flag was not given.
 template <typename T, typename Set>
 void Multiply(const std::vector<T>& values, std::vector<cli::ProblemFlags>* all, Set set) {
   if (values.empty()) return;
@@ -78,7 +79,7 @@ void BenchFlags::AddTo(CLI::App* command) {
       ->check(CLI::Validator(cli::WholeNumber(1, cli::kMostThreadsAsked), ""));
   command
       ->add_option("--config", configs,
-                   "tuned: as the cache has it (if not given); default: as without a cache; or "
+                   "tuned: the cache's configuration (the default); default: without a cache; or "
                    "FIELD=VALUE pairs in quotes; several are measured in turn")
       ->type_name("CONFIG")
       ->group("Machine");
@@ -88,12 +89,12 @@ void BenchFlags::AddTo(CLI::App* command) {
       ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
-  command->add_option("--time", turns.seconds, "seconds to spend, for each problem")
+  command->add_option("--time", turns.seconds, "seconds for each problem")
       ->check(CLI::Validator(cli::PositiveNumber(), ""))
       ->type_name("S")
       ->capture_default_str()
       ->group(kGroup);
-  command->add_option("--seed", seed, "of the operands")
+  command->add_option("--seed", seed, "seed of the operands")
       ->check(CLI::Validator(cli::WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->capture_default_str()
@@ -130,7 +131,7 @@ absl::StatusOr<BenchPreset> BenchFlags::PresetCases(const cli::Machine& here) co
   }
   BenchPreset cases = MakePreset(preset, here.cpu, here.conditions.threads);
   if (!threads.empty()) {
-    // Floors and lines are of the preset's own threads.
+    // The preset's lines hold for its own numbers of threads only.
     cases.lines.clear();
     for (BenchCase& one : cases.cases) one.threads = threads, one.line = -1;
   }
@@ -159,7 +160,7 @@ absl::StatusOr<BenchPreset> BenchFlags::Cases() const {
     const auto problems = flags.Problems();
     if (!problems.ok()) return problems.status();
     for (const ops::Problem& one : *problems) {
-      // A --dim's sigmoid-mul comes again with every size of attention.
+      // The sigmoid-mul problem of --dim repeats with every size of attention.
       const bool known = std::any_of(result.cases.begin(), result.cases.end(),
                                      [&](const BenchCase& old) { return old.problem == one; });
       const std::vector<int> counts =

@@ -1,5 +1,5 @@
-// What `jitattn bench` and `jitattn roofline` are asked to measure: the problem flags of every
-// command, each size a list, or a preset.
+// The problems that `jitattn bench` and `jitattn roofline` measure: the usual problem flags, where
+// each size may be a list, or a preset.
 
 #ifndef JITATTN_LAB_BENCH_FLAGS_H_
 #define JITATTN_LAB_BENCH_FLAGS_H_
@@ -20,29 +20,29 @@ class App;
 namespace jitattn::lab {
 
 struct BenchFlags {
-  cli::ProblemFlags problem;  // what is no list: --op, --dim, --causal
+  cli::ProblemFlags problem;  // flags that are not lists: --op, --dim, --causal
   cli::MachineFlags machine;
   std::map<std::string, std::vector<int64_t>> sizes;  // "--seq" → its values
   std::vector<std::string> dtypes;
   std::vector<int> threads;
   std::string preset;
   std::string layout = "heads";
-  std::vector<std::string> configs;  // none: {"tuned"}
+  std::vector<std::string> configs;  // empty: {"tuned"}
   TurnOptions turns;
   uint64_t seed = 1;
 
   void AddTo(CLI::App* command);
 
-  // Every combination of the lists, or the preset's. InvalidArgument with the flags and the rule
-  // that they break.
+  // Returns every combination of the lists, or the preset's cases. InvalidArgument names the flags
+  // and the rule that they break.
   absl::StatusOr<BenchPreset> Cases() const;
   std::vector<std::string> Configs() const;
   ops::Layout Layout() const;
-  // Whether a flag or a preset names a problem.
+  // Returns whether a flag or a preset names a problem.
   bool AsksForProblems() const;
 
  private:
-  std::string GivenProblemFlag() const;  // one of them; empty if none was given
+  std::string GivenProblemFlag() const;  // a problem flag that was given; empty if none was
   absl::StatusOr<BenchPreset> PresetCases(const cli::Machine& here) const;
 };
 

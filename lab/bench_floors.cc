@@ -1,4 +1,4 @@
-// Rules → the floor of a row.
+// Finds the floor of a row by the rules.
 
 #include "lab/bench_floors.h"
 
@@ -37,19 +37,19 @@ bool AllHold(const cli::Json& when, const cli::Json& facts) {
   return true;
 }
 
-// "" if it is sound.
+// Returns what is wrong with the rule; "" if it is valid.
 std::string WrongWith(const cli::Json& rule) {
   if (!rule.is_object() || !rule.contains("when") || !rule["when"].is_object()) {
     return "has no conditions";
   }
   for (const auto& [name, wanted] : rule["when"].items()) {
     if (!wanted.is_string() && !wanted.is_number() && !IsRange(wanted)) {
-      return absl::StrCat("wants of ", name, " neither a value nor a range");
+      return absl::StrCat("has a condition on ", name, " that is neither a value nor a range");
     }
   }
   if (!rule.contains("of") || !rule["of"].is_string() ||
       !MetricFromName(rule["of"].get<std::string>())) {
-    return "is of neither fraction, speedup, cycles, cliff nor overhead";
+    return "has a metric that is not one of fraction, speedup, cycles, cliff, overhead";
   }
   if (!rule.contains("aim") || !rule["aim"].is_number()) return "has no aim";
   if (!rule.contains("floor") || (!rule["floor"].is_number() && !rule["floor"].is_null())) {
@@ -79,7 +79,7 @@ cli::Json FactsOf(const cache::Key& key) {
 absl::StatusOr<Floors> Floors::Parse(std::string_view json, const cache::Fingerprint& host) {
   const cli::Json data = cli::Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!data.is_object() || !data.contains("kinds") || !data["kinds"].is_array()) {
-    return absl::InvalidArgumentError("floors: no JSON object with a list of kinds");
+    return absl::InvalidArgumentError("floors: expected a JSON object with a list `kinds`");
   }
   const std::string cpu = absl::StrCat(host.vendor, "-", host.family, "-", host.model);
   Floors floors;

@@ -1,5 +1,5 @@
-// Floors and aims of `jitattn bench`: data, kept for each kind of CPU in bench/floors.json, which
-// is built into the command.
+// Floors and aims of `jitattn bench`. bench/floors.json has them for each kind of CPU and is built
+// into the command.
 
 #ifndef JITATTN_LAB_BENCH_FLOORS_H_
 #define JITATTN_LAB_BENCH_FLOORS_H_
@@ -15,18 +15,18 @@
 
 namespace jitattn::lab {
 
-// bench/floors.json as it was when the command was built.
+// The content of bench/floors.json at build time.
 extern const char kFloorsJson[];
 
 class Floors {
  public:
-  Floors() = default;  // knows none
+  Floors() = default;  // no floors
 
-  // The rules of the kind that `host` is of; none where no kind lists it. InvalidArgument says
-  // which rule is wrong.
+  // Returns the rules of the host's kind of CPU; none if no kind lists the CPU. InvalidArgument
+  // names the rule that is wrong.
   static absl::StatusOr<Floors> Parse(std::string_view json, const cache::Fingerprint& host);
 
-  const std::string& kind() const { return kind_; }  // "" if this CPU is of none
+  const std::string& kind() const { return kind_; }  // "" if no kind lists this CPU
   std::optional<Floor> Find(const cache::Key& key) const;
 
  private:
@@ -34,9 +34,9 @@ class Floors {
   cli::Json rules_ = cli::Json::array();
 };
 
-// What a rule may ask of a row: the keys of the problem's JSON, isa, threads, buffers, flops,
-// bytes; of attention also group (query heads a kv head), length (where q_len is kv_len) and square
-// (the N of one head of N × N).
+// Returns the facts of a row that a rule's conditions may name: the keys of the problem's JSON,
+// isa, threads, buffers, flops and bytes; for attention also group (query heads per kv head),
+// length (if q_len equals kv_len) and square (N, if there is one head of N × N).
 cli::Json FactsOf(const cache::Key& key);
 
 }  // namespace jitattn::lab

@@ -26,16 +26,16 @@ class Builder {
   void Line(std::string title, Metric metric, int cells) {
     preset_.lines.push_back({std::move(title), metric, cells});
   }
-  // What follows is in this cell of the last line.
+  // Problems added from here on belong to this cell of the last line.
   void Cell(int cell) { line_ = static_cast<int>(preset_.lines.size()) - 1, cell_ = cell; }
-  // What follows is in no line.
+  // Problems added from here on belong to no line.
   void Rest() { line_ = -1, cell_ = 0; }
 
   void Isa(jitattn::Isa isa) { isa_ = isa; }
   void Threads(std::vector<int> threads) { counts_ = std::move(threads); }
   int most_threads() const { return threads_; }
 
-  // Beside the lines, a problem that is there already is not added again.
+  // Adds a problem if this build and machine support it. A problem of no line is not added twice.
   void Add(std::string_view dtype, ops::Problem problem) {
     const auto type = DTypeFromName(dtype);
     if (!type) return;
@@ -51,7 +51,7 @@ class Builder {
     if (line_ >= 0 || !known) preset_.cases.push_back(added);
   }
 
-  // A problem of an odd size in this cell, its neighbours in none.
+  // Adds a problem of an odd size to this cell, and its neighbours to none.
   void Odd(std::string_view dtype, const AttentionProblem& problem,
            const std::vector<AttentionProblem>& beside);
 
@@ -86,8 +86,8 @@ void Builder::Odd(std::string_view dtype, const AttentionProblem& problem,
   }
 }
 
-// Heads enough for a run to last a few milliseconds at most where S is long, and to have more than
-// one head in all, as layers of transformers do.
+// Adds attention problems with 2 to 8 heads: more than one, as in layers of transformers, and few
+// enough that a run with large S takes at most a few milliseconds.
 void Builder::Attention(std::string_view dtype, Mask mask, const Sizes& dims,
                         const Sizes& lengths) {
   for (const int64_t dim : dims) {
@@ -147,8 +147,8 @@ void TransformerLines(Builder& b) {
   b.Cell(1), b.Attention("f16", Mask::kNone, {128}, {1024, 2048});
 }
 
-// Long, middling and short calls: 2 G, 134 M and 13 M operations, which one core does in about 20,
-// 1.2 and 0.12 ms at 110 GFLOP/s.
+// Long, medium and short calls: 2 G, 134 M and 13 M operations, or about 20, 1.2 and 0.12 ms on one
+// core at 110 GFLOP/s.
 void ThreadLines(Builder& b) {
   auto add = [&](int64_t heads, int64_t length) {
     b.Add("f32",
@@ -162,8 +162,8 @@ void ThreadLines(Builder& b) {
   b.Threads({1});
 }
 
-// Small calls: what they spend outside the kernel, and whether threads that they could do without
-// make them slower. Lengths that fill tiles and that do not.
+// Small calls: their overhead outside the kernel, and whether more threads than they need slow them
+// down. Some lengths fill tiles and some do not.
 void SmallLines(Builder& b) {
   const auto add = [&](int cell, int64_t heads, const Sizes& lengths) {
     b.Cell(cell);
@@ -220,11 +220,12 @@ void SigmoidMulLines(Builder& b) {
   }
   b.Threads({1});
   b.Line("sigmoid-mul f32 in L2, cycles for 16 floats", Metric::kCycles, 1);
-  // Input and output fill half of the cache.
+  // Input and output together fill half of the cache.
   b.Cell(0), b.Add("f32", SigmoidMulProblem{.rows = 1, .cols = b.cpu().l2_bytes / 2 / 8});
 }
 
-// Sizes that fill neither vectors nor register blocks, against the multiples of 16 on both sides.
+// Compares sizes that fill neither vectors nor register blocks with the multiples of 16 below and
+// above them.
 void OddSizes(Builder& b, std::string_view dtype, const Sizes& lengths, const Sizes& dims) {
   const auto beside = [](int64_t size) { return Sizes{size / 16 * 16, size / 16 * 16 + 16}; };
   const auto heads = [](int64_t q_len, int64_t kv_len, int64_t dim) {
@@ -284,8 +285,8 @@ void TransformerRest(Builder& b) {
   }
 }
 
-// One query head, 4 and 8 to a kv head, as today's models group them; one query, and a few at once,
-// as speculative decoding has them.
+// 1, 4 and 8 query heads per kv head, as in today's models; one query, and a few at once as in
+// speculative decoding.
 void DecodeRest(Builder& b) {
   b.Rest();
   for (const std::string_view dtype : kTypes) {
@@ -299,7 +300,8 @@ void DecodeRest(Builder& b) {
   b.Threads({1});
 }
 
-// In L1 to L3 and beyond: input and output take 16 KiB, 512 KiB, 8 MiB and 128 MiB of f32.
+// Working sets for L1 to L3 and memory: input and output take 16 KiB, 512 KiB, 8 MiB and 128 MiB of
+// f32.
 void SigmoidMulRest(Builder& b) {
   b.Rest();
   for (const std::string_view dtype : kTypes) {

@@ -22,21 +22,22 @@ std::string Text(Metric metric, std::optional<double> value) {
                          *value);
 }
 
-// Pairs are shown as what they change: a whole configuration would be wider than all the rest.
+// FIELD=VALUE pairs are shown as differences from the default, since a whole configuration would be
+// wider than the rest of the table.
 std::string ConfigText(const BenchRow& row) {
   if (row.asked.find('=') == row.asked.npos) return row.asked;
   return row.differs.empty() ? "as the default" : row.differs;
 }
 
-// A heading of the lines' table, for which there is no one problem to say what a configuration
-// changes.
+// The heading of a configuration's column in the table of lines. Long pairs are shown as a number:
+// their differences from the default vary by problem.
 std::string Heading(std::span<const std::string> asked, size_t index) {
   constexpr size_t kWidest = 30;
   if (asked[index].size() <= kWidest) return asked[index];
   return absl::StrCat("--config ", index + 1);
 }
 
-// Where a cell's worst figure was measured, which is what a cliff is about.
+// The problem of a cell's worst figure; for a cliff, the size matters.
 std::string Place(const BenchCell& cell) {
   return absl::StrFormat(" (%s)", ops::Describe(cell.at->problem()));
 }
@@ -44,14 +45,14 @@ std::string Place(const BenchCell& cell) {
 std::string FloorText(const BenchRow& row) {
   if (!row.floor) return "";
   const std::string floor = Text(row.floor->metric, row.floor->floor);
-  // The fraction has a column of its own; other figures are named where they matter.
+  // The fraction has its own column; other metrics are named together with their floor.
   if (row.floor->metric == Metric::kFraction) return floor;
   if (!row.Figure(row.floor->metric)) return "";
   return absl::StrFormat("%s: %s of %s", Name(row.floor->metric),
                          Text(row.floor->metric, row.Figure(row.floor->metric)), floor);
 }
 
-// "aim", "floor" or "below": the best that the figure reaches.
+// Says whether the figure reaches the aim, the floor or neither.
 std::string Standing(Metric metric, double value, const Floor& floor) {
   if (Reaches(metric, value, floor.aim)) return "aim reached";
   if (!floor.floor) return "below the aim";
@@ -128,7 +129,7 @@ std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow
         const BenchCell cell = CellOf(rows, static_cast<int>(l), c, line.metric, config);
         values.push_back(Text(line.metric, cell.worst));
         if (line.metric == Metric::kCliff && cell.at != nullptr) values.back() += Place(cell);
-        if (&config != &asked.front()) continue;  // floors are of the first
+        if (&config != &asked.front()) continue;  // floors hold for the first configuration
         floors.push_back(cell.floor ? Text(line.metric, cell.floor->floor) : std::string(kUnknown));
         aims.push_back(cell.floor ? Text(line.metric, cell.floor->aim) : std::string(kUnknown));
         stands.push_back(cell.floor ? Standing(line.metric, *cell.worst, *cell.floor)
@@ -221,12 +222,12 @@ cli::Json MachineOf(const Cpu& cpu, std::span<const std::string> beware) {
 }
 
 std::string RowsCsv(std::span<const BenchRow> rows) {
-  std::vector<std::string> keys;  // of all rows, in the order in which they first appear
+  std::vector<std::string> keys;  // of all rows, in order of first appearance
   std::vector<cli::Json> values;
   for (const BenchRow& row : rows) {
     values.push_back(ToJson(row));
     values.back()["config"] = ops::ToString(row.config);
-    values.back().erase("times");  // a list in a column of its own is what JSON is for
+    values.back().erase("times");  // lists are in the JSON only
     for (const auto& [key, value] : values.back().items()) {
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
     }

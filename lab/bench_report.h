@@ -14,32 +14,32 @@
 
 namespace jitattn::lab {
 
-// One aligned line a row.
+// Returns a table with one line per row.
 std::string RowsText(std::span<const BenchRow> rows);
 
-// The lines of a preset, their cells measured, beside floor and aim; a column for each of `asked`
-// (the configurations that were measured). Empty where there are no lines.
+// Returns the lines of a preset with their measured cells, floors and aims, and a column for each
+// configuration of `asked`. Empty if there are no lines.
 std::string LinesText(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
                       std::span<const std::string> asked);
 
-// The worst figure among the rows of a cell, and the floor they share.
+// The worst figure among the rows of a cell, and the rows' common floor.
 struct BenchCell {
   std::optional<double> worst;
-  const BenchRow* at = nullptr;  // whose figure that is
+  const BenchRow* at = nullptr;  // the row with the worst figure
   std::optional<Floor> floor;
 };
 BenchCell CellOf(std::span<const BenchRow> rows, int line, int cell, Metric metric,
                  const std::string& asked);
 
-// Keys of one row: an interface, see docs/bench.md.
+// JSON of one row. Its keys are an interface; see docs/bench.md.
 cli::Json ToJson(const BenchRow& row);
 cli::Json LinesJson(std::span<const BenchLine> lines, std::span<const BenchRow> rows,
                     std::span<const std::string> asked);
 
-// {"cpu": …, "fingerprint": …, …}: what the numbers were measured on.
+// {"cpu": …, "fingerprint": …, …}: the machine, and `beware`, its warnings.
 cli::Json MachineOf(const Cpu& cpu, std::span<const std::string> beware);
 
-// The rows' JSON with a column for every key; what is no number or word itself is written as text.
+// The rows as CSV, with a column for every JSON key. Nested values are written as JSON text.
 std::string RowsCsv(std::span<const BenchRow> rows);
 
 }  // namespace jitattn::lab

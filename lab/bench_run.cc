@@ -12,7 +12,7 @@
 namespace jitattn::lab {
 namespace {
 
-// "" where nothing differs.
+// Returns the fields that differ from the default configuration; "" if none does.
 std::string DiffersFromDefault(const ops::Config& config, const ops::Problem& problem,
                                const Cpu& cpu, int threads) {
   const ops::Config usual = ops::DefaultConfig(problem, cpu, threads);
@@ -42,8 +42,8 @@ void FillSpeedups(std::vector<BenchRow>* rows) {
 }
 
 void FillCliffs(std::vector<BenchRow>* rows) {
-  // Seconds a padded operation, times the peak: the share of the peak that is lost counts, not the
-  // clock of the moment.
+  // Seconds per padded operation × peak, so that the share of the peak counts and the clock of the
+  // moment does not.
   const auto cost = [](const BenchRow& row) {
     const auto padded = row.config.algorithm().padded_flops;
     if (padded == nullptr || !row.result.wrong.empty()) return 0.0;

@@ -13,16 +13,17 @@
 
 namespace jitattn::lab {
 
-// The rows of one case: a row for each configuration and thread count, all measured in turn on the
-// same operands. The flags say what else holds.
+// Measures one case. Returns a row for each configuration and thread count, all measured in turn on
+// the same operands. `flags` has the configurations, the buffers and the time limits.
 absl::StatusOr<std::vector<BenchRow>> MeasureCase(const BenchCase& one, const BenchFlags& flags,
                                                   const Floors& floors);
 
-// Speedups of rows over that of the same configuration with one thread, where there is one.
+// Fills in the speedup of each row over the row of the same configuration with one thread, if there
+// is one.
 void FillSpeedups(std::vector<BenchRow>* rows);
 
-// Cliffs of rows that have neighbours, where those are among the rows too, of the same
-// configuration, instructions and threads.
+// Fills in the cliff of each row whose neighbours are among the rows, with the same configuration,
+// instruction set and threads.
 void FillCliffs(std::vector<BenchRow>* rows);
 
 }  // namespace jitattn::lab

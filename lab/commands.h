@@ -1,4 +1,4 @@
-// The laboratory's commands: what jitattn-lab has beside those of jitattn.
+// The commands that only jitattn-lab has.
 
 #ifndef JITATTN_LAB_COMMANDS_H_
 #define JITATTN_LAB_COMMANDS_H_
@@ -15,7 +15,7 @@ cli::Command AddCompare(CLI::App* app);
 cli::Command AddPlot(CLI::App* app);
 cli::Command AddReport(CLI::App* app);
 
-// The command jitattn-lab: those above, and all of jitattn. Returns the exit code.
+// Runs jitattn-lab, which has the commands above and all of jitattn's. Returns the exit code.
 int Main(int argc, char** argv);
 
 }  // namespace jitattn::lab

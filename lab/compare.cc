@@ -1,5 +1,5 @@
-// jitattn compare: this library against other ways of doing the same, or search strategies against
-// each other.
+// jitattn compare: compares this library with other implementations, or search strategies with each
+// other.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -29,15 +29,15 @@
 namespace jitattn::lab {
 namespace {
 
-// Refuses what is for --strategies, and fills in the methods.
+// Refuses flags that need --strategies, and fills in the methods.
 absl::Status SettleMethods(CompareFlags* flags) {
   if (!flags->record.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("--record %s: only --strategies measures a space", flags->record));
+        absl::StrFormat("--record %s has no effect without --strategies", flags->record));
   }
   if (!flags->files.empty()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: recorded spaces are for --strategies; methods need a problem", flags->files[0]));
+        "%s: a recorded space needs --strategies; methods need a problem", flags->files[0]));
   }
   CompareOptions& options = flags->options;
   for (const std::string& method : flags->methods) {
@@ -51,9 +51,8 @@ absl::Status SettleMethods(CompareFlags* flags) {
   const std::vector<std::string>& methods = options.methods;
   if (!options.baseline.empty() &&
       std::find(methods.begin(), methods.end(), options.baseline) == methods.end()) {
-    return absl::InvalidArgumentError(absl::StrFormat("--baseline %s: it is not among --methods %s",
-                                                      options.baseline,
-                                                      absl::StrJoin(methods, ",")));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--baseline %s is not among --methods %s", options.baseline, absl::StrJoin(methods, ",")));
   }
   return absl::OkStatus();
 }
@@ -90,7 +89,8 @@ cli::Json MethodsJson(const CompareOptions& options, const PythonSide& python) {
   return methods;
 }
 
-// jitattn's own wrong result is an error; a stranger's is a row of the table.
+// A wrong result of jitattn is an error. A wrong result of another method is only shown in the
+// table.
 int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
   for (const CompareRow& row : rows) {
     if (!row.standing.wrong || !row.method.starts_with("jitattn")) continue;
@@ -100,8 +100,9 @@ int ExitCode(const std::vector<CompareRow>& rows, bool interrupted) {
   return interrupted ? cli::Interrupt::exit_code() : cli::kDone;
 }
 
-// As the flags describe them, or a preset's, each once: its threads are the methods' to choose, and
-// sizes that are there for a cliff are compared with their neighbours only.
+// Returns the flags' problems, or the distinct problems of the preset's lines. The preset's thread
+// counts are ignored, since each method finds its own. Problems of no line are left out, such as
+// neighbours of odd sizes.
 absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags) {
   if (flags.preset.empty()) return flags.problem.Problems();
   if (const std::string_view given = flags.problem.AnyFlag(); !given.empty()) {
@@ -118,7 +119,7 @@ absl::StatusOr<std::vector<ops::Problem>> Problems(const CompareFlags& flags) {
   return problems;
 }
 
-// What was named must be there; what is merely looked for need not.
+// Starts Python. A failure is an error only if --python was given.
 absl::StatusOr<PythonSide> PythonOf(const CompareFlags& flags) {
   PythonSide side =
       StartPython(flags.python.empty() ? "python3" : flags.python, flags.options.methods);
@@ -128,7 +129,7 @@ absl::StatusOr<PythonSide> PythonOf(const CompareFlags& flags) {
   return side;
 }
 
-// Until it is interrupted. What is known of a problem is told at once.
+// Measures the problems until interrupted. Prints each problem's table as soon as it is complete.
 absl::StatusOr<std::vector<CompareRow>> MeasureAll(const std::vector<ops::Problem>& problems,
                                                    const CompareFlags& flags, PythonSide& python,
                                                    const cli::Interrupt& interrupt) {
@@ -156,7 +157,7 @@ void PrintEnd(const std::vector<CompareRow>& rows, const std::vector<std::string
   const std::string summary = SummaryText(rows), marks = MarksText(rows);
   std::printf("%s%s%s%s", summary.empty() ? "" : "\n", summary.c_str(), marks.empty() ? "" : "\n",
               marks.c_str());
-  if (!beware.empty()) std::printf("\nbeware: %s\n", absl::StrJoin(beware, ", ").c_str());
+  if (!beware.empty()) std::printf("\nwarning: %s\n", absl::StrJoin(beware, ", ").c_str());
 }
 
 int RunCompareMethods(CompareFlags flags) {

@@ -1,4 +1,4 @@
-// The flags of `jitattn compare`, a function a group.
+// The flags of `jitattn compare`, one function per group.
 
 #include "lab/compare_flags.h"
 
@@ -36,7 +36,7 @@ void CompareFlags::AddMethods(CLI::App* command) {
   constexpr const char* kGroup = "Comparison";
   command
       ->add_option("--methods", methods,
-                   absl::StrCat("what to measure in turn (all): ",
+                   absl::StrCat("methods to measure in turn (all): ",
                                 absl::StrJoin(MethodNames(), ", ",
                                               [](std::string* out, std::string_view name) {
                                                 out->append(name);
@@ -49,31 +49,31 @@ void CompareFlags::AddMethods(CLI::App* command) {
       ->group(kGroup);
   command
       ->add_option("--baseline", options.baseline,
-                   "what speed-ups are over (numpy where there is one, else two-pass)")
+                   "method that speed-ups are relative to (numpy if available, else two-pass)")
       ->check(CLI::Validator(cli::OneOf("method", MethodNames()), ""))
       ->type_name("METHOD")
       ->group(kGroup);
   command
       ->add_option("--rounds", options.contest.rounds,
-                   absl::StrCat("samples of each (", options.contest.rounds, ")"))
+                   absl::StrCat("samples of each method (", options.contest.rounds, ")"))
       ->check(CLI::Validator(cli::WholeNumber(1, kMaxRounds), ""))
       ->type_name("N")
       ->group(kGroup);
   command
       ->add_option(
           "--time", seconds,
-          absl::StrCat("seconds for each problem, shared out among the methods: a slow one "
-                       "has fewer samples (",
+          absl::StrCat("seconds for each problem, shared evenly by the methods: a slow one gets "
+                       "fewer samples (",
                        options.contest.seconds,
-                       "); with --strategies, for measuring its space (no limit)"))
+                       "); with --strategies, for measuring the space (no limit)"))
       ->check(CLI::Validator(cli::PositiveNumber(), ""))
       ->type_name("S")
       ->group(kGroup);
-  command->add_option("--seed", options.seed, "of the operands (1)")
+  command->add_option("--seed", options.seed, "seed of the operands (1)")
       ->check(CLI::Validator(cli::WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
-  command->add_option("--python", python, "the Python whose packages take part (python3)")
+  command->add_option("--python", python, "the Python to import packages with (python3)")
       ->type_name("PATH")
       ->group(kGroup);
 }
@@ -81,15 +81,16 @@ void CompareFlags::AddMethods(CLI::App* command) {
 void CompareFlags::AddStrategies(CLI::App* command) {
   constexpr const char* kGroup = "Comparison of strategies";
   command
-      ->add_option("--strategies", strategies,
-                   "compare these searches (all: every one) on FILEs, or on the problem's space, "
-                   "which is measured whole first")
+      ->add_option(
+          "--strategies", strategies,
+          "compare these strategies (or all) on FILEs, or on the problem's space, which is "
+          "first measured exhaustively")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("A,B,...")
       ->group(kGroup);
-  command->add_option("FILE", files, "recordings, as of jitattn tune --record")
+  command->add_option("FILE", files, "recordings, as written by jitattn tune --record")
       ->type_name("")
       ->group(kGroup);
   command->add_option("--budgets", budgets, "distinct evaluations (18,36)")
@@ -99,21 +100,22 @@ void CompareFlags::AddStrategies(CLI::App* command) {
       ->check(CLI::Validator(cli::WholeNumber(1, 1000000), ""))
       ->type_name("N,M,...")
       ->group(kGroup);
-  command->add_option("--runs", runs, "of a strategy on a space (100)")
+  command->add_option("--runs", runs, "runs of a strategy on a space (100)")
       ->check(CLI::Validator(cli::WholeNumber(1, 1000000), ""))
       ->type_name("N")
       ->group(kGroup);
   command
       ->add_flag("--noisy", noisy,
-                 "a strategy sees one sample of a point, as it always does without FILEs")
+                 "a strategy sees one random sample of a point; always so without FILEs")
       ->group(kGroup);
-  command->add_option("--space", space, "without FILEs: small or full (small)")
+  command
+      ->add_option("--space", space, "without FILEs: the space to measure, small or full (small)")
       ->check(CLI::Validator(cli::OneOf("space", {"small", "full"}), ""))
       ->type_name("SPACE")
       ->group(kGroup);
   command
       ->add_option("--fields", fields,
-                   "values that a field may take, and the default's, as of jitattn tune")
+                   "values of a field to try beside the default's, as in jitattn tune")
       ->type_name("FIELD=V1:V2,...")
       ->expected(1)
       ->delimiter(',')
@@ -121,7 +123,7 @@ void CompareFlags::AddStrategies(CLI::App* command) {
       ->group(kGroup);
   command
       ->add_option("--record", record,
-                   "without FILEs: what was measured of the space to FILE, as jitattn tune does")
+                   "without FILEs: write the measured space to FILE, as jitattn tune does")
       ->type_name("FILE")
       ->group(kGroup);
 }

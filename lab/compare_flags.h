@@ -1,4 +1,4 @@
-// What `jitattn compare` is asked: methods on problems, or search strategies on spaces.
+// Flags of `jitattn compare`, which compares methods on problems or search strategies on spaces.
 
 #ifndef JITATTN_LAB_COMPARE_FLAGS_H_
 #define JITATTN_LAB_COMPARE_FLAGS_H_
@@ -19,13 +19,13 @@ struct CompareFlags {
   cli::ProblemFlags problem;
   std::string preset;
   cli::MachineFlags machine;
-  CompareOptions options;            // machine: what those flags stand for
+  CompareOptions options;            // its `machine` is resolved from the flags above
   std::vector<std::string> methods;  // empty: all
   std::string python;                // empty: python3
   std::string csv;
   bool json = false, quiet = false;
 
-  // The other comparison.
+  // For the comparison of strategies.
   std::vector<std::string> strategies, files, fields;
   std::vector<int> budgets = {18, 36};
   std::string space = "small", record;

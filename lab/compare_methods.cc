@@ -1,4 +1,4 @@
-// Contenders of one problem.
+// Makes the contenders of one problem.
 
 #include "lab/compare_methods.h"
 
@@ -16,20 +16,21 @@ namespace {
 constexpr std::string_view kOurs[] = {"jitattn", "jitattn-default"};
 constexpr std::string_view kPython[] = {"numpy", "numba", "torch", "onnxruntime", "openvino"};
 
-// Times the error that this library's kernels are allowed: what is wrong is off by far more.
+// Allowed error of other libraries as a multiple of this library's bound. A wrong result differs by
+// far more.
 constexpr double kStrangersTolerance = 16;
 
-// Whose threads spin: this process's OpenMP, and each package's own.
+// Identifies the thread pool whose threads may spin: this process's pool, or a package's own.
 int PoolOf(std::string_view method) {
   const auto found = std::find(std::begin(kPython), std::end(kPython), method);
   return found == std::end(kPython) ? 0 : 1 + static_cast<int>(found - std::begin(kPython));
 }
 
-// What takes part, and what there is to say of it beforehand.
+// The contenders of a problem, with their entries.
 struct Taking {
   std::vector<std::unique_ptr<Contender>> owners;
   std::vector<ContestEntry> entries;
-  std::vector<size_t> rows;  // of each entry
+  std::vector<size_t> rows;  // index of each entry's row
 };
 
 }  // namespace
@@ -45,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Contender>> ContenderMaker::MakePlan(const std::s
   if (config == "tuned") {
     tuned_ = (*plan)->config();
     const cache::Match match = (*plan)->source().match;
-    if (match == cache::Match::kNone) standing->note = "no record: as by default";
+    if (match == cache::Match::kNone) standing->note = "no record: the default configuration";
     if (match == cache::Match::kNearest) standing->note = "nearest record";
   }
   return MakePlanContender(operands_, *std::move(plan));
@@ -53,7 +54,8 @@ absl::StatusOr<std::unique_ptr<Contender>> ContenderMaker::MakePlan(const std::s
 
 std::unique_ptr<Contender> ContenderMaker::MakePython(const std::string& method,
                                                       ContestEntry* entry, Standing* standing) {
-  // One that took too long was ended; the next problem gets a new one.
+  // WhyNot() also reports a Python that was ended because it took too long. The next problem starts
+  // a new one.
   standing->failure = python_.WhyNot(method);
   if (!standing->failure.empty()) return nullptr;
   absl::Status status;
@@ -70,7 +72,7 @@ std::unique_ptr<Contender> ContenderMaker::MakePython(const std::string& method,
   }
   if (!python_.Find(method)->has_threads) {
     entry->threads = {entry->threads.back()};
-    standing->note = "its number of threads cannot be set";
+    standing->note = "the number of threads cannot be set";
   }
   return *std::move(peer);
 }
@@ -89,10 +91,10 @@ absl::StatusOr<std::unique_ptr<Contender>> ContenderMaker::Make(const std::strin
   entry->pool = PoolOf(method);
   if (method == "jitattn" || method == "jitattn-default") {
     entry->threads = {
-        options_.machine.conditions.threads};  // the budget: how many it takes is tuned
+        options_.machine.conditions.threads};  // the budget; the plan's own number is tuned
     return MakePlan(method == "jitattn" ? "tuned" : "default", standing);
   }
-  // NumPy's exponential alone may be 2.5 units in the last place off, ONNX Runtime's sigmoid 30.
+  // NumPy's exponential alone may have an error of 2.5 ulp, ONNX Runtime's sigmoid of 30 ulp.
   entry->tolerance = kStrangersTolerance;
   entry->threads = ThreadCounts(options_.machine.conditions.threads);
   if (IsPython(method)) return MakePython(method, entry, standing);
@@ -140,7 +142,7 @@ std::string PythonSide::WhyNot(std::string_view method) const {
   if (peers == nullptr) return error;
   if (!peers->alive()) return "Python has ended";
   const PythonPeers::Method* known = Find(method);
-  if (known == nullptr) return "it was not asked for";
+  if (known == nullptr) return "the method was not requested";
   return known->error.empty() ? "" : absl::StrCat(program, ": ", known->error);
 }
 

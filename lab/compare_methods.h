@@ -1,4 +1,4 @@
-// The ways of solving a problem that `jitattn compare` measures in turn.
+// The methods of solving a problem that `jitattn compare` measures in turn.
 
 #ifndef JITATTN_LAB_COMPARE_METHODS_H_
 #define JITATTN_LAB_COMPARE_METHODS_H_
@@ -19,32 +19,33 @@
 
 namespace jitattn::lab {
 
-// A library that this program is linked with. The command has none, bench/peers has those that
-// CMake found.
+// A method of a library that this program is linked with. The command jitattn has none; bench/peers
+// has those that CMake found.
 struct LinkedMethod {
   std::string name, version;
-  // Unimplemented, with the reason, where it cannot do the problem. The operands outlive it.
+  // Makes a contender. Unimplemented, with the reason: the library does not support the problem.
+  // REQUIRES: the operands outlive the contender.
   std::function<absl::StatusOr<std::unique_ptr<Contender>>(const ops::Problem& problem,
                                                            const runtime::Operands& operands)>
       make;
 };
-// To be filled before the command line is read.
+// The linked methods. REQUIRES: filled before the command line is parsed.
 std::vector<LinkedMethod>& LinkedMethods();
 
-// jitattn, jitattn-default, the baselines, what is linked, numpy, numba, torch, onnxruntime,
-// openvino.
+// Returns jitattn, jitattn-default, the baselines, the linked methods, numpy, numba, torch,
+// onnxruntime, openvino.
 std::vector<std::string_view> MethodNames();
 bool IsPython(std::string_view method);
-const LinkedMethod* FindLinked(std::string_view method);  // null: it is not one
+const LinkedMethod* FindLinked(std::string_view method);  // null: not a linked method
 
-// A Python process for the methods that need one, and why it cannot be had.
+// The Python process of the methods that need one, or the reason why there is none.
 struct PythonSide {
   std::string program;
   std::unique_ptr<PythonPeers> peers;  // null: see `error`
   std::string error;
 
   const PythonPeers::Method* Find(std::string_view method) const;
-  // Empty if the method can be had.
+  // Returns why the method is not available; empty if it is.
   std::string WhyNot(std::string_view method) const;
 };
 PythonSide StartPython(const std::string& program, const std::vector<std::string>& methods);
@@ -52,9 +53,10 @@ PythonSide StartPython(const std::string& program, const std::vector<std::string
 struct CompareRow {
   cache::Key key;  // the exact problem, not its bucket
   std::string method;
-  Standing standing;     // no samples: `failure` or `note` says why
+  Standing standing;     // without samples, `failure` or `note` says why
   std::string baseline;  // of the speed-ups
-  // Times as fast as the baseline: by fastest, by median. Nothing where one of both has no time.
+  // Baseline's time ÷ this method's: by the fastest samples, by medians. Empty if either has no
+  // time.
   std::optional<double> speedup, speedup_median;
   bool baseline_unstable = false;
 
@@ -63,26 +65,28 @@ struct CompareRow {
   bool unstable() const;
 };
 
-// Above it a mean, and what is built on it, says little: the machine was not quiet.
+// Above this coefficient of variation a row is unstable: other work disturbed the measurement, and
+// mean and median are unreliable.
 inline constexpr double kUnstable = 0.1;
 
 struct CompareOptions {
   std::vector<std::string> methods;
-  std::string
-      baseline;  // of `methods`; empty: numpy where there is one, else two-pass, else naive, …
+  std::string baseline;  // one of `methods`; empty: see DefaultBaseline()
   cli::Machine machine;
   uint64_t seed = 1;
   ContestOptions contest;
 };
 
-// Makes contenders of one problem. The arguments of the constructor outlive it and what it makes.
+// Makes contenders of one problem. REQUIRES: the constructor's arguments outlive this object and
+// its contenders.
 class ContenderMaker {
  public:
   ContenderMaker(const ops::Problem& problem, const CompareOptions& options, PythonSide& python,
                  const runtime::Operands& operands)
       : problem_(problem), options_(options), python_(python), operands_(operands) {}
 
-  // Fills the entry in, but for the contender. Null: `standing` says why.
+  // Returns a contender and fills in the other members of `entry`. Null: the method does not take
+  // part; `standing->failure` says why.
   absl::StatusOr<std::unique_ptr<Contender>> Make(const std::string& method, ContestEntry* entry,
                                                   Standing* standing);
 
@@ -98,19 +102,18 @@ class ContenderMaker {
   const CompareOptions& options_;
   PythonSide& python_;
   const runtime::Operands& operands_;
-  std::optional<ops::Config> tuned_;  // once it takes part
+  std::optional<ops::Config> tuned_;  // set when "jitattn" is made
   bool python_has_problem_ = false;
 };
 
-// A row a method, all measured in turn on the same operands.
+// Measures all methods in turn on the same operands. Returns a row for each method.
 absl::StatusOr<std::vector<CompareRow>> CompareMethods(const ops::Problem& problem,
                                                        const CompareOptions& options,
                                                        PythonSide& python);
 
-// Fills speed-ups in. Rows are of one problem.
+// Fills in the speed-ups. REQUIRES: all rows are of one problem.
 void FillSpeedups(const std::string& baseline, std::vector<CompareRow>* rows);
-// The baseline where none was named: the first of numpy, two-pass, … among the methods that have a
-// time.
+// Returns the baseline to use if none was named: the first of numpy, two-pass, … that has a time.
 std::string DefaultBaseline(const std::vector<CompareRow>& rows);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// Rows → tables.
+// Tables of `jitattn compare`.
 
 #include "lab/compare_report.h"
 
@@ -87,9 +87,9 @@ std::string MarksText(std::span<const CompareRow> rows) {
   });
   if (!marked) return "";
   return absl::StrFormat(
-      "! the coefficient of variation is above %.0f %%: something else ran meanwhile, and mean and "
-      "median are\n  doubtful; the fastest less so, since noise only adds time. ? a speed-up of "
-      "which either side is such.\n",
+      "! coefficient of variation above %.0f %%: other work disturbed the measurement. Mean and "
+      "median are\n  unreliable; the fastest sample is less so, since noise only adds time. "
+      "? a speed-up with ! on either side.\n",
       kUnstable * 100);
 }
 
@@ -120,7 +120,7 @@ std::string SummaryText(std::span<const CompareRow> rows) {
     table.push_back(std::move(cells));
   }
   if (table.size() < 2 || methods.empty()) return "";
-  return "How many times as fast as each jitattn is, by the fastest samples\n" + cli::Table(table);
+  return "Speed-up of jitattn over each method, by the fastest samples\n" + cli::Table(table);
 }
 
 std::string CompareCsv(std::span<const CompareRow> rows) {

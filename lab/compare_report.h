@@ -12,11 +12,12 @@
 
 namespace jitattn::lab {
 
-// Of one problem: a line a method.
+// Returns the table of one problem, with a line for each method.
 std::string CompareText(std::span<const CompareRow> rows);
-// What the marks in it mean; empty where there are none.
+// Explains the marks in the tables; empty if there are none.
 std::string MarksText(std::span<const CompareRow> rows);
-// Of several problems: how many times as fast as each method "jitattn" is, a line a problem.
+// Returns the speed-ups of "jitattn" over each method, with a line for each problem; empty for a
+// single problem.
 std::string SummaryText(std::span<const CompareRow> rows);
 
 std::string CompareCsv(std::span<const CompareRow> rows);

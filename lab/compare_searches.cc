@@ -1,4 +1,4 @@
-// Search strategies against each other, as it looks from the command line.
+// The command `jitattn compare --strategies`.
 
 #include "lab/compare_searches.h"
 
@@ -33,7 +33,7 @@ absl::StatusOr<std::deque<NamedSpace>> ReadSpaces(const std::vector<std::string>
   return spaces;
 }
 
-// The spaces of the problems, measured here and now; written to --record if it was given.
+// Measures the spaces of the problems, and writes them to --record if it was given.
 absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
                                                      const cli::Interrupt& interrupt) {
   const auto problems = flags.problem.Problems();
@@ -54,7 +54,7 @@ absl::StatusOr<std::deque<NamedSpace>> MeasureSpaces(const CompareFlags& flags,
     if (!space.ok()) return space.status();
     if (space->left_out > 0) {
       const int measured = space->recording.space.size();
-      std::fprintf(stderr, "%s: %d of %d points in %g s; strategies search those\n",
+      std::fprintf(stderr, "%s: measured %d of %d points in %g s; strategies search only these\n",
                    space->name.c_str(), measured, measured + space->left_out, flags.seconds);
     }
     if (!flags.record.empty()) {
@@ -75,8 +75,8 @@ absl::Status CheckFiles(const CompareFlags& flags) {
   }
   if (flags.record.empty()) return absl::OkStatus();
   if (!flags.files.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--record %s: %s is recorded already", flags.record, flags.files[0]));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--record %s has no effect on %s, which is a recording", flags.record, flags.files[0]));
   }
   return cli::CheckTextFile("--record", flags.record);
 }
@@ -87,7 +87,7 @@ TournamentOptions Options(const CompareFlags& flags, std::vector<std::string> st
   options.budgets = flags.budgets;
   options.replay.repeats = flags.runs;
   options.replay.seed = flags.options.seed;
-  // On a machine a search sees noise; a recording is what was seen of it.
+  // Without recordings, strategies see single samples, as on a real machine.
   options.replay.noisy = flags.noisy || flags.files.empty();
   options.threads = flags.options.machine.conditions.threads;
   return options;

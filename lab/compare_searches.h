@@ -1,4 +1,4 @@
-// jitattn compare --strategies: search strategies against each other.
+// jitattn compare --strategies: compares search strategies with each other.
 
 #ifndef JITATTN_LAB_COMPARE_SEARCHES_H_
 #define JITATTN_LAB_COMPARE_SEARCHES_H_
@@ -7,7 +7,7 @@
 
 namespace jitattn::lab {
 
-// On recordings, or on spaces measured here and now. The exit code.
+// Compares strategies on recordings, or on spaces that are measured first. Returns the exit code.
 int RunCompareStrategies(const CompareFlags& flags);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// Spaces → a tournament → rows.
+// Runs a tournament over spaces, and makes rows of its results.
 
 #include "lab/compare_strategies.h"
 
@@ -22,7 +22,7 @@
 namespace jitattn::lab {
 namespace {
 
-// What is known of one space at one budget, the strategies in the tournament's order.
+// Adds the rows of one space at one budget, best mean first.
 void AddRows(const StrategyTable& table, size_t space, size_t budget,
              std::vector<StrategyRow>* rows) {
   const std::vector<Entrant>& entrants = table.tournament.entrants;
@@ -105,8 +105,8 @@ absl::StatusOr<NamedSpace> MeasureSpace(const ops::Problem& problem, const Cpu& 
   }
   if (progress) std::fputs("\r\033[K", stderr);
   if (recorder.evaluations().empty()) {
-    return absl::DeadlineExceededError(absl::StrFormat("%g s are too few to measure a point of %s",
-                                                       options.seconds, ops::Describe(problem)));
+    return absl::DeadlineExceededError(absl::StrFormat(
+        "%g s are too short to measure a point of %s", options.seconds, ops::Describe(problem)));
   }
   auto recording = MakeRecording(problem, cpu, recorder.evaluations(), /*guesses=*/{});
   if (!recording.ok()) return recording.status();
@@ -169,13 +169,13 @@ std::string StrategiesText(const StrategyTable& table) {
                      absl::StrFormat("%+.3f", entrant.score),
                      absl::StrFormat("%d/%d/%d", sum.wins, sum.ties, sum.losses)});
   }
-  absl::StrAppendFormat(&text,
-                        "\nRanking over %d %s: 0 as random search, 1 the optimum at once\n%s"
-                        "\nRegret: time of what was chosen ÷ optimum − 1. Wins/ties/losses: "
-                        "Wilcoxon over runs, Holm, "
-                        "5 %%; in\nthe ranking over spaces, budgets and the other strategies.\n",
-                        table.spaces.size(), table.spaces.size() == 1 ? "space" : "spaces",
-                        cli::Table(ranks));
+  absl::StrAppendFormat(
+      &text,
+      "\nRanking over %d %s; score 0: random search, 1: the optimum at once\n%s"
+      "\nRegret: time of the chosen point ÷ optimum − 1. Wins/ties/losses: "
+      "Wilcoxon over runs, Holm, "
+      "5 %%;\nin the ranking, summed over spaces, budgets and other strategies.\n",
+      table.spaces.size(), table.spaces.size() == 1 ? "space" : "spaces", cli::Table(ranks));
   return text;
 }
 

@@ -1,4 +1,4 @@
-// `jitattn compare --strategies`: which search finds more, space by space.
+// `jitattn compare --strategies`: compares search strategies, space by space.
 
 #ifndef JITATTN_LAB_COMPARE_STRATEGIES_H_
 #define JITATTN_LAB_COMPARE_STRATEGIES_H_
@@ -23,12 +23,12 @@ namespace jitattn::lab {
 struct NamedSpace {
   std::string name;
   Recording recording;
-  int left_out = 0;  // points of the space that there was no time for
+  int left_out = 0;  // number of points that were not measured for lack of time
 };
 
-// Every point of the space; no record is made. Where `seconds` end before that, the points are a
-// random sample: strategies then search what was measured. Cancelled where `stop` was set,
-// DeadlineExceeded where the time was too short for a single point.
+// Measures every point of the space, without making a record. If `seconds` are too short for all
+// points, the measured ones are a random sample, and strategies search the sample. Cancelled:
+// `stop` was set. DeadlineExceeded: the time was too short for a single point.
 struct LiveOptions {
   double seconds = std::numeric_limits<double>::infinity();
   ops::Conditions conditions;
@@ -43,12 +43,12 @@ absl::StatusOr<NamedSpace> MeasureSpace(const ops::Problem& problem, const Cpu& 
 struct StrategyRow {
   std::string space, strategy;
   int budget = 0, runs = 0;
-  double fraction_mean = 0;  // optimum ÷ time of the point chosen
-  // Time of the point chosen ÷ optimum − 1: 0 is the optimum.
+  double fraction_mean = 0;  // optimum ÷ time of the chosen point
+  // Time of the chosen point ÷ optimum − 1; 0 is the optimum.
   double regret_p10 = 0, regret_p50 = 0, regret_p90 = 0;
   Balance balance;      // over the other strategies, on this space: Wilcoxon over runs, Holm
-  double p_value = 1;   // of the test against random, by Holm
-  std::string verdict;  // "better", "tie", "worse" than random; of random itself ""
+  double p_value = 1;   // of the test against random, adjusted by Holm
+  std::string verdict;  // "better", "tie", "worse" than random; "" for random itself
 };
 
 struct StrategyTable {
@@ -57,7 +57,8 @@ struct StrategyTable {
   std::vector<int> budgets;
   std::vector<std::string> spaces;
 };
-// InvalidArgument as RunTournament; DataLoss: a space without a point that works.
+// Compares the strategies of `options` on the spaces. InvalidArgument: as RunTournament. DataLoss:
+// a space has no working point.
 absl::StatusOr<StrategyTable> CompareStrategies(const std::deque<NamedSpace>& spaces,
                                                 const TournamentOptions& options);
 

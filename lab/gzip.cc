@@ -1,4 +1,4 @@
-// Unpacking by zlib, where the build found it.
+// Decompression by zlib, if the build found it.
 
 #include "lab/gzip.h"
 
@@ -27,7 +27,7 @@ constexpr int kGzipOnly = 16 + MAX_WBITS;
 absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes) {
   z_stream stream = {};
   if (inflateInit2(&stream, kGzipOnly) != Z_OK) {
-    return absl::ResourceExhaustedError("no memory to unpack");
+    return absl::ResourceExhaustedError("not enough memory to decompress");
   }
   std::string text;
   std::string chunk(size_t{1} << 18, '\0');
@@ -35,7 +35,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes) {
   size_t taken = 0;
   do {
     const size_t offered = std::min<size_t>(bytes.size() - taken, std::numeric_limits<uInt>::max());
-    // zlib's next_in is not const, but it does not write there.
+    // zlib's next_in is not const, but zlib does not write to it.
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + taken));
     stream.avail_in = static_cast<uInt>(offered);
     stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
@@ -44,8 +44,8 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes) {
     taken += offered - stream.avail_in;
     text.append(chunk.data(), chunk.size() - stream.avail_out);
     if (text.size() > static_cast<size_t>(max_bytes)) {
-      status =
-          absl::DataLossError(absl::StrCat("gzip: unpacks to more than ", max_bytes >> 20, " MiB"));
+      status = absl::DataLossError(
+          absl::StrCat("gzip: decompresses to more than ", max_bytes >> 20, " MiB"));
       break;
     }
     if (result == Z_STREAM_END) {
@@ -67,7 +67,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes) {
 
 absl::StatusOr<std::string> Gunzip(std::string_view, int64_t) {
   return absl::UnimplementedError(
-      "compressed by gzip, and this build has no zlib: unpack it first");
+      "compressed by gzip, and this build has no zlib: decompress it first");
 }
 
 #endif

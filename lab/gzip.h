@@ -1,4 +1,4 @@
-// Files compressed by gzip, as public recordings are kept.
+// Decompression of gzip files, the usual form of public recordings.
 
 #ifndef JITATTN_LAB_GZIP_H_
 #define JITATTN_LAB_GZIP_H_
@@ -12,12 +12,12 @@
 
 namespace jitattn::lab {
 
-// By the first two bytes, not by a name.
+// Returns whether the first two bytes are those of a gzip file.
 bool IsGzip(std::string_view bytes);
 
-// What `bytes`, one gzip member or several, hold. DataLoss: cut short, damaged, followed by other
-// bytes, or more than `max_bytes` when unpacked: a few KB may hold a GB. Unimplemented: built
-// without zlib.
+// Decompresses `bytes`, one or several gzip members. DataLoss: cut short, damaged, followed by
+// other bytes, or longer than `max_bytes` when decompressed (a few KB may hold a GB).
+// Unimplemented: built without zlib.
 absl::StatusOr<std::string> Gunzip(std::string_view bytes, int64_t max_bytes = cli::kMaxTextBytes);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// The command jitattn-lab, which jitattn runs for the laboratory's commands and flags.
+// The program jitattn-lab, which jitattn runs for the laboratory's commands and flags.
 
 #include "lab/commands.h"
 

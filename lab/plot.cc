@@ -1,5 +1,5 @@
-// jitattn plot and jitattn report: plots.py, which is part of the command, run by a Python that has
-// Matplotlib.
+// jitattn plot and jitattn report: run plots.py, which is built into the command, by a Python that
+// has Matplotlib.
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -31,13 +31,13 @@ struct PlotFlags {
   bool list = false, json = false;
 };
 
-// Exit codes of a `python` that cannot draw: of plots.py where Matplotlib is missing or too old, of
-// a shim that stands for no Python.
+// Exit codes of a `python` that cannot draw: plots.py's code if Matplotlib is missing or too old,
+// and the code of a shim without a Python behind it.
 constexpr int kNoMatplotlib = 69, kNoProgram = 127;
 
-// The exit code of plots.py; nothing where `python` cannot run it.
+// Runs plots.py and returns its exit code; nothing if `python` cannot run it.
 std::optional<int> RunPlots(const std::string& python, const std::vector<std::string>& arguments) {
-  // UTF-8 whatever the locale: the script itself is an argument.
+  // UTF-8 in every locale, since the script is passed as an argument and is UTF-8.
   std::vector<std::string> command = {python, "-X", "utf8", "-c", kPlots};
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -62,16 +62,16 @@ int Run(std::string_view command, const PlotFlags& flags) {
   if (flags.json) arguments.emplace_back("--json");
   arguments.insert(arguments.end(), {std::string(command), "--"});
   arguments.insert(arguments.end(), flags.files.begin(), flags.files.end());
-  // The first Python on PATH may hide the system's, which has Debian's package.
+  // The first Python on PATH may hide the system's Python, which has Debian's Matplotlib.
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
   if (const char* chosen = Env("JITATTN_PYTHON")) pythons = {chosen};
   for (const std::string& python : pythons) {
     if (const std::optional<int> code = RunPlots(python, arguments)) return *code;
   }
-  return cli::Fail(absl::FailedPreconditionError(absl::StrFormat(
-      "pictures need Matplotlib 3.6 or newer, and %s has none: apt-get install python3-matplotlib, "
-      "or name a Python that has it in JITATTN_PYTHON",
-      absl::StrJoin(pythons, " or "))));
+  return cli::Fail(absl::FailedPreconditionError(
+      absl::StrFormat("pictures need Matplotlib 3.6 or newer, and %s lacks it: run apt-get install "
+                      "python3-matplotlib, or set JITATTN_PYTHON to a Python that has it",
+                      absl::StrJoin(pythons, " or "))));
 }
 
 void AddCommon(CLI::App* app, PlotFlags* flags) {
@@ -79,10 +79,11 @@ void AddCommon(CLI::App* app, PlotFlags* flags) {
                   "JSON of tune, compare, replay, bench or roofline, or a recorded space")
       ->required()
       ->type_name("");
-  app->add_option("--kind", flags->kinds, "only these (docs/plots.md; --list names them)")
+  app->add_option("--kind", flags->kinds,
+                  "only these kinds of picture (docs/plots.md; --list names them)")
       ->delimiter(',')
       ->type_name("KIND,...");
-  app->add_flag("--json", flags->json, "what was made as JSON (docs/json.md)");
+  app->add_flag("--json", flags->json, "the list of pictures as JSON (docs/json.md)");
 }
 
 }  // namespace
@@ -91,10 +92,12 @@ cli::Command AddPlot(CLI::App* app) {
   auto flags = std::make_shared<PlotFlags>();
   CLI::App* plot = cli::AddLaboratoryCommand(app, "plot");
   AddCommon(plot, flags.get());
-  plot->add_option("-o,--output", flags->output,
-                   "FILE.svg or FILE.png for one picture, else a folder for all in both (.)")
+  plot->add_option(
+          "-o,--output", flags->output,
+          "FILE.svg or FILE.png for one picture, else a folder for all, in both formats (.)")
       ->type_name("OUT");
-  plot->add_flag("--list", flags->list, "say which pictures the files give; draw none");
+  plot->add_flag("--list", flags->list,
+                 "list the pictures that the files give, without drawing them");
   return {plot, [flags] { return Run("plot", *flags); }};
 }
 
@@ -103,7 +106,8 @@ cli::Command AddReport(CLI::App* app) {
   CLI::App* report = cli::AddLaboratoryCommand(app, "report");
   AddCommon(report, flags.get());
   report->add_option("-o,--output", flags->output, "the page")->required()->type_name("FILE.html");
-  report->add_option("--title", flags->title, "of the page (jitattn report)")->type_name("TEXT");
+  report->add_option("--title", flags->title, "title of the page (jitattn report)")
+      ->type_name("TEXT");
   return {report, [flags] { return Run("report", *flags); }};
 }
 

@@ -1,14 +1,14 @@
-"""Pictures of what the commands of jitattn write as JSON: SVG, PNG and one HTML page.
+"""Draws the JSON that jitattn's commands write as SVG, PNG and one HTML page.
 
-A file is checked by a rule of RULES and becomes a Source. Each of KINDS turns Sources into Pictures:
-a Matplotlib figure, its words, and a table of the numbers behind it. `jitattn plot` and `jitattn
-report` run this script with their own flags; docs/plots.md describes both.
+A file is checked by a rule of RULES and becomes a Source. Each function of KINDS turns Sources into
+Pictures. A Picture has a Matplotlib figure, its texts, and a table of the numbers behind it.
+`jitattn plot` and `jitattn report` run this script with their own flags (docs/plots.md).
 """
 
 import sys
 
 if sys.path and sys.path[0] == "":
-    del sys.path[0]  # what lies in the folder where the command runs is not meant
+    del sys.path[0]  # modules in the current folder must not shadow installed ones
 
 import signal
 
@@ -36,7 +36,7 @@ import zlib
 
 NO_MATPLOTLIB = 69  # exit code: this Python has no Matplotlib, or one that is too old
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a home that cannot be written to is fine
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no warnings about an unwritable home
 try:
     import matplotlib as mpl
     import matplotlib.figure
@@ -47,12 +47,12 @@ except ImportError:
 if [int(part) for part in mpl.__version__.split(".")[:2]] < [3, 6]:
     sys.exit(NO_MATPLOTLIB)
 
-MAX_BYTES = 512 << 20  # of a file, unpacked
+MAX_BYTES = 512 << 20  # of a file after decompression
 MOST_ROWS, MOST_PANELS, MOST_TABLE_ROWS = 48, 24, 400
 UNSTABLE = 0.1  # above this coefficient of variation a row is called unstable
 
-# Of Okabe and Ito, without yellow. Dash and marker differ with the colour, so that none alone has
-# to be seen.
+# Okabe and Ito's colours without yellow. Dashes and markers differ along with the colours, so that
+# lines can be told apart by any of them.
 INK, FAINT, GRID, PAPER, PALE = "#1a1a1a", "#6b6b6b", "#dcdcdc", "#ffffff", "#c9c9c9"
 BLUE, VERMILION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, GREY = "#e69f00", "#56b4e9", "#4d4d4d"
@@ -73,34 +73,34 @@ STYLE = {
 
 
 class Bad(Exception):
-    """What is wrong with a file, or with the place where a picture should go."""
+    """An error in an input file, or at the place where a picture should be written."""
 
 
 class Misuse(Exception):
-    """What is wrong with the flags."""
+    """An error in the flags."""
 
 
 # ---- Words ---------------------------------------------------------------------------------------
 
 
 def clean(text):
-    """`text` on one line, without characters that a terminal obeys or that XML has not."""
+    """`text` on one line, without control characters, which terminals obey and XML forbids."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def short(text, most):
-    """`text`, or as much of both its ends as `most` characters hold, with … between."""
+    """`text`, shortened to `most` characters if it is longer, with … in the middle."""
     tail = (most - 1) // 2
     return text if len(text) <= most else text[:most - 1 - tail] + "…" + text[len(text) - tail:]
 
 
 def slug(text):
-    """Letters, digits and '-' only, for the name of a file or of an element."""
+    """`text` reduced to letters, digits and '-', for the name of a file or of an element."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:80].strip("-")
 
 
 def distinct(name, names):
-    """`name`, or name-2 … where it is among `names`."""
+    """`name`, or name-2, name-3 … if `names` has it already."""
     return next(one for one in [name, *(f"{name}-{i}" for i in range(2, len(names) + 3))]
                 if one not in names)
 
@@ -141,7 +141,7 @@ def some(count, noun):
 
 
 def cut(items, most, caption, noun):
-    """The first of many, and a caption that says so."""
+    """The first `most` items, and the caption, which says so if there are more."""
     more = f" The first {most} of {len(items)} {noun}." if len(items) > most else ""
     return list(items)[:most], caption + more
 
@@ -150,15 +150,15 @@ def cut(items, most, caption, noun):
 
 
 def check(value, rule, place):
-    """`value` as far as `rule` has it: {key: rule}, [rule], or a function of value and place. A key
-    that ends in '?' may be missing or null, and then is None. Bad names the place, and the value
-    that breaks the rule."""
+    """The parts of `value` that `rule` names. A rule is {key: rule}, [rule], or a function of value
+    and place. A key that ends in '?' may be missing or null; its value is then None. Bad names the
+    place and the value that breaks the rule."""
     if isinstance(rule, list):
-        need(isinstance(value, list), value, place, "is no array")
+        need(isinstance(value, list), value, place, "is not an array")
         return [check(item, rule[0], f"{place}[{i}]") for i, item in enumerate(value)]
     if not isinstance(rule, dict):
         return rule(value, place)
-    need(isinstance(value, dict), value, place, "is no object")
+    need(isinstance(value, dict), value, place, "is not an object")
     found = {}
     for key, inner in rule.items():
         name = key.rstrip("?")
@@ -182,14 +182,14 @@ def anything(value, place):
 
 
 def text(value, place):
-    need(isinstance(value, str), value, place, "is no string")
+    need(isinstance(value, str), value, place, "is not a string")
     return clean(value)
 
 
 def real(value, place, least=-1e30):
     need(isinstance(value, (int, float)) and not isinstance(value, bool), value, place,
-         "is no number")
-    need(least <= value <= 1e30, value, place, f"is not from {least:g} to 1e+30")
+         "is not a number")
+    need(least <= value <= 1e30, value, place, f"is not between {least:g} and 1e+30")
     return float(value)
 
 
@@ -198,14 +198,14 @@ positive = functools.partial(real, least=1e-30)
 
 
 def count(value, place):
-    need(share(value, place) == int(value) <= 10**9, value, place, "is no count")
+    need(share(value, place) == int(value) <= 10**9, value, place, "is not a whole number up to 1e9")
     return int(value)
 
 
 def each(rule):
-    """A rule for every value of an object."""
+    """The rule for an object whose values all follow `rule`."""
     def check_all(value, place):
-        need(isinstance(value, dict), value, place, "is no object")
+        need(isinstance(value, dict), value, place, "is not an object")
         return {key: check(item, rule, f"{place}[{short(clean(json.dumps(key)), 60)}]")
                 for key, item in value.items()}
     return check_all
@@ -216,7 +216,7 @@ BENCH_ROWS = [{"op": text, "dtype": text, "describe": text, "isa": text, "thread
                "peak?": positive, "fraction?": share, "floor_of?": text, "floor?": real,
                "aim?": real, "times?": [share]}]
 BALANCE = {"wins": count, "ties": count, "losses": count}
-RULES = {  # of the JSON of a command, and of the two formats of recorded spaces
+RULES = {  # for the commands' JSON and for the two formats of recorded spaces
     "tune": {"problems": [{
         "record": {"problem": {"describe": text}, "strategy": text, "seed": count},
         "log": [{"number": count, "phase": text, "evaluation": {
@@ -251,8 +251,8 @@ RULES = {  # of the JSON of a command, and of the two formats of recorded spaces
 
 
 class Source:
-    """A file. `kind`: a key of RULES. `data`: what the rule found. `facts`: what the file says of its
-    making. `spaces`: recorded, or seen by a tuning."""
+    """An input file. `kind`: a key of RULES. `data`: the parts that the rule names. `facts`: the
+    file's origin, as (name, value). `spaces`: recorded spaces, or those that a tuning searched."""
 
     def __init__(self, path):
         self.path, self.spaces = path, []
@@ -279,9 +279,9 @@ def of_kind(sources, *kinds):
 
 def read_text(path):
     try:
-        mode = os.stat(path).st_mode  # a FIFO may wait for ever, a device has no end
+        mode = os.stat(path).st_mode  # reading a FIFO or a device may never end
         if not stat.S_ISREG(mode):
-            raise Bad("is a folder" if stat.S_ISDIR(mode) else "is no regular file")
+            raise Bad("is a folder" if stat.S_ISDIR(mode) else "is not a regular file")
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         if data[:2] == b"\x1f\x8b":
@@ -290,25 +290,25 @@ def read_text(path):
             raise Bad(f"longer than {MAX_BYTES >> 20} MiB")
         return data.decode("utf-8-sig")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise Bad(f"no valid gzip: {error}")
+        raise Bad(f"invalid gzip: {error}")
     except OSError as error:
         raise Bad(error.strerror or str(error))
     except UnicodeDecodeError as error:
-        raise Bad(f"byte {error.start}: no UTF-8")
+        raise Bad(f"byte {error.start}: invalid UTF-8")
 
 
 def parse(text):
     def refuse(word):
-        raise Bad(f"{word} is no number that JSON has")
+        raise Bad(f"{word} is not a JSON number")
 
     try:
         return json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
         if '"tune_params_keys"' in text and not text.endswith("}}"):
-            with contextlib.suppress(Bad):  # a tuner that was interrupted leaves its recording open
+            with contextlib.suppress(Bad):  # an interrupted tuner omits the closing brackets
                 return parse(text.rstrip(" \t\r\n,") + "}}")
-        raise Bad(f"line {error.lineno}, column {error.colno}: no valid JSON ({error.msg}); "
-                  "pictures are made of what the commands write with --json")
+        raise Bad(f"line {error.lineno}, column {error.colno}: invalid JSON ({error.msg}); "
+                  "pictures are made from the commands' --json output")
     except ValueError:
         raise Bad("a number has too many digits")
 
@@ -323,7 +323,7 @@ def kind_of(root):
                   "roofline")
     command = text(root["command"], "command")
     if command not in ("tune", "compare", "replay", "bench", "roofline"):
-        raise Bad(f"no picture is made of the JSON of jitattn {command}")
+        raise Bad(f"the JSON of jitattn {command} gives no pictures")
     return "compare --strategies" if command == "compare" and "ranking" in root else command
 
 
@@ -342,12 +342,13 @@ def facts_of(root):
 
 
 class Space:
-    """`parameters`: (name, labels of the values in their order). Of each point `where` has the
-    indices of its values, `cost` its seconds, infinite if it failed, and `samples` all of them."""
+    """A search space with measured points. `parameters`: (name, labels of the values in order). For
+    each point, `where` has the indices of its values, `cost` its seconds (infinite if it failed),
+    and `samples` all its samples."""
 
     def __init__(self, name, domains, points):
-        """`domains`: values by parameter. `points`: (values by parameter, cost, samples); of one
-        that comes twice the faster counts."""
+        """`domains`: values by parameter. `points`: (values by parameter, cost, samples); of equal
+        points, the fastest counts."""
         self.name, self.parameters, places = name, [], []
         for parameter, values in domains.items():
             values = list({identity(value): value for value in values}.values())
@@ -363,7 +364,7 @@ class Space:
             for parameter, place in zip(domains, places):
                 at = place.get(identity(values[parameter])) if parameter in values else None
                 need(at is not None, values.get(parameter), f"point {i}",
-                     f"is no value of the parameter '{clean(parameter)}'")
+                     f"is not a value of the parameter '{clean(parameter)}'")
                 where.append(at)
             if cost < found.get(tuple(where), (math.inf,))[0] or tuple(where) not in found:
                 found[tuple(where)] = (cost, samples)
@@ -373,18 +374,18 @@ class Space:
 
 
 def identity(value):
-    """Equal for equal values of a parameter: 1 and 1.0 alike, true and 1 not."""
+    """A key that is equal for equal values of a parameter: 1 equals 1.0, but not true."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return real(value, "a parameter") if is_number else json.dumps(value)
 
 
 def cache_space(source):
-    """Of Kernel Tuner's cache, which `jitattn tune --record` writes too: times in milliseconds."""
+    """Reads Kernel Tuner's cache, which `jitattn tune --record` also writes; times in ms."""
     data, points = source.data, []
     domains = {}
     for key in data["tune_params_keys"]:
         need(isinstance(key, str) and key in data["tune_params"], key, "tune_params_keys",
-             "has no list in tune_params")
+             "has no values in tune_params")
         domains[key] = data["tune_params"][key]
     for key, entry in data["cache"].items():
         place = f"cache[{short(clean(json.dumps(key)), 60)}]"
@@ -392,12 +393,12 @@ def cache_space(source):
         failed = isinstance(time["time"], str) or real(time["time"], place) >= 1e20
         cost = math.inf if failed else positive(time["time"], f"{place}.time") / 1e3
         points.append((time["timestamp"] or "", entry, cost, np.array(time["times"] or []) / 1e3))
-    points.sort(key=lambda point: point[0])  # the order of time, where the file says when
+    points.sort(key=lambda point: point[0])  # in order of time, if the file has timestamps
     source.spaces.append(Space(stem(source.path), domains, [point[1:] for point in points]))
 
 
 def t4_space(source):
-    """Of T4 results: a point's time is its measurement's, else the mean of its samples."""
+    """Reads T4 results. A point's time is its measurement `time`, else the mean of its samples."""
     domains, points = collections.defaultdict(list), []
     units = {"mic": 1e-6, "us": 1e-6, "nan": 1e-9, "ns": 1e-9, "sec": 1, "s": 1}
     for i, result in enumerate(source.data["results"]):
@@ -410,13 +411,13 @@ def t4_space(source):
                 unit = units.get((one["unit"] or "ms")[:3], 1e-3)
                 cost = real(one["value"], f"results[{i}].measurements") * unit
         works = result["invalidity"] == "correct"
-        need(cost > 0 or not works, cost, f"results[{i}]", "is no time above 0")
+        need(cost > 0 or not works, cost, f"results[{i}]", "is not a time above 0")
         points.append((result["configuration"], cost if works else math.inf, samples))
     source.spaces.append(Space(stem(source.path), domains, points))
 
 
 def tuned_spaces(source):
-    """Of tunings: what each saw, where a field of the configuration varies."""
+    """Makes a space of each tuning's evaluations, if a field of the configuration varies."""
     for problem in source.data["problems"]:
         problem["run"] = "{strategy}, seed {seed}".format(**problem["record"])
         problem["search"] = [{"number": one["number"], **one["evaluation"]}
@@ -435,17 +436,17 @@ def tuned_spaces(source):
 
 
 def compare_rows(source):
-    """Rows of compare with the panel and the size at which they are drawn."""
+    """Adds to each row of compare its panel (`group`) and its size (`n`)."""
     for i, row in enumerate(source.data["rows"]):
         problem = row["problem"]
         row["group"] = f"{problem['op']} {problem['dtype']}"
         row["n"] = problem["q_len"] or (problem["rows"] or 0) * (problem["cols"] or 0)
-        need(row["n"] > 0, row["n"], f"rows[{i}].problem", "is no size")
+        need(row["n"] > 0, row["n"], f"rows[{i}].problem", "is not a size")
         row.update(row.pop("seconds"))
 
 
 def bench_rows(source):
-    """Rows of bench and roofline in one list, with the names that pictures have for them."""
+    """Collects the rows of bench or roofline in one list, and adds their names in pictures."""
     roofs = source.data.get("roofs", [])
     parts = roofs if source.kind == "roofline" else [source.data]
     source.rows = [row for part in parts for row in part["rows"]]
@@ -471,8 +472,8 @@ READERS = {"cache": cache_space, "T4": t4_space, "tune": tuned_spaces, "compare"
 
 
 class Picture:
-    """A figure with its words. `columns` of the table: those that begin with '>' hold numbers.
-    `series`: identifiers of what is drawn, in the SVG too."""
+    """A figure with its title, its caption and its table. `columns` of the table: those that begin
+    with '>' hold numbers. `series`: identifiers of the drawn elements, which the SVG also has."""
 
     def __init__(self, name, title, caption, figure, columns, rows):
         self.kind, self.name, self.title, self.caption = "", slug(name), title, caption
@@ -492,7 +493,7 @@ class Picture:
         figure.set_figheight(figure.get_figheight() + 0.15 * lines + 0.15)
 
     def render(self, form, words=True):
-        """Bytes of a "png" or "svg"; without words where a page has them."""
+        """The picture's bytes as "png" or "svg"; without its texts if a page shows them itself."""
         for one in self.words:
             one.set_visible(words)
             one.set_in_layout(words)
@@ -508,13 +509,13 @@ def look(i):
 
 
 def mark(artists, *words):
-    """Names what is drawn, for tests and for whoever edits the SVG."""
+    """Names a drawn element, for tests and for people who edit the SVG."""
     artist = artists[0] if isinstance(artists, (list, tuple)) else artists
     artist.set_gid("-".join(filter(None, map(slug, words))))
 
 
 def grid(panels, columns, width, height, **shared):
-    """A figure of so many panels, and these; width and height of each are in inches."""
+    """A figure with `panels` panels, and the panels; `width` and `height` of a panel in inches."""
     columns = min(columns, panels)
     rows = -(-panels // columns)
     figure = mpl.figure.Figure(figsize=(width * columns, height * rows), layout="constrained")
@@ -530,7 +531,7 @@ def grow(figure, width=0.0, height=0.0):
 
 
 def named_rows(axes, names, most):
-    """Names from the top down, one a row, and the room that they take at the left."""
+    """Labels the rows from the top down, and makes room for the names at the left."""
     names = [short(name, most) for name in names]
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -540,7 +541,7 @@ def named_rows(axes, names, most):
 
 
 def legend(panels, above=False):
-    """One for all panels, to the right of the first row; or above a panel whose sides are taken."""
+    """Adds one legend for all panels, to the right of the first row, or above the first panel."""
     found = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels()):
@@ -560,12 +561,12 @@ def legend(panels, above=False):
 
 
 def once(axes, label):
-    """A label for the legend, the first time that a panel has it."""
+    """`label` for the legend, or "" if the panel has it already."""
     return "" if label in axes.get_legend_handles_labels()[1] else label
 
 
 def outer_labels(panels, x, y):
-    """Labels at the left of each row, and under the last panel of each column."""
+    """Adds axis labels at the left of each row and under the last panel of each column."""
     columns = panels[0].get_gridspec().ncols
     for i, axes in enumerate(panels):
         last = i + columns >= len(panels)
@@ -580,8 +581,8 @@ def linear_axis(axis, word, ticks=5):
 
 
 def log_axis(axis, low, high, word, room=0.05):
-    """From a little below `low` to a little above `high`; plain numbers at 1, 2, 5 … or, over many
-    decades, at powers of ten."""
+    """A logarithmic axis from a little below `low` to a little above `high`, with ticks at 1, 2, 5
+    … or, over many decades, at powers of ten."""
     room = max((high / low)**room, 1.004)
     decades = math.log10(high / low)
     axis.axes.set(**{f"{axis.axis_name}scale": "log",
@@ -594,7 +595,7 @@ def log_axis(axis, low, high, word, room=0.05):
 
 
 def size_axis(axes, sizes):
-    """Powers of two, of which nine at most are named."""
+    """A logarithmic axis of sizes, with at most nine ticks at powers of two."""
     low, high = min(sizes), max(sizes)
     log_axis(axes.xaxis, low, high, count_word, 0.02)
     powers = [2**k for k in range(60) if low <= 2**k <= high] or [low]
@@ -620,13 +621,13 @@ def convergence(sources):
 
 
 def gather_curves(sources):
-    """{strategy: {space: [p10, p50, p90] by evaluation}}, the best strategy first; the spaces."""
+    """{strategy: {space: [p10, p50, p90] by evaluation}}, best strategy first; and the spaces."""
     found = collections.defaultdict(lambda: collections.defaultdict(list))
     for source in of_kind(sources, "replay"):
         for strategy in source.data["strategies"]:
             for file, curve in zip(source.data["files"], strategy["curves"]):
                 need(len({len(part) for part in curve.values()}) == 1, strategy["name"],
-                     clean(source.path), "has curves of different lengths")
+                     clean(source.path), "has curves of unequal lengths")
                 if curve["p50"]:
                     found[strategy["name"]][stem(file["path"])].append(
                         np.array([curve["p10"], curve["p50"], curve["p90"]]))
@@ -638,7 +639,7 @@ def gather_curves(sources):
 
 
 def average(curves):
-    """By evaluation, over the curves that go so far."""
+    """The mean curve; at each evaluation, over the curves that are long enough."""
     curves = list(curves)
     longest = max(curve.shape[1] for curve in curves)
     return np.nanmean([np.pad(curve, ((0, 0), (0, longest - curve.shape[1])),
@@ -694,7 +695,7 @@ def curves_over_all(sources):
     over = f"on {spaces[0]}" if len(spaces) == 1 else f"mean over {len(spaces)} spaces"
     what = f"Optimum ÷ best so far, {over}: median of the repeats"
     band = "; band: 10th to 90th percentile"
-    few = len(means) <= 3  # more bands hide each other
+    few = len(means) <= 3  # with more curves, bands would hide each other
     table = curve_table([(over, means)])
     pictures = [Picture("convergence", "Convergence of search strategies",
                         f"{what}{band if few else ''}.",
@@ -723,7 +724,7 @@ def curves_by_space(sources):
 
 
 def tunings(sources):
-    """The best so far of each tuning, a picture a problem."""
+    """One picture per problem with the best time so far of each tuning."""
     by_problem = collections.defaultdict(list)
     for source in of_kind(sources, "tune"):
         for problem in source.data["problems"]:
@@ -737,8 +738,8 @@ def tunings(sources):
 def tuning(name, runs):
     figure, (axes,) = grid(1, 1, 5.4, 3.4)
     rows, lows, highs = [], [], []
-    caption = ("Fastest sample of the best configuration found so far, by evaluation. Points: "
-               "single evaluations, as far as they are within the axis.")
+    caption = ("Fastest sample of the best configuration so far, by evaluation. Points: single "
+               "evaluations, if they lie within the axis.")
     shown, caption = cut(runs, 14, caption, "tunings")
     lowest = min(one["seconds_min"] for _, good in runs for one in good)
     for i, (problem, good) in enumerate(shown):
@@ -770,7 +771,7 @@ def tuning(name, runs):
 
 
 def over_size(sources, name, title, caption, key, word, label, line=None, band=()):
-    """A panel an operation and type, a line a method; unstable points are ringed."""
+    """One panel per operation and type, one line per method; unstable points are ringed."""
     rows = [row for source in of_kind(sources, "compare") for row in source.data["rows"]]
     drawn = [row for row in rows if row[key]]
     if not drawn:
@@ -866,19 +867,19 @@ def variation(sources):
 # With f the log time of a point, every point equally likely, and V = Var f (Hoeffding 1948, Sobol
 # 1993):
 #   alone_i   Var(E[f | xᵢ]) / V                                 first order
-#   pair_ij   Var(E[f | xᵢ, xⱼ]) / V − alone_i − alone_j         what only the pair explains
+#   pair_ij   Var(E[f | xᵢ, xⱼ]) / V − alone_i − alone_j         interaction of the pair
 #   total_i   E[Var(f | all but xᵢ)] / V                         first order and every interaction
-# On a whole grid this is exact. Where points of the grid are missing (a constraint, a failure, a
-# search that looked at some) the expectations are over the points that are there: alone_i is the
-# correlation ratio η², pairs may be negative, sums need not be 1. With k groups among n points
-# something that does nothing shows (k − 1) / (n − 1) by chance. total_i is over the points that
-# have another one differing in xᵢ only, and None where those are fewer than half.
+# On a complete grid this is exact. If points of the grid are missing (constraints, failures, a
+# partial search), expectations are over the existing points: alone_i is the correlation ratio η²,
+# pairs may be negative, and sums need not be 1. With k groups among n points, a parameter without
+# effect gets (k − 1) / (n − 1) by chance. total_i is over the points that have a partner differing
+# only in xᵢ; it is None if fewer than half of the points have one.
 Importance = collections.namedtuple("Importance", "points grid alone total pairs")
 
 
 def importance_of(space):
-    """`alone` and `pairs` are (share, by chance); all are 0 where nothing varies. None where fewer
-    than two points have a time."""
+    """The Importance of a space; None if fewer than two points have a time. `alone` and `pairs` are
+    (share, share by chance); all are 0 if the times do not vary."""
     where, f = space.where[np.isfinite(space.cost)], np.log(space.cost[np.isfinite(space.cost)])
     points, values = len(f), [len(labels) for _, labels in space.parameters]
     if points < 2:
@@ -886,7 +887,7 @@ def importance_of(space):
     size, mean = math.prod(values), f.mean()
     f = f - mean
     variance = (f * f).mean()
-    variance = variance if variance > 1e-24 * mean * mean else 0  # else it is rounding
+    variance = variance if variance > 1e-24 * mean * mean else 0  # below: rounding errors
     scale = 1 / variance if variance else 0
     by_chance = 1 / (points - 1) if variance and points < size else 0
 
@@ -915,7 +916,7 @@ def importance_of(space):
 
 
 def seen_spaces(sources):
-    """(space, importance, its parameters that vary, those that matter most first)."""
+    """Yields (space, importance, parameters that vary, the most important ones first)."""
     for space in (space for source in sources for space in source.spaces):
         found = importance_of(space)
         order = [i for i, (_, labels) in enumerate(space.parameters) if 1 < len(labels) <= 1000]
@@ -940,9 +941,9 @@ def importance_picture(space, found, order):
     caption = ("Share of the variance of log time: functional analysis of variance, exact on the "
                f"whole grid of {found.points} points. Total: with all interactions.")
     if found.points < found.grid:
-        caption = (f"Share of the variance of log time among the {found.points} points there are, "
-                   f"of a grid of {number(found.grid)}: correlation ratios, which need not sum to 1. "
-                   "Tick: what a parameter that does nothing would show by chance. Total: mean "
+        caption = (f"Share of the variance of log time among the {found.points} existing points of "
+                   f"a grid of {number(found.grid)}: correlation ratios, which need not sum to 1. "
+                   "Tick: share by chance of a parameter without effect. Total: mean "
                    "variance where all else is equal, left out where few points have such "
                    "neighbours.")
     order, caption = cut(order, 16, caption, "parameters")
@@ -984,7 +985,7 @@ def pairs(sources):
 
 
 def cells_of(space, x, y):
-    """Log time ÷ optimum of the best and of the median point of each pair of values, by [y, x]."""
+    """log(time ÷ optimum) of the best and the median point of each pair of values, by [y, x]."""
     good = np.isfinite(space.cost)
     f, where = np.log(space.cost[good] / space.cost.min()), space.where[good]
     shape = len(space.parameters[y][1]), len(space.parameters[x][1])
@@ -997,24 +998,24 @@ def cells_of(space, x, y):
 
 
 def pairs_picture(space, found, order):
-    """A matrix of matrices: below the diagonal the best, above it the median."""
+    """A matrix of heat maps: below the diagonal the best points, above it the medians."""
     shown = order[:8]
     names = [short(space.parameters[i][0], 20) for i in shown]
     labels = [space.parameters[i][1] for i in shown]
     spans = [min(len(values), 16) for values in labels]
     starts = np.cumsum([0] + [span + 0.5 for span in spans])
-    inch = min(max(6.5 / starts[-1], 0.08), 0.24)  # of a cell
+    inch = min(max(6.5 / starts[-1], 0.08), 0.24)  # size of a cell
     blocks = {(r, c): cells_of(space, shown[c], shown[r])
               for r in range(len(shown)) for c in range(len(shown)) if r != c}
     medians = np.concatenate([median[np.isfinite(median)] for _, median in blocks.values()])
-    top = max(np.quantile(medians, 0.9), math.log(1.01))  # a few slow cells would take the scale
+    top = max(np.quantile(medians, 0.9), math.log(1.01))  # without outliers
     figure, (axes,) = grid(1, 1, inch * starts[-1] + 2.6, inch * starts[-1] + 1.2)
-    # Of many colours the scale would be an image.
+    # With few colours the scale is drawn as paths; with many it would be an image.
     colors = dict(cmap=mpl.colormaps["cividis"].resampled(40), norm=mpl.colors.Normalize(0, top))
     for (r, c), (best, median) in blocks.items():
         x, y = (np.linspace(starts[i], starts[i] + spans[i], len(labels[i]) + 1) for i in (c, r))
         axes.fill_between([x[0], x[-1]], y[0], y[-1], color="#e4e4e4", linewidth=0, zorder=0.5)
-        many = best.size > 1500  # an image in the SVG; else each cell is a path
+        many = best.size > 1500  # then an image in the SVG, else a path per cell
         mesh = axes.pcolormesh(x, y, best if r > c else median, **colors, edgecolor=PAPER,
                                linewidth=0 if many else 0.6, rasterized=many)
         if not many:
@@ -1049,7 +1050,7 @@ def pairs_picture(space, found, order):
     caption = ("Time ÷ the fastest point of all. Below the diagonal: the best over the other "
                f"parameters; above: their median. Grey: no point. {found.points} points.")
     if len(order) > len(shown):
-        caption += f" {len(shown)} of {len(order)} parameters, those that explain most."
+        caption += f" The {len(shown)} most important of {len(order)} parameters."
     return Picture(f"pairs-{space.name}", f"Pairs of parameters: {space.name}", caption, figure,
                    ["parameters", "values", ">best ÷ optimum", ">median ÷ optimum"], rows)
 
@@ -1058,8 +1059,8 @@ def pairs_picture(space, found, order):
 
 
 def roofs_of(sources):
-    """Roofs that were measured; of rows that have none, the FMA rate where a row tells it.
-    Bandwidths in rows are of as large a buffer each, and no one roof."""
+    """The measured roofs; for rows without one, the FMA rate, if a row has it. The bandwidths in
+    rows are not roofs, since each was measured with a buffer of its problem's size."""
     roofs = {roof["roof"]: (roof["fma_gflops"], [(level["level"], level["gbytes_per_s"])
                                                  for level in roof["levels"]
                                                  if level["gbytes_per_s"]])
@@ -1096,7 +1097,7 @@ def roof_picture(name, fma, levels, rows):
     if limits:
         mark(axes.plot(*zip(*limits), "_", color=INK, markersize=9, markeredgewidth=1.5,
                        label="limit of the problem"), "limits")
-    few = len(rows) <= 14  # more entries make a list of the legend
+    few = len(rows) <= 14  # a longer legend would be a mere list
     for i, row in enumerate(rows):
         style = look(i if few else 0)
         mark(axes.plot(row["intensity"], row["gflops"], style["marker"], color=style["color"],
@@ -1109,8 +1110,9 @@ def roof_picture(name, fma, levels, rows):
     table = [[row["name"], f"{row['intensity']:.2f}", f"{row['gflops']:.1f}",
               "" if row["fraction"] is None else percent(row["fraction"])] for row in rows]
     return Picture(f"roofline-{name}", f"Roofline: {name}",
-                   "Operations of the formula a byte of operands read or written once; speed of "
-                   "the fastest sample. Kernels may exceed a level's roof whose data lie nearer.",
+                   "Operations of the formula per byte of operands, each read or written once; "
+                   "speed of the fastest sample. A kernel may exceed the roof of a level if its "
+                   "data are in a nearer one.",
                    figure, ["problem", ">flop/byte", ">GFLOP/s", ">share of its limit"], table)
 
 
@@ -1123,8 +1125,8 @@ def fraction(sources):
         table = [[row["name"], row["bound"] or "", f"{row['fraction']:.3f}",
                   *("" if row[key] is None else number(row[key]) for key in ("floor", "aim"))]
                  for row in rows]
-        caption = ("Time that the binding limit alone allows ÷ fastest sample. Floor and aim of "
-                   "this kind of CPU, where there are any.")
+        caption = ("Least time by the binding limit ÷ fastest sample. Floor and aim are those of "
+                   "this kind of CPU, if there are any.")
         rows, caption = cut(rows, MOST_ROWS, caption, "rows")
         figure, (axes,) = grid(1, 1, 4.8, 0.24 * len(rows) + 0.7)
         for y, row in enumerate(rows):
@@ -1167,13 +1169,14 @@ def samples(sources):
 
 
 def draw_strips(axes, strips, labels=()):
-    """A row of samples a name, with minimum, median and 95th percentile. Gives the table."""
+    """Draws one row of samples per name, with minimum, median and 95th percentile. Returns the
+    table's columns and rows."""
     rows = []
     for y, (name, times) in enumerate(strips):
         times = np.sort(times)
         median, high = np.quantile(times, (0.5, 0.95))
         axes.plot([times[0], high], [y, y], color="#b0b0b0", linewidth=1.2, zorder=1.5)
-        apart = y + 0.17 * (np.arange(len(times)) % 3 - 1)  # equal samples are seen as many
+        apart = y + 0.17 * (np.arange(len(times)) % 3 - 1)  # keeps equal samples apart
         mark(axes.plot(times, apart, "o", color=SKY, alpha=0.6, markersize=2.8, markeredgewidth=0,
                        label=once(axes, "sample")), "samples", name)
         for x, shape, color, label in ((times[0], "|", BLUE, "minimum"),
@@ -1192,7 +1195,7 @@ def draw_strips(axes, strips, labels=()):
 
 
 def space_samples(space):
-    """The fastest points, and how far all samples lie above the minimum of their point."""
+    """The samples of the fastest points, and the distribution of sample ÷ minimum of its point."""
     good = [i for i in np.argsort(space.cost, kind="stable") if np.isfinite(space.cost[i])
             and len(space.samples[i]) > 1 and space.samples[i].min() > 0]
     if not good:
@@ -1218,9 +1221,9 @@ def space_samples(space):
                   ylabel="share of the samples")
     linear_axis(panels[1].xaxis, number, 3)
     linear_axis(panels[1].yaxis, percent)
-    caption = (f"Left: the {len(shown)} fastest of {some(len(good), 'point')}, named by what differs "
-               f"among them{': ' + ' · '.join(names) if wide else ''}. Right: share of all samples "
-               "that are at most so many times the minimum of their point, to the 99th percentile.")
+    caption = (f"Left: the {len(shown)} fastest of {some(len(good), 'point')}, named by the values "
+               f"that differ{': ' + ' · '.join(names) if wide else ''}. Right: cumulative share of "
+               "all samples by sample ÷ minimum of its point, up to the 99th percentile.")
     return Picture(f"samples-{space.name}", f"Samples: {space.name}", caption, figure, *table)
 
 
@@ -1228,7 +1231,7 @@ def space_samples(space):
 
 
 def standings_of(source):
-    """{budget: {strategy: [standing on each space]}}; a standing has what its command tells."""
+    """{budget: {strategy: [standing on each space]}}; a standing's keys depend on the command."""
     found = collections.defaultdict(lambda: collections.defaultdict(list))
     if source.kind == "compare --strategies":
         for row in source.data["rows"]:
@@ -1241,14 +1244,15 @@ def standings_of(source):
                 found[at["budget"]][strategy["name"]].append({
                     "regret_p10": None, "regret_p50": 1 / mean - 1 if mean else None,
                     "regret_p90": 1 / tenth - 1 if tenth else None,
-                    # Of all files together: told once.
+                    # The balance is over all files, so it counts once.
                     **(at["against_all"] if i == 0 else dict.fromkeys(BALANCE, 0))})
     return found
 
 
 def by_budget(sources, name, title, caption, values_of, rank, word, draw, label):
-    """A picture a file, a panel a budget, a row a strategy. `values_of` standings of a strategy;
-    `rank`: a key of the list of its values at all budgets; `draw`(axes, y, strategy, values)."""
+    """One picture per file, one panel per budget, one row per strategy. `values_of`(standings): the
+    values of a strategy; `rank`: the sort key of its list of values at all budgets;
+    `draw`(axes, y, strategy, values)."""
     sources = of_kind(sources, "replay", "compare --strategies")
     pictures = []
     for source in sources:
@@ -1335,8 +1339,8 @@ def score(sources):
             continue
         rows = [[name, *(f"{of(scores[name]):+.3f}" for of in (np.mean, min, max))]
                 for name in order]
-        shown, caption = cut(order, MOST_ROWS, "Score of Willemsen et al. (2024): 0 as random "
-                             "search, 1 the optimum at once. Small points: single spaces; large: "
+        shown, caption = cut(order, MOST_ROWS, "Score of Willemsen et al. (2024); 0: random "
+                             "search, 1: the optimum at once. Small points: single spaces; large: "
                              "their mean.", "strategies")
         figure, (axes,) = grid(1, 1, 4.8, 0.26 * len(shown) + 0.7)
         axes.axvline(0, color=FAINT, linewidth=1, zorder=1)
@@ -1364,7 +1368,7 @@ KINDS = {"convergence": convergence, "spaces": curves_by_space, "time": time_ove
 
 
 def make_pictures(sources, kinds=()):
-    """All pictures that the files give, of the kinds named (none: of all), their names distinct."""
+    """All pictures of `kinds` (none: of all kinds) that the files give, with distinct names."""
     pictures = []
     for kind, make in KINDS.items():
         for picture in make(sources) if not kinds or kind in kinds else []:
@@ -1411,7 +1415,7 @@ def html_table(columns, rows):
 
 
 def inline(picture, prefix):
-    """The SVG without its prologue, with identifiers of its own and the page's colours."""
+    """The SVG for a page: without prologue, with prefixed identifiers and the page's colours."""
     svg = picture.render("svg", words=False).decode()
     svg = re.sub(r'( id="|xlink:href="#|url\(#)', rf"\g<1>{prefix}", svg[svg.index("<svg"):])
     for color, name in ((INK, "ink"), (FAINT, "faint"), (GRID, "grid"), (PAPER, "paper")):
@@ -1437,7 +1441,7 @@ def report_page(title, version, sources, pictures):
 <h1>{title}</h1>
 <p>Made by jitattn {html.escape(version)}, {now}.</p>
 <h2>Files</h2>
-{html_table(["file", "made by", "what it says of itself"], files)}"""]
+{html_table(["file", "made by", "origin"], files)}"""]
     for i, picture in enumerate(pictures):
         parts.append(f"""<h2 id="{picture.name}">{html.escape(picture.title)}</h2>
 <figure>
@@ -1452,22 +1456,22 @@ def report_page(title, version, sources, pictures):
 
 
 def check_target(path, inputs):
-    """Refuses what could not be written, or should not be, before anything is drawn."""
+    """Refuses a path that cannot or must not be written, before anything is drawn."""
     shown = f"-o {clean(path)}"
     if os.path.basename(path)[:1] in ("", "."):
-        raise Misuse(f"{shown}: a file name that does not begin with a dot is needed")
+        raise Misuse(f"{shown}: expected a file name that does not begin with a dot")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise Bad(f"{shown}: not a plain file")
+        raise Bad(f"{shown}: is not a regular file")
     if os.path.exists(path) and any(os.path.samefile(path, one) for one in inputs
                                     if os.path.exists(one)):
-        raise Misuse(f"{shown}: is one of the files to read")
+        raise Misuse(f"{shown}: is one of the input files")
     if not os.access(os.path.dirname(path) or ".", os.W_OK | os.X_OK):
         raise Bad(f"{shown}: cannot write to its folder")
 
 
 def write(path, data):
-    """At once for every reader: a write that fails leaves an older file as it was. A link is
-    replaced, and what it leads to stays."""
+    """Writes the file atomically: a failed write leaves an older file unchanged. A link is
+    replaced, and its target stays."""
     new = os.path.join(os.path.dirname(path), f".{os.path.basename(path)[:80]}.{os.getpid()}")
     try:
         try:
@@ -1482,12 +1486,13 @@ def write(path, data):
 
 
 def targets_of(output, pictures):
-    """(picture, format, path): a file's extension says its format; anything else is a folder."""
+    """[(picture, format, path)]. The extension .svg or .png sets the format; any other output is a
+    folder."""
     form = os.path.splitext(output)[1]
     if form in (".svg", ".png"):
         if len(pictures) > 1:
-            raise Misuse(f"-o {clean(output)}: these files give {len(pictures)} pictures (--list "
-                         "tells them); choose one with --kind, or name a folder")
+            raise Misuse(f"-o {clean(output)}: these files give {len(pictures)} pictures (see "
+                         "--list); choose one with --kind, or name a folder")
         return [(pictures[0], form[1:], output)]
     try:
         os.makedirs(output, exist_ok=True)
@@ -1504,11 +1509,11 @@ def put(text):
 
 def put_json(flags, **values):
     text = json.dumps({"jitattn": flags.version, "command": flags.command, **values}, indent=2)
-    put(text.replace("\x7f", "\\u007f"))  # which a terminal obeys, and json leaves alone
+    put(text.replace("\x7f", "\\u007f"))  # DEL, which terminals obey and json does not escape
 
 
 def json_path(path):
-    """Bytes that are no UTF-8 are replaced: JSON has none."""
+    """The path as UTF-8, as JSON requires; other bytes are replaced."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -1556,7 +1561,7 @@ def report(flags, sources, pictures):
 def parse_flags(arguments):
     parser = argparse.ArgumentParser(prog="plots.py", allow_abbrev=False)
     parser.add_argument("--version", default="", help="of jitattn")
-    parser.add_argument("--kind", default="", help="only these, with commas between")
+    parser.add_argument("--kind", default="", help="only these kinds, separated by commas")
     parser.add_argument("--output", default=".")
     parser.add_argument("--title", default="jitattn report")
     parser.add_argument("--list", action="store_true")
@@ -1571,7 +1576,8 @@ def run(flags):
     for kind in kinds:
         if kind not in KINDS:
             near = difflib.get_close_matches(kind, KINDS, 1)
-            raise Misuse(f"unknown kind of picture '{clean(kind)}': one of {', '.join(KINDS)}"
+            raise Misuse(f"unknown kind of picture '{clean(kind)}': expected one of "
+                         f"{', '.join(KINDS)}"
                          + (f"; did you mean {near[0]}?" if near else ""))
     if flags.command == "report":
         check_target(flags.output, flags.files)
@@ -1585,8 +1591,8 @@ def run(flags):
 
 
 def main(arguments):
-    warnings.simplefilter("ignore")  # of glyphs that the font has not
-    mpl.rcdefaults()  # whatever the user's matplotlibrc says
+    warnings.simplefilter("ignore")  # about glyphs that the font lacks
+    mpl.rcdefaults()  # ignores the user's matplotlibrc
     mpl.rcParams.update(STYLE)
     try:
         run(parse_flags(arguments))
@@ -1596,7 +1602,7 @@ def main(arguments):
     except MemoryError:
         message, code = "out of memory", 1
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the flush at exit
         message, code = f"cannot write the output: {error.strerror}", 1
     print(f"jitattn: {clean(message)}", file=sys.stderr)
     return code

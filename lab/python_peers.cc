@@ -1,4 +1,4 @@
-// A child process, a socket, and a file in memory.
+// A child process with a socket for questions and a file in memory for the operands.
 
 #include "lab/python_peers.h"
 
@@ -28,7 +28,7 @@ extern char** environ;
 namespace jitattn::lab {
 namespace {
 
-// Importing torch from a cold disk takes many seconds, and so does compiling with Numba.
+// Importing torch from a cold disk and compiling with Numba take many seconds.
 constexpr double kPatienceSeconds = 120;
 constexpr size_t kMaxLine = 1 << 20;
 
@@ -46,7 +46,7 @@ class Peer final : public Contender {
                                     limit_s);
     if (!answer.ok()) return answer.status();
     const double seconds = answer->value("seconds", 0.0);
-    if (!(seconds > 0)) return absl::InternalError("it gave no time");
+    if (!(seconds > 0)) return absl::InternalError("Python returned no time");
     return seconds;
   }
   absl::StatusOr<std::vector<double>> TimeEach(int threads, int64_t calls,
@@ -57,7 +57,7 @@ class Peer final : public Contender {
     if (!answer.ok()) return answer.status();
     const auto each = answer->find("each");
     if (each == answer->end() || !each->is_array() || std::ssize(*each) != calls) {
-      return absl::InternalError("it gave no times");
+      return absl::InternalError("Python did not return a time for each call");
     }
     return each->get<std::vector<double>>();
   }
@@ -72,7 +72,7 @@ class Peer final : public Contender {
   const runtime::Operands& operands_;
 };
 
-// [batch, heads, rows, columns], inputs first.
+// [batch, heads, rows, columns] of each operand, inputs first.
 std::vector<std::vector<int64_t>> ShapesOf(const ops::Problem& problem) {
   const ops::Arrays arrays = problem.operation().arrays(problem);
   std::vector<std::vector<int64_t>> shapes;
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<PythonPeers>> PythonPeers::Start(
   const absl::StatusOr<std::string> line = peers->ReadLine(kPatienceSeconds);
   const cli::Json hello = line.ok() ? cli::Json::parse(*line, nullptr, false) : cli::Json();
   if (!hello.is_object() || !hello.contains("methods")) {
-    return absl::NotFoundError(absl::StrFormat("%s does not answer as Python does", python));
+    return absl::NotFoundError(absl::StrFormat("%s does not behave like Python", python));
   }
   peers->version_ = hello.value("python", "");
   for (const std::string& name : methods) {
@@ -108,10 +108,10 @@ absl::StatusOr<std::unique_ptr<PythonPeers>> PythonPeers::Start(
 absl::Status PythonPeers::Spawn(const std::string& python, const std::string& methods) {
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
-    return absl::UnavailableError(absl::StrCat("no socket: ", std::strerror(errno)));
+    return absl::UnavailableError(absl::StrCat("cannot make a socket: ", std::strerror(errno)));
   }
   socket_ = sockets[0];
-  memory_ = memfd_create("jitattn operands", 0);  // inherited
+  memory_ = memfd_create("jitattn operands", 0);  // inherited by the child
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, sockets[1], 0);
@@ -163,7 +163,7 @@ absl::StatusOr<std::string> PythonPeers::ReadLine(double limit_s) {
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
       End();
-      return absl::DeadlineExceededError("Python gave no answer in time");
+      return absl::DeadlineExceededError("Python did not answer in time");
     }
     char bytes[4096];
     const ssize_t count = recv(socket_, bytes, sizeof bytes, 0);
@@ -179,7 +179,8 @@ absl::StatusOr<std::string> PythonPeers::ReadLine(double limit_s) {
 absl::StatusOr<cli::Json> PythonPeers::Ask(const cli::Json& question, double limit_s) {
   if (!alive_) return absl::UnavailableError("Python has ended");
   const std::string line = question.dump() + "\n";
-  // Shorter than what a socket holds: it is sent whole. A peer that is gone is no signal.
+  // A question is smaller than the socket's buffer, so one send() takes it whole. MSG_NOSIGNAL: no
+  // SIGPIPE if the process is gone.
   if (send(socket_, line.data(), line.size(), MSG_NOSIGNAL) != std::ssize(line)) {
     End();
     return absl::UnavailableError("Python has ended");
@@ -189,7 +190,7 @@ absl::StatusOr<cli::Json> PythonPeers::Ask(const cli::Json& question, double lim
   cli::Json answer = cli::Json::parse(*text, nullptr, false);
   if (!answer.is_object()) {
     End();
-    return absl::UnavailableError("Python answers what is no answer");
+    return absl::UnavailableError("Python gave an invalid answer");
   }
   if (answer.contains("error")) {
     return absl::InternalError(answer["error"].is_string() ? answer["error"].get<std::string>()
@@ -238,7 +239,7 @@ absl::Status PythonPeers::Fetch(const std::string& method, const runtime::Operan
   if (!answer.ok()) return answer.status();
   const std::span<char> out = operands.Bytes(0, operands.operands() - 1);
   if (ReadFully(memory_, out.data(), std::ssize(out), offsets_.back()) != std::ssize(out)) {
-    return absl::InternalError(absl::StrCat("its result is not there: ", std::strerror(errno)));
+    return absl::InternalError(absl::StrCat("cannot read Python's result: ", std::strerror(errno)));
   }
   return absl::OkStatus();
 }

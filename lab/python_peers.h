@@ -1,4 +1,4 @@
-// Packages of Python as contenders: a process that runs them when it is asked to.
+// Python packages as contenders, run in a Python process on request.
 
 #ifndef JITATTN_LAB_PYTHON_PEERS_H_
 #define JITATTN_LAB_PYTHON_PEERS_H_
@@ -20,33 +20,35 @@ namespace jitattn::lab {
 
 class PythonPeers {
  public:
-  // Starts `python` (a path, or a name that PATH has) and asks which of `methods` it can import.
-  // NotFound: there is no such program, or it does not answer as Python does.
+  // Starts `python` (a path, or a name on PATH) and asks which of `methods` it can import.
+  // NotFound: there is no such program, or it does not behave like Python.
   static absl::StatusOr<std::unique_ptr<PythonPeers>> Start(
       const std::string& python, const std::vector<std::string>& methods);
-  ~PythonPeers();  // ends it
+  ~PythonPeers();  // ends the process
   PythonPeers(const PythonPeers&) = delete;
   PythonPeers& operator=(const PythonPeers&) = delete;
 
   struct Method {
     std::string name, version;
-    std::string error;        // why it cannot be had; empty if it can
-    bool has_threads = true;  // their number can be set
+    std::string error;        // why the method is not available; empty if it is
+    bool has_threads = true;  // whether the number of threads can be set
   };
   const std::vector<Method>& methods() const { return methods_; }
   const std::string& version() const { return version_; }  // Python's
   bool alive() const { return alive_; }
 
-  // Gives it copies of the operands.
+  // Gives the process copies of the operands.
   absl::Status SetProblem(const ops::Problem& problem, const runtime::Operands& operands);
-  // A method on that problem, compiled where it has to be. Both must outlive it.
+  // Prepares (and if necessary compiles) a method for the problem of SetProblem. REQUIRES: this
+  // object and the operands outlive the result.
   absl::StatusOr<std::unique_ptr<Contender>> Prepare(const std::string& method,
                                                      const runtime::Operands& operands);
 
-  // One question, one answer. DeadlineExceeded after `limit_s`, Unavailable where it has ended: in
-  // both cases it is gone. Internal: its own error.
+  // Sends a question and returns its answer. DeadlineExceeded: no answer within `limit_s`.
+  // Unavailable: the process has ended. After either error the process is gone. Internal: an error
+  // that the process reported.
   absl::StatusOr<cli::Json> Ask(const cli::Json& question, double limit_s);
-  // The result of a method's last run, to the operands' output.
+  // Copies the result of the method's last run to the operands' output.
   absl::Status Fetch(const std::string& method, const runtime::Operands& operands);
 
  private:
@@ -58,7 +60,7 @@ class PythonPeers {
   pid_t pid_ = -1;
   int socket_ = -1, memory_ = -1;
   bool alive_ = false;
-  std::string buffer_;  // of a line that is not whole yet
+  std::string buffer_;  // the incomplete last line
   std::string version_;
   std::vector<Method> methods_;
   std::vector<int64_t> offsets_;  // of the operands in the shared file

@@ -1,8 +1,8 @@
-"""NumPy, Numba, torch, ONNX Runtime and OpenVINO, for `jitattn compare`: runs what it is asked to, when
-it is its turn.
+"""NumPy, Numba, torch, ONNX Runtime and OpenVINO as methods of `jitattn compare`.
 
-The command starts this with a socket as standard input and output, and the number of a file that
-holds the operands. Each line is a JSON object, and so is the answer; {"error": …} where it cannot be.
+The command starts this script with a socket as standard input and output, and the descriptor of a
+file that holds the operands. Each line of input is a question, a JSON object. Each answer is a JSON
+object, too; {"error": …} if the question cannot be answered.
 """
 
 import ctypes
@@ -14,14 +14,14 @@ import sys
 import time
 
 if sys.path and sys.path[0] == "":
-    del sys.path[0]  # what lies in the folder where the command runs is not meant
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command hears it, and ends this process
+    del sys.path[0]  # modules in the current folder must not shadow installed ones
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles it and ends this process
 answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # whatever a package prints is no answer
+os.dup2(2, 1)  # packages' output must not mix with answers
 
 
 def openblas_thread_setter():
-    """OpenBLAS's own switch in the library that NumPy has loaded; None if there is none."""
+    """The function that sets the threads of NumPy's OpenBLAS; None if NumPy has no OpenBLAS."""
     with open("/proc/self/maps") as maps:
         paths = {line.split()[-1] for line in maps if "openblas" in line.lower()}
     for path in sorted(paths):
@@ -35,8 +35,8 @@ def openblas_thread_setter():
 
 
 class Problem:
-    """Copies of the operands, in memory of this process: one set, or as many as rotate. bf16, which
-    NumPy does not know, is there as uint16."""
+    """Copies of the operands in this process's memory, one per rotating set. bf16, which NumPy
+    lacks, is stored as uint16."""
 
     def __init__(self, file, message):
         problem = message["problem"]
@@ -45,7 +45,7 @@ class Problem:
             raise NotImplementedError(f"attention and sigmoid-mul only, not {self.op}")
         self.is_attention = self.op == "attention"
         self.causal, self.group, self.offset, self.scale = False, 1, 0, 1.0
-        if self.is_attention:  # the usual scale, a causal mask aligned bottom right
+        if self.is_attention:  # scale 1/√d; the causal mask is aligned bottom right
             self.causal = problem["mask"] == "causal"
             self.group = problem["heads"] // problem["kv_heads"]
             self.offset = problem["kv_len"] - problem["q_len"]
@@ -70,7 +70,7 @@ class Problem:
             raise NotImplementedError(f"{', '.join(dtypes)} only, not {self.dtype}")
 
     def repeated(self, inputs):
-        """Queries, and keys and values once for each query head."""
+        """The queries, and keys and values repeated for each query head."""
         q, k, v = inputs
         return (q, *(np.repeat(a, self.group, axis=1) if self.group > 1 else a for a in (k, v)))
 
@@ -224,14 +224,14 @@ class Torch:
             if not problem.is_attention:
                 runs.append(lambda x=tensor(inputs[0]), t=tensor(out): torch._C._nn.silu(x, out=t))
                 continue
-            q, k, v = (tensor(a) for a in problem.repeated(inputs))  # outside of what is timed
+            q, k, v = (tensor(a) for a in problem.repeated(inputs))  # outside the timed part
             options = {"scale": problem.scale}
             if problem.causal and problem.offset == 0:
                 options["is_causal"] = True  # aligned top left, which is the same here
             elif problem.causal:
                 options["attn_mask"] = torch.from_numpy(problem.visible(q.shape[2], k.shape[2]))
 
-            # It makes its own result; what is looked at is the last one.
+            # torch allocates a new result for each call; the last one is checked.
             def run(q=q, k=k, v=v, options=options, index=len(runs)):
                 result = functional.scaled_dot_product_attention(q, k, v, **options)
                 outputs[index] = array(result)
@@ -242,7 +242,7 @@ class Torch:
 # ---- ONNX Runtime and OpenVINO: models, compiled for a number of threads --------------------------
 
 class Sessions:
-    """compile(problem, inputs, threads) gives a call that returns a result of the output's shape."""
+    """compile(problem, inputs, threads) returns a function whose result has the output's shape."""
 
     def __init__(self):
         self.has_threads, self.count, self.compiled = True, 1, {}
@@ -256,7 +256,7 @@ class Sessions:
     def prepare(self, problem, outputs):
         problem.demand(*self.dtypes)
         if problem.is_attention and problem.causal and problem.offset != 0:
-            raise NotImplementedError("asked here for causal attention of as many queries as keys")
+            raise NotImplementedError("causal attention needs as many queries as keys here")
         self.problem = problem
         self.compiled.clear()
         self.threads(self.count)
@@ -267,7 +267,7 @@ class Sessions:
 
 
 class OnnxRuntime(Sessions):
-    """Its fused MultiHeadAttention; Sigmoid and Mul, which it fuses to QuickGelu."""
+    """ONNX Runtime: its fused MultiHeadAttention; Sigmoid and Mul, which it fuses to QuickGelu."""
 
     def __init__(self):
         super().__init__()
@@ -305,7 +305,7 @@ class OnnxRuntime(Sessions):
                                                 providers=["CPUExecutionProvider"])
         if not problem.is_attention:
             return lambda: session.run(None, feeds)[0]
-        # A view with heads first: the copy is made when somebody looks, not in what is timed.
+        # A view with heads first. The copy is made when the result is fetched, outside timing.
         return lambda: session.run(None, feeds)[0].reshape(batch, length, heads, -1).swapaxes(1, 2)
 
 
@@ -324,7 +324,7 @@ class OpenVino(Sessions):
         parameters = [ops.parameter(a.shape, kind) for a in arrays]
         if problem.is_attention:
             if abs(problem.scale * arrays[0].shape[3] ** 0.5 - 1) > 1e-6:
-                raise NotImplementedError("asked here for the usual scale only")
+                raise NotImplementedError("only the scale 1/√head_dim is supported")
             result = ops.scaled_dot_product_attention(*parameters, causal=problem.causal)
         else:
             result = ops.swish(parameters[0], ops.constant(1, kind))
@@ -332,7 +332,7 @@ class OpenVino(Sessions):
         compiled = self.core.compile_model(model, "CPU", {
             "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": problem.dtype,
-            "ENABLE_CPU_PINNING": False})  # it would pin this thread, and with it everyone's
+            "ENABLE_CPU_PINNING": False})  # pins this thread, whose affinity all threads inherit
         request = compiled.create_infer_request()
         for index, array in enumerate(arrays):
             if problem.dtype == "bf16":
@@ -341,7 +341,7 @@ class OpenVino(Sessions):
                 tensor = self.openvino.Tensor(array, shared_memory=True)
             request.set_input_tensor(index, tensor)
 
-        def run(keep=arrays):  # tensors hold bare addresses of these
+        def run(keep=arrays):  # tensors do not own the arrays' memory
             request.infer()
             data = request.get_output_tensor().data
             return data.view(np.uint16) if problem.dtype == "bf16" else data
@@ -409,7 +409,7 @@ class Peers:
     def poison(self, message):
         outputs = self.outputs[message["method"]]
         for index, out in enumerate(outputs):
-            if not out.flags.writeable:  # a package's own, which its next run replaces
+            if not out.flags.writeable:  # memory of the package; its next run replaces the array
                 out = outputs[index] = out.copy()
             out.fill(0x7fc0 if self.problem.dtype == "bf16" else np.nan)
         self.next = 0

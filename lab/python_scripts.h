@@ -1,4 +1,4 @@
-// Python programs that are part of the command, since an installed command has no source tree.
+// Python programs that are built into the command, since an installed command has no source tree.
 
 #ifndef JITATTN_LAB_PYTHON_SCRIPTS_H_
 #define JITATTN_LAB_PYTHON_SCRIPTS_H_

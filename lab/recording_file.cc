@@ -1,4 +1,4 @@
-// Text, perhaps compressed → a recording.
+// Reads recordings, which may be compressed.
 
 #include "lab/recording_file.h"
 
@@ -14,7 +14,7 @@ absl::StatusOr<Recording> ReadRecordingFile(const std::string& path) {
   if (IsGzip(*text)) text = Gunzip(*text);
   absl::StatusOr<Recording> recording = text.ok() ? ReadRecording(*text) : text.status();
   if (recording.ok()) return recording;
-  // Not InvalidArgument: the command line was right, the file is not.
+  // Not InvalidArgument: the command line is right, and the file is wrong.
   return absl::DataLossError(absl::StrFormat("%s: not a usable recording: %s", path,
                                              std::string(recording.status().message())));
 }

@@ -10,8 +10,8 @@
 
 namespace jitattn::lab {
 
-// Any format of lab/replay/recording.h, also compressed. DataLoss: not a usable recording; the
-// message begins with the path.
+// Reads a recording in any format of lab/replay/recording.h, also compressed by gzip. DataLoss: not
+// a usable recording; the message begins with the path.
 absl::StatusOr<Recording> ReadRecordingFile(const std::string& path);
 
 }  // namespace jitattn::lab

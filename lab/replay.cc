@@ -26,7 +26,7 @@
 namespace jitattn::lab {
 namespace {
 
-constexpr int kMaxCount = 1000000;  // more of anything would be a slip
+constexpr int kMaxCount = 1000000;  // a larger count is taken for a mistake
 
 struct ReplayFlags {
   std::vector<std::string> files;
@@ -131,13 +131,13 @@ cli::Command AddReplay(CLI::App* app) {
   replay
       ->add_option(
           "FILE", flags->files,
-          "recordings, also .gz: of jitattn tune --record, Kernel Tuner's caches, T4 results")
+          "recordings, also .gz: by jitattn tune --record, Kernel Tuner's caches, T4 results")
       ->required()
       ->type_name("");
   constexpr const char* kGroup = "Replay";
   replay
       ->add_option("--strategies", flags->strategies,
-                   "names as of jitattn tune --strategy, or all (all)")
+                   "names as in jitattn tune --strategy, or all (all)")
       ->delimiter(',')
       ->type_name("A,B,...")
       ->group(kGroup);
@@ -150,21 +150,25 @@ cli::Command AddReplay(CLI::App* app) {
       ->check(CLI::Validator(cli::WholeNumber(1, kMaxCount), ""))
       ->type_name("N")
       ->group(kGroup);
-  replay->add_option("--seed", flags->seed, "of the first run; the same gives the same tables (1)")
+  replay
+      ->add_option("--seed", flags->seed,
+                   "seed of the first run; the same seed gives the same tables (1)")
       ->check(CLI::Validator(cli::WholeNumber(0, INT64_MAX), ""))
       ->type_name("N")
       ->group(kGroup);
   replay
       ->add_flag("--seeds", flags->seeds,
-                 "strategies begin with what a recording marks as first guesses, where it does")
+                 "strategies begin with the first guesses that a recording marks, if any")
       ->group(kGroup);
   replay
-      ->add_flag("--noisy", flags->noisy,
-                 "a strategy sees one sample of a point; its choice is judged by the point's time")
+      ->add_flag(
+          "--noisy", flags->noisy,
+          "a strategy sees one random sample of a point; its choice is judged by the point's "
+          "time")
       ->group(kGroup);
   replay
       ->add_flag("--own-time", flags->own_time,
-                 "scores charge the time strategies think too, which no seed repeats")
+                 "scores include the strategies' own time, which varies even with the same seed")
       ->group(kGroup);
   replay->add_option("--threads", flags->threads, "threads to replay on (all)")
       ->check(CLI::Validator(cli::WholeNumber(1, 4096), ""))
@@ -177,7 +181,7 @@ cli::Command AddReplay(CLI::App* app) {
       ->group(kGroup);
   replay
       ->add_option("--curves", flags->curves,
-                   "fractions of the optimum after each number of evaluations to FILE, as CSV")
+                   "write the fraction of the optimum after each evaluation to FILE, as CSV")
       ->type_name("FILE")
       ->group("Output");
   replay->add_option("--csv", flags->csv, "a line for each file, strategy and budget to FILE")

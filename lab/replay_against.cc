@@ -15,11 +15,11 @@ namespace jitattn::lab {
 namespace {
 
 constexpr double kMilli = 1e-3;
-// A recording keeps seven digits of some times; what is faster than its optimum by more than that
-// was not found in it.
+// A recording rounds some times to seven digits. A time below the optimum by more than this share
+// cannot be of a point of the recording.
 constexpr double kRounding = 1e-5;
 
-// The fields of the record that `csv` begins with, which is taken off it.
+// Removes the first record from `csv` and returns its fields.
 std::vector<std::string> TakeRecord(std::string_view* csv) {
   std::vector<std::string> fields(1);
   bool quoted = false;
@@ -27,7 +27,7 @@ std::vector<std::string> TakeRecord(std::string_view* csv) {
   for (; i < csv->size(); ++i) {
     const char c = (*csv)[i];
     if (c == '"') {
-      // A doubled quote inside quotes is one; leaving and entering again adds it.
+      // Two quotes inside a quoted field stand for one quote: the second one reopens the field.
       if (!quoted && i > 0 && (*csv)[i - 1] == '"') fields.back() += '"';
       quoted = !quoted;
     } else if (c == ',' && !quoted) {
@@ -47,7 +47,7 @@ size_t IndexOf(std::span<const T> items, const T& item) {
   return static_cast<size_t>(std::find(items.begin(), items.end(), item) - items.begin());
 }
 
-// Tuners by name, each with room for its costs.
+// Outsiders by name, each with room for its costs.
 class Outsiders {
  public:
   Outsiders(size_t paths, size_t budgets)
@@ -78,7 +78,7 @@ absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
   for (size_t i = 0; i < std::size(names); ++i) {
     columns[i] = IndexOf<std::string>(header, names[i]);
     if (columns[i] == header.size()) {
-      return absl::DataLossError(absl::StrCat("line 1 names no column ", names[i]));
+      return absl::DataLossError(absl::StrCat("line 1 lacks the column ", names[i]));
     }
   }
 
@@ -89,19 +89,20 @@ absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
       return absl::DataLossError(absl::StrCat("line ", line, " ", why...));
     };
     if (fields.size() != header.size()) {
-      return refuse("has ", fields.size(), " fields, the header ", header.size());
+      return refuse("has ", fields.size(), " fields, but the header has ", header.size());
     }
     const size_t s = IndexOf(paths, fields[columns[0]]);
     int budget = 0;
     if (!absl::SimpleAtoi(fields[columns[2]], &budget)) {
-      return refuse("has the budget '", fields[columns[2]], "'");
+      return refuse("has a budget that is not a whole number: '", fields[columns[2]], "'");
     }
     const size_t b = IndexOf(budgets, budget);
     if (s == paths.size() || b == budgets.size()) continue;
     const std::string& text = fields[columns[3]];
     double cost = spaces[s].worst();
     if (!text.empty()) {
-      if (!absl::SimpleAtod(text, &cost)) return refuse("has the time '", text, "'");
+      if (!absl::SimpleAtod(text, &cost))
+        return refuse("has a time that is not a number: '", text, "'");
       cost *= kMilli;
       if (!(cost >= spaces[s].optimum() * (1 - kRounding))) {
         return refuse("has ", text, " ms, but the fastest point of ", paths[s], " takes ",

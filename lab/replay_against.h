@@ -1,4 +1,4 @@
-// Other tuners' results on the same recordings, as entrants of `jitattn replay`.
+// Results of other tuners on the same recordings, as entrants of `jitattn replay`.
 
 #ifndef JITATTN_LAB_REPLAY_AGAINST_H_
 #define JITATTN_LAB_REPLAY_AGAINST_H_
@@ -13,10 +13,11 @@
 
 namespace jitattn::lab {
 
-// CSV (RFC 4180) with a header that names at least file, strategy, budget and best_time_ms: a line
-// a run, best_time_ms empty where it found nothing. Lines of other files and budgets are passed
-// over; a strategy that has lines must have some for each of `paths` and `budgets`. `spaces` says
-// what counts as the worst of each. DataLoss with line and reason.
+// Reads CSV (RFC 4180) with a header that has at least file, strategy, budget and best_time_ms, and
+// one line per run. An empty best_time_ms means that the run found nothing; it counts as the worst
+// cost of the file's space. Lines of other files and budgets are ignored. A strategy with any line
+// must have one for each of `paths` and `budgets`. `spaces` are the spaces of `paths`. DataLoss has
+// the line and the reason.
 absl::StatusOr<std::vector<Outsider>> ReadOutsiders(std::string_view csv,
                                                     std::span<const std::string> paths,
                                                     std::span<const ReplaySpace> spaces,

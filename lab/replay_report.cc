@@ -27,7 +27,7 @@ int ScoreDrawsOf(const Replayed& replayed, const ReplaySpace& space) {
   return ScoreDraws(space, *std::max_element(replayed.budgets.begin(), replayed.budgets.end()));
 }
 
-// File names where they tell the files apart, else the paths as they were given.
+// Returns the file names if they are distinct, else the paths as given.
 std::vector<std::string> ShortNames(const std::vector<std::string>& paths) {
   std::vector<std::string> names;
   for (const std::string& path : paths) names.push_back(std::filesystem::path(path).filename());
@@ -52,8 +52,9 @@ std::string Label(const Entrant& entrant) {
   return entrant.name == search::DefaultStrategy() ? entrant.name + " (auto)" : entrant.name;
 }
 
-// By the exact baseline, which sees no noise: with noise, by how random itself fared. Random is off
-// its own baseline by chance alone.
+// Returns whether a strategy scored below random search. Without noise, the reference is 0, the
+// exact expectation of random search; with noise, it is the score of "random" itself. "random" is
+// exempt, since it misses its own expectation only by chance.
 bool IsBelowRandom(const Replayed& replayed, const Entrant& entrant) {
   if (entrant.name == "random" || entrant.outsider) return false;
   if (!replayed.noisy) return entrant.score < 0;
@@ -63,7 +64,8 @@ bool IsBelowRandom(const Replayed& replayed, const Entrant& entrant) {
   return random != entrants.end() && entrant.score < random->score;
 }
 
-// The least p of n pairs is 2 / 2^n, times the strategies for Holm's first.
+// Returns whether any p-value can be significant. The least p-value of n pairs is 2 / 2^n, which
+// Holm's correction multiplies by the number of strategies.
 bool IsPEverSmall(const Replayed& replayed) {
   const auto pairs = static_cast<int>(replayed.spaces.size());
   const auto tests = static_cast<double>(replayed.tournament.entrants.size()) - 1;
@@ -180,8 +182,8 @@ cli::Json EntrantJson(const Replayed& replayed, const Entrant& entrant) {
 std::string ReplayText(const Replayed& replayed) {
   std::string text = FilesText(replayed);
   absl::StrAppendFormat(&text,
-                        "\nScore: 0 as random search, 1 the optimum at once; %d %srepeats "
-                        "a file, seed %d%s\n",
+                        "\nScore 0: random search, 1: the optimum at once; %d %srepeats per file, "
+                        "seed %d%s\n",
                         replayed.repeats, replayed.noisy ? "noisy " : "", replayed.seed,
                         replayed.seeds ? ", first guesses given" : "");
   absl::StrAppend(&text, ScoresText(replayed));
@@ -192,7 +194,7 @@ std::string ReplayText(const Replayed& replayed) {
   absl::StrAppend(&text,
                   "\nWins/ties/losses count files: Wilcoxon over repeats, Holm, 5 %. P: Wilcoxon "
                   "over files against random, Holm",
-                  IsPEverSmall(replayed) ? ".\n" : "; too few files for any to be below 0.05.\n");
+                  IsPEverSmall(replayed) ? ".\n" : "; too few files for any P below 0.05.\n");
   return text;
 }
 

@@ -25,9 +25,10 @@ struct Replayed {
 
 std::string ReplayText(const Replayed& replayed);
 cli::Json ReplayJson(const Replayed& replayed);
-// A line for each file, strategy and budget, under a header.
+// CSV with a line for each file, strategy and budget.
 std::string ReplayCsv(const Replayed& replayed);
-// A line for each file, strategy and number of evaluations. REQUIRES: the tournament has curves.
+// CSV with a line for each file, strategy and number of evaluations. REQUIRES: the tournament has
+// curves.
 std::string ReplayCurvesCsv(const Replayed& replayed);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// jitattn roofline: where each problem stands under this machine's limits, and which of them binds.
+// jitattn roofline: shows each problem under this machine's limits, and which limit binds.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -29,13 +29,13 @@ struct Flags {
   bool json = false;
 };
 
-// Samples of each probe: the roofs are measured once each, before the problems.
+// Samples of each probe. Each roof is measured once, before the problems.
 constexpr int kLooks = 20;
-// Letters for points on the chart; rows beyond have none.
+// Letters for the points on the chart. Further rows have no letter.
 constexpr char kMarks[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 constexpr int kChartWidth = 68, kChartHeight = 18;
 
-// Whose roof a row stands under.
+// Identifies the roof of a row.
 using RoofKey = std::tuple<std::string_view, DType, Isa, int>;
 RoofKey KeyOf(const BenchRow& row) {
   const DType dtype = row.problem().dtype();

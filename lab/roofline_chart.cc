@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kLabelWidth = 8;  // "  118.2 "
 
-// One axis: value → place, evenly by ratio.
+// A logarithmic axis: maps a value to a position.
 class Axis {
  public:
   Axis(double low, double high, int places)
@@ -52,7 +52,7 @@ std::string Short(double value) {
 
 std::string RooflineChart(const Roof& roof, std::span<const ChartPoint> points, int width,
                           int height) {
-  // From below the lowest point and ridge to above the highest of each, whole powers of two.
+  // The axes span all points and ridges, between powers of two.
   double left = roof.Ridge(Level::kL1), right = roof.Ridge(Level::kMemory);
   double lowest = roof.fma / 16;
   for (const ChartPoint& point : points) {

@@ -1,5 +1,5 @@
-// A roofline drawn with characters: operations a byte to the right, operations a second upwards,
-// both by ratio.
+// A roofline drawn with characters: operations per byte to the right, operations per second
+// upwards, both logarithmic.
 
 #ifndef JITATTN_LAB_ROOFLINE_CHART_H_
 #define JITATTN_LAB_ROOFLINE_CHART_H_
@@ -18,7 +18,7 @@ struct ChartPoint {
   double rate;       // flop/s
 };
 
-// Roofs of the four levels as slopes of '/', FMA as a line of '-', the points over them.
+// Draws the bandwidths of the four levels as slopes of '/', FMA as a line of '-', and the points.
 std::string RooflineChart(const Roof& roof, std::span<const ChartPoint> points, int width,
                           int height);
 

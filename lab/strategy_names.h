@@ -1,4 +1,4 @@
-// Strategies as the commands that judge them are given them.
+// Names of strategies on the command line.
 
 #ifndef JITATTN_LAB_STRATEGY_NAMES_H_
 #define JITATTN_LAB_STRATEGY_NAMES_H_
@@ -11,8 +11,8 @@
 
 namespace jitattn::lab {
 
-// "all" and "auto" as the strategies that they stand for, each once. InvalidArgument: a name that
-// is none.
+// Replaces "all" and "auto" by the strategies that they stand for; the result has no duplicates.
+// InvalidArgument: an unknown name.
 absl::StatusOr<std::vector<std::string>> StrategiesNamed(std::span<const std::string> given);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// Tuning that is more than tuning.
+// The laboratory's modes of `jitattn tune`.
 
 #include "lab/tune.h"
 
@@ -22,13 +22,13 @@
 namespace jitattn::lab {
 namespace {
 
-// A recording of a whole space ends when it is whole: these only stop what would never end.
+// Limits of a recording, which normally ends when the space is complete.
 constexpr int kMaxEvaluations = 1000000;
 constexpr double kRecordSeconds = 3600;
-// A variant that gains less is dropped.
+// A variant with a smaller gain is dropped.
 constexpr double kMinGain = 0.05;
 
-// Jobs for `problems`, recorded where --record asks for that.
+// Returns jobs for `problems`, which are recorded if --record was given.
 absl::StatusOr<std::vector<cli::TuneJob>> RecordedJobs(const cli::TuneRequest& request,
                                                        const std::vector<ops::Problem>& problems) {
   auto jobs = cli::Jobs(request, problems);
@@ -52,7 +52,7 @@ bool IsOfCliff(const BenchCase& one, const std::vector<BenchCase>& cases) {
           }));
 }
 
-// A preset has its own problems, each with its threads and instruction set.
+// Returns the jobs of a preset, each with its own threads and instruction set.
 absl::StatusOr<std::vector<cli::TuneJob>> PresetJobs(const cli::TuneRequest& request) {
   std::vector<cli::TuneJob> jobs;
   const ops::Conditions& asked = request.options.conditions;
@@ -73,7 +73,7 @@ absl::StatusOr<std::vector<cli::TuneJob>> PresetJobs(const cli::TuneRequest& req
   }
   if (jobs.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("--preset ", request.flags.preset,
-                                                   " has nothing to tune: it is of odd sizes"));
+                                                   " has nothing to tune: it has only odd sizes"));
   }
   return jobs;
 }
@@ -110,7 +110,7 @@ absl::Status KeepStudied(std::vector<ops::Problem>* problems) {
       absl::StrCat("--space study-a varies the block of keys, and ", asked, " has none"));
 }
 
-// The budgets of a study and of a recording, where the flags do not say others.
+// Sets the budget of a study or a recording, unless flags set it.
 void SetBudget(cli::TuneRequest* request) {
   const cli::TuneFlags& flags = request->flags;
   runtime::TuneOptions& options = request->options;

@@ -1,4 +1,4 @@
-// Evaluations → a recorded space.
+// Makes a recording of evaluations.
 
 #include "lab/tune_recording.h"
 
@@ -43,18 +43,19 @@ search::Parameter ParameterOf(const ops::Field& field, const std::set<int>& valu
   return parameter;
 }
 
-// A field by its name, of whichever algorithm a configuration is; `otherwise` where that has none.
+// Returns the value of a field by name; `otherwise` if the configuration's algorithm has no such
+// field.
 int ValueOf(const ops::Config& config, std::string_view name, int otherwise) {
   const ops::Field* const field = ops::FindField(config.algorithm(), name);
   return field != nullptr ? field->get(config) : otherwise;
 }
 
-// What tells the recorded configurations apart: their algorithm, and every field that varies.
+// The parameters of the recorded space: the algorithm, if it varies, and every field that varies.
 struct RecordedAxes {
   std::vector<const ops::Algorithm*> algorithms;
-  std::vector<const ops::Field*> fields;  // a parameter each, after the algorithm's if there is one
+  std::vector<const ops::Field*> fields;  // one parameter each, after that for the algorithm
   std::vector<search::Parameter> parameters;
-  std::string fixed;  // " name=value" of each that does not vary
+  std::string fixed;  // " name=value" for each field that does not vary
 };
 
 RecordedAxes AxesOf(const ops::Operation& operation,
@@ -87,7 +88,7 @@ RecordedAxes AxesOf(const ops::Operation& operation,
           values.insert(ValueOf(config, field.name, 0));
         }
       }
-      // A space has a parameter at least, even if all that was looked at is one point.
+      // A space needs at least one parameter, even if it has a single point: `threads` then serves.
       if (values.size() == 1 &&
           (field.role != ops::Field::Role::kThreads || !axes.parameters.empty())) {
         absl::StrAppend(&axes.fixed, " ", std::string(field.name), "=",
@@ -124,7 +125,7 @@ RecordedPoint PointOf(const RecordedEvaluation& recorded) {
   point.benchmark_seconds = std::max(0.0, recorded.wall_s - evaluation.emit_s);
   point.timestamp = recorded.timestamp;
   if (evaluation.outcome == Outcome::kMeasured) {
-    // What this tuner compares by: noise only adds time.
+    // The minimum is the figure that the tuner compares, since noise only adds time.
     point.cost = evaluation.seconds.min;
     point.samples = evaluation.samples;
   } else {
@@ -150,7 +151,7 @@ runtime::Evaluation RecordingMeasurer::Evaluate(const ops::Config& config, const
   recorded.evaluation.config = config;
   std::vector<double>& samples = recorded.evaluation.samples;
   if (std::ssize(samples) > max_samples_) samples.resize(static_cast<size_t>(max_samples_));
-  // Asked again, it was measured at greater length.
+  // A second evaluation of a configuration has more samples, so it replaces the first.
   const auto known = std::find_if(
       evaluations_.begin(), evaluations_.end(),
       [&](const RecordedEvaluation& other) { return other.evaluation.config == config; });
@@ -216,11 +217,11 @@ absl::StatusOr<std::optional<cli::Recorded>> FileRecorder::Write(const cli::Tune
   const runtime::TuneOptions& options = job.options;
   const Cpu& cpu = job.cpu;
   const int threads = options.conditions.threads;
-  runtime::SpaceLimits limits = options.limits;  // as the tuner has them
+  runtime::SpaceLimits limits = options.limits;  // the same as the tuner's
   runtime::KeepResultsInCaches(job.problem, cpu, options.conditions.buffers, &limits);
   const auto space = runtime::TuningSpace::Create(job.problem, cpu, threads, limits);
   if (!space.ok()) return space.status();
-  // An older record may lie outside this space, and is looked at all the same.
+  // The tuner may also have measured an older record that lies outside this space; it is left out.
   std::vector<RecordedEvaluation> inside;
   for (const RecordedEvaluation& recorded : measurer_->evaluations()) {
     const ops::Config& config = recorded.evaluation.config;

@@ -1,4 +1,4 @@
-// `jitattn tune --record`: everything that was measured, in a file that other tuners read too.
+// `jitattn tune --record`: writes all measurements to a file that other tuners can read.
 
 #ifndef JITATTN_LAB_TUNE_RECORDING_H_
 #define JITATTN_LAB_TUNE_RECORDING_H_
@@ -19,15 +19,15 @@ namespace jitattn::lab {
 
 struct RecordedEvaluation {
   runtime::Evaluation evaluation;
-  double wall_s = 0;  // what it took in all
+  double wall_s = 0;  // wall time of the evaluation
   std::string timestamp;
 };
 
-// Between the tuner and the real measurer. No candidate is dropped for being slow: a recording
-// wants each point's own time.
+// Records the evaluations that pass from the real measurer to the tuner. No candidate is dropped
+// for being slow, since a recording needs the time of every point.
 class RecordingMeasurer final : public runtime::Measurer {
  public:
-  // Keeps at most `max_samples` samples of a point. `inner` must outlive this.
+  // Keeps at most `max_samples` samples of a point. REQUIRES: `inner` outlives this object.
   RecordingMeasurer(runtime::Measurer& inner, int max_samples)
       : inner_(inner), max_samples_(max_samples) {}
 
@@ -39,7 +39,7 @@ class RecordingMeasurer final : public runtime::Measurer {
   double Now() override { return inner_.Now(); }
   void Wait(double seconds) override { inner_.Wait(seconds); }
 
-  // Each config once. What the deadline cut off before its first sample is left out.
+  // Each configuration once, without evaluations that the deadline ended before the first sample.
   const std::vector<RecordedEvaluation>& evaluations() const { return evaluations_; }
 
  private:
@@ -48,17 +48,17 @@ class RecordingMeasurer final : public runtime::Measurer {
   std::vector<RecordedEvaluation> evaluations_;
 };
 
-// The space of the points that were looked at. Fields that have one value in all of them are no
-// parameters; they stand in the kernel's name. `guesses`, best first, are what a search would begin
-// with; those that were looked at are marked as seeds. REQUIRES: at least one evaluation.
+// Makes the space of the evaluated points. Fields with the same value in all points are not
+// parameters; the recording's kernel name has them. `guesses`, best first, are a search's first
+// points; those that were evaluated are marked as seeds. REQUIRES: at least one evaluation.
 absl::StatusOr<Recording> MakeRecording(const ops::Problem& problem, const Cpu& cpu,
                                         std::span<const RecordedEvaluation> evaluations,
                                         std::span<const ops::Config> guesses);
 
-// Writes a tuning's measurements to `file`, `samples` of a point at most.
+// Returns a recorder that writes a tuning's measurements to `file`, at most `samples` per point.
 std::shared_ptr<cli::TuneRecorder> MakeTuneRecorder(std::string file, int samples);
 
-// `file`, or where several problems share it "spaces.KEY.json" for "spaces.json".
+// Returns `file`; with `several` problems, "spaces.KEY.json" for "spaces.json".
 std::string RecordingPath(const std::string& file, const std::string& key, bool several);
 
 }  // namespace jitattn::lab

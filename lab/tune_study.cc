@@ -1,4 +1,4 @@
-// The study's space on the command line.
+// The command `jitattn tune --space study-a`.
 
 #include "lab/tune_study.h"
 
@@ -69,7 +69,7 @@ absl::StatusOr<std::vector<cli::TuneJob>> RunStudyJob(const StudyJob& job, const
     measurers[static_cast<int>(dtype)] = owners[static_cast<int>(dtype)].get();
   }
   int done = 0;
-  double best_s[2] = {};  // of each type: one is not to be held against the other
+  double best_s[2] = {};  // by type, since times of different types do not compare
   const double start = measurers[0]->Now();
   const auto trials =
       RunStudy(job.problem, cpu, job.study, measurers, [&](const StudyTrial& trial) {

@@ -14,12 +14,11 @@ namespace jitattn::lab {
 struct StudyJob {
   ops::Problem problem;  // in either type
   StudyOptions study;
-  runtime::TuneOptions tune;  // of the confirmation that follows
+  runtime::TuneOptions tune;  // for the confirmation that follows
 };
 
-// Runs the study, reports its trials (to output->document too), and returns what is to be confirmed
-// against the default and saved: the best point of each type among those that the machine has cores
-// for.
+// Runs the study, reports its trials (also to output->document), and returns jobs that confirm and
+// save the best point of each type, among the points that the machine has enough cores for.
 absl::StatusOr<std::vector<cli::TuneJob>> RunStudyJob(const StudyJob& job, const Cpu& cpu,
                                                       cli::TuneOutput* output);
 

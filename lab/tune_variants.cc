@@ -1,4 +1,4 @@
-// Variants of a problem, tuned, timed in turn and judged.
+// Tunes variants of a problem, times them in turn and judges them.
 
 #include "lab/tune_variants.h"
 
@@ -25,19 +25,21 @@ using ops::Layout;
 constexpr DType kTypes[] = {DType::kF64, DType::kF32, DType::kBF16, DType::kF16};
 constexpr ops::Layout kLayouts[] = {ops::Layout::kHeads, ops::Layout::kColumns};
 
-// Configurations of one type differ by a small factor in their error: where the default's is this
-// far above the gate, no other will pass it, and no search is made.
+// Errors of the configurations of one type differ only by a small factor. If the default's error is
+// this many times the gate, no other configuration will pass, and the search is skipped.
 constexpr double kHopelessError = 10;
-// Of a tuning, with its winner: the default, and the next fastest.
+// Number of candidates of a tuning: its winner, the default and the next fastest.
 constexpr size_t kCandidates = 3;
-// Of the race, or the seconds of --time where they are fewer; after Ctrl-C the least that counts.
+// Time of the race, or the seconds of --time if they are fewer. After Ctrl-C the race makes the
+// minimum number of rounds.
 constexpr double kRaceSeconds = 10;
 
 runtime::MeasureOptions MeasureOptionsOf(const runtime::TuneOptions& options) {
   return {.conditions = options.conditions, .seed = options.seed, .error_to_original = true};
 }
 
-// Of the default. No time is spent on timing it: where it cannot run, the tuning says why.
+// Returns the error of the default, without timing it. If the default cannot run, the tuning
+// reports why.
 double DefaultError(const Variant& variant, const runtime::TuneOptions& options, const Cpu& cpu,
                     runtime::Measurer& measurer) {
   const ops::Config config = ops::Canonical(
@@ -50,9 +52,10 @@ absl::Status TuneOne(size_t index, const cli::TuneJob& job, const cache::Layers&
                      JudgedVariants* judged) {
   JudgedVariant& judged_variant = judged->variants[index];
   const Variant& variant = judged_variant.variant;
-  // A record says nothing of layouts but a note: what was not asked for replaces none.
+  // A record serves both layouts, so a variant of another layout than asked for must not replace
+  // it.
   bool save = variant.layout == judged->variants[0].variant.layout;
-  if (!save) judged_variant.not_saved = "another layout was asked for";
+  if (!save) judged_variant.not_saved = "its layout is not the one asked for";
   runtime::TuneOptions options = job.options;
   options.conditions.layout = variant.layout;
   auto measurer = runtime::MakeMeasurer(variant.problem, job.cpu, MeasureOptionsOf(options));
@@ -61,13 +64,14 @@ absl::Status TuneOne(size_t index, const cli::TuneJob& job, const cache::Layers&
   if (std::isfinite(gate)) {
     const double error = DefaultError(variant, options, job.cpu, **measurer);
     if (index == 0 && error > gate) {
-      // Gains must have something to be over; the judgement drops it.
+      // The baseline is tuned without a gate, since gains need a reference. JudgeVariants() then
+      // drops it.
       gate = std::numeric_limits<double>::infinity();
       save = false;
       judged_variant.not_saved = absl::StrFormat("error %.2g is above --max-error", error);
     } else if (error > kHopelessError * gate) {
       return absl::FailedPreconditionError(absl::StrFormat(
-          "not searched, the error of its default, %.2g, is far above %.2g", error, gate));
+          "not searched: the error of its default, %.2g, is far above %.2g", error, gate));
     }
   }
   cli::Progress bar(variant.problem, quiet);
@@ -102,7 +106,7 @@ absl::StatusOr<JudgedVariants> Judge(const cli::TuneJob& job, const VariantsOpti
     absl::Status status = interrupt.stop()
                               ? absl::CancelledError(std::string(cli::Interrupt::reason()))
                               : TuneOne(i, job, layers, quiet, &judged);
-    if (i == 0 && !status.ok()) return status;  // nothing to compare with
+    if (i == 0 && !status.ok()) return status;  // there is no baseline
     judged.variants[i].failed = std::string(status.message());
     if (!status.ok() || interrupt.stop()) continue;
     auto conversion = TimeConversion(variants[0], variants[i], job.options.seed);
@@ -131,7 +135,7 @@ std::vector<Variant> ExpandVariants(const ops::Problem& problem, ops::Layout lay
   std::vector<Variant> variants = {{problem, ops::Effective(layout, problem)}};
   for (const ops::Layout other : kLayouts) {
     if (other != variants[0].layout && !named("layout", Name(other))) continue;
-    if (ops::Effective(other, problem) != other) continue;  // one head: they are the same
+    if (ops::Effective(other, problem) != other) continue;  // the same with one head
     for (const DType dtype : kTypes) {
       if (dtype != asked && !named("dtype", Name(dtype))) continue;
       if (dtype == asked && other == variants[0].layout) continue;
@@ -149,8 +153,8 @@ int TuneVariants(const std::vector<cli::TuneJob>& jobs, const VariantsOptions& o
   };
   if (std::all_of(jobs.begin(), jobs.end(), alone)) {
     return cli::Fail(absl::InvalidArgumentError(
-        absl::StrCat("--variants ", absl::StrJoin(options.words, ","), ": there is no other of ",
-                     ops::Describe(jobs[0].problem))));
+        absl::StrCat("--variants ", absl::StrJoin(options.words, ","),
+                     ": there is no other variant of ", ops::Describe(jobs[0].problem))));
   }
   const cache::Layers layers = cache::Layers::Default(cpu);
   int exit_code = cli::kDone;

@@ -1,4 +1,5 @@
-// `jitattn tune --variants`: the problem in other types and layouts, under gates.
+// `jitattn tune --variants`: tunes the problem in other types and layouts, with gates on error and
+// gain.
 
 #ifndef JITATTN_LAB_TUNE_VARIANTS_H_
 #define JITATTN_LAB_TUNE_VARIANTS_H_
@@ -14,9 +15,8 @@
 
 namespace jitattn::lab {
 
-// The problem as it was asked for, then each other combination of the types and the layouts that
-// are named by `words`, as --variants has them; where only types are named the layout stays, and
-// the other way round.
+// Returns the problem as it was asked for, then each other combination of the types and layouts in
+// `words`, the values of --variants. If `words` has no layout, the layout stays; likewise the type.
 std::vector<Variant> ExpandVariants(const ops::Problem& problem, ops::Layout layout,
                                     const std::vector<std::string>& words);
 
@@ -25,8 +25,8 @@ struct VariantsOptions {
   double min_gain = 0.05;
 };
 
-// Tunes each job's problem in its variants, by the job's options, and reports; with output.json one
-// document with "variants". Returns the exit code.
+// Tunes the variants of each job's problem with the job's options and prints a report; with
+// output.json, one document with "variants". Returns the exit code.
 int TuneVariants(const std::vector<cli::TuneJob>& jobs, const VariantsOptions& options,
                  const Cpu& cpu, cli::TuneOutput output, const cli::Interrupt& interrupt);
 

@@ -25,17 +25,18 @@ int64_t MemoryBytes(const JudgedVariants& judged, const VariantCandidate& c) {
 
 std::string NameOf(const Variant& variant) {
   std::string name(Name(variant.problem.dtype()));
-  // Where there is one head, both layouts are the same.
+  // With one head, both layouts are the same.
   if (ops::Effective(ops::Layout::kColumns, variant.problem) == ops::Layout::kColumns)
     absl::StrAppend(&name, ", ", std::string(Name(variant.layout)));
   return name;
 }
 
 std::string Justification(const JudgedVariants& judged) {
-  if (!judged.final_candidate) return "none: no candidate is within the error that is allowed";
+  if (!judged.final_candidate) return "none: no candidate is within the allowed error";
   const std::string baseline = NameOf(judged.variants[0].variant);
   if (*judged.final_candidate == 0) {
-    return baseline + " as asked: nothing else is within the error and gains enough over it";
+    return baseline +
+           " as asked for: no other candidate is within the error and gains enough over it";
   }
   const VariantCandidate& c = judged.candidates[*judged.final_candidate];
   return absl::StrFormat("%s: %s over %s, error %.2g", NameOf(judged.variants[c.variant].variant),

@@ -1,4 +1,4 @@
-// What `jitattn tune --variants` found of one problem, for people and for machines.
+// The result of `jitattn tune --variants` for one problem, for people and for machines.
 
 #ifndef JITATTN_LAB_VARIANTS_REPORT_H_
 #define JITATTN_LAB_VARIANTS_REPORT_H_
@@ -14,10 +14,10 @@ namespace jitattn::lab {
 
 struct JudgedVariant {
   Variant variant;
-  std::string failed;  // why it has no candidate; "" if it has
+  std::string failed;  // why the variant has no candidate; "" if it has one
   Conversion conversion;
-  std::string path;       // of the record that was written, or
-  std::string not_saved;  // why none was
+  std::string path;       // of the written record; "" if none was written
+  std::string not_saved;  // why none was written
   bool save_failed = false;
 };
 
@@ -27,11 +27,11 @@ struct JudgedVariants {
   std::optional<size_t> final_candidate;
 };
 
-// "bf16", of several heads with their layout: "bf16, columns".
+// The type, "bf16", and with several heads also the layout: "bf16, columns".
 std::string NameOf(const Variant& variant);
-// The final candidate and why it is.
+// Names the final candidate, and says why it was chosen.
 std::string Justification(const JudgedVariants& judged);
-// A table of all candidates, then what holds of them.
+// A table of all candidates, then the decision and remarks.
 std::string VariantsText(const JudgedVariants& judged);
 cli::Json VariantsJson(const JudgedVariants& judged);
 

@@ -1,4 +1,4 @@
-// The baselines of attention: which rows each thread takes.
+// The baselines of attention: the split of rows over threads.
 
 #include <algorithm>
 #include <atomic>
@@ -11,13 +11,13 @@
 namespace jitattn::lab {
 namespace {
 
-// Rows between two questions whether to give up.
+// Operations between two calls of `give_up`.
 constexpr int64_t kOpsBetween = 1 << 20;
 
 using Give = std::function<bool()>;
 bool Ask(const void* give_up) { return (*static_cast<const Give*>(give_up))(); }
 
-// A share of all rows of all heads for each thread.
+// Each thread computes an equal share of all rows of all heads.
 struct AttentionJob {
   const ops::AttentionProblem& problem;
   const jitattn_attention_args& args;

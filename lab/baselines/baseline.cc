@@ -1,4 +1,4 @@
-// The baselines there are, and their scratch.
+// The table of baselines, and their scratch.
 
 #include "lab/baselines/baseline.h"
 
@@ -50,26 +50,26 @@ absl::StatusOr<std::unique_ptr<Baseline>> Baseline::Create(std::string_view name
                                                            const ops::Problem& problem, Isa isa) {
   const bool known = std::any_of(std::begin(kBaselines), std::end(kBaselines),
                                  [name](const BaselineInfo& info) { return info.name == name; });
-  if (!known) return absl::NotFoundError(Format("no baseline is called '%s'", name));
+  if (!known) return absl::NotFoundError(Format("unknown baseline '%s'", name));
   const DType dtype = problem.dtype();
   if (dtype != DType::kF32 && dtype != DType::kF64) {
-    return absl::UnimplementedError(Format("%s: does f32 and f64, not %s", name, Name(dtype)));
+    return absl::UnimplementedError(Format("%s supports f32 and f64, not %s", name, Name(dtype)));
   }
   for (const auto& [operation, make] : kMakers) {
     if (operation == &problem.operation()) return make(problem, LoopsOf(name, isa));
   }
-  return absl::UnimplementedError(Format("%s: does not do %s", name, problem.operation().name));
+  return absl::UnimplementedError(Format("%s does not support %s", name, problem.operation().name));
 }
 
 absl::Status Baseline::Reserve(int threads, int64_t elements_a_thread) {
   const int size = SizeOf(problem_.dtype());
-  // Apart by a line and more, so that threads do not share one.
+  // 128 bytes of padding, so that two threads never share a cache line.
   scratch_doubles_ = (elements_a_thread * size + 7) / 8 + 16;
   const int64_t doubles = scratch_doubles_ * threads;
   if (doubles <= std::ssize(scratch_)) return absl::OkStatus();
   if (doubles * 8 > runtime::AvailableMemoryBytes() / 10 * 9) {
-    return absl::ResourceExhaustedError(
-        Format("its scores need %.1f GiB", static_cast<double>(doubles) * 8 / (1 << 30)));
+    return absl::ResourceExhaustedError(Format("not enough memory for %.1f GiB of temporaries",
+                                               static_cast<double>(doubles) * 8 / (1 << 30)));
   }
   scratch_.resize(static_cast<size_t>(doubles));
   return absl::OkStatus();

@@ -1,5 +1,5 @@
-// What a program has without this library: the operations as loops in C++, for `jitattn compare`.
-// No part of libjitattn.
+// Baselines of `jitattn compare`: the operations as plain C++ loops, which a program would have
+// without this library. They are not part of libjitattn.
 
 #ifndef JITATTN_LAB_BASELINES_BASELINE_H_
 #define JITATTN_LAB_BASELINES_BASELINE_H_
@@ -30,14 +30,16 @@ std::span<const BaselineInfo> Baselines();
 
 class Baseline {
  public:
-  // NotFound: no such name. Unimplemented: a type or an operation that it does not know.
+  // NotFound: unknown name. Unimplemented: the baseline does not support the problem's type or
+  // operation.
   static absl::StatusOr<std::unique_ptr<Baseline>> Create(std::string_view name,
                                                           const ops::Problem& problem, Isa isa);
   virtual ~Baseline() = default;
 
-  // Runs on `args`, the C struct of the problem's operation, with contiguous operands of the whole
-  // problem. False if `give_up` said so: then there is no result. It is asked on every thread about
-  // once a million operations. ResourceExhausted: the scores do not fit the memory that is left.
+  // Runs on `args`, the C struct of the problem's operation, with contiguous operands. Returns
+  // false if `give_up` returned true; the output is then unspecified. Attention calls `give_up` on
+  // every thread about once per million operations, sigmoid-mul once before it starts.
+  // ResourceExhausted: the temporaries do not fit in the available memory.
   virtual absl::StatusOr<bool> Run(const void* args, int threads,
                                    const std::function<bool()>& give_up) = 0;
 
@@ -47,11 +49,11 @@ class Baseline {
 
   const ops::Problem problem_;
   const Loops loops_;
-  std::vector<double> scratch_;  // for every thread
-  int64_t scratch_doubles_ = 0;  // of one
+  std::vector<double> scratch_;  // of all threads
+  int64_t scratch_doubles_ = 0;  // of one thread
 };
 
-// Each operation's (attention.cc, sigmoid_mul.cc).
+// Defined in attention.cc and sigmoid_mul.cc.
 std::unique_ptr<Baseline> MakeAttentionBaseline(const ops::Problem& problem, const Loops& loops);
 std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops);
 

@@ -1,4 +1,4 @@
-// Fairness between strangers: the same operands, the same rounds, a share of the time each.
+// Times contenders fairly: the same operands, the same rounds and an equal share of the time.
 
 #include "lab/baselines/contest.h"
 
@@ -15,9 +15,10 @@
 namespace jitattn::lab {
 namespace {
 
-// A run of this length warms itself up.
+// Longer runs have no untimed warm-up: the first touch of cold caches is a small part of their
+// time.
 constexpr double kLongRunSeconds = 10e-3;
-// Of its share, what an entry may spend on finding its number of threads.
+// An entry may spend this share of its time on finding its number of threads.
 constexpr double kTrialShare = 0.3;
 constexpr int kTrials = 3;
 constexpr int64_t kMaxCalls = int64_t{1} << 20;
@@ -74,7 +75,7 @@ class BaselineContender final : public Contender {
     const absl::StatusOr<bool> done = baseline_->Run(operands_.Args(set_).get(), threads, give_up);
     if (++set_ == operands_.sets()) set_ = 0;
     if (!done.ok()) return done.status();
-    return *done ? absl::OkStatus() : absl::DeadlineExceededError("given up");
+    return *done ? absl::OkStatus() : absl::DeadlineExceededError("the time limit was reached");
   }
 
   const runtime::Operands& operands_;
@@ -101,7 +102,7 @@ class Contest {
     Rounds();
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (IsOut(i) || standings_[i].samples.empty()) continue;
-      // Once more after the many runs: a race between threads may spare the first of them.
+      // Verify again after the many runs: a data race may not show in the first one.
       if (!Stopped() && 2 * standings_[i].samples.back() < share_) {
         Verify(i, standings_[i].threads);
       }
@@ -114,7 +115,7 @@ class Contest {
   bool Stopped() const { return options_.stop != nullptr && options_.stop->load(); }
   bool IsOut(size_t i) const { return !standings_[i].failure.empty(); }
 
-  // Nothing where it failed; then it is out.
+  // Returns nothing if the entry failed; the entry then takes no further part.
   std::optional<double> Time(size_t i, int threads, int64_t calls, bool warm);
   bool Verify(size_t i, int threads);
   void FindThreads(size_t i);
@@ -125,10 +126,10 @@ class Contest {
   const std::span<const ContestEntry> entries_;
   const ContestOptions& options_;
   std::vector<Standing> standings_;
-  std::vector<int64_t> calls_;  // a sample
-  std::vector<double> spent_;   // seconds by each
+  std::vector<int64_t> calls_;  // per sample, by entry
+  std::vector<double> spent_;   // seconds, by entry
   const double share_;
-  int pool_ = -1;  // whose threads may still spin
+  int pool_ = -1;  // the last pool in use; its threads may still spin
 };
 
 std::optional<double> Contest::Time(size_t i, int threads, int64_t calls, bool warm) {
@@ -145,10 +146,9 @@ std::optional<double> Contest::Time(size_t i, int threads, int64_t calls, bool w
   const auto seconds = entry.contender->Time(threads, calls, warm, 2 * share_);
   spent_[i] += options_.now() - start;
   if (seconds.ok()) return *seconds;
-  standings_[i].failure =
-      absl::IsDeadlineExceeded(seconds.status())
-          ? Format("one call takes more than the %.3g s that each may take", 2 * share_)
-          : std::string(seconds.status().message());
+  standings_[i].failure = absl::IsDeadlineExceeded(seconds.status())
+                              ? Format("one call takes longer than its limit of %.3g s", 2 * share_)
+                              : std::string(seconds.status().message());
   return std::nullopt;
 }
 
@@ -159,7 +159,8 @@ bool Contest::Verify(size_t i, int threads) {
     standing.failure = std::string(status.message());
     return false;
   }
-  // Cold operands: another set may be next. Only the first set's output is looked at.
+  // With cold operands, the contender's next set may not be the first one, so one call is made per
+  // set. Only the output of the first set is checked.
   for (int64_t set = 0; set < operands_.sets(); ++set) {
     const auto seconds = Time(i, threads, 1, /*warm=*/false);
     if (!seconds) return false;
@@ -190,11 +191,11 @@ void Contest::FindThreads(size_t i) {
     for (int trial = 0; trial < kTrials; ++trial) {
       const auto seconds = Time(i, *threads, calls_[i], /*warm=*/trial == 0 && fastest == 0);
       if (!seconds && best == 0) return;
-      if (!seconds) {  // too slow on so few threads, and only there
+      if (!seconds) {  // too slow with fewer threads; the larger number stands
         standings_[i].failure.clear();
         return;
       }
-      // The first call was a cold one: what a sample holds is known better now.
+      // The first call was cold, so the number of calls per sample is estimated again.
       calls_[i] = std::clamp<int64_t>(
           static_cast<int64_t>(std::ceil(options_.min_sample_s / std::max(*seconds, 1e-9))), 1,
           kMaxCalls);
@@ -218,7 +219,8 @@ void Contest::Rounds() {
   const size_t count = entries_.size();
   for (int round = 0; round < options_.rounds; ++round) {
     for (size_t place = 0; place < count; ++place) {
-      // Everyone is first once, and everyone follows a different neighbour in the next lap.
+      // The order rotates by one each round, so that each entry comes first once per lap. Every
+      // other lap is reversed, so that each entry follows another neighbour.
       const size_t lap = static_cast<size_t>(round) / count;
       const size_t turn = (place + static_cast<size_t>(round)) % count;
       const size_t i = lap % 2 == 0 ? turn : count - 1 - turn;

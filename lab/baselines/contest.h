@@ -1,4 +1,5 @@
-// Several ways of solving one problem, timed in turn: what `jitattn compare` prints a table of.
+// Times several ways of solving one problem in turn. `jitattn compare` prints the result as a
+// table.
 
 #ifndef JITATTN_LAB_BASELINES_CONTEST_H_
 #define JITATTN_LAB_BASELINES_CONTEST_H_
@@ -21,24 +22,26 @@
 
 namespace jitattn::lab {
 
-// One way. The world outside this process is one too.
+// One way of solving the problem. It may run in another process.
 class Contender {
  public:
   virtual ~Contender() = default;
-  // Seconds a call, over `calls` of them, after one that is not timed where `warm`. Gives up after
-  // `limit_s`: DeadlineExceeded. Unavailable: it is gone and will not come back.
+  // Returns the mean seconds per call over `calls` calls; with `warm`, one untimed call comes
+  // first. DeadlineExceeded: gave up after `limit_s`. Unavailable: the contender's process has
+  // ended.
   virtual absl::StatusOr<double> Time(int threads, int64_t calls, bool warm, double limit_s) = 0;
-  // Seconds of each of `calls` calls, one after the other.
+  // Returns the seconds of each of `calls` consecutive calls.
   virtual absl::StatusOr<std::vector<double>> TimeEach(int threads, int64_t calls, double limit_s);
-  // What was computed before must not pass for what comes next.
+  // Overwrites the contender's own copy of the output, so that an old result cannot pass for a new
+  // one.
   virtual absl::Status Poison() { return absl::OkStatus(); }
-  // Brings what the last call computed to where the operands' output is.
+  // Copies the last call's result to the operands' output.
   virtual absl::Status Fetch() { return absl::OkStatus(); }
-  // Threads in use where it was given `threads`.
+  // Number of threads in use when `threads` were requested.
   virtual int ThreadsUsed(int threads) const { return threads; }
 };
 
-// A plan of this library, and the loops of baselines/.
+// Contenders for a plan of this library and for a baseline.
 std::unique_ptr<Contender> MakePlanContender(const runtime::Operands& operands,
                                              std::shared_ptr<const runtime::Plan> plan);
 std::unique_ptr<Contender> MakeBaselineContender(const runtime::Operands& operands,
@@ -47,42 +50,41 @@ std::unique_ptr<Contender> MakeBaselineContender(const runtime::Operands& operan
 struct ContestEntry {
   Contender* contender = nullptr;
   std::vector<int> threads = {1};  // numbers of threads to try
-  // Threads of one pool go on spinning for a while after a call: where the pool changes, there is a
-  // pause before the next sample.
+  // Identifies the thread pool. A pool's threads spin for a while after a call, so a change of pool
+  // is followed by a pause before the next sample.
   int pool = 0;
-  // Of the error that this library's kernels are allowed. Others promise less: NumPy's exp alone
-  // may be 2.5 units in the last place off.
+  // Allowed error as a multiple of the bound for this library's kernels. Other libraries promise
+  // less: the error of NumPy's exp alone may be 2.5 ulp.
   double tolerance = 1;
 };
 
 struct ContestOptions {
   int rounds = 15;
-  double seconds =
-      10;  // for all; each may take its share, and is sampled less often where it is slow
+  double seconds = 10;  // in all, shared evenly; a slow entry gets fewer samples
   double min_sample_s = 5e-3;
   double pause_s = 0.05;
   const std::atomic<bool>* stop = nullptr;
   Clock now = SteadyNow;
-  std::function<void(double)> sleep;  // empty: really
+  std::function<void(double)> sleep;  // replaces the real sleep in tests, if not empty
 };
 
 struct Standing {
   std::vector<double> samples;  // seconds of one call
-  runtime::Statistics seconds;  // of them
-  int threads = 0;              // its best number
+  runtime::Statistics seconds;  // of `samples`
+  int threads = 0;              // fastest number of threads
   double max_error = 0;
-  std::string failure;  // why it has no time
-  bool wrong = false;   // its result is wrong: that is why
-  std::string note;     // what else there is to know
+  std::string failure;  // why there is no time; empty if there is one
+  bool wrong = false;   // `failure` is a wrong result
+  std::string note;     // remark for the table
 };
 
-// In the order of the entries. First each is verified and finds its best number of threads, the
-// largest first; then come the rounds, one sample of each, in an order that rotates; then each is
-// verified again. A wrong one has no time.
+// Returns standings in the order of the entries. Each entry is verified, and its fastest number of
+// threads is searched for, the largest first. Then come rounds with one sample of each entry, in an
+// order that rotates, and then each entry is verified again. A wrong entry has no time.
 std::vector<Standing> RunContest(runtime::Operands& operands, std::span<const ContestEntry> entries,
                                  const ContestOptions& options);
 
-// 1, 2, 4 … and `most`.
+// Returns 1, 2, 4 … below `most`, then `most`.
 std::vector<int> ThreadCounts(int most);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// The time of every single call of several contenders, in turn.
+// Times every single call of several contenders in turn.
 
 #include "lab/baselines/every_call.h"
 
@@ -13,7 +13,7 @@ namespace jitattn::lab {
 namespace {
 
 constexpr int kLeastBlocks = 4;
-constexpr int64_t kLeastCalls = 4, kMostCalls = 4096;  // of a block
+constexpr int64_t kLeastCalls = 4, kMostCalls = 4096;  // per block
 
 class Turns {
  public:
@@ -44,7 +44,7 @@ class Turns {
     return entry.contender->TimeEach(entry.threads, calls, options_.seconds);
   }
 
-  // Also finds how many calls make a block.
+  // Makes untimed calls, and finds the number of calls per block.
   void WarmUp(size_t i) {
     const auto seconds = Time(i, kLeastCalls);
     if (!seconds.ok()) {

@@ -1,4 +1,4 @@
-// The time of every single call of several contenders, in turn: medians and tails.
+// Times every single call of several contenders in turn, for medians and tails.
 
 #ifndef JITATTN_LAB_BASELINES_EVERY_CALL_H_
 #define JITATTN_LAB_BASELINES_EVERY_CALL_H_
@@ -20,20 +20,21 @@ struct EveryCallEntry {
 };
 
 struct EveryCallOptions {
-  double seconds = 4;      // for all, shared evenly
-  double block_s = 25e-3;  // of one contender, before the next one's
-  double pause_s = 50e-3;  // where the pool changes
+  double seconds = 4;      // in all
+  double block_s = 25e-3;  // length of a block: consecutive calls of one contender
+  double pause_s = 50e-3;  // when the pool changes
   const std::atomic<bool>* stop = nullptr;
 };
 
 struct EveryCallTimes {
-  std::vector<double> seconds;  // of one call each
-  std::string failure;          // why there are none, or no more
+  std::vector<double> seconds;  // of each call
+  std::string failure;          // why the calls ended early, or why there are none
   double median() const;
   double p99() const;
 };
 
-// Blocks of calls in an order that rotates. The first block of each only warms up.
+// Times blocks of calls in an order that rotates. The first few calls of each contender only warm
+// up and are not reported.
 std::vector<EveryCallTimes> TimeEveryCall(std::span<const EveryCallEntry> entries,
                                           const EveryCallOptions& options);
 

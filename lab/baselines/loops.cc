@@ -1,5 +1,6 @@
-// Loops that are left to the compiler's vectoriser. Compiled once for each instruction set, which
-// JITATTN_LOOPS names: nothing of this file but TwoPass and Vectorised may have a name outside.
+// Loops for the compiler to vectorise. This file is compiled once for each instruction set;
+// JITATTN_LOOPS is the namespace of that version. Only TwoPass and Vectorised may have external
+// linkage.
 
 #include "lab/baselines/loops.h"
 
@@ -11,11 +12,10 @@ namespace {
 float LibraryExp(float x) { return expf(x); }
 double LibraryExp(double x) { return exp(x); }
 
-// ---- two-pass
-// ------------------------------------------------------------------------------------
+// ---- two-pass -----------------------------------------------------------------------------------
 
-// Scores of kKeyBlock keys at a time, from a transposed block, so that the inner loop runs over
-// keys and no sum has to be reordered to be vectorised.
+// Computes the scores of kKeyBlock keys from a transposed block. The inner loop runs over keys, so
+// that it can be vectorised without reordering a sum.
 template <typename T>
 void ScoreBlock(const HeadRows<T>& a, int64_t first_key, int64_t keys, T* block) {
   for (int64_t j = 0; j < keys; ++j) {
@@ -80,13 +80,13 @@ void TwoPassSigmoidMul(const T* x, T* out, int64_t count, T* sigmoid) {
   for (int64_t i = 0; i < count; ++i) out[i] = x[i] * sigmoid[i];
 }
 
-// ---- compiler-vectorised
-// -------------------------------------------------------------------------
+// ---- compiler-vectorised ------------------------------------------------------------------------
 
-// exp as arithmetic that a loop can be vectorised with: 2^n by the exponent's bits, e^r for
-// |r| ≤ ln 2 / 2 by its series, whose first term left out is below half an ulp.
+// exp in plain arithmetic, so that loops with it can be vectorised: exp(x) = 2^n · e^r, where 2^n
+// comes from exponent bits and e^r, |r| ≤ ln 2 / 2, from its series, whose first omitted term is
+// below half an ulp.
 inline float Exp(float x) {
-  constexpr float kMagic = 12582912;  // 1.5 · 2^23: adding it rounds to whole numbers
+  constexpr float kMagic = 12582912;  // 1.5 · 2^23: adding it rounds to an integer
   x = x < -87 ? -87 : x > 88 ? 88 : x;
   const float shifted = x * 1.44269504f + kMagic;
   const float n = shifted - kMagic;
@@ -127,7 +127,7 @@ inline double Exp(double x) {
   return p * __builtin_bit_cast(double, power);
 }
 
-// Scores of kRows rows against all keys: each key is read once for all of them.
+// Computes the scores of kRows rows and all keys. Each key is read once for all kRows rows.
 template <typename T, int kRows>
 void Scores(const HeadRows<T>& a, int64_t row, T* scores) {
   const T* q[kRows];
@@ -174,7 +174,7 @@ void VectorSoftmax(T* scores, int64_t visible, int64_t all) {
   for (int64_t j = visible; j < all; ++j) scores[j] = 0;
 }
 
-// Four keys at a time, so that a row of the output is loaded and stored once for four products.
+// Adds four keys at a time, so that each output row is loaded and stored once per four products.
 template <typename T, int kRows>
 void Values(const HeadRows<T>& a, int64_t row, const T* scores) {
   for (int r = 0; r < kRows; ++r) {

@@ -1,4 +1,4 @@
-// The formulas as one writes them first. Compiled without vectorisation: an element at a time.
+// The textbook formulas, one element at a time. Compiled without vectorisation.
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-// Busy processes beside this one.
+// Busy processes, for measuring calls on a loaded machine.
 
 #include "lab/baselines/neighbours.h"
 
@@ -27,11 +27,12 @@ absl::Status Neighbours::Start(int count) {
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid < 0) {
-      return absl::UnavailableError(absl::StrCat("no process: ", std::strerror(errno)));
+      return absl::UnavailableError(
+          absl::StrCat("cannot start a busy process: ", std::strerror(errno)));
     }
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (getppid() != parent) _exit(0);  // it died before that
+      if (getppid() != parent) _exit(0);  // the parent died before prctl
       for (;;) asm volatile("");
     }
     pids_.push_back(pid);

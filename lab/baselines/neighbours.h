@@ -1,4 +1,4 @@
-// Busy processes beside this one, for measuring what calls take there.
+// Busy processes, for measuring calls on a loaded machine.
 
 #ifndef JITATTN_LAB_BASELINES_NEIGHBOURS_H_
 #define JITATTN_LAB_BASELINES_NEIGHBOURS_H_
@@ -11,7 +11,7 @@
 
 namespace jitattn::lab {
 
-// Processes that never rest. They end with this, and with the process if it dies.
+// Owns processes that spin without pause. They end with this object, or when this process dies.
 class Neighbours {
  public:
   Neighbours() = default;
@@ -19,7 +19,7 @@ class Neighbours {
   Neighbours(const Neighbours&) = delete;
   Neighbours& operator=(const Neighbours&) = delete;
 
-  // Unavailable: the system refuses one; those made before it go on.
+  // Starts `count` processes. Unavailable: the system refuses one; those already started go on.
   absl::Status Start(int count);
 
  private:

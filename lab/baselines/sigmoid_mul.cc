@@ -1,4 +1,4 @@
-// The baselines of sigmoid-mul: which elements each thread takes.
+// The baselines of sigmoid-mul: the split of elements over threads.
 
 #include "jitattn/jitattn.h"
 #include "lab/baselines/baseline.h"
@@ -10,8 +10,8 @@ namespace {
 
 using Give = std::function<bool()>;
 
-// Few enough elements that `give_up` is asked now and then, and that a temporary for all of them is
-// what the caches hold only where the matrix is small: it is the whole share at once.
+// Each thread computes its share of the elements in one call. Two-pass needs a temporary as large
+// as the share.
 struct SigmoidMulJob {
   const ops::SigmoidMulProblem& problem;
   const jitattn_sigmoid_mul_args& args;

@@ -1,4 +1,4 @@
-// The tuner held against the whole space, and against itself.
+// Compares the tuner with the whole space, and with itself.
 
 #include "lab/measuring/audit.h"
 
@@ -16,10 +16,10 @@
 namespace jitattn::lab {
 namespace {
 
-// Shares of a problem's time: the space at most, and the tuning of what is left then. The races
-// take the rest.
+// The space takes at most kSpaceShare of a problem's time. The tuning takes at most kTuneShare of
+// the remaining time, and the races take the rest.
 constexpr double kSpaceShare = 0.6, kTuneShare = 0.7;
-// Of the space, what is timed again.
+// Number of points of the space that the first race times again.
 constexpr size_t kFew = 5;
 constexpr int kFirstRounds = 15, kRounds = 45;
 constexpr int kLookReport = 200;
@@ -30,7 +30,7 @@ bool Stopped(const AuditOptions& options) {
   return options.tune.stop != nullptr && options.tune.stop->load();
 }
 
-// Configurations in turn, each once however often it is named.
+// Distinct configurations that race: adding a known one returns its index.
 class Lineup {
  public:
   size_t Add(const ops::Config& config) {
@@ -44,7 +44,7 @@ class Lineup {
     if (!seconds.ok()) return seconds.status();
     seconds_ = *std::move(seconds);
     if (seconds_.front().size() >= runtime::kMinRounds) return absl::OkStatus();
-    return absl::DeadlineExceededError("the time was too short to time the best in turn");
+    return absl::DeadlineExceededError("the time was too short to race the best candidates");
   }
   const ops::Config& config(size_t i) const { return configs_[i]; }
   const std::vector<double>& seconds(size_t i) const { return seconds_[i]; }
@@ -59,7 +59,7 @@ class Lineup {
   std::vector<std::vector<double>> seconds_;
 };
 
-// The space's fastest, by what was measured briefly.
+// Returns the kFew fastest points of the space, by the brief measurements.
 absl::StatusOr<std::vector<ops::Config>> LookAtAll(const ops::Problem& problem, const Cpu& cpu,
                                                    const AuditOptions& options, double deadline_s,
                                                    runtime::Measurer& brief,
@@ -117,7 +117,7 @@ std::string Percent(const runtime::Ratio& ratio) {
                 (ratio.high - 1) * 100);
 }
 
-// Of a loss that should be at most `limit`.
+// Judges the claim that a loss is at most `limit`.
 Ruling JudgeLimit(const runtime::Ratio& loss, double limit) {
   if (loss.value <= 1 + limit) return Ruling::kHolds;
   return loss.low > 1 + limit ? Ruling::kFails : Ruling::kUnclear;
@@ -145,7 +145,7 @@ absl::StatusOr<Loss> AuditLoss(const ops::Problem& problem, const Cpu& cpu,
   loss.evaluations = report->record.result.evaluations;
   loss.tuning_s = measurer.Now() - looked;
 
-  progress("timing the best in turn");
+  progress("racing the best");
   Lineup first;
   for (const ops::Config& config : *few) first.Add(config);
   first.Add(loss.default_config);
@@ -192,7 +192,7 @@ absl::StatusOr<Repeats> AuditRepeats(const ops::Problem& problem, const Cpu& cpu
   repeats.tuning_s = (measurer.Now() - start) / runs;
   const size_t distinct = field.size();
   const size_t at_default = field.Add(repeats.default_config);
-  progress("timing the winners in turn");
+  progress("racing the winners");
   absl::Status status = field.Race(measurer, kRounds, deadline);
   if (!status.ok()) return status;
   if (Stopped(options)) return absl::CancelledError("stopped");
@@ -230,7 +230,8 @@ std::vector<Claim> JudgeLosses(std::span<const Loss> losses) {
       .text = "the tuned winner loses at most 2 % to the best",
       .figure = Format("worst %s of %d problems", Percent(worst->winner_loss), losses.size()),
       .ruling = Ruling::kHolds};
-  // The greatest value may be of a wide interval, and another problem's clearly too large.
+  // Every problem counts, not only the worst: the largest loss may have a wide interval (unclear)
+  // while a smaller one is certainly above the limit.
   for (const Loss& loss : losses) {
     by_winner.ruling = std::max(by_winner.ruling, JudgeLimit(loss.winner_loss, kWinnerLoss));
   }

@@ -14,7 +14,8 @@
 namespace jitattn::lab {
 namespace {
 
-// Empty if the plan's result is right. `error` becomes the largest seen.
+// Runs the plan once and checks the result. Returns why it is wrong, or "" if it is right. Raises
+// `error` to the largest error seen.
 std::string Verify(const runtime::Plan& plan, runtime::Operands& operands, double* error) {
   operands.Poison();
   if (absl::Status status = operands.Run(plan, 0); !status.ok()) {
@@ -65,7 +66,7 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
     if (!results[i].wrong.empty()) continue;
     const std::pair key(entrants[i].conditions.isa, entrants[i].conditions.threads);
     probes.try_emplace(key, problem, resident_bytes, key.first, key.second, cpu);
-    // The status was looked at when the plan was verified, with these very arguments.
+    // The status needs no check: Verify() ran the plan with the same arguments.
     runs.push_back([&plan, &data, &set] {
       data.Run(plan, set).IgnoreError();
       if (++set == data.sets()) set = 0;
@@ -101,7 +102,7 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
       if (alone[a].second != timed[t]) continue;
       result.kernel_seconds = runtime::Summarise(timings[timed.size() + a].seconds).min;
     }
-    // Once more after the many runs: a race between threads may spare the first of them.
+    // Verify again after the many runs: a data race may not show in the first one.
     result.wrong = Verify(*entrant.plan, data, &result.max_error);
   }
   return results;

@@ -1,5 +1,5 @@
-// One problem, solved by several plans that take turns with probes of the machine's limits: what
-// `jitattn bench` prints a row of.
+// Measures one problem with several plans, which take turns with probes of the machine's limits.
+// `jitattn bench` prints each result as a row.
 
 #ifndef JITATTN_LAB_MEASURING_BENCH_H_
 #define JITATTN_LAB_MEASURING_BENCH_H_
@@ -24,28 +24,29 @@ namespace jitattn::lab {
 
 struct BenchEntrant {
   std::shared_ptr<const runtime::Plan> plan;
-  // What it was given: a plan may use fewer threads. All entrants have the same buffers and layout.
+  // The conditions asked for; the plan may use fewer threads. REQUIRES: all entrants have the same
+  // buffers and layout.
   ops::Conditions conditions;
 };
 
 struct BenchOptions {
   TurnOptions turns;
   uint64_t seed = 1;          // of the operands
-  bool kernel_alone = false;  // time the kernel calls of a run by themselves too
+  bool kernel_alone = false;  // also time a run's kernel calls without the plan around them
 };
 
 struct BenchResult {
   runtime::Statistics seconds;  // of one run
-  double first_quartile = 0;    // of the same
-  std::vector<double> samples;  // as they came
-  Limits limits;                // best of this problem's rounds
-  double clock_hz = 0;          // likewise; measured for sigmoid-mul only
-  double kernel_seconds = 0;    // of one run's kernel calls alone, the least; 0: not measured
+  double first_quartile = 0;    // of `samples`
+  std::vector<double> samples;  // seconds of one run, in the order of measurement
+  Limits limits;                // highest rates seen in this problem's rounds
+  double clock_hz = 0;          // highest core clock seen; 0: not measured
+  double kernel_seconds = 0;    // minimum of one run's kernel calls alone; 0: not measured
   double max_error = 0;         // against the reference
-  std::string wrong;            // why its result is wrong; then nothing was timed
+  std::string wrong;            // why the result is wrong; empty if it is right
 
-  // How far the low quarter of the samples reaches above the fastest, relative to it: noise only
-  // adds time, so this is what a minimum might have missed.
+  // First quartile ÷ minimum − 1. Noise only adds time, so this bounds how far the minimum may lie
+  // above the true time.
   double spread() const;
   double fraction() const { return limits.Fraction(seconds.min); }
 };
@@ -53,12 +54,12 @@ struct BenchResult {
 // The figures of one entrant.
 BenchResult Figures(std::span<const double> samples, const Limits& limits);
 
-// Core cycles that one thread spends on 64 bytes of input (one 512-bit vector): 16 floats.
+// Core cycles that one thread spends on 64 bytes of input: one 512-bit vector, or 16 floats.
 double CyclesAVector(const ops::Problem& problem, const BenchResult& result, int threads);
 
-// Results in the order of the entrants. Each is verified first; a wrong one is not timed.
-// ResourceExhausted: the operands do not fit the memory that is left. REQUIRES: there are
-// entrants, with plans of the problem.
+// Returns results in the order of the entrants. Each entrant is verified first, and a wrong one is
+// not timed. ResourceExhausted: the operands do not fit in the available memory. REQUIRES: at least
+// one entrant; every plan is of `problem`.
 absl::StatusOr<std::vector<BenchResult>> Bench(const ops::Problem& problem,
                                                std::span<const BenchEntrant> entrants,
                                                const Cpu& cpu, const BenchOptions& options);

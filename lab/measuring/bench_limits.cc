@@ -1,4 +1,4 @@
-// What bounds a problem on this machine.
+// The limits of a problem on this machine.
 
 #include "lab/measuring/bench_limits.h"
 
@@ -41,7 +41,7 @@ LimitProbes::LimitProbes(const ops::Problem& problem, int64_t resident_bytes, Is
           runtime::MakeBandwidthProbe(runtime::Traffic::kRead, resident_bytes, isa, threads, cpu));
     }
   } else {
-    // Of the bytes half are read and half written: the probe copies a buffer of the read half.
+    // Half of the bytes are read and half are written; the probe's buffer is the half that is read.
     traffic_ = OrNull(runtime::MakeBandwidthProbe(runtime::Traffic::kCopy, resident_bytes / 2, isa,
                                                   threads, cpu));
   }

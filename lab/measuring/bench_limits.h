@@ -1,5 +1,5 @@
-// What bounds a problem on this machine: its floating-point operations at the rate of FMA, or its
-// bytes at the rate of memory; and how near to the binding one a measured time comes.
+// The limits of a problem on this machine: its floating-point operations at the FMA rate, or its
+// bytes at the memory rate; and how close a measured time comes to the binding limit.
 
 #ifndef JITATTN_LAB_MEASURING_BENCH_LIMITS_H_
 #define JITATTN_LAB_MEASURING_BENCH_LIMITS_H_
@@ -18,26 +18,27 @@ namespace jitattn::lab {
 struct Limit {
   std::string what;   // "f32 FMA, 512-bit, 2 threads"
   double demand = 0;  // of one run: flops, or bytes
-  double peak = 0;    // the best that was seen: flop/s, or bytes/s
+  double peak = 0;    // highest rate seen: flop/s, or bytes/s
 
-  double seconds() const { return demand / peak; }  // no run can be faster
+  double seconds() const { return demand / peak; }  // lower bound of a run's time
 };
 
 struct Limits {
   std::optional<Limit> fma, traffic;
 
-  // The one that takes longer; null where neither was measured.
+  // The limit that takes longer; null if neither was measured.
   const Limit* binding() const;
-  // binding()->seconds() ÷ seconds; 0 where there is none.
+  // binding()->seconds() ÷ seconds; 0 if there is no binding limit.
   double Fraction(double seconds) const;
 };
 
-// The probes of a problem, sampled in turn with it.
+// Probes of a problem's limits, to be sampled in turn with the problem.
 class LimitProbes {
  public:
-  // `resident_bytes`: what the runs rotate through, from one set of the operands up. Attention is
-  // held against FMA of its type, as wide as `isa` has it, and, where it has few operations a byte,
-  // against reading its operands too; sigmoid-mul against copying as much.
+  // `resident_bytes`: total size of the operand sets that the runs rotate through, one set or more.
+  // Attention is compared with FMA of its type at the vector width of `isa` and, if its operations
+  // per byte are below kAlwaysComputeBound, also with reading its operands. Sigmoid-mul is compared
+  // with copying the same number of bytes.
   LimitProbes(const ops::Problem& problem, int64_t resident_bytes, Isa isa, int threads,
               const Cpu& cpu);
 
@@ -50,8 +51,8 @@ class LimitProbes {
       traffic_;  // null: does not apply, or cannot be probed here
 };
 
-// Operations a byte from which no machine that we know reads too slowly for its FMA units: 128
-// cores of 118 GFLOP/s over 12 channels of memory have their ridge at 40.
+// Operations per byte from which a problem is compute bound on every machine we know: 128 cores of
+// 118 GFLOP/s over 12 memory channels have their ridge at 40.
 inline constexpr double kAlwaysComputeBound = 64;
 
 }  // namespace jitattn::lab

@@ -9,8 +9,8 @@
 namespace jitattn::lab {
 namespace {
 
-// Half of a cache, so that it fits beside what else lives there; four times the last one for
-// memory.
+// Working set of a level's probe: half of the cache, which leaves room for other data, or four
+// times the last-level cache for memory.
 int64_t ProbeBytes(Level level, int threads, const Cpu& cpu) {
   switch (level) {
     case Level::kL1:
@@ -47,7 +47,7 @@ absl::StatusOr<Roof> MeasureRoof(ops::Rate rate, DType dtype, Isa isa, int threa
       rate == ops::Rate::kFlops ? runtime::Traffic::kRead : runtime::Traffic::kCopy;
   std::array<std::unique_ptr<runtime::PeakProbe>, kLevels> levels;
   for (int i = 0; i < kLevels; ++i) {
-    // A copy takes its buffer twice.
+    // A copy's working set is two buffers, source and destination.
     const int64_t bytes = ProbeBytes(static_cast<Level>(i), threads, cpu) /
                           (traffic == runtime::Traffic::kCopy ? 2 : 1);
     auto probe = runtime::MakeBandwidthProbe(traffic, bytes, isa, threads, cpu);

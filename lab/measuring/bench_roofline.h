@@ -1,5 +1,5 @@
-// The roofline of this machine (Williams, Waterman & Patterson 2009) and where a problem stands
-// under it: its operations at the rate of FMA, its bytes at the rate of the level they come from.
+// The roofline of this machine (Williams, Waterman & Patterson 2009) and a problem's place under
+// it: operations at the FMA rate, bytes at the rate of the cache level that they come from.
 
 #ifndef JITATTN_LAB_MEASURING_BENCH_ROOFLINE_H_
 #define JITATTN_LAB_MEASURING_BENCH_ROOFLINE_H_
@@ -30,19 +30,19 @@ struct Roof {
   double fma = 0;
   std::array<double, kLevels> bandwidth = {};
 
-  // Operations a byte at which a level's bandwidth just feeds the FMA units.
+  // Operations per byte at which the level's bandwidth just feeds the FMA units.
   double Ridge(Level level) const { return fma / bandwidth[static_cast<int>(level)]; }
 };
 
-// Best of `looks` samples of each probe, in turn. Sigmoid-mul is held against copying, attention
-// against reading.
+// Measures the roof: the highest of `looks` samples of each probe, taken in turn. The bandwidth is
+// of copying for sigmoid-mul and of reading for attention.
 absl::StatusOr<Roof> MeasureRoof(ops::Rate rate, DType dtype, Isa isa, int threads, const Cpu& cpu,
                                  int looks);
 
-// What one run asks of the machine.
+// One run's demand on the machine.
 //   operands  every input and output once, from the level that holds them all
-//   again     K and V once more for each query tile but the first, from the level that holds those
-//             of one head; 0 of sigmoid-mul
+//   again     K and V once more for each query tile but the first, from the level that holds one
+//             head's K and V; 0 for sigmoid-mul
 struct Demand {
   double flops = 0;
   double operand_bytes = 0, again_bytes = 0;
@@ -53,7 +53,7 @@ struct Demand {
 Demand DemandOf(const ops::Problem& problem, const ops::Config& config, ops::Buffers buffers,
                 int threads, const Cpu& cpu);
 
-// What binds: FMA, or a level's bandwidth, and the time below which that alone allows no run.
+// The binding limit: FMA, or a level's bandwidth. No run can be faster than `seconds`.
 enum class Bound { kFma, kOperands, kAgain };
 struct Binding {
   Bound bound = Bound::kFma;

@@ -5,11 +5,12 @@
 namespace jitattn::lab {
 namespace {
 
-// Filling the caches anew (32 MB at 30 GB/s: 1 ms) is a tenth of a run of this length, and its own
-// first pass over them is part of what such a run costs.
+// Longer runs have no untimed warm-up. Refilling the caches (32 MB at 30 GB/s: 1 ms) is at most a
+// tenth of such a run, and its first pass over the data belongs to its time.
 constexpr double kLongRunSeconds = 10e-3;
 
-// Doubling from one run is also the warming up of clock, caches and sleeping threads.
+// Upper bound of a sample's runs. Doubling from one run also warms up the core clock, the caches
+// and sleeping threads.
 constexpr int64_t kMaxRuns = int64_t{1} << 24;
 
 double TimeRuns(const std::function<void()>& run, int64_t times, const Clock& now) {

@@ -1,4 +1,4 @@
-// Timing several things in turn, so that what slows the machine for a while slows them all alike.
+// Times several functions in turn, so that a slow phase of the machine slows all of them alike.
 
 #ifndef JITATTN_LAB_MEASURING_BENCH_TIMING_H_
 #define JITATTN_LAB_MEASURING_BENCH_TIMING_H_
@@ -12,25 +12,26 @@
 
 namespace jitattn::lab {
 
-using Clock = std::function<double()>;  // seconds, monotonic; tests script it
+using Clock = std::function<double()>;  // monotonic seconds; tests pass a scripted one
 
 struct TurnOptions {
-  // Minima of 31 interleaved samples of a kernel against itself lie within 0.1 % of each other on a
-  // shared machine, those of 5 within 0.3 %.
+  // A kernel timed against itself on a shared machine: the minima of 31 interleaved samples lie
+  // within 0.1 % of each other, the minima of 5 within 0.3 %.
   int rounds = 31;
-  double seconds = 2;          // rounds end here too; kLeastRounds are made in any case
-  double min_sample_s = 1e-3;  // a sample runs often enough to last this long
+  double seconds = 2;          // time limit; at least kLeastRounds rounds are made
+  double min_sample_s = 1e-3;  // a sample repeats the run until it lasts this long
 };
 inline constexpr int kLeastRounds = 3;
 
 struct Timing {
-  std::vector<double> seconds;  // of one run, a sample a round
+  std::vector<double> seconds;  // of one run; one sample per round
   int64_t runs_a_sample = 1;
 };
 
-// Times each of `runs` once a round, in an order that changes from round to round; `between` comes
-// once a round, first, and may be empty. Before its sample each runs once untimed, to find the
-// caches as it leaves them itself, except where a run is so long that this no longer matters.
+// Times each of `runs` once per round, in an order that rotates from round to round. `between`, if
+// not empty, is called at the start of each round. Before a sample, the run is executed once
+// untimed, so that it finds the caches in the state in which it leaves them; runs of 10 ms or more
+// skip this.
 std::vector<Timing> TimeInTurn(std::span<const std::function<void()>> runs,
                                const std::function<void()>& between, const TurnOptions& options,
                                const Clock& now = SteadyNow);

@@ -1,4 +1,4 @@
-// The kernel calls of a run, without what a plan does around them.
+// The kernel calls of a run, without the plan's work around them.
 
 #include "lab/measuring/kernel_calls.h"
 
@@ -10,7 +10,8 @@
 namespace jitattn::lab {
 namespace {
 
-// Notes what it is told in the place of computing. A run of one thread stays on its caller's.
+// Arguments that Note(), which stands in for the kernel, has received. Thread-local storage is
+// enough, since a run of one thread stays on its caller's thread.
 struct Notes {
   size_t call_bytes, units_per_call;
   std::vector<std::max_align_t> calls;

@@ -1,4 +1,4 @@
-// The kernel calls of a run, without what a plan does around them.
+// The kernel calls of a run, without the plan's work around them.
 
 #ifndef JITATTN_LAB_MEASURING_KERNEL_CALLS_H_
 #define JITATTN_LAB_MEASURING_KERNEL_CALLS_H_
@@ -16,20 +16,20 @@ namespace jitattn::lab {
 
 class KernelCalls {
  public:
-  // Of plan->Run(args): what the kernel is told, call by call. Nothing where the run is of several
-  // threads. REQUIRES: Run(args) is OK; the operands outlive the calls.
+  // Records the arguments of every kernel call of plan->Run(args). Returns nothing if the plan has
+  // several threads. REQUIRES: plan->Run(args) returns OK; the operands outlive the result.
   static std::optional<KernelCalls> Of(std::shared_ptr<const runtime::Plan> plan, const void* args);
 
-  // Computes what the run computes.
+  // Makes the recorded calls, which compute the run's result.
   void Run() const;
 
  private:
   KernelCalls() = default;
 
-  std::shared_ptr<const runtime::Plan> plan_;  // keeps the kernel
-  std::unique_ptr<const ops::Runner> runner_;  // keeps the scratch that the calls use
+  std::shared_ptr<const runtime::Plan> plan_;  // owns the kernel
+  std::unique_ptr<const ops::Runner> runner_;  // owns the scratch that the calls use
   size_t call_bytes_ = 0;
-  std::vector<std::max_align_t> calls_;  // one after the other, each from an aligned address on
+  std::vector<std::max_align_t> calls_;  // arguments of all calls, each at an aligned address
   size_t count_ = 0;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kBlockField = "kv_block";
 constexpr int kKeysPerBlockElement = 4;
-// A strategy that asks only for what it knows has nothing left to ask.
+// After this many known points in a row, the strategy is taken to have no new point to ask for.
 constexpr int kMaxRepeats = 10000;
 
 // The parameters of StudySpace, in its order.
@@ -46,7 +46,7 @@ StudyPoint StudyPointAt(int rank, const ops::Problem& problem, const Cpu& cpu) {
   point.problem.set_dtype(static_cast<DType>(value(kDType)));
   ops::Config config = ops::DefaultConfig(point.problem, cpu, point.threads);
   config.set_threads(point.threads);
-  // The portable path has no such block.
+  // The portable path has no field `kv_block`.
   if (const ops::Field* block = ops::FindField(config.algorithm(), kBlockField)) {
     block->set(config, kKeysPerBlockElement * point.block);
   }

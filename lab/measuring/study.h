@@ -1,5 +1,5 @@
-// The study that this tuner grew from, on this library's kernels: 32 points, threads × block ×
-// type, by default under its genetic preset of 18 evaluations at most.
+// The study that this tuner grew from, repeated with this library's kernels: 32 points (threads ×
+// block × type), by default searched by the study's genetic preset with at most 18 evaluations.
 
 #ifndef JITATTN_LAB_MEASURING_STUDY_H_
 #define JITATTN_LAB_MEASURING_STUDY_H_
@@ -19,10 +19,10 @@
 namespace jitattn::lab {
 
 inline constexpr int kStudyEvaluations = 18;
-inline constexpr int kStudyThreads = 8;  // the most that a point asks for, whatever the machine has
+inline constexpr int kStudyThreads = 8;  // the largest value of `threads`, on every machine
 
-// One point: the default configuration but for two fields. The study's block of b elements stands
-// for 4·b keys whose scores are held at once, since the kernel's smallest block has 32.
+// One point: the default configuration with two fields changed. The study's block of b elements
+// becomes kv_block = 4·b keys, since the kernel's smallest block has 32 and the study's 8.
 struct StudyPoint {
   ops::Problem problem;  // in the point's type
   int threads = 1, block = 8;
@@ -48,13 +48,13 @@ struct StudyOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 
-// Trials in the order in which they were made, each point once. `measurers` by type: f32, f64, each
-// made for the problem in its type and for kStudyThreads.
+// Runs the study and returns its trials in order, each point once. `measurers`: one for f32, one
+// for f64, each made for the problem in its type and for kStudyThreads.
 absl::StatusOr<std::vector<StudyTrial>> RunStudy(
     const ops::Problem& problem, const Cpu& cpu, const StudyOptions& options,
     runtime::Measurer* const measurers[2], const std::function<void(const StudyTrial&)>& progress);
 
-// The fastest right trial in that type that asks for at most `threads`; null if there is none.
+// Returns the fastest correct trial of type `dtype` with at most `threads`; null if there is none.
 const StudyTrial* BestOf(const std::vector<StudyTrial>& trials, DType dtype, int threads);
 
 }  // namespace jitattn::lab

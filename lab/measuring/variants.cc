@@ -1,4 +1,4 @@
-// Types and layouts against each other.
+// Compares types and layouts.
 
 #include "lab/measuring/variants.h"
 
@@ -17,9 +17,9 @@ namespace jitattn::lab {
 namespace {
 
 constexpr int kConversionRuns = 5;
-constexpr int kRaceRounds = 101;  // so that p99 is not the slowest
+constexpr int kRaceRounds = 101;  // more than 100, so that p99 is not the maximum
 
-// An element of an array by its place, whatever the layout.
+// Index of the first element of row (b, h, r).
 int64_t At(const ops::Array& array, ops::Layout layout, int64_t b, int64_t h, int64_t r) {
   const ops::Strides strides = ops::DenseStrides(array, layout);
   return b * strides[0] + h * strides[1] + r * strides[2];
@@ -80,7 +80,7 @@ absl::Status RaceVariants(std::span<const Variant> variants, const Cpu& cpu,
     if (!plan.ok()) return plan.status();
     plans.push_back(*plan);
     runs.push_back([plan = *plan, &own = *operands[candidate.variant], set = int64_t{0}]() mutable {
-      own.Run(*plan, set).IgnoreError();  // they were run with these very arguments before
+      own.Run(*plan, set).IgnoreError();  // OK, as in the tuning of this configuration
       if (++set == own.sets()) set = 0;
     });
   }
@@ -112,7 +112,7 @@ std::optional<size_t> JudgeVariants(const VariantGates& gates, uint64_t seed,
     } else if (!c.winner) {
       c.reason = "did not win its own tuning";
     } else if (c.gain.low < 1 + gates.min_gain) {
-      c.reason = Format("gains less than %.3g %%, or not for sure", 100 * gates.min_gain);
+      c.reason = Format("gain not certain to be %.3g %% or more", 100 * gates.min_gain);
     } else {
       c.kept = true;
       c.reason = Format("gains more than %.3g %%", 100 * gates.min_gain);

@@ -1,4 +1,4 @@
-// One problem in other types and layouts: which of them is worth having?
+// Compares one problem in several types and layouts: which of them is worth using?
 
 #ifndef JITATTN_LAB_MEASURING_VARIANTS_H_
 #define JITATTN_LAB_MEASURING_VARIANTS_H_
@@ -25,18 +25,18 @@ struct Variant {
   ops::Layout layout = ops::Layout::kHeads;
 };
 
-// Of all its operands, the output included.
+// Size of all operands of the problem, the output included.
 int64_t OperandBytes(const ops::Problem& problem);
 
-// A candidate of a variant's tuning. Variant 0 is what was asked for.
+// A candidate of a variant's tuning. Variant 0 is the problem as it was asked for.
 struct VariantCandidate {
   size_t variant = 0;
-  bool winner = false;  // of that tuning
-  runtime::Evaluation
-      evaluation;       // its error is to the data before rounding, its times of the last race
-  runtime::Ratio gain;  // the baseline's time ÷ its own, paired
+  bool winner = false;  // of its variant's tuning
+  // The error is relative to the data before rounding; the times are of the last race.
+  runtime::Evaluation evaluation;
+  runtime::Ratio gain;  // baseline's time ÷ candidate's time, paired
   bool kept = false;
-  std::string reason;  // why it is kept or dropped
+  std::string reason;  // why the candidate is kept or dropped
 };
 
 struct VariantGates {
@@ -44,22 +44,22 @@ struct VariantGates {
   double min_gain = 0.05;
 };
 
-// Times all in turn on operands of their own, and fills in times and gains over the first.
-// Fails as Plan::Create and Operands::Create.
+// Times all candidates in turn, each on its variant's operands, and fills in their times and gains
+// over the first candidate. Errors: those of Plan::Create and Operands::Create.
 absl::Status RaceVariants(std::span<const Variant> variants, const Cpu& cpu,
                           const runtime::MeasureOptions& options, double seconds,
                           std::vector<VariantCandidate>* candidates);
 
-// The rule by which a change is kept: its error is within the gate, it won its own tuning, and the
-// low end of its gain over the baseline, the first, is at least `min_gain`. The baseline stays by
-// its error alone. Returns the fastest of those kept, the earlier one of those that tie; none where
-// nothing is kept.
+// Decides which candidates are kept. A candidate is kept if its error is within the gate, it won
+// its own tuning, and the low end of its gain over the baseline is at least `min_gain`. The
+// baseline, which is the first candidate, only needs an error within the gate. Returns the index
+// of the fastest kept candidate, the earlier one of a tie; nothing if none is kept.
 std::optional<size_t> JudgeVariants(const VariantGates& gates, uint64_t seed,
                                     std::vector<VariantCandidate>* candidates);
 
-// What a caller pays who has the operands of `from` and wants the plan of `to`: reading every input
-// and writing it in the other type and layout, and the output back. A plain loop on one thread, the
-// fastest of a few runs. Nothing where they are the same.
+// Cost of calling the plan of `to` with operands of `from`: every input is converted to the other
+// type and layout, and the output is converted back. Measured as a plain loop on one thread, the
+// fastest of a few runs; 0 if type and layout are the same.
 struct Conversion {
   std::string what;  // "q, k, v to bf16, columns; out back"; "" for nothing
   double seconds = 0;

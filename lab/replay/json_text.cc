@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// At a byte of `text`; lines and columns from 1.
+// An error at byte `byte` of `text`; lines and columns count from 1.
 absl::Status ErrorAt(std::string_view text, size_t byte, std::string_view rule) {
   const std::string_view before = text.substr(0, std::min(byte, text.size()));
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -25,7 +25,8 @@ absl::Status ErrorAt(std::string_view text, size_t byte, std::string_view rule) 
       "line ", line, ", column ", std::max<size_t>(column, 1), ": ", std::string(rule)));
 }
 
-// Brackets outside of strings. Where a string lacks its end, the parser stops too.
+// Counts brackets outside strings. An unterminated string ends the count, and the parser stops
+// there, too.
 absl::Status CheckDepth(std::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -53,8 +54,8 @@ absl::StatusOr<Json> Parse(std::string_view text, const Json::parser_callback_t&
   try {
     return Json::parse(text, callback);
   } catch (const Json::parse_error& error) {
-    return ErrorAt(text, error.byte, "no valid JSON from here on");
-  } catch (const Json::exception&) {  // out_of_range, which knows no place
+    return ErrorAt(text, error.byte, "invalid JSON from here on");
+  } catch (const Json::exception&) {  // out_of_range, which has no position
     return absl::InvalidArgumentError("a number is beyond the range of float64");
   }
 }

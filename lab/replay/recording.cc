@@ -22,21 +22,21 @@
 namespace jitattn::lab {
 namespace {
 
-using Json = nlohmann::json;             // that is read
-using Written = nlohmann::ordered_json;  // keys in the order in which they are written
+using Json = nlohmann::json;             // for reading
+using Written = nlohmann::ordered_json;  // for writing; keeps the order of keys
 
 constexpr double kMilli = 1e-3;
-// Kernel Tuner's early caches gave a failed point this time.
+// The time of a failed point in early Kernel Tuner caches.
 constexpr double kOldFailure = 1e20;
 
-// Not StrFormat, which ends the process where there is no memory for its string.
+// Not by StrFormat, which aborts the process when memory for its string runs out.
 std::string SeventeenDigits(double number) {
   char text[32];
   absl::SNPrintF(text, sizeof text, "%.17g", number);
   return text;
 }
 
-// Equal for equal values only: numbers by value, 1 and 1.0 alike.
+// A text that is equal exactly for equal values. Numbers compare by value: 1 and 1.0 are equal.
 std::string Identity(const Json& value) {
   if (value.is_number_float()) {
     const auto number = value.get<double>();
@@ -47,11 +47,11 @@ std::string Identity(const Json& value) {
   return value.dump();
 }
 
-// A file's values of one parameter, and the parameter made of them in its own order.
+// The values of one parameter in the order of the file, and the parameter, which sorts them.
 struct Axis {
   std::vector<Json> values;
   search::Parameter parameter;
-  std::unordered_map<std::string, int> index;  // of a value, by its Identity, in parameter.values
+  std::unordered_map<std::string, int> index;  // Identity of a value → index in parameter.values
 
   std::optional<int> Find(const Json& value) const {
     const auto it = index.find(Identity(value));
@@ -88,7 +88,8 @@ Axis MakeAxis(std::string name, std::vector<Json> values) {
       parameter.labels.push_back(value.is_string() ? value.get<std::string>() : value.dump());
     }
   }
-  // Labels are of all values or of none: a list of both numbers and booleans is written as numbers.
+  // Either all values have labels or none has: a list of numbers and booleans is written as
+  // numbers.
   if (parameter.labels.size() != parameter.values.size()) parameter.labels.clear();
   const std::vector<double>& v = parameter.values;
   if (numbers && v.size() > 2 && v[0] >= 0 && v.back() - v[v.size() - 2] > 2 * (v[1] - v[0])) {
@@ -97,7 +98,7 @@ Axis MakeAxis(std::string name, std::vector<Json> values) {
   return axis;
 }
 
-// 16 and not 16.0, as tuners' integer parameters are written.
+// Writes integers without a fraction (16, not 16.0), as tuners write integer parameters.
 Written NumberJson(double value) {
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
   return value;
@@ -115,14 +116,15 @@ std::string KeyText(const Written& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-// Names come from outside: bytes that are no UTF-8 are replaced, where dump() alone would throw.
+// Names come from outside: bytes that are not UTF-8 are replaced, since plain dump() would throw.
 std::string Text(const Written& json) {
   return json.dump(-1, ' ', false, Written::error_handler_t::replace) + "\n";
 }
 
-// In the files' milliseconds. Seven digits are more than a clock has, and half as long as all.
+// Seconds to milliseconds, the files' unit, rounded to seven digits: more than a clock resolves,
+// and half the length of all digits.
 double Milliseconds(double seconds) {
-  char text[32];  // not a string: StrFormat ends the process where there is no memory for one
+  char text[32];  // not by StrFormat; see SeventeenDigits()
   absl::SNPrintF(text, sizeof text, "%.7g", seconds / kMilli);
   double value = 0;
   (void)absl::SimpleAtod(text, &value);
@@ -149,12 +151,12 @@ std::vector<double> SamplesAt(const Json& object, const char* key) {
   return samples;
 }
 
-// In {"results": [{"configuration": {…
+// Depth of the keys in {"results": [{"configuration": {…
 constexpr int kConfigurationDepth = 4;
 
 struct Document {
   Json json;
-  std::vector<std::string> names;  // of T4's parameters, in the order of the file, among others
+  std::vector<std::string> names;  // keys at kConfigurationDepth; T4's parameters are among them
 };
 
 absl::StatusOr<Document> Parse(std::string_view text) {
@@ -174,7 +176,7 @@ absl::StatusOr<Document> Parse(std::string_view text) {
   return document;
 }
 
-// Points in the order of the file → a space and points by rank.
+// Builds the space, and sorts the file's points by rank.
 absl::StatusOr<Recording> Assemble(const std::vector<Axis>& axes, std::vector<search::Point> where,
                                    std::vector<RecordedPoint> points) {
   std::vector<search::Parameter> parameters;
@@ -190,7 +192,7 @@ absl::StatusOr<Recording> Assemble(const std::vector<Axis>& axes, std::vector<se
   return recording;
 }
 
-// The point that `object` describes, its fields named as the axes.
+// Reads the point that `object` describes; its fields have the names of the axes.
 absl::StatusOr<search::Point> ReadPoint(const std::vector<Axis>& axes, const Json& object,
                                         const std::string& entry) {
   search::Point point;
@@ -203,7 +205,7 @@ absl::StatusOr<search::Point> ReadPoint(const std::vector<Axis>& axes, const Jso
     const std::optional<int> index = axis.Find(*it);
     if (!index) {
       return absl::InvalidArgumentError(absl::StrCat("entry ", entry, ": ", it->dump(),
-                                                     " is no value of parameter '",
+                                                     " is not a value of parameter '",
                                                      axis.parameter.name, "'"));
     }
     point.push_back(*index);
@@ -238,18 +240,18 @@ absl::StatusOr<Recording> FromKernelTunerCache(const Json& json) {
   for (const Json& key : *keys) {
     const auto values = key.is_string() ? lists->find(key.get<std::string>()) : lists->end();
     if (values == lists->end() || !values->is_array()) {
-      return absl::InvalidArgumentError(absl::StrCat("tune_params has no list ", key.dump()));
+      return absl::InvalidArgumentError(absl::StrCat("tune_params has no list for ", key.dump()));
     }
     axes.push_back(MakeAxis(key, std::vector<Json>(values->begin(), values->end())));
   }
 
   std::vector<search::Point> where;
   std::vector<RecordedPoint> points;
-  std::multimap<double, search::Point> seeds;  // by their places
+  std::multimap<double, search::Point> seeds;  // by position
   for (const auto& [key, entry] : cache->items()) {
     const std::string name = absl::StrCat("'", key, "'");
     if (!entry.is_object()) {
-      return absl::InvalidArgumentError(absl::StrCat("entry ", name, " is no object"));
+      return absl::InvalidArgumentError(absl::StrCat("entry ", name, " is not an object"));
     }
     absl::StatusOr<search::Point> point = ReadPoint(axes, entry, name);
     if (!point.ok()) return point.status();
@@ -306,7 +308,7 @@ std::string WriteKernelTunerCache(const Recording& recording) {
       key.push_back(KeyText(value));
       entry[space.parameters()[p].name] = value;
     }
-    // Readers of this format know three words for failure.
+    // The format has three words for failure.
     const bool known = point.error == "InvalidConfig" || point.error == "CompilationFailedConfig";
     entry["time"] = !point.failed() ? Written(Milliseconds(point.cost))
                     : known         ? Written(point.error)
@@ -337,14 +339,14 @@ std::string WriteKernelTunerCache(const Recording& recording) {
 
 namespace {
 
-// Seconds in a unit of time by its name, as the files spell it; milliseconds where they do not.
+// Seconds in a unit of time, by the files' name for it; an unknown name means milliseconds.
 double SecondsIn(const std::string& unit) {
   if (unit.starts_with("mic") || unit == "us") return 1e-6;
   if (unit.starts_with("nano") || unit == "ns") return 1e-9;
   return unit.starts_with("sec") || unit == "s" ? 1.0 : kMilli;
 }
 
-// The values of one parameter, each once, in the order in which they are met.
+// The distinct values of one parameter, in the order of the file.
 struct Values {
   std::vector<Json> list;
   std::unordered_set<std::string> known;  // by identity
@@ -354,7 +356,7 @@ absl::StatusOr<Recording> FromT4Results(const Document& document) {
   const Json& json = document.json;
   const auto results = json.find("results");
   if (results == json.end() || !results->is_array() || results->empty()) {
-    return absl::InvalidArgumentError("T4 results need a list `results` that is not empty");
+    return absl::InvalidArgumentError("T4 results need a nonempty list `results`");
   }
   std::unordered_map<std::string, Values> seen;  // by the parameter's name
   for (const Json& result : *results) {
@@ -383,7 +385,8 @@ absl::StatusOr<Recording> FromT4Results(const Document& document) {
     RecordedPoint recorded;
     if (const auto times = result.find("times"); times != result.end() && times->is_object()) {
       recorded.samples = SamplesAt(*times, "runtimes");
-      // The schema's name, and that of the files which Kernel Tuner's authors publish.
+      // The schema has `compilation_time`; files published by Kernel Tuner's authors have
+      // `compilation`.
       recorded.compile_seconds =
           (NumberAt(*times, "compilation_time") + NumberAt(*times, "compilation")) * kMilli;
     }

@@ -13,15 +13,15 @@
 namespace jitattn::lab {
 namespace {
 
-constexpr int kMoments = 50;  // of Willemsen et al.
+constexpr int kMoments = 50;  // as in Willemsen et al.
 
-// Seeds of repeats must differ in more than their last bits for no generator's sake but a reader's:
-// repeat r of seed s is not repeat r − 1 of seed s + 1.
+// The seed is hashed so that runs of neighbouring seeds share no repeats: with s + r, repeat r of
+// seed s would be repeat r − 1 of seed s + 1.
 uint64_t RepeatSeed(uint64_t seed, int repeat) { return Rng(seed).Bits() + repeat; }
 
 ReplayRun Run(const ReplaySpace& space, search::Strategy* strategy, uint64_t seed,
               const ReplayOptions& options) {
-  Rng rng(~seed);  // of the noise, apart from the strategy's own
+  Rng rng(~seed);  // for the noise; independent of the strategy's generator
   const Recording& recording = space.recording();
   ReplayRun steps;
   std::vector<char> seen(recording.points.size());
@@ -39,7 +39,7 @@ ReplayRun Run(const ReplaySpace& space, search::Strategy* strategy, uint64_t see
       trial.outcome = search::Trial::Outcome::kFailed;
       trial.error = point.error;
     } else if (options.noisy && !point.samples.empty()) {
-      // A larger resource is a mean of as many samples.
+      // A resource of n shows the mean of n samples.
       double sum = 0;
       for (int i = 0; i < ask->resource; ++i) {
         sum += point.samples[rng.Below(static_cast<int>(point.samples.size()))];
@@ -54,14 +54,14 @@ ReplayRun Run(const ReplaySpace& space, search::Strategy* strategy, uint64_t see
       seconds += space.EvaluationSeconds(ask->rank);
       steps.push_back({seconds, held});
     } else if (!steps.empty()) {
-      steps.back().cost = held;  // measured again: its answer belongs to the evaluation before
+      steps.back().cost = held;  // a repeated point adds no step; it updates the last one
     }
     seen[ask->rank] = true;
     strategy->Tell(trial);
   }
 }
 
-// 0 at the baseline, 1 at the optimum; 1 too where chance has the optimum already.
+// 0 at the baseline, 1 at the optimum. Also 1 if the baseline is the optimum.
 double Improvement(double baseline, double found, double optimum) {
   return baseline > optimum ? (baseline - found) / (baseline - optimum) : 1.0;
 }
@@ -89,8 +89,8 @@ absl::StatusOr<ReplaySpace> ReplaySpace::Create(const Recording& recording) {
 }
 
 double ReplaySpace::ExpectedBest(int draws) const {
-  // The i-th best is the best drawn if none better was and it is among the draws left: of n − i
-  // points, all draws fall on, each is drawn with probability draws / (n − i).
+  // The i-th best point (from 0) is the minimum if it is drawn and no better one is. Given that no
+  // better one is, all draws fall on the n − i other points: probability draws / (n − i) for each.
   const auto n = static_cast<double>(sorted_.size());
   double expected = 0, none_yet = 1;
   for (size_t i = 0; i < sorted_.size() && none_yet > 0; ++i) {
@@ -103,7 +103,7 @@ double ReplaySpace::ExpectedBest(int draws) const {
 
 int ReplaySpace::DrawsToReach(double share) const {
   const double target = optimum() + (median() - optimum()) * (1 - share);
-  int low = 1, high = static_cast<int>(sorted_.size());  // all draws reach the optimum itself
+  int low = 1, high = static_cast<int>(sorted_.size());  // drawing every point reaches the optimum
   while (low < high) {
     const int middle = low + (high - low) / 2;
     if (ExpectedBest(middle) <= target) {
@@ -123,7 +123,8 @@ double ReplaySpace::EvaluationSeconds(int rank) const {
 absl::StatusOr<std::vector<ReplayRun>> Replay(const ReplaySpace& space, std::string_view strategy,
                                               int budget, const ReplayOptions& options) {
   if (options.repeats < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("a replay of ", options.repeats, " repeats"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a replay needs at least one repeat, not ", options.repeats));
   }
   std::vector<ReplayRun> runs;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
@@ -177,7 +178,7 @@ double ScoreOverTime(const ReplaySpace& space, std::span<const ReplayRun> runs, 
     double found = 0;
     for (const ReplayRun& run : runs) {
       const auto after = std::upper_bound(
-          run.begin(), run.end(), now * (1 + 1e-9),  // sums of times against their product
+          run.begin(), run.end(), now * (1 + 1e-9),  // tolerates the rounding of summed times
           [](double limit, const ReplayStep& step) { return limit < step.seconds; });
       found += after == run.begin() ? space.worst() : std::prev(after)->cost;
     }

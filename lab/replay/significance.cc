@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kExactPairs = 25;  // 2^25 sign patterns fit doubles exactly, and so do their sums
 
-// P(W ≤ w) for the sum W of the ranks 1 … n that get a positive sign by fair coins.
+// P(W ≤ w), where W is the sum of the positive ranks among 1 … n if every sign is a fair coin.
 double ExactBelow(size_t n, size_t w) {
   std::vector<double> ways(n * (n + 1) / 2 + 1);
   ways[0] = 1;
@@ -59,7 +59,7 @@ std::vector<double> Holm(std::span<const double> p) {
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return p[i] < p[j]; });
   std::vector<double> adjusted(p.size());
-  double largest = 0;  // an adjusted p may not be below that of a smaller p
+  double largest = 0;  // adjusted values must not decrease as p grows
   for (size_t i = 0; i < order.size(); ++i) {
     largest = std::max(largest, std::min(1.0, p[order[i]] * static_cast<double>(p.size() - i)));
     adjusted[order[i]] = largest;

@@ -1,4 +1,4 @@
-// Whether strategies really differ: paired tests over spaces, corrected for how many are made.
+// Do strategies differ significantly? Paired tests, corrected for the number of tests.
 
 #ifndef JITATTN_LAB_REPLAY_SIGNIFICANCE_H_
 #define JITATTN_LAB_REPLAY_SIGNIFICANCE_H_
@@ -13,8 +13,8 @@ namespace jitattn::lab {
 // ties and continuity. 1 if no pair differs. REQUIRES: a.size() == b.size().
 double WilcoxonSignedRank(std::span<const double> a, std::span<const double> b);
 
-// p-values adjusted for a family of tests (Holm 1979), in the order given: compare each with the
-// level wanted for the whole family.
+// Returns the p-values adjusted for a family of tests (Holm 1979), in the same order. Compare each
+// with the significance level of the whole family.
 std::vector<double> Holm(std::span<const double> p);
 
 }  // namespace jitattn::lab

@@ -1,4 +1,4 @@
-// The space of the study that this tuner grew from, kept as a preset so that its results can be
+// The space of the study that this tuner grew from, kept as a preset so that the study can be
 // reproduced: threads {1,2,4,8} × block {8,16,32,64} × dtype {f32,f64}, 32 points.
 
 #ifndef JITATTN_LAB_REPLAY_STUDY_SPACE_H_

@@ -1,4 +1,4 @@
-// Replays every strategy on every space, then counts who beat whom.
+// Replays every strategy on every space, then counts wins and losses.
 
 #include "lab/replay/tournament.h"
 
@@ -21,11 +21,11 @@ constexpr std::string_view kRandomName = "random";
 // One strategy on one space with one budget.
 struct Cell {
   BudgetResult result;
-  std::optional<double> score;  // where the score's draws are this budget
+  std::optional<double> score;  // present if the budget equals the score's draws
   std::vector<Entrant::Held> curve;
 };
 
-// The budgets of a space: those asked for, then that of its score if it is another.
+// The budgets of a space: those of the options, then its score's draws if they are not among them.
 std::vector<int> BudgetsOf(const ReplaySpace& space, const TournamentOptions& options) {
   std::vector<int> budgets = options.budgets;
   const int draws = ScoreDraws(space, *std::max_element(budgets.begin(), budgets.end()));
@@ -66,7 +66,7 @@ absl::StatusOr<Cell> Play(const ReplaySpace& space, const std::string& strategy,
   return cell;
 }
 
-// By strategy, space and budget, in the order of BudgetsOf.
+// Indexed by strategy, space and budget, budgets in the order of BudgetsOf().
 using Cells = std::vector<std::vector<std::vector<Cell>>>;
 
 absl::StatusOr<Cells> PlayAll(std::span<const ReplaySpace> spaces,
@@ -88,12 +88,12 @@ absl::StatusOr<Cells> PlayAll(std::span<const ReplaySpace> spaces,
       }
     }
   }
-  // The longest first, so that no thread is left alone with one at the end.
+  // The longest tasks start first, so that none runs alone at the end.
   std::stable_sort(tasks.begin(), tasks.end(),
                    [](const Task& a, const Task& b) { return a.budget > b.budget; });
 
   std::atomic<size_t> next = 0;
-  std::mutex mutex;  // of `failure` and `done`
+  std::mutex mutex;  // guards `failure` and `done`
   absl::Status failure;
   int done = 0;
   auto work = [&] {
@@ -132,7 +132,7 @@ std::vector<double> Means(const Entrant::AtBudget& at) {
   return means;
 }
 
-// All pairs at one budget: a test a space, all of them one family.
+// Compares all pairs at one budget. Each pair has one test per space; all tests are one family.
 std::vector<Pairing> ComparePairs(const std::vector<Entrant>& entrants, size_t budget) {
   std::vector<Pairing> comparisons;
   std::vector<double> p;
@@ -170,7 +170,7 @@ void Add(const Balance& balance, Balance* sum) {
 
 Balance Turned(const Balance& balance) { return {balance.losses, balance.ties, balance.wins}; }
 
-// Fills the balances of one budget in.
+// Fills in the balances of one budget.
 void FillBalances(std::span<const Pairing> comparisons, size_t budget, size_t random,
                   std::vector<Entrant>* entrants) {
   for (const Pairing& c : comparisons) {
@@ -239,8 +239,10 @@ Entrant MakeEntrant(std::span<const ReplaySpace> spaces, const Outsider& outside
 
 absl::StatusOr<Tournament> RunTournament(std::span<const ReplaySpace> spaces,
                                          const TournamentOptions& options) {
-  if (spaces.empty()) return absl::InvalidArgumentError("a tournament needs a recorded space");
-  if (options.budgets.empty()) return absl::InvalidArgumentError("a tournament needs a budget");
+  if (spaces.empty())
+    return absl::InvalidArgumentError("a tournament needs at least one recorded space");
+  if (options.budgets.empty())
+    return absl::InvalidArgumentError("a tournament needs at least one budget");
   std::vector<std::string> strategies = options.strategies;
   if (std::find(strategies.begin(), strategies.end(), kRandomName) == strategies.end()) {
     strategies.emplace_back(kRandomName);
