@@ -7,7 +7,7 @@
 
 namespace jitattn {
 
-// `all` where there is time for all, else `some`.
+// `all` in long tests, else `some`.
 inline int AllOrSome(int all, int some) {
   return std::getenv("JITATTN_LONG_TESTS") != nullptr ? all : some;
 }

@@ -1,7 +1,7 @@
-// main() of the tests whose outcome depends on the CPU: they say as what they ran.
+// main() of the tests whose outcome depends on the CPU. It prints the instruction set.
 //
-// JITATTN_TEST_ISA=avx2 or none asks for a run below what this process may use. Where that is no
-// other run than without the variable, nothing runs; the status says so to ctest.
+// JITATTN_TEST_ISA=avx2 or none asks for a lower instruction set than this process may use. If the
+// run would be the same without the variable, nothing runs, and the exit status means "skipped".
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// What the tests of the cache share: a CPU, a record, a folder of their own, other processes.
+// Shared by the tests of the cache: a CPU, a record, temporary folders and child processes.
 
 #ifndef JITATTN_TESTS_CACHE_CACHE_TESTING_H_
 #define JITATTN_TESTS_CACHE_CACHE_TESTING_H_
@@ -29,8 +29,8 @@ Record TestRecord(const ops::Problem& problem);
 // here.
 std::vector<std::string> AllFields(const Record& record);
 
-// `text`, a record, with section.key = value instead; without the key where there is no value. ""
-// is the section above all sections.
+// Returns the record `text` with section.key set to `value`, or without the key if there is no
+// value. Section "" is the part above all sections.
 std::string Edited(const std::string& text, std::string_view section, std::string_view key,
                    std::optional<std::string> value);
 

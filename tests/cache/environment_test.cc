@@ -1,4 +1,4 @@
-// Where the cache lies, whose it is, and whom the environment may not tell us.
+// The cache's folder and owner, and when the environment is not trusted for them.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Faults while writing: full disks, killed writers, writers and readers in each other's way.
+// Faults while writing: full disks, killed writers, concurrent writers and readers.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

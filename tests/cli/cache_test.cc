@@ -169,7 +169,7 @@ TEST(CacheClear, TakesRecordsAndLeftOversOnly) {
   EXPECT_TRUE(S_ISLNK(info.st_mode));
 }
 
-// Whoever comes second finds nothing, which is what it wanted.
+// The second of two removers finds nothing to remove, and succeeds.
 TEST(CacheClear, ManyAtOnceAllSucceed) {
   const TempDir cache;
   ASSERT_EQ(TuneWith(cache, {}).exit_code, 0);
@@ -219,7 +219,7 @@ TEST(Tune, WithoutExecutableMemoryAGoodRecordStands) {
   EXPECT_THAT(denied.out, IsEmpty());
   EXPECT_THAT(FilesUnder(cache.path()), ElementsAre(file));
   EXPECT_EQ(ReadFile(file), before);
-  // What has no code of its own may be tuned as ever.
+  // With --isa none there is no code to emit, so tuning still works.
   const ProcessResult portable =
       RunJitattn(cache,
                  {"tune", "--op", "sigmoid-mul", "--rows", "1", "--cols", "64", "--isa", "none",

@@ -1,5 +1,4 @@
-// Reading back what the commands wrote as CSV, by the rules of RFC 4180 and nothing of the
-// writer's.
+// Reads the commands' CSV by the rules of RFC 4180, without the writer's code.
 
 #ifndef JITATTN_TESTS_CLI_CSV_TESTING_H_
 #define JITATTN_TESTS_CLI_CSV_TESTING_H_

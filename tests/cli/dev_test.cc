@@ -189,7 +189,7 @@ TEST_F(DevTest, AFailedBuildShowsTheErrorAndNoTimes) {
                                 Not(HasSubstr("CPU seconds"))));
 }
 
-// Whoever tunes does not draw.
+// A user who only tunes needs no packages for drawing.
 TEST_F(DevTest, PicturesAndTestsInstallMatplotlibAndTuningDoesNot) {
   Script("dpkg-query",
          "if [ -e installed ]; then hide=nothing; else hide=python3-matplotlib; fi\n"

@@ -95,7 +95,7 @@ TEST(HostileFiles, ManyValues) {
           number + R"("},"invalidity":"correct","times":{"runtimes":[1]}})";
   }
   WriteFile(folder / "long.json", t4 + "]}");
-  // Whatever is made of that: the command ends.
+  // The result does not matter, but the command must end.
   EXPECT_EQ(RunJitattn(folder, {"plot", folder / "long.json", "--list"}).signal, 0);
 }
 

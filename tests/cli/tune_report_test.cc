@@ -1,4 +1,4 @@
-// How a tuning is told, where the machine's limit is not what it seems.
+// The report of a tuning when the measured limit is doubtful.
 
 #include "cli/tune_report.h"
 

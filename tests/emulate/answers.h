@@ -1,4 +1,4 @@
-// What a machine said over its serial line (boot.S), by case.
+// A machine's answers over its serial line (boot.S), by case.
 
 #ifndef JITATTN_TESTS_EMULATE_ANSWERS_H_
 #define JITATTN_TESTS_EMULATE_ANSWERS_H_
@@ -32,7 +32,7 @@ struct CaseAnswers {
   std::optional<Fault> fault;
 };
 
-// As far as kernels care.
+// The CPU's features that kernels use.
 struct CpuAnswer {
   std::string brand;
   uint64_t xcr0;
@@ -43,10 +43,11 @@ struct CpuAnswer {
 struct Answers {
   std::optional<CpuAnswer> cpu;
   std::map<uint32_t, CaseAnswers> cases;
-  bool ended = false;  // all operations were walked through
+  bool ended = false;  // all operations were executed
 };
 
-// What was said before the line broke off counts. DataLoss if something else than records is there.
+// Reads the records; a record that is cut off at the end is ignored. DataLoss: the data are not
+// records.
 absl::StatusOr<Answers> ParseAnswers(std::span<const uint8_t> said);
 
 // "page fault (14) at rip 0x…, error 0x2, address 0x…"

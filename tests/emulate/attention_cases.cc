@@ -32,7 +32,7 @@ constexpr int64_t kQueries[] = {1, 2, 7, 16, 17, 33, 70}, kFewQueries[] = {1, 2,
 constexpr int64_t kKeys[] = {0, 1, 3, 15, 16, 33, 64, 100, 130};
 constexpr int kGroups[] = {2, 3, 5};
 
-// What a case is about; the rest of its configuration and its shape are drawn.
+// The fixed properties of a case. The rest of its configuration and its shape are random.
 struct Form {
   std::string name;
   bool rows = false;  // of the "rows" algorithm, else of "tiles"
@@ -42,7 +42,7 @@ struct Form {
   int fuse_exp = 0, pack = 0;
   // Of the problem.
   bool group = false, parts = false, specials = false;
-  bool great = false;  // scores up to some 1e30, after which few keys have a weight
+  bool great = false;  // scores up to about 1e30, so that few keys have a weight
 };
 
 std::vector<Form> Forms(Isa isa, DType dtype) {
@@ -95,7 +95,7 @@ ops::Config DrawForm(const Form& form, Isa isa, const AttentionSpec& spec, const
   });
 }
 
-// Heads that share keys and values; all queries of a head lie behind one another.
+// Heads that share keys and values. The queries of a head are contiguous.
 template <typename T>
 struct Group {
   std::vector<AttentionCase<T>> heads;
@@ -108,7 +108,8 @@ struct Group {
   int64_t rows() const { return count() * first().q_rows; }
 };
 
-// Scores −∞ in the first keys, one far above all others, and NaN and ∞ in what no row sees.
+// Sets scores of −∞ in the first keys, one score far above all others, and NaN and ∞ in keys that
+// no row sees.
 template <typename T>
 void MakeSpecial(AttentionCase<T>* in) {
   constexpr T kInf = std::numeric_limits<T>::infinity();
@@ -208,7 +209,7 @@ class GroupInImage {
   }
 
  private:
-  // Scratch is promised to be aligned, its contents are not.
+  // Scratch is aligned; its contents are arbitrary.
   Memory AddScratch(Image* image, int64_t bytes) {
     return AddUnwritten(image, number_, (bytes + 63) / 64 * 64, group_.flush);
   }

@@ -1,5 +1,4 @@
-// Bochs as a process: its configuration, its screen that nobody looks at, its serial line in a
-// file.
+// Bochs as a process: its configuration, an unused screen, and the serial line in a file.
 
 #include "tests/emulate/bochs.h"
 
@@ -10,8 +9,8 @@
 namespace jitattn::emulate {
 namespace {
 
-// Few instructions a second, by the machine's own clock: a byte of the serial line takes 87 µs of
-// it, which is waited for. A panic ends the emulator; it is one when the machine turns itself off.
+// The machine's clock runs at few instructions per second, since each byte on the serial line takes
+// 87 µs of that clock. A panic ends the emulator; turning the machine off is a panic.
 std::string Configuration(const std::string& model, uint64_t ram_mb) {
   return absl::StrCat("config_interface: textconfig\n", "display_library: term\n",
                       "romimage: file=rom.bin\n", "memory: guest=", ram_mb, ", host=", ram_mb, "\n",

@@ -12,12 +12,12 @@
 
 namespace jitattn::emulate {
 
-// Why no machine can be booted here; "" where one can. (Bochs without a display starts none.)
+// Returns why no machine can be booted here; "" if one can. (Bochs boots none without a display.)
 std::string WhyNoBochs();
 
-// All that a machine with this ROM says over its serial line until it turns itself off, or until
-// `limit_s` have passed; `model` is one of `bochs --help cpu`. Unavailable, with Bochs' own words,
-// where it says nothing.
+// Boots a machine with this ROM and returns its output on the serial line until it turns itself
+// off, or until `limit_s` have passed. `model` is one of `bochs --help cpu`. Unavailable, with
+// Bochs' own message: there was no output.
 absl::StatusOr<std::vector<uint8_t>> RunInBochs(std::span<const uint8_t> rom, uint64_t ram_bytes,
                                                 const std::string& model, int limit_s);
 

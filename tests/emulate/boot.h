@@ -1,4 +1,4 @@
-// What boot.S and the host say to each other: the operations of an image, and the answers.
+// The protocol between boot.S and the host: the operations of an image, and the answers.
 
 #ifndef JITATTN_TESTS_EMULATE_BOOT_H_
 #define JITATTN_TESTS_EMULATE_BOOT_H_
@@ -16,7 +16,7 @@ struct BootHeader {
   uint32_t page_tables;  // physical address of the root
   uint64_t stack;        // its top, with 64 bytes above; a multiple of 16
   uint64_t table;        // of operations
-  uint64_t xcr0;         // what is turned on, hence which registers are filled before a call
+  uint64_t xcr0;         // enabled state, hence the registers that are filled before a call
 };
 static_assert(sizeof(BootHeader) == 32);
 
@@ -31,7 +31,7 @@ enum class Op : uint32_t {
 
 struct Operation {
   Op op;
-  uint32_t case_number;  // a fault leaves out what follows under the same number
+  uint32_t case_number;  // after a fault, the case's remaining operations are skipped
   uint64_t a, b, c;
 };
 static_assert(sizeof(Operation) == 32);
@@ -53,7 +53,7 @@ struct Record {
 static_assert(sizeof(Record) == 40);
 inline constexpr uint32_t kMagic = 0x554D454A;  // "JEMU"
 
-// What a kernel left other than it found it (Record::b of kRan).
+// State that a kernel changed and must not change (Record::b of kRan).
 inline constexpr uint64_t kSpoiltRegister = 1, kSpoiltStack = 2, kSpoiltDirection = 4;
 
 inline constexpr struct {

@@ -1,4 +1,4 @@
-// The kernels that are run in an emulated CPU, and what has to come of them.
+// The kernels that are run in an emulated CPU, and their expected results.
 
 #ifndef JITATTN_TESTS_EMULATE_CASES_H_
 #define JITATTN_TESTS_EMULATE_CASES_H_
@@ -18,30 +18,30 @@
 
 namespace jitattn::emulate {
 
-// Says what is wrong with a machine's answers; "" where nothing is.
+// Returns what is wrong with a machine's answers; "" if they are right.
 using Check = std::function<std::string(const CaseAnswers&)>;
 
 struct Case {
   std::string name;  // "attention.avx512.f32.causal.rows.parts"
-  // Emits the kernel, lays out its operands and says what is to be done under this number.
+  // Emits the kernel, lays out its operands and adds the operations of this case number.
   std::function<Check(Image&, uint32_t number)> prepare;
 };
 
-// All that `cpu` can run, and what it has to refuse. The same cases, configurations and operands
-// every time.
+// Returns cases for everything that `cpu` can run, and for code that it must refuse. Cases,
+// configurations and operands are the same every time.
 std::vector<Case> Cases(const Cpu& cpu);
 
 std::vector<Case> AttentionCases(const Cpu& cpu);
 std::vector<Case> SigmoidMulCases(const Cpu& cpu);
 std::vector<Case> FaultCases(const Cpu& cpu);
 
-// ---- What cases are made of ----
+// ---- Parts of cases ----
 
 std::shared_ptr<const jit::Kernel> MustCompile(const ops::Problem& problem,
                                                const ops::Config& config,
                                                const Cpu& cpu);  // throws std::runtime_error
 
-// A seed from a name: each case has its own operands, whichever others are asked for.
+// A seed made of a name, so that a case's operands do not depend on the other cases.
 uint64_t SeedOf(const std::string& name);
 
 // The instruction sets that kernels of `cpu` are emitted for.

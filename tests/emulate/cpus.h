@@ -23,13 +23,13 @@ struct EmulatedCpu {
 std::span<const EmulatedCpu> EmulatedCpus();
 const EmulatedCpu* FindCpu(std::string_view name);  // null if there is none
 
-// What kernels are emitted for.
+// The CPU that kernels are emitted for.
 Cpu Described(const EmulatedCpu& cpu);
 
-// Says where the machine's CPU is another than the described one; "" where it is not.
+// Returns how the machine's CPU differs from the described one; "" if it does not.
 std::string CheckCpu(const Cpu& described, const CpuAnswer& answer);
 
-// What has to be turned on for vectors of this width.
+// The XCR0 bits that vectors of this width need.
 uint64_t Xcr0(Isa isa);
 
 }  // namespace jitattn::emulate

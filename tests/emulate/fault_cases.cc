@@ -1,5 +1,5 @@
-// Kernels that have to fault, which shows that the machine and its pages see what they should: an
-// instruction that the CPU has not, a read behind an operand, a write to an input.
+// Kernels that must fault, to show that the machine and its pages catch an instruction that the CPU
+// lacks, a read behind an operand, and a write to an input.
 
 #include <utility>
 

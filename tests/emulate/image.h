@@ -1,5 +1,5 @@
-// The image that a bare machine is booted with (boot.S): memory of known contents behind page
-// tables of its own, and the table of what is to be done.
+// The image that a bare machine boots (boot.S): memory with known contents, its page tables, and
+// the table of operations.
 
 #ifndef JITATTN_TESTS_EMULATE_IMAGE_H_
 #define JITATTN_TESTS_EMULATE_IMAGE_H_
@@ -22,7 +22,7 @@ struct Memory {
   uint64_t pages, pages_bytes;
 };
 
-// Which end of the memory lies at a page that is not mapped.
+// The end of the memory that adjoins an unmapped page.
 enum class Flush { kFront, kBack };
 enum class Access { kRead, kReadAndWrite };
 
@@ -30,7 +30,7 @@ class Image {
  public:
   explicit Image(uint64_t xcr0);
 
-  // The rest of the pages is all ones, of code: int3.
+  // The rest of the pages is filled with ones, or with int3 for code.
   Memory AddCode(std::span<const uint8_t> code);  // executed and read
   Memory AddContents(std::span<const uint8_t> contents, Flush flush, Access access = Access::kRead);
   Memory AddVariable(uint64_t bytes, Flush flush);  // read and written, arbitrary at first

@@ -1,5 +1,5 @@
-// emulate CPU [TESTS...]: kernels and tests in a CPU that is not at hand. Without arguments, the
-// list.
+// emulate CPU [TESTS...]: runs kernels and tests on an emulated CPU. Without arguments, lists the
+// CPUs.
 
 #include <chrono>
 #include <cstdio>

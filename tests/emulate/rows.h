@@ -15,7 +15,7 @@
 
 namespace jitattn::emulate {
 
-// What surrounds rows, and results before they are written: all ones, NaN in every type.
+// Fills the surroundings of rows, and results before they are written: all ones, NaN in every type.
 inline constexpr uint8_t kUnwritten = 0xFF;
 
 template <typename T>
@@ -27,10 +27,10 @@ struct RowShape {
   uint64_t bytes() const { return rows == 0 ? 0 : ((rows - 1) * stride() + cols) * sizeof(T); }
 };
 
-// What has to be readable behind rows. By Intel's manual a masked load touches nothing that its
-// mask leaves out; with vpmovzxwd and vcvtph2ps Bochs 2.7 loads all of it and faults, with vmovups,
-// vmovdqu16 and operands of arithmetic it does not. So behind rows of 16 bits there is half a
-// vector of NaN: what uses that shows it.
+// Bytes that must be readable behind rows. By Intel's manual a masked load does not touch
+// masked-out elements. Bochs 2.7 gets this right for vmovups, vmovdqu16 and operands of arithmetic,
+// but for vpmovzxwd and vcvtph2ps it loads everything and faults. So rows of 16-bit elements are
+// followed by half a vector of NaN, which would show in a result that used it.
 template <typename T>
 uint64_t ReadableBehind(Isa isa) {
   return sizeof(T) == 2 && isa == Isa::kAvx512 ? 32 : 0;
@@ -46,19 +46,19 @@ Memory AddRows(Image* image, Isa isa, const RowShape<T>& shape, const std::vecto
   return image->AddContents(bytes, flush, access);
 }
 
-// Memory that is all kUnwritten when case `number` comes to this point.
+// Memory that is filled with kUnwritten at this point of case `number`.
 inline Memory AddUnwritten(Image* image, uint32_t number, uint64_t bytes, Flush flush) {
   const Memory m = image->AddVariable(bytes, flush);
   image->Add({Op::kFill, number, m.pages, m.pages_bytes, kUnwritten});
   return m;
 }
 
-// With the pages around them, so that ReadRows can tell what was written beside them.
+// Sends the rows with the pages around them, so that ReadRows can find writes beside the rows.
 inline void SendRows(Image* image, uint32_t number, const Memory& m) {
   image->Add({Op::kSend, number, m.pages, m.pages_bytes});
 }
 
-// The rows, adjoining; `wrong` says where there is something beside them. REQUIRES: SendRows.
+// Returns the rows without gaps; `wrong` names a write beside them. REQUIRES: SendRows was called.
 template <typename T>
 std::vector<T> ReadRows(const CaseAnswers& answers, const Memory& m, const RowShape<T>& shape,
                         std::string* wrong) {

@@ -16,9 +16,9 @@ namespace {
 
 constexpr int kLimitSeconds = 300;  // of one program
 
-// What is run where nothing is asked for, by the CPU's instruction set: what takes seconds, on one
-// thread or few (many threads that spin for each other are slow when translated), and touches
-// nothing at the end of a page: qemu 7.2 loads all of what vmaskmovps should load a part of.
+// The default tests, by the CPU's instruction set. They take seconds, use few threads (many
+// spinning threads are slow under translation), and do not touch the end of a page: qemu 7.2 loads
+// the masked-out elements of vmaskmovps, too.
 struct Choice {
   Isa isa;
   std::string_view program, tests;
@@ -62,14 +62,13 @@ class Programs {
                 expected.c_str(), result.out.c_str(), result.err.c_str());
   }
 
-  // Those of a test program's tests that match; fewer than `at_least` are a failure.
+  // Runs the matching tests of a test program; fewer than `at_least` are a failure.
   void Tests(const std::string& program, const std::string& filter, int at_least) {
     const cli::ProcessResult result =
         Run({absl::StrCat(JITATTN_BINARY_DIR "/tests/", program), "--gtest_brief=1",
              absl::StrCat("--gtest_filter=", filter)});
     Tally counted = CountTests(result.out);
-    // A program that did not come to its end has failed, whatever it said, and one that ran
-    // nothing.
+    // A program that did not end normally, or that ran no test, has failed.
     const bool ran = result.exit_code == 0 && counted.passed + counted.skipped >= at_least;
     if (!ran && counted.failed == 0) counted.failed = 1;
     tally_->passed += counted.passed;

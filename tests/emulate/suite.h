@@ -15,10 +15,10 @@ struct Tally {
   int passed = 0, failed = 0, skipped = 0;
 };
 
-// Whether a test of this name is asked for: it has one of `words` in it, or there are no words.
+// Whether a test is requested: its name contains one of `words`, or there are no words.
 bool IsAsked(const std::string& name, const std::vector<std::string>& words);
 
-// Boots machines until all cases that are asked for are answered; what fails is printed.
+// Boots machines until all requested cases have answers. Prints failures.
 Tally RunCases(const EmulatedCpu& cpu, const std::vector<std::string>& words);
 
 // Runs the built command, and tests of the built test programs, as processes of qemu-user: a fixed

@@ -15,8 +15,8 @@ inline int BytesOf(int32_t dtype) {
   return dtype == JITATTN_F64 ? 8 : dtype == JITATTN_F32 ? 4 : 2;
 }
 
-// A result of the order of 1 may be so far from the right one: by the rounding of its type, and of
-// one sum for every key.
+// Allowed error of a result of the order of 1: the rounding of its type, and of one addition per
+// key.
 inline double ToleranceOf(int32_t dtype, int64_t keys) {
   const double type = dtype == JITATTN_F64    ? 1e-12
                       : dtype == JITATTN_F32  ? 2e-6

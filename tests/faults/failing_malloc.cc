@@ -25,8 +25,8 @@ bool Fails() {
 }  // namespace
 
 #if JITATTN_OWN_MALLOC
-// The program's own definitions come before the C library's, for shared libraries too. free stays
-// the C library's: the memory is.
+// The program's definitions take precedence over the C library's, in shared libraries too. free()
+// stays the C library's, since the memory comes from it.
 #pragma GCC visibility push(default)
 extern "C" {
 void* __libc_malloc(size_t bytes);

@@ -20,14 +20,14 @@
 
 namespace jitattn::faults {
 
-// False where a sanitizer or another C library brings an allocator that cannot be replaced. A
-// sanitizer moreover ends the process where the system refuses its own wishes.
+// False if a sanitizer or another C library brings an allocator that cannot be replaced. Moreover,
+// a sanitizer ends the process when its own requests to the system fail.
 inline constexpr bool kCanFailMallocs = JITATTN_OWN_MALLOC != 0;
 
-// From now on call `first` (from 0) and the `count` − 1 after it give null. Calls are counted in
-// all threads.
+// From now on call `first` (from 0) and the `count` − 1 calls after it return null. Calls of all
+// threads count.
 void FailMallocs(int64_t first, int64_t count);
-// All succeed again. Returns the number of calls since FailMallocs.
+// Lets all calls succeed again. Returns the number of calls since FailMallocs.
 int64_t StopFailing();
 
 }  // namespace jitattn::faults

@@ -8,7 +8,7 @@
 
 namespace jitattn::faults {
 
-// Room for one operand at a time, which ends, or begins, at an unreadable page.
+// Room for one operand at a time, whose end or beginning is at an unreadable page.
 class Arena {
  public:
   explicit Arena(size_t bytes);

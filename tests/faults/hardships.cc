@@ -1,4 +1,4 @@
-// What a process may be denied by the system it runs on.
+// Resources that the system may deny to a process.
 
 #include "hardships.h"
 
@@ -31,7 +31,7 @@ bool SetSoftLimit(__rlimit_resource resource, rlim_t value) {
   return setrlimit(resource, &limit) == 0;
 }
 
-// Without the C++ library: this is the last thing before memory is short.
+// Without the C++ library, which might allocate: from here on memory is short.
 rlim_t AddressSpace() {
   char text[64] = "";
   const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

@@ -1,4 +1,4 @@
-// What a process may be denied by the system it runs on.
+// Resources that the system may deny to a process.
 
 #ifndef JITATTN_TESTS_FAULTS_HARDSHIPS_H_
 #define JITATTN_TESTS_FAULTS_HARDSHIPS_H_
@@ -7,17 +7,17 @@
 
 namespace jitattn::faults {
 
-// From now on this process suffers from `words`, one of
-//   memory=BYTES    no more address space than it has plus so much, until Relieve
+// From now on the system denies `words` to this process, one of
+//   memory=BYTES    more address space than it has now plus BYTES, until Relieve
 //   files           no further file can be opened, until Relieve
-//   processes       as an ordinary user who has used up RLIMIT_NPROC
+//   processes       new processes, as for an ordinary user who has reached RLIMIT_NPROC
 //   threads         clone is refused by seccomp
 //   executable      PROT_EXEC is refused by seccomp
-//   write-execute   PR_SET_MDWE: what was writable cannot become executable
-// False where the system has no such thing.
+//   write-execute   PR_SET_MDWE: writable memory cannot become executable
+// False if the system does not support it.
 bool Suffer(std::string_view words);
 
-// Takes back the limits that can be taken back.
+// Removes the limits that can be removed.
 void Relieve();
 
 }  // namespace jitattn::faults

@@ -1,4 +1,4 @@
-// How faults_victim tells its tracer where the calls begin and end that are to fail.
+// Markers by which faults_victim tells its tracer where the calls that may fail begin and end.
 
 #ifndef JITATTN_TESTS_FAULTS_MARKER_H_
 #define JITATTN_TESTS_FAULTS_MARKER_H_

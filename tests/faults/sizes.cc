@@ -1,11 +1,11 @@
-// Plans for every size there may be, up to the limits of validation: powers of two and their
-// neighbours, alone and in pairs. A plan is made, or refused by a status; a made one gives a tiny
-// run, every operand and the plan's own memory between unreadable pages, with the right result.
+// Plans for sizes up to the limits of validation: powers of two and their neighbours, alone and in
+// pairs. A plan is made or refused with a status. A plan that is made must give the right result in
+// a tiny run, with every operand and the plan's own memory between unreadable pages.
 //
 //   faults_sizes [FIRST [COUNT]]     those cases only, each named
 //
-// A sample, spread evenly; all of them with JITATTN_FAULTS_LONG=1. Exits with 1 where the library
-// is at fault.
+// Runs an evenly spread sample of the cases, or all with JITATTN_FAULTS_LONG=1. Exits with 1 if the
+// library is at fault.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,8 @@
 #include "jitattn/jitattn.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-// More memory than there is is asked for, and null expected as from any other allocator.
+// The library asks for more memory than exists; the sanitizer's allocator must return null, as
+// other allocators do.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
   return "allocator_may_return_null=1:detect_leaks=0";
 }
@@ -42,15 +43,15 @@ namespace {
 constexpr int kSecondsACase = 20;
 constexpr int kSampled = 10000;
 constexpr double kMostElements = 1 << 20;  // of an operand
-constexpr size_t kArenaBytes = 8 << 20;    // so many of any type
-// Operands of so many bytes are more than any machine of today has memory: nothing is tuned.
+constexpr size_t kArenaBytes = 8 << 20;    // kMostElements of the largest type
+// Operands of this size exceed the memory of every machine of today, so nothing is tuned.
 constexpr double kBeyondMemory = 0x1p46;
 
 constexpr int kBatch = 0, kHeads = 1, kKvHeads = 2, kQueries = 3, kKeys = 4, kHeadDim = 5,
               kValueDim = 6, kAttentionSizes = 7;
 constexpr int kRows = 0, kCols = 1, kSigmoidMulSizes = 2;
-// How a plan comes about: by default, with one field of its configuration set, by a one-shot call,
-// with tuning.
+// The way in which a plan is made: by default, with one field of its configuration set, by a
+// one-shot call, or with tuning.
 enum class Way { kDefault, kPack, kDecode, kOneShot, kTune };
 
 struct Case {
@@ -180,7 +181,7 @@ std::vector<double> RightRow(const Case& c, const jitattn_attention_args& a, int
   return row;
 }
 
-// "" or what is wrong with out. All heads have the same inputs.
+// Returns what is wrong with `out`; "" if it is right. All heads have the same inputs.
 std::string Compare(const Case& c, const jitattn_attention_args& a) {
   const int64_t value_dim = c.sizes[kValueDim];
   for (int64_t i = 0; i < a.q_len; ++i) {
@@ -200,8 +201,8 @@ std::string Compare(const Case& c, const jitattn_attention_args& a) {
   return "";
 }
 
-// A few queries and keys of the plan, whose heads, as many as there are, share their inputs.
-// `repeated` keys are one and the same row, so that many take no memory.
+// A run of a few queries and keys. All heads of the plan share their inputs. The `repeated` keys
+// are the same row, so that many keys need no memory.
 jitattn_attention_args SmallRun(const Case& c, Operands& operands, bool at_end, bool repeated) {
   const int64_t dim = c.sizes[kHeadDim], value_dim = c.sizes[kValueDim];
   const int bytes = BytesOf(c.dtype);
@@ -210,7 +211,7 @@ jitattn_attention_args SmallRun(const Case& c, Operands& operands, bool at_end, 
   args.q_len = std::min<int64_t>(c.sizes[kQueries], 3);
   args.kv_len = std::min<int64_t>(c.sizes[kKeys], repeated ? 5000 : 5);
   const int64_t heads = c.sizes[kHeads];
-  // Heads cannot be left out of a run; too many of them, or too large ones, are asked for no rows.
+  // A run always has all heads. If they are too many or too large, the run has no rows.
   const double longest = static_cast<double>(std::max(dim, value_dim)) * 5;
   if (heads > 256 || static_cast<double>(heads) * longest > kMostElements) args.batch = 0;
   if (repeated && heads * (dim + value_dim) > 512) args.kv_len = std::min<int64_t>(args.kv_len, 40);
@@ -292,7 +293,7 @@ class Runner {
     return config;
   }
 
-  // A kernel is kept as long as a plan has it, and its emission would take most of the time.
+  // Plans that keep kernels alive, since emitting kernels again would take most of the time.
   void Keep(jitattn_plan* plan) {
     jitattn_plan*& oldest = kept_[next_kept_++ % kKept];
     jitattn_plan_free(oldest);
@@ -336,7 +337,7 @@ class Runner {
           plan == nullptr ? jitattn_attention(&problem, &args) : jitattn_attention_run(plan, &args);
       if (status != JITATTN_OK) {
         verdict = FromStatus(status, why);
-        // What was planned for can be run; a one-shot call also plans.
+        // A planned size can be run. A one-shot call makes its plan as well.
         if (plan != nullptr) verdict = Verdict::kBad;
       } else if (args.batch != 0) {
         *why = Compare(c, args);
@@ -398,10 +399,10 @@ class Runner {
   int next_kept_ = 0;
 };
 
-// ---- All of them, in processes that may die ----------------------------------------------------
+// ---- All cases, in processes that may die ------------------------------------------------------
 
 struct Shared {
-  std::atomic<int64_t> next;  // of the chosen cases: the one under way
+  std::atomic<int64_t> next;  // index of the current case among the chosen ones
   std::atomic<int64_t> verdicts[5];
   std::atomic<int64_t> died;
   std::atomic<int> reported;
@@ -441,7 +442,7 @@ std::vector<int64_t> Choose(int64_t all, int argc, char** argv) {
 }
 
 int Main(int argc, char** argv) {
-  // Nothing is found there, and nothing can be written.
+  // A cache folder that holds nothing and cannot be written.
   setenv("JITATTN_CACHE_DIR", "/proc/self/none", 1);
   const std::vector<Case> cases = AllCases();
   const std::vector<int64_t> chosen = Choose(cases.size(), argc, argv);

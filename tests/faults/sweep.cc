@@ -1,11 +1,11 @@
-// Makes every allocation, every system call and every kind of hardship fail once in turn, each in a
-// process of its own, and counts what became of it.
+// Makes every allocation and every system call fail once, and imposes every hardship, each in its
+// own process, and counts the outcomes.
 //
 //   faults_sweep mallocs|syscalls SCENARIO      of faults_victim, which lies beside this program
 //   faults_sweep hardships
 //
-// Of long rows a sample, spread evenly; all of them with JITATTN_FAULTS_LONG=1. Exits with 1 where
-// the library is at fault, 77 where this system allows no such experiment.
+// Of long rows, an evenly spread sample is run, or all with JITATTN_FAULTS_LONG=1. Exits with 1 if
+// the library is at fault, with 77 if this system cannot make the experiment.
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ std::string ReadAll(int file) {
   return text;
 }
 
-// A folder that is gone when this is.
+// A folder that is removed with this object.
 class Folder {
  public:
   Folder() : path_(fs::temp_directory_path() / "jitattn-faults-XXXXXX") {
@@ -145,13 +145,13 @@ class Sweep {
     return WIFEXITED(ended.status) ? WEXITSTATUS(ended.status) : -1;
   }
 
-  // Where nothing was made to fail something did: the experiment is worth nothing.
+  // A run without an induced failure has failed, so the experiment is void.
   int Broken(const Ended& ended) {
     printf("FAULT before anything failed: %s: %s\n", Ending(ended).c_str(), ended.err.c_str());
     return 1;
   }
 
-  // Every process has a folder of its own; those of scenarios that find a record, with that record.
+  // Every process has its own folder, with a record if its scenario needs one.
   Ended Fresh(const std::string& scenario, const std::string& what,
               Failure failure = Failure::kNone, int index = -1) {
     Folder folder;
@@ -172,7 +172,7 @@ class Sweep {
       dup2(err[1], 2);
       for (int file : {out[0], out[1], err[0], err[1]}) close(file);
       setenv("JITATTN_CACHE_DIR", folder.c_str(), 1);
-      // Sanitizers: leaks cannot be looked for under a tracer, and null is the answer to expect.
+      // Sanitizers cannot look for leaks under a tracer, and their allocator must return null.
       setenv("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1", 1);
       if (traced && !BeTraced()) _exit(kSkip);
       execl(victim_.c_str(), victim_.c_str(), scenario.c_str(), folder.c_str(),
@@ -194,7 +194,7 @@ class Sweep {
     return ended;
   }
 
-  // All, or so many that the row takes seconds.
+  // All cases, or a sample that takes seconds.
   static std::vector<int64_t> Sample(int64_t all, const std::string& scenario) {
     const int64_t most = Long() ? all : scenario == "tune" ? 10 : 100;
     std::vector<int64_t> sample;

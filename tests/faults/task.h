@@ -9,13 +9,13 @@
 
 namespace jitattn::faults {
 
-// Large enough for two threads. Everything is allocated by the constructor, so that a run in which
-// memory fails fails in the library.
+// Large enough for two threads. The constructor allocates everything, so that a failing allocation
+// in a run is the library's.
 class AttentionTask {
  public:
   AttentionTask();
   const jitattn_attention_problem& problem() const { return problem_; }
-  const jitattn_attention_args& args();  // out is spoilt first
+  const jitattn_attention_args& args();  // overwrites `out` first
   bool Correct() const;                  // against the formula in double
 
  private:

@@ -27,8 +27,8 @@ struct Call {
   bool interruptible;
 };
 
-// Those that fail in the life of a system. Not among them: futex and rt_sigprocmask, which never do
-// and without which the C library rightly gives up; exit, clocks.
+// The calls that may fail on a real system. Left out are futex and rt_sigprocmask, which never fail
+// and without which the C library rightly gives up; exit; and clocks.
 constexpr Call kCalls[] = {
     {SYS_open, "open", EACCES, true},
     {SYS_openat, "openat", EMFILE, true},
@@ -162,7 +162,7 @@ class Tracer {
     if (traced_.calls++ != index_ || failure_ == Failure::kNone) return;
     traced_.failed = call->name;
     if (number == SYS_brk) {
-      // Asked for nothing, brk says where the break is and leaves it: its way to refuse.
+      // brk(0) returns the current break and changes nothing, which is how brk reports failure.
       thread.refused_break = true;
       thread.wanted_break = Peek(id, offsetof(user_regs_struct, rdi));
       Poke(id, offsetof(user_regs_struct, rdi), 0);

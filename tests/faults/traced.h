@@ -1,5 +1,5 @@
-// A child process whose system calls are counted, and of which one is made to fail: by ptrace, as
-// strace does, so that calls from inside the C library count too.
+// A child process whose system calls are counted, and one of which is made to fail. ptrace does it,
+// as in strace, so that calls from inside the C library count, too.
 
 #ifndef JITATTN_TESTS_FAULTS_TRACED_H_
 #define JITATTN_TESTS_FAULTS_TRACED_H_
@@ -18,16 +18,16 @@ enum class Failure {
 };
 
 struct Traced {
-  int status = -1;     // as of waitpid; −1: this system lets us trace nothing
-  int calls = 0;       // that could have been made to fail between the markers
-  std::string failed;  // name of the one that was
+  int status = -1;     // as in waitpid; −1: this system does not allow tracing
+  int calls = 0;       // number of calls between the markers that can be made to fail
+  std::string failed;  // name of the call that was made to fail
 };
 
-// In the child, before exec. False where nothing can be traced.
+// Called in the child before exec. False if tracing is not possible.
 bool BeTraced();
 
-// In the parent, after fork: follows the child and its threads to its end. Call `index`, from 0, of
-// those between the markers fails.
+// Called in the parent after fork: follows the child and its threads until it ends. Call `index`
+// (from 0) between the markers fails.
 Traced Trace(pid_t child, Failure failure, int index);
 
 }  // namespace jitattn::faults

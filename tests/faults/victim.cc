@@ -1,11 +1,10 @@
-// One use of the library in a process of its own, while something fails; then the same use again,
-// while nothing does.
+// Uses the library once while something fails, then once more while nothing fails.
 //
 //   faults_victim SCENARIO FOLDER [malloc=N | mallocs-from=N | a hardship]
 //   faults_victim make-record FOLDER
 //
-// Exits with an Outcome; prints how often memory was asked for. The caller sets JITATTN_CACHE_DIR
-// to FOLDER. What fails, fails between two markers.
+// Exits with an Outcome and prints the number of allocations. The caller sets JITATTN_CACHE_DIR to
+// FOLDER. Failures happen between two markers only.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,8 +128,7 @@ class OneShotScenario : public Scenario {
   SigmoidMulTask sigmoid_mul_;
 };
 
-// What a plan says of its configuration: "algorithm=tiles isa=avx512 …"; none where it cannot be
-// read.
+// A plan's configuration as text, "algorithm=tiles isa=avx512 …"; nothing if it cannot be read.
 std::optional<ops::Config> ConfigOf(const std::string& text) {
   std::optional<ops::Config> config;
   for (const std::string& word : std::vector<std::string>(absl::StrSplit(text, ' '))) {
@@ -150,7 +148,7 @@ std::optional<ops::Config> ConfigOf(const std::string& text) {
   return config;
 }
 
-// Leaves a record for PlanScenario in a folder. What it says of times is nothing that was measured.
+// Writes a record for PlanScenario to a folder. Its times are invented.
 Outcome PutRecord(const std::string& folder) {
   const AttentionTask task;
   jitattn_plan_options options;
@@ -210,7 +208,7 @@ class StoreScenario : public Scenario {
   bool Ready() const { return old_.has_value(); }
 
  protected:
-  // "": there is none that can be used.
+  // "": there is no usable record.
   std::string Stored() const {
     const auto got = store_.Get(old_->key);
     return got.ok() ? cache::SerializeRecord(got->record) : "";
@@ -246,7 +244,7 @@ class PutScenario : public StoreScenario {
   Outcome Again() override {
     const std::string there = Stored();
     if (put_ && there != new_text_) return Outcome::kWrong;
-    // A failure after the rename was not the failure of the put.
+    // A failure after the rename does not undo the put.
     if (there != old_text_ && there != new_text_) return Outcome::kRecordLost;
     if (AnyLeftOver()) return Outcome::kLeftOver;
     if (!store_.Put(new_).ok()) return Outcome::kNextFailed;
@@ -289,7 +287,7 @@ std::unique_ptr<Scenario> Make(std::string_view name, const std::string& folder)
   return store != nullptr && store->Ready() ? std::move(store) : nullptr;
 }
 
-// What fails from now on; false: no such thing here.
+// Starts the failure that `what` names; false if this system cannot.
 bool Begin(std::string_view what) {
   const auto number = [&] { return strtoll(what.data() + what.find('=') + 1, nullptr, 10); };
   prctl(kMarkBegin, 0, 0, 0, 0);

@@ -1,5 +1,5 @@
-// Who may include whom: each folder only what stands below it, each third-party package only where
-// it was let in. docs/design.md has the picture.
+// Rules for includes: a folder may include only folders below it, and a third-party package only
+// where it is allowed. docs/design.md has the picture.
 
 #include <algorithm>
 #include <filesystem>
@@ -147,7 +147,7 @@ TEST(Floors, XbyakIsNotReachedFromAbove) {
       if (included.starts_with("jit/")) open.push_back(included);
     }
   }
-  EXPECT_TRUE(reached.contains("jit/kernel.h"));  // the walk walked
+  EXPECT_TRUE(reached.contains("jit/kernel.h"));  // the walk reached headers at all
 }
 
 // These end the process where an allocation fails within them: Abseil's hash tables are left with a
@@ -174,8 +174,8 @@ TEST(Floors, TheLibrarySurvivesWithoutMemory) {
   EXPECT_FALSE(EndsWithoutMemory("  return Format(\"%d\", 1);"));
 }
 
-// A static of a function that is made by its first caller is waited for in a forked child, for ever
-// if its maker was another thread. base/made_once.h has another way.
+// A forked child waits for a function-local static that is being initialised, for ever if the
+// initialising thread was another one. base/made_once.h avoids this.
 bool IsMadeByItsFirstCaller(const std::string& line) {
   if (line.find("absl::ErrnoToStatus(") != line.npos) return true;  // has such a static within
   const size_t begin = line.find_first_not_of(' ');

@@ -1,5 +1,6 @@
-// The structs of the C API with any bytes in them. What is accepted is run, on operands between
-// unreadable pages; arguments that reach beyond these are a caller's fault and are not run.
+// The structs of the C API filled with arbitrary bytes. Accepted calls are run on operands between
+// unreadable pages. Arguments that reach beyond the operands are the caller's fault and are not
+// run.
 
 #include <algorithm>
 #include <cstring>
@@ -93,8 +94,8 @@ bool Accepted(jitattn_status status) {
   return status == JITATTN_OK;
 }
 
-// A struct whose stated size may be that of a newer version: what lies behind it is the caller's too,
-// as far as the library looks.
+// A struct whose stated size may be that of a newer version, followed by as many of the caller's
+// bytes as the library may read.
 template <typename T>
 struct Grown {
   T fields = {};

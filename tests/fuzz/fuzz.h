@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace jitattn::fuzz {
 
-// What must hold for any input. Ends the process, which is how libFuzzer learns of it.
+// Checks a condition that must hold for any input. A failure ends the process, which libFuzzer
+// reports.
 inline void Require(bool holds, const char* rule) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", rule);

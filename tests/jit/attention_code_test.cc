@@ -1,5 +1,5 @@
-// What attention kernels are made of: encodings, determinism, and that every tunable tunes. Nothing
-// is run, so that every machine looks at the code of every CPU.
+// Code of attention kernels: encodings, determinism, and an effect of every tunable. Nothing is
+// run, so that every machine checks the code of every CPU.
 
 #include <Zydis/Zydis.h>
 
@@ -74,8 +74,8 @@ class AttentionCodeTest : public ::testing::TestWithParam<std::tuple<DescribedCp
   }
 };
 
-// AVX2 kernels are free of EVEX, which Xbyak would emit silently where an AVX-512 machine never
-// notices. Everything decodes, so that sections and `jitattn show` mean something.
+// AVX2 kernels contain no EVEX instructions, which Xbyak emits silently and an AVX-512 machine runs
+// without a fault. All code decodes, so that sections and `jitattn show` are meaningful.
 TEST_P(AttentionCodeTest, EncodingsFitTheIsa) {
   std::mt19937_64 random(31);
   for (int i = 0; i < 60; ++i) {
@@ -111,8 +111,8 @@ TEST_P(AttentionCodeTest, BytesAreDeterministic) {
   }
 }
 
-// The whole space that a tuner sees: large enough to be worth it, and no kernel of it out of scale
-// with the 32 KiB of an instruction cache or the registers there are.
+// The whole space that a tuner sees is large enough to be worth tuning, and its kernels fit a 32
+// KiB instruction cache and the registers.
 TEST_P(AttentionCodeTest, SpaceIsLargeAndCodeSmall) {
   const AttentionSpec spec = Spec(128, 128);
   std::mt19937_64 random(33);
@@ -272,8 +272,8 @@ INSTANTIATE_TEST_SUITE_P(All, AttentionCodeTest, ::testing::ValuesIn(CodeParams(
                                                testing::NameOf(std::get<2>(info.param)));
                          });
 
-// Emission asks a CPU for its instructions alone: caches, FMA units, makers and what no kernel uses
-// leave the bytes as they are, or a record's hash would mean nothing beside another CPU.
+// Emission depends only on a CPU's instructions. Caches, FMA units, vendors and unused features do
+// not change the bytes; otherwise the hashes of records could not be compared between CPUs.
 TEST(AttentionCodeOfCpusTest, IsThatOfTheirInstructions) {
   std::mt19937_64 random(34);
   for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {

@@ -41,7 +41,7 @@ class AttentionExtremesTest : public testing::AttentionKernelTest {
     return kernels;
   }
 
-  // Every form, with every length and size of scores. What is right is found once for all forms.
+  // Every form, with every length and size of scores. The bounds are computed once for all forms.
   template <typename T, typename Make, typename Allow>
   void CheckEachCase(const AttentionSpec& spec, Make make, Allow allow) {
     const auto kernels = Kernels(spec);
@@ -162,8 +162,8 @@ TEST_P(AttentionExtremesTest, SpecialsAmongGreatScores) {
   }
 }
 
-// A weight is 2^8 at most, so that sums stay in range up to max / (2^8 n): all keys but the first
-// block's have the greatest weight that there can be before the maximum follows.
+// A weight is at most 2^8, so that sums stay in range up to max / (2^8 n). All keys except the
+// first block's have the greatest possible weight that does not raise the maximum.
 TEST_P(AttentionExtremesTest, SumsStayInRange) {
   constexpr int kKeys = 256;
   const AttentionSpec spec = {dtype(), mask(), 1, 5};
@@ -239,8 +239,8 @@ class AttentionOfManyKeysTest : public ::testing::TestWithParam<ManyKeys> {
   }
 };
 
-// Weights of 1: as long as the sums over a chunk are multiples of a power of two that the sum over
-// all chunks can hold, every sum is exact. One value after the other would stop at 2^24.
+// Weights of 1. Every sum is exact as long as the sums over chunks are multiples of a power of two
+// that the sum over all chunks can hold. A sum of single values would stop at 2^24.
 TEST_P(AttentionOfManyKeysTest, SumsOfEqualValues) {
   const AttentionSpec spec = {DType::kF32, Mask::kNone, 1, 1};
   constexpr int kBlock = 512;
@@ -256,7 +256,7 @@ TEST_P(AttentionOfManyKeysTest, SumsOfEqualValues) {
     const auto kernel = testing::CompileFor(spec, config, HostCpu());
     ASSERT_TRUE(kernel.ok()) << kernel.status();
     EXPECT_EQ(Error(**kernel, spec, 1, GetParam().kv_len), 0) << (*kernel)->name();
-    // Each of as many additions as follow one another may be off by half a last place.
+    // Each addition of the longest chain may have an error of half an ulp.
     const double steps = kBlock + static_cast<double>(GetParam().kv_len) / kBlock;
     EXPECT_LE(Error(**kernel, spec, 0.7f, GetParam().kv_len), steps * 0x1p-24) << (*kernel)->name();
   }

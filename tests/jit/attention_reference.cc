@@ -78,7 +78,7 @@ std::vector<R> Reference(const Formula<R, T>& formula, const AttentionCase<T>& i
   return out;
 }
 
-// What a 16-bit type may be off beside what the plain loop shows: ops/attention/checker.cc.
+// Allowed error of a 16-bit type beside the plain loop's error; see ops/attention/checker.cc.
 template <typename T>
 Wider<T> RoundingBound(const Formula<Wider<T>, T>& formula, const AttentionCase<T>& in,
                        const std::vector<Wider<T>>& exact) {
@@ -118,7 +118,8 @@ Expected<T> Expect(const AttentionCase<T>& in) {
   for (const T x : in.v)
     if (std::isfinite(x)) largest = std::max<W>(largest, std::abs(x));
   expected.least_bound = 4 * std::numeric_limits<Compute<T>>::epsilon() * largest;
-  if constexpr (kIsSmallFloat<T>) expected.least_bound += RoundingBound(formula, in, expected.exact);
+  if constexpr (kIsSmallFloat<T>)
+    expected.least_bound += RoundingBound(formula, in, expected.exact);
   return expected;
 }
 

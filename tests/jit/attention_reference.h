@@ -163,20 +163,20 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
 template <typename T>
 using Wider = std::conditional_t<std::is_same_v<Compute<T>, float>, double, long double>;
 
-// What a kernel is held to: at most twice the error of the straightforward loop in T (in float with
-// roundings to T, for 16-bit types), or 4 ε · max|V|; NaN where the formula gives NaN, and
-// non-finite where it is not finite.
+// The bound on a kernel's error: twice the error of the straightforward loop in T (for 16-bit
+// types, in float with roundings to T), or 4 ε · max|V|. The result is NaN where the formula gives
+// NaN, and not finite where the formula is not finite.
 template <typename T>
 struct Expected {
   std::vector<Wider<T>> exact;  // [row][column], in a wider type
-  // To be taken over many inputs where one has only a few rows in which rounding shows, and a plain
-  // loop may be lucky.
+  // Taken over many inputs if a single one has only few rows with visible rounding, where the plain
+  // loop may be exact by luck.
   Wider<T> plain_error = 0;
   Wider<T> least_bound = 0;
   int64_t columns = 0;
 };
 
-// It is worth computing once where several kernels are given the same input.
+// Compute it once if several kernels get the same input.
 template <typename T>
 Expected<T> Expect(const AttentionCase<T>& in);
 
@@ -190,11 +190,12 @@ template <typename T>
   return AsExactAsAPlainLoop(Expect(in), got);
 }
 
-// Among so many draws there is a valid one wherever a test asks: of AVX2 one in 60 is.
+// This many draws always contain a valid configuration in these tests: for AVX2, one in 60 is
+// valid.
 constexpr int kMostDraws = 20000;
 
-// A point of the space of C's algorithm and `isa`, drawn with equal chance from every ladder and
-// then changed by change(config). What `cpu` refuses is drawn again; where nothing is found the
+// Draws a point of the space of C's algorithm and `isa`, each field uniformly from its values, and
+// applies change(config). Configurations that `cpu` refuses are drawn again; if none is found, the
 // test fails.
 template <typename C, typename Change>
 C DrawConfig(Isa isa, const AttentionSpec& spec, const Cpu& cpu, std::mt19937_64& random,

@@ -113,8 +113,8 @@ class AttentionPairsTest : public testing::AttentionKernelTest {
   }
 };
 
-// The last pair of an odd head size is one column: what lies behind it is not touched, and does not
-// count where it is another row's.
+// The last pair of an odd head size has one column. The element behind it is not touched, or has no
+// effect if it belongs to another row.
 TEST_P(AttentionPairsTest, OddHeadSizes) {
   std::mt19937_64 random(12);
   for (const int head_dim : {1, 15, 17, 31, 33, 63, 65, 127}) {
@@ -147,9 +147,9 @@ TEST_P(AttentionPairsTest, OddHeadSizes) {
   }
 }
 
-// Inputs with large scores leave few rows in which rounding shows, those whose highest scores
-// nearly tie: the plain loop's error is taken over all of them, and as no less than the last place
-// of the largest score, by which it may be off wherever that matters.
+// With large scores, rounding shows only in the few rows whose highest scores nearly tie. So the
+// plain loop's error is taken over all inputs, and is at least one ulp of the largest score, which
+// is the possible error of a score.
 template <typename T>
 void CheckTogether(Isa isa, uint64_t seed, double largest_score,
                    const std::vector<AttentionCase<T>>& cases) {
@@ -245,7 +245,7 @@ TEST_P(AttentionTest, SmallIntegersAreExact) {
   }
 }
 
-// Without a mask the offset means nothing; with one, no sum with it may overflow.
+// Without a mask the offset has no effect; with one, no sum with the offset may overflow.
 TEST_P(AttentionTest, ExtremeOffsets) {
   const AttentionSpec spec = {dtype(), mask(), 8, 5};
   std::mt19937_64 random(9);

@@ -1,4 +1,4 @@
-// What an emitter writes → Kernel: pages, refusals, determinism, what a kernel tells about itself.
+// From emitted code to a Kernel: pages, refusals, determinism, and a kernel's properties.
 
 #include "jit/compile.h"
 
@@ -150,7 +150,7 @@ int InChild(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-constexpr int kCannotRefuse = 77;  // the child's word for: this kernel has no such mechanism
+constexpr int kCannotRefuse = 77;  // exit status: this Linux kernel has no such mechanism
 
 // From here on the system call `call` fails with EACCES where its third argument, the protection of
 // mmap and mprotect, has PROT_EXEC.

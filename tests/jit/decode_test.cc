@@ -20,7 +20,7 @@ using testing::AttentionCase;
 using testing::GuardedBuffer;
 using testing::GuardedRows;
 
-// Of a part, a caller has to know the bytes, which follow from the configuration.
+// The bytes of a part, which a caller must know, follow from the configuration.
 struct RowsKernel {
   RowsConfig config;
   std::shared_ptr<const Kernel> kernel;
@@ -65,7 +65,7 @@ std::unique_ptr<GuardedBuffer> Scratch(int64_t bytes) {
   return buffer;
 }
 
-// A call for the keys up to each of `cuts` and for those behind the last, and one that merges.
+// Makes one call for each range of keys between `cuts`, and a final call that merges.
 void RunParts(const RowsKernel& of_rows, const AttentionArgs& all,
               const std::vector<int64_t>& cuts) {
   const int64_t part_bytes = RowsPartBytes(*all.spec, of_rows.config, all.q_rows * all.group);
@@ -210,8 +210,8 @@ TEST_P(DecodeTest, GroupsAndParts) {
   }
 }
 
-// A part that nobody sees, one of scores −∞ only, one with the highest score: none may spoil the
-// others; and what lies behind every row's last key may be anything.
+// A part that no row sees, a part with scores of −∞ only, and a part with the highest score do not
+// spoil each other. Keys behind every row's last key may have any value.
 TEST_P(DecodeTest, PartsOfSpecials) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();

@@ -112,8 +112,8 @@ TEST_P(ExpTest, Float64) {
   }
 }
 
-// Results of 16 bits are computed in f32. An ulp is 2^-23 of the result at most, and down to half
-// of that; what a degree leaves is many of them.
+// Results of 16-bit types are computed in f32, where an ulp is 2^-24 to 2^-23 of the result. The
+// error of a low degree is many ulps.
 TEST_P(ExpTest, SixteenBits) {
   const std::map<int, double> bounds = {{3, 1.02e-4}, {4, 3.0e-6}, {5, 2.6e-7}};
   for (const DType result : {DType::kBF16, DType::kF16}) {

@@ -1,5 +1,5 @@
-// Attention problems at the ends of the range of numbers, every form of kernel to put to them, and
-// results that are right however the scores were rounded.
+// Attention problems at the ends of the range of numbers, configurations of every form of kernel,
+// and bounds on results that hold for any rounding of the scores.
 
 #ifndef JITATTN_TESTS_JIT_EXTREME_SCORES_H_
 #define JITATTN_TESTS_JIT_EXTREME_SCORES_H_
@@ -45,7 +45,7 @@ inline std::vector<ops::Config> EveryForm(Isa isa, const AttentionSpec& spec, co
   return forms;
 }
 
-// Sizes of scores from where float knows every integer of them to its end.
+// Magnitudes of scores, from the largest integers that are exact in float to the end of its range.
 template <typename T>
 std::vector<double> ScoreSizes() {
   std::vector<double> sizes = {1e6, 1e8, 3e8, 1e9, 2e9, 3e9, 1e10, 1e15, 1e20, 1e30, 5e37};
@@ -81,7 +81,7 @@ AttentionCase<T> EqualScores(const AttentionSpec& spec, int64_t q_rows, int64_t 
   return in;
 }
 
-// From what to what each result may be, [row][column].
+// Lower and upper bound of each result, [row][column].
 template <typename T>
 struct Allowed {
   struct Range {
@@ -104,8 +104,8 @@ template <typename T>
   return ::testing::AssertionSuccess();
 }
 
-// The values of the keys whose scores may be the greatest, after as many roundings as a sum of
-// products has, or are too near it to be left out.
+// Bounds from the values of the keys whose scores, after the roundings of a sum of products, may be
+// the greatest, or so near it that they have a weight.
 template <typename T>
 Allowed<T> ValuesOfTheGreatest(const AttentionCase<T>& in) {
   using W = Wider<T>;

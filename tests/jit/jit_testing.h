@@ -1,4 +1,4 @@
-// What tests of emitted code share: memory that ends where it should, and a look at the bytes.
+// Shared by tests of emitted code: buffers next to unreadable pages, and disassembly.
 
 #ifndef JITATTN_TESTS_JIT_JIT_TESTING_H_
 #define JITATTN_TESTS_JIT_JIT_TESTING_H_
@@ -26,7 +26,7 @@ class GuardedBuffer {
   }
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
-  // The slack beside the buffer still holds what it held at first.
+  // Whether the slack beside the buffer is unchanged.
   bool SlackUntouched() const;
 
  private:

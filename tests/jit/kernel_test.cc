@@ -1,4 +1,4 @@
-// What a kernel says of itself.
+// A kernel's properties.
 
 #include "jit/kernel.h"
 
@@ -9,8 +9,7 @@
 namespace jitattn::jit {
 namespace {
 
-// What a kernel says that it needs never wraps: per key and per tile of rows, at every power of
-// two.
+// The memory that a kernel needs per key and per tile of rows never overflows, at any power of two.
 TEST(ScratchNeedsTest, ScratchOfAKernelOnlyGrows) {
   const ScratchNeeds needs = {
       .bytes = 4096, .bytes_per_key = 512, .tile_rows = 24, .bytes_per_tile = 1 << 14};

@@ -1,4 +1,4 @@
-// Why a test cannot run here, in one form of words: `./dev test` counts what "needs …" kept away.
+// Reasons for skipping a test, all worded "needs …": `./dev test` counts them by these words.
 
 #ifndef JITATTN_TESTS_JIT_NEEDS_H_
 #define JITATTN_TESTS_JIT_NEEDS_H_

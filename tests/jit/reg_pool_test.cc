@@ -1,4 +1,4 @@
-// Register leases: what is given, what comes back, what is remembered.
+// Register leases: granting, returning and recording them.
 
 #include "jit/reg_pool.h"
 

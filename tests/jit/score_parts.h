@@ -1,5 +1,5 @@
-// Score parts that exist in tests only: one that looks at the score alone, one that looks at where
-// it stands, and one that asks a call's arguments.
+// Score parts that exist in tests only: they depend on the score alone, on its query and key, and
+// on a call's arguments.
 
 #ifndef JITATTN_TESTS_JIT_SCORE_PARTS_H_
 #define JITATTN_TESTS_JIT_SCORE_PARTS_H_
@@ -121,7 +121,7 @@ class PlaceBias : public ScorePart {
   const double scale_;
 };
 
-// s, with so many registers that it does not need.
+// Leaves s unchanged, but leases a given number of registers.
 class Greedy : public ScorePart {
  public:
   explicit Greedy(int vecs) : vecs_(vecs) {}

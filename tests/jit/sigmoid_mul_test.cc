@@ -343,8 +343,8 @@ TEST(SigmoidMulSpaceTest, Avx2KernelsHaveNoEvex) {
   }
 }
 
-// How vectors are grouped and stored is no business of the results: all points of one way to
-// compute give the same bits at any address, non-temporal stores to odd ones included.
+// The grouping and storing of vectors has no effect on results: all points of one way to compute
+// give the same bits at any address, including non-temporal stores to odd ones.
 template <typename T>
 void CheckGrouping(Isa isa, SigmoidMulSpec spec) {
   const uint64_t seed = 5;

@@ -79,7 +79,7 @@ AttentionCase<T> RandomCase(const AttentionSpec& spec, std::mt19937_64& random) 
   return in;
 }
 
-// What no row sees is NaN, and so are a few keys and values that some rows see.
+// Keys that no row sees are NaN, and so are a few keys and values that some rows see.
 template <typename T>
 void Spoil(AttentionCase<T>* in, std::mt19937_64& random) {
   for (int64_t key = 0; key < in->kv_len; ++key) {

@@ -87,7 +87,7 @@ TEST(CompareTest, UnstableRowsAreMarked) {
   const cli::ProcessResult result = cli::RunJitattn(
       folder, Compare({"--dim", "32", "--op", "sigmoid-mul", "--methods", "jitattn,naive"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  // Whether it was is the machine's affair; that both say the same is not.
+  // The machine decides whether a row is unstable; the marks ! and ? must agree.
   const bool unstable = result.out.find(" %!") != std::string::npos;
   EXPECT_EQ(result.out.find("?") != std::string::npos, unstable) << result.out;
 }
@@ -112,8 +112,8 @@ TEST(CompareTest, WithoutPythonThereIsANote) {
   EXPECT_THAT(RowOf(rows, "jitattn-default").at("note"), Mentions({"jitattn"}));
 }
 
-// A stand-in for NumPy where there is none, and a check of the protocol where there is one: what
-// follows speaks as python_peers.py does, and claims a time for results that it never computes.
+// A substitute for NumPy, which also checks the protocol: it answers like python_peers.py, and
+// claims times for results that it never computes.
 TEST(CompareTest, AStrangerWithWrongResultsHasNoTime) {
   const cli::TempDir folder;
   const std::string python = folder / "python", csv = folder / "c.csv";

@@ -1,4 +1,4 @@
-// JSON that a parser or its users would not survive.
+// JSON that would crash or stall a parser or its callers.
 
 #include "lab/replay/json_text.h"
 

@@ -1,6 +1,6 @@
 // `jitattn plot` and `jitattn report` as processes: from what the other commands write now to
-// pictures and a page; which Python is asked, and what the user learns where none can draw. What
-// pictures hold is the business of plots_test.py.
+// pictures and a page; which Python is asked, and the message if none can draw. plots_test.py
+// checks the content of pictures.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -167,7 +167,7 @@ TEST(PlotCommandTest, AFullDiskLeavesTheOlderPicture) {
   EXPECT_THAT(cli::FilesUnder(folder.path()), ElementsAre(picture));
 }
 
-// Modules and settings of the folder where the command runs are nobody's choice.
+// Modules and settings in the current folder have no effect.
 TEST(PlotCommandTest, TheFolderHasNoSay) {
   if (!HasMatplotlib()) GTEST_SKIP() << "needs matplotlib";
   const cli::TempDir folder;

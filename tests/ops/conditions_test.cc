@@ -1,4 +1,4 @@
-// A request becomes conditions in which nothing is left to be decided.
+// A request is resolved to complete conditions.
 
 #include "ops/conditions.h"
 

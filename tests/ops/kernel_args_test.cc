@@ -1,4 +1,4 @@
-// What a kernel is told of a run.
+// The arguments of a kernel call.
 
 #include "ops/attention/kernel_args.h"
 

@@ -1,4 +1,4 @@
-// Who shares memory with whom.
+// Which regions share memory.
 
 #include "ops/memory_region.h"
 

@@ -1,5 +1,5 @@
-// Everything that threads share, by many threads at once, with nothing but threads that a thread
-// sanitizer can see: ./dev tsan. Built plainly these are ordinary tests.
+// Uses all shared state from many threads at once. All threads are visible to a thread sanitizer
+// (./dev tsan); without one these are ordinary tests.
 //
 // The library's parallel-for is the host's, of std::thread, unless JITATTN_RACE_POOL=own; OpenMP's
 // barriers, which are not instrumented, would all look like races.
@@ -105,8 +105,8 @@ class Call {
   std::vector<float> q, k, v, out;
 };
 
-// The same few buckets by all threads, first calls included: the table of plans, the threads' own
-// ones before it, the code cache and the record lookup behind it.
+// All threads use the same few buckets, first calls included. Shared are the table of plans, the
+// code cache and the record lookup.
 TEST(Race, OneShotCallsOfTheSameBuckets) {
   std::atomic<int> wrong{0};
   AtOnce([&](int t) {

@@ -1,5 +1,5 @@
-// The C ABI: structs of other versions, errors that say what is wrong, hooks, and the promises
-// about the caller's world.
+// The C ABI: structs of other versions, error messages, hooks, and the promises about the caller's
+// state.
 
 #include <unistd.h>
 
@@ -199,7 +199,7 @@ TEST(CApi, InfoTellsWhatThePlanIs) {
   EXPECT_STREQ(info.record, "");
   EXPECT_STRNE(info.reason, "");
 
-  // What it says of its configuration gives the same plan again.
+  // The plan's configuration as text gives the same plan again.
   jitattn_plan_options options;
   jitattn_plan_options_init(&options);
   options.config = info.config;
@@ -223,7 +223,7 @@ TEST(CApi, OneShotCalls) {
     ASSERT_EQ(jitattn_attention(&problem, &args), JITATTN_OK) << jitattn_last_error();
     EXPECT_LE(data.MaxError(args), 2e-5);
   }
-  // The bucket's plan could do more than the problem allows; the problem's word counts.
+  // The bucket's plan would accept more than the problem allows; the problem's limits hold.
   args.q_len = 101;
   EXPECT_THAT(ErrorOf(jitattn_attention(&problem, &args)), Mentions({"q_len", "101", "0", "100"}));
 

@@ -43,7 +43,7 @@ TEST(ConditionsTest, APlanHasTheInstructionsOfItsCpuAndNoMoreThreadsThanItsBudge
   EXPECT_EQ((*plan)->threads(), std::min(2, ops::Resolve({.threads = 2}, cpu).threads));
 }
 
-// Below the one that the host has: this was once looked at for the space alone.
+// An ISA below the host's. It was once applied to the space only.
 TEST(ConditionsTest, AMeasurerRunsNothingThatItsCpuHasNot) {
   if (HostCpu().isa == Isa::kPortable) GTEST_SKIP() << "needs avx2";
   const ops::SigmoidMulProblem problem{.rows = 64, .cols = 64};

@@ -1,4 +1,5 @@
-// Law 4 as a function of timings: who is chosen, who wins, and what is left as it stands.
+// Law 4 as a function of timings: which challenger is chosen, which configuration wins, and when
+// the incumbent stays.
 
 #include "runtime/confirm.h"
 
@@ -44,10 +45,10 @@ TEST(Compare, Intervals) {
   EXPECT_EQ(Compare({1.05, 1.03, 1.07}), Comparison::kFaster);
   EXPECT_EQ(Compare({0.95, 0.93, 0.97}), Comparison::kSlower);
   EXPECT_EQ(Compare({1.0, 0.995, 1.005}), Comparison::kTie);
-  EXPECT_EQ(Compare({1.005, 1.001, 1.009}), Comparison::kTie);  // clear of 1, and not worth having
+  EXPECT_EQ(Compare({1.005, 1.001, 1.009}), Comparison::kTie);  // significant, but within 1 %
   EXPECT_EQ(Compare({1.02, 0.99, 1.05}), Comparison::kUnclear);
   EXPECT_EQ(Compare({1.011, 1.001, 1.02}), Comparison::kFaster);
-  // A tie goes to what stands also where its interval is not narrow enough to show it.
+  // A tie goes to the incumbent even if the interval is too wide to prove the tie.
   EXPECT_EQ(Compare({1.006, 1.001, 1.012}), Comparison::kUnclear);
   EXPECT_EQ(Compare({0.994, 0.985, 0.999}), Comparison::kNotAhead);
   EXPECT_EQ(Compare({1.004, 0, INFINITY}), Comparison::kNotAhead);  // a race that ended early
@@ -62,8 +63,8 @@ TEST(Decide, AClearGainWins) {
   EXPECT_THAT(d.why, HasSubstr("11."));  // per cent
 }
 
-// A challenger as good as the default, 200 times. On a machine so noisy that 10 % are usual, some
-// of the 5 % that the intervals leave may show; below that the margin of a tie swallows them.
+// A challenger equal to the default, 200 times. With noise of 10 %, some of the 5 % false positives
+// of the intervals may show; with less noise, all are within the margin of a tie.
 TEST(Decide, NoiseAloneDoesNotBeatTheDefault) {
   for (const double noise : {0.001, 0.01, 0.1}) {
     int beaten = 0;
@@ -148,7 +149,7 @@ TEST(Decide, AChallengerMustBeatTheRecordToo) {
 TEST(Decide, ARecordThatIsNoBetterThanTheDefaultGoes) {
   EXPECT_EQ(Decide(Race({1.0, 1.1}, 1), false, 1).winner, 0);
   EXPECT_EQ(Decide(Race({1.0, 0.997}, 1, 0.0005), false, 1).winner, 0);
-  // Not shown to be worse or the same: it stays.
+  // The record is not shown to be worse or equal, so it stays.
   EXPECT_EQ(Decide(Race({1.0, 0.97}, 1, 0.3, 3), false, 1).winner, 1);
   // A search that was cut short does not take a complete record away by a tie, only by a win.
   EXPECT_EQ(Decide(Race({1.0, 0.997}, 1, 0.0005), true, 1).winner, 1);

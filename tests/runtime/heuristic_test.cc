@@ -1,5 +1,5 @@
-// The default configuration is valid whatever is asked, and sensible where that can be said without
-// a clock.
+// The default configuration is valid for every problem, and sensible as far as can be checked
+// without a clock.
 
 #include "gtest/gtest.h"
 #include "ops/attention/algorithms.h"
@@ -141,7 +141,8 @@ TEST(Heuristic, TinyProblemsTakeOneThreadAndLargeOnesAll) {
   EXPECT_EQ(ops::DefaultConfig(SigmoidMulProblem{.rows = 4096, .cols = 4096}, cpu, 8).threads(), 8);
 }
 
-// The time that pays for a thread is the same for all, what is done in it is not.
+// The time that pays for a thread is the same for all types and problems; the work in that time is
+// not.
 TEST(Heuristic, AThreadMustBeWorthItsStart) {
   const Cpu wide = CpuWith(Isa::kAvx512), narrow = CpuWith(Isa::kAvx2);
   const AttentionProblem f32{.q_len = 512, .kv_len = 512};  // bound by its operations
@@ -159,8 +160,8 @@ ops::Config DefaultOf(const AttentionProblem& p, int threads = 1) {
   return ops::DefaultConfig(p, CpuWith(Isa::kAvx512), threads);
 }
 
-// Heads of a group that bring few queries each fill no tile of queries; together they are rows
-// enough for the other kernel. Tiles that are full are faster than it, while keys are near.
+// Heads with few queries each do not fill a tile, but a group of them has enough rows for "rows".
+// Full tiles are faster than "rows" while the keys are in a near cache.
 TEST(Heuristic, RowsOfAGroupShareItsKeysWhereQueriesFillNoTile) {
   const auto algorithm = [](int64_t group, int64_t q_len, int64_t kv_len) {
     return DefaultOf({.heads = group, .q_len = q_len, .kv_len = kv_len}).algorithm().name;

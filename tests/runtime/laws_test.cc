@@ -45,9 +45,9 @@ std::vector<ops::Problem> Problems() {
   return problems;
 }
 
-// Where the fields are turned from: the default, its exponentials on stored scores, its narrowest
-// blocks, and each form of P·V of these; the default for few rows, its narrowest blocks, and both
-// with and without pairs; of all these what is valid.
+// The configurations whose fields are varied: the default, its exponentials on stored scores, its
+// narrowest blocks, and each form of P·V of these; the default for few rows, its narrowest blocks,
+// and both with and without pairs. Invalid ones are left out.
 std::vector<Config> Bases(const ops::Problem& problem, const Cpu& cpu) {
   const Config base = ops::DefaultConfig(problem, cpu, 1);
   std::vector<Config> bases = {base};
@@ -105,8 +105,8 @@ int Turn(const Field& field, const Config& base, const ops::Problem& problem, co
   return std::max(0, static_cast<int>(seen.size()) - 1);
 }
 
-// Two configurations that differ in one field that shapes code, both valid and both what Canonical
-// leaves alone, are two kernels: else the search would time one kernel twice and call it a choice.
+// Two valid canonical configurations that differ in one field that shapes code are two kernels;
+// otherwise the search would time one kernel twice and call it a choice.
 // Nothing is run: the CPUs are described.
 class EveryTunableOf : public testing::TestWithParam<jit::testing::DescribedCpu> {
  protected:

@@ -1,4 +1,4 @@
-// What is said of a machine, by trees that look like /proc and /sys.
+// Warnings about a machine, from folders that imitate /proc and /sys.
 
 #include "runtime/machine_flags.h"
 

@@ -1,4 +1,4 @@
-// The real measurer: verifies, samples, stops. What it measures is not judged.
+// The real measurer verifies, samples and stops. The measured times are not judged.
 
 #include "runtime/measure.h"
 

@@ -75,8 +75,8 @@ TEST(ParetoFront, TiesOfTime) {
       ElementsAre(1));
 }
 
-// A chain of ties does not leave the front without its fastest end: what is beaten is beaten by a
-// member of the front.
+// A chain of ties does not remove the fastest end of the front: every dominated point is dominated
+// by a member of the front.
 TEST(ParetoFront, WhateverIsLeftOutIsBeatenByAMember) {
   Rng rng(1);
   for (int round = 0; round < 200; ++round) {

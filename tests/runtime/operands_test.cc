@@ -1,4 +1,4 @@
-// What a problem is measured on, where no memory holds it.
+// Operands of problems that exceed the memory.
 
 #include "runtime/operands.h"
 

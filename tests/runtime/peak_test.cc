@@ -1,4 +1,4 @@
-// Probes measure something, of the ISA they were asked for, and say what.
+// Probes measure with the requested ISA, and report what they measured.
 
 #include "runtime/peak.h"
 
@@ -20,7 +20,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// No test here judges how fast anything is; that numbers are of this world is all.
+// No test here judges speed; numbers need only be plausible.
 void ExpectPlausible(PeakProbe& probe) {
   probe.Sample();
   const double first = probe.best();

@@ -1,4 +1,4 @@
-// Where a plan's configuration comes from, and what happens where it cannot be had.
+// The source of a plan's configuration, and the fallback if it is not available.
 
 #include <stdlib.h>
 
@@ -49,7 +49,7 @@ class PlanSourceTest : public testing::Test {
     return root_ = mkdtemp(pattern.data());
   }
 
-  // Not what the heuristic says, so that it is seen to be used.
+  // Differs from the heuristic's configuration, so that its use can be seen.
   TilesConfig Tuned() {
     auto config = ops::DefaultConfig(kProblem, HostCpu(), 1).As<TilesConfig>();
     config.task_tiles = 2;

@@ -1,4 +1,4 @@
-// What the tests of plans share: operands with a naive answer, and processes to be spoilt.
+// Shared by the tests of plans: operands with a naive reference, and child processes.
 
 #ifndef JITATTN_TESTS_RUNTIME_RUNTIME_TESTING_H_
 #define JITATTN_TESTS_RUNTIME_RUNTIME_TESTING_H_
@@ -21,7 +21,7 @@ class AttentionData {
   const ops::AttentionProblem& problem() const { return problem_; }
   jitattn_attention_args args();  // of the whole problem; out is this object's
   std::string out_bytes() const;  // to compare bit by bit
-  void SpoilOut();                // so that what is not written shows
+  void SpoilOut();                // fills `out` with NaN, so that missing writes show
 
   // Greatest difference of out to the formula computed in double, for the run that `args`
   // describes. NaN where out is NaN.
@@ -42,8 +42,8 @@ std::string InChild(const std::function<std::string()>& body, int seconds = 30);
 // where the kernel has no seccomp.
 bool DenyExecutableMemory();
 
-// From now on the system refuses this process another thread or process: EAGAIN, as where a limit
-// of them is reached. False if it cannot be done here.
+// From now on the system refuses new threads and processes to this process with EAGAIN, as at a
+// resource limit. False if this is not possible here.
 bool RefuseNewThreads();
 
 // Calls of malloc by this process so far; −1 where it is not counted (sanitizers bring their own).

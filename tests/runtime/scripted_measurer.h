@@ -1,5 +1,5 @@
-// A measurer without a clock or a kernel: what each configuration costs is written in the test; and
-// the problem and the machine that such tests are about.
+// A measurer without a clock or a kernel: the test defines the cost of each configuration. Also the
+// problem and the machine of such tests.
 
 #ifndef JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
 #define JITATTN_TESTS_RUNTIME_SCRIPTED_MEASURER_H_
@@ -37,8 +37,8 @@ class ScriptedMeasurer : public Measurer {
   std::function<std::string(const ops::Config&)> wrong, broken;
   std::function<int64_t(const ops::Config&)> scratch = [](const ops::Config&) { return 0; };
   std::function<double(const ops::Config&)> error = [](const ops::Config&) { return 1e-7; };
-  // What its place in memory makes of it: a factor of the cost, by round of a race; evaluations are
-  // made at place 0, the rounds of all races together count from 1.
+  // Effect of the placement in memory: a factor of the cost, by placement. Evaluations have
+  // placement 0; the rounds of all races are numbered from 1.
   std::function<double(const ops::Config&, int place)> placement;
   double noise = 0.002;        // one-sided: mean of an exponential, relative
   double evaluation_s = 0.01;  // what the scripted clock moves by

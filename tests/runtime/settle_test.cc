@@ -1,4 +1,4 @@
-// From where a search ended to where it settles, on scripted costs.
+// Settle(): from the search's best point to the final configuration, on scripted costs.
 
 #include "runtime/settle.h"
 

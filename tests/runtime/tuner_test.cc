@@ -160,7 +160,7 @@ TEST_F(Tuner, NoiseTies) {
   }
 }
 
-// Everything but the default is fast where it is first looked at, and in the first round.
+// Everything but the default is fast at first evaluation and in the first round.
 TEST_F(Tuner, WhatIsFasterInOnePlaceOnlyLoses) {
   for (int seed = 1; seed <= 5; ++seed) {
     measurer_ = ScriptedMeasurer(seed);
@@ -193,7 +193,8 @@ TEST_F(Tuner, ASteadyGainWinsInAnyPlacesAndAHalfPerCentDoesNot) {
   }
 }
 
-// A machine without noise: whatever wins the choice, the second race has nothing of the first.
+// A machine without noise: the second race uses no times of the first, whichever challenger wins
+// it.
 TEST_F(Tuner, WhatChoseAChallengerDoesNotSpeakForIt) {
   measurer_.noise = 0;
   measurer_.placement = [this](const Config& c, int) {
@@ -204,7 +205,7 @@ TEST_F(Tuner, WhatChoseAChallengerDoesNotSpeakForIt) {
   EXPECT_EQ(report.record.config, Default()) << report.decision;
 }
 
-// For three seconds something slows the default, which is faster else.
+// The default is the fastest, but something slows it for three seconds.
 TEST_F(Tuner, WhatIsFasterOnlyForAWhileLoses) {
   measurer_.placement = [this](const Config& c, int) {
     return c == Default() ? (measurer_.now < 1003.5 ? 1.05 : 1.0) : 1.01;
@@ -398,7 +399,7 @@ TEST_F(Tuner, EveryEvaluationIsTold) {
   EXPECT_EQ(told[1].config, ops::ToString(report.record.config));
 }
 
-// A recording asks for an hour so as never to be cut short; that is not what it takes.
+// A recording sets a time limit of an hour so as never to be cut short; it takes much less.
 TEST_F(Tuner, TimeLeftIsThatOfTheSearchAndTheRace) {
   options_.seconds = 3600;
   options_.strategy = "exhaustive";

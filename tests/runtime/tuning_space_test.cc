@@ -1,4 +1,4 @@
-// Spaces of real problems: valid, canonical, complete, and there and back again.
+// Spaces of real problems are valid, canonical and complete, and ranks convert both ways.
 
 #include "runtime/tuning_space.h"
 
@@ -182,7 +182,7 @@ TEST(TuningSpace, FewRowsHaveBothAlgorithmsAndManyOne) {
   }
 }
 
-// What an algorithm has no field for stands at the lowest value of that parameter.
+// A parameter for which an algorithm has no field has its lowest value.
 TEST(TuningSpace, FieldsOfOneNameAreOneParameter) {
   const auto space =
       TuningSpace::Create(ops::AttentionProblem{.kv_len = 512}, CpuOf(Isa::kAvx512), 2);

@@ -1,4 +1,4 @@
-// The standing of each strategy, against the spaces that it is said to be of.
+// The published score of each strategy, recomputed on the spaces that it was measured on.
 
 #include "search/strategies/standing.h"
 
@@ -33,7 +33,7 @@ TEST_P(StandingOf, IsThatOfTheSpacesForJudging) {
     recordings.push_back(LoadSpace(name));
     spaces.push_back(*lab::ReplaySpace::Create(recordings.back()));
   }
-  // As search/strategies/standing.cc says that its figures were made, with fewer repeats.
+  // The settings of the figures in search/strategies/standing.cc, with fewer repeats.
   lab::TournamentOptions options;
   options.strategies = {GetParam()};
   options.budgets = {100};

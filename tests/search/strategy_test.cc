@@ -104,7 +104,7 @@ TEST_P(EveryStrategyTest, LivesThroughFailures) {
   EXPECT_TRUE(std::isinf(none.best));
 }
 
-// Costs no clock can give, bounds instead of costs, equal costs, answers never asked for.
+// Impossible costs, bounds instead of costs, equal costs, and unrequested answers.
 TEST_P(EveryStrategyTest, LivesThroughOddAnswers) {
   const SyntheticSpace synthetic = MakeSynthetic(2, 4, 5);
   StrategyContext context;
@@ -303,7 +303,7 @@ TEST(StrategyTest, HyperbandPromotesTheBestThird) {
   EXPECT_EQ(asked[12].rank, first[0]);
 }
 
-// A race tells bounds, not costs, for what it drops; the search must still get where it would.
+// A race reports bounds instead of costs for dropped points; the search must still score well.
 TEST(StrategyTest, BayesLearnsFromCensoredTrials) {
   double sum = 0;
   int runs = 0;

@@ -7,10 +7,10 @@
 //   4 generators without a seed                   here: SameSeedSameAnswerOtherSeedOtherPath;
 //                                                 runtime/tuner_test: SameSeedSameWay
 //   5 softmax wrong where kv length ≠ q length    jit/attention_test; for the baselines
-//                                                 baselines/baselines_test: AllAreRightOnAnyThreads
+//                                                 lab/baselines_test: AllAreRightOnAnyThreads
 //   6 shifted columns, an outlier's speed-up      cli/tune_csv_test: TheDocumentHasTheColumns;
 //                                                 lab/compare_command_test: UnstableRowsAreMarked
-//   7 flags of the README that there were not     cli/documented_flags_test
+//   7 flags of the README that did not exist      cli/documented_flags_test
 
 #include <gtest/gtest.h>
 

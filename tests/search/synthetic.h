@@ -1,4 +1,4 @@
-// Recorded-like spaces made by formula: what kernel tuning looks like, with no kernel and no clock.
+// Synthetic spaces by formula that resemble recordings of kernel tuning.
 
 #ifndef JITATTN_TESTS_SEARCH_SYNTHETIC_H_
 #define JITATTN_TESTS_SEARCH_SYNTHETIC_H_
@@ -37,8 +37,8 @@ struct Found {
 Found Search(const SyntheticSpace& space, std::string_view strategy, int budget, uint64_t seed,
              const StrategyOptions& options = {}, std::vector<int> seeds = {});
 
-// 0 as good as the expectation of random search without replacement at this budget, 1 the optimum;
-// in log cost.
+// Score in log cost. 0: the expectation of random search without replacement at this budget, 1: the
+// optimum.
 double Score(const SyntheticSpace& space, double best, int budget);
 
 }  // namespace jitattn::search
