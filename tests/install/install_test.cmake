@@ -29,7 +29,7 @@ function(check_examples c cpp)
     message(FATAL_ERROR "${c} printed: ${out}")
   endif()
   run(${cpp})
-  if(NOT out MATCHES "outputs in 0.(500000|499999)[^ ]* … 0.50000[01]," OR
+  if(NOT out MATCHES "outputs from 0.(500000|499999)[^ ]* to 0.50000[01]," OR
      NOT out MATCHES "silu\\(-2 … 2\\): -0.2384 -0.2689 0.0000 0.7311 1.7616")
     message(FATAL_ERROR "${cpp} printed: ${out}")
   endif()
