@@ -38,7 +38,7 @@ constexpr int64_t SizeProduct(std::initializer_list<int64_t> sizes) {
 // Rounds up to a multiple of `unit`.
 constexpr int64_t SizeRoundedUp(int64_t size, int64_t unit) {
   if (size > kTooLarge - (unit - 1)) return kTooLarge;
-  return (size + unit - 1) / unit * unit;
+  return (size + (unit - 1)) / unit * unit;
 }
 
 }  // namespace jitattn::inline base

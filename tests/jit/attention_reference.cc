@@ -29,7 +29,7 @@ class Formula {
     std::vector<R> p(in_.Keys(row).size());
     for (int64_t d = 0; d < head_dim; ++d) {
       const R q = q_[row * head_dim + d];
-      const R* k = &k_[d * in_.kv_len] + in_.Keys(row).first;
+      const R* k = k_.data() + d * in_.kv_len + in_.Keys(row).first;
       for (size_t j = 0; j < p.size(); ++j) p[j] += q * k[j];
     }
     R highest = -std::numeric_limits<R>::infinity(), sum = 0;
@@ -47,7 +47,7 @@ class Formula {
     const int64_t value_dim = in_.spec.value_dim;
     for (size_t j = 0; j < weights.size(); ++j) {
       const R w = weights[j];
-      const R* v = &v_[(in_.Keys(row).first + j) * value_dim];
+      const R* v = v_.data() + (in_.Keys(row).first + j) * value_dim;
       for (int64_t d = 0; d < value_dim; ++d) out[d] += w * of(v[d], d);
     }
   }
@@ -88,7 +88,7 @@ Wider<T> RoundingBound(const Formula<Wider<T>, T>& formula, const AttentionCase<
     if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
   if (exact.size() < 1024) {
     for (int64_t row = 0; row < in.q_rows; ++row) {
-      const W* centre = &exact[row * in.spec.value_dim];
+      const W* centre = exact.data() + row * in.spec.value_dim;
       std::vector<W> distance(in.spec.value_dim);
       formula.AddWeighted(
           row, formula.template Weights<W>(row),
