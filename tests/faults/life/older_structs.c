@@ -18,8 +18,9 @@ enum {
 enum { kNumbers = 2 * 30 * 16 };
 static float x[kNumbers], out[kNumbers], again[kNumbers];
 
+/* Aligned, as a caller's structs are. */
 static void* Struct(size_t bytes) {
-  char* memory = BeforeAPageOfNobody(bytes);
+  char* memory = BeforeAPageOfNobody((bytes + 7) / 8 * 8);
   CHECK(memory != NULL, "no memory");
   memset(memory, 0x77, bytes); /* as a stack may be */
   return memory;
