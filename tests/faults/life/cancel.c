@@ -1,5 +1,5 @@
-/* A cancellation that is pending goes through no call: the thread lives until a point of its own.
- */
+/* A pending cancellation does not end a thread within a call of the library: the thread lives until
+ * a cancellation point of its own. */
 
 #include <pthread.h>
 
@@ -51,7 +51,7 @@ static void* Thread(void* data) {
   for (;;) sleep(1); /* a cancellation point */
 }
 
-/* Each in a fresh process, since the first call is the one that opens files. */
+/* Each case runs in a fresh process, since only the first call opens files. */
 static int Try(int call) {
   pthread_t thread;
   CHECK(pthread_create(&thread, NULL, Thread, (void*)(intptr_t)call) == 0, "no thread");
@@ -65,7 +65,7 @@ static int Try(int call) {
 int main(int count, char** arguments) {
   FillSmall(x, kMost);
   if (AgainArgument(count, arguments) >= 0) return Try(AgainArgument(count, arguments));
-  char folder[] = "life_cancel_XXXXXX"; /* what a tuning saves */
+  char folder[] = "life_cancel_XXXXXX"; /* for the records of a tuning */
   CHECK(mkdtemp(folder) != NULL, "no folder");
   char path[4096];
   CHECK(realpath(folder, path) != NULL, "no path");

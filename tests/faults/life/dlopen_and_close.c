@@ -1,5 +1,5 @@
-/* A program that loads the library, computes on two threads and unloads it: the threads must not go
- * on in code that is gone. argv[1]: path of the library. */
+/* A program that loads the library, computes on two threads and unloads it: the library's threads
+ * must not run unmapped code. argv[1]: path of the library. */
 #include <dlfcn.h>
 #include <jitattn/jitattn.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   for (int times = 0; times < 3; ++times) {
     const int failed = Use(argv[1]);
     if (failed) return failed;
-    usleep(300000); /* helpers spin, sleep, and are woken by nobody */
+    usleep(300000); /* long enough for idle helpers to fall asleep */
   }
   return 0;
 }

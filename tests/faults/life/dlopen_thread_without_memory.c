@@ -1,5 +1,5 @@
-/* A thread whose first call of a library that was loaded late finds no memory at all: a status, not
- * an end of the process. */
+/* The library is loaded late, and a thread's first call finds no memory: the call returns a status,
+ * and the process lives. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "life.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-int main(void) { return kCannotBeTried; } /* whose allocator this cannot stand before */
+int main(void) { return kCannotBeTried; } /* a sanitizer's allocator cannot be replaced */
 #else
 
 void* __libc_malloc(size_t);
@@ -16,7 +16,7 @@ void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
 
-static __thread int allowed = -1; /* below 0: without end */
+static __thread int allowed = -1; /* negative: unlimited */
 static __thread int asked;
 
 static int Refuse(void) {

@@ -1,4 +1,4 @@
-/* main() returns while other threads run plans and one-shot calls, and make their first ones. */
+/* main() returns while other threads run plans and one-shot calls, some of them the first. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,7 +34,7 @@ static void* Forever(void* number) {
   return NULL;
 }
 
-/* Threads are left running, and exit() runs what there is to run. */
+/* The threads keep running while exit() calls its handlers. */
 static int LeaveThemRunning(int round) {
   for (intptr_t t = 0; t < kThreads; ++t) {
     pthread_t thread;

@@ -1,5 +1,5 @@
-/* fork() while another thread makes the process's first call: the child can call all the same. The
- * forks are spread over the time that such a call takes. */
+/* fork() while another thread makes the first call of the process: calls in the child succeed. The
+ * forks are spread over the duration of such a call. */
 
 #include <pthread.h>
 #include <time.h>

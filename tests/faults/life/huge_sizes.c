@@ -1,5 +1,5 @@
-/* Stated maxima up to the largest that are valid: a plan is refused, or its runs stay within what
- * it allocated. Memory comes from a hook that puts a page of nobody behind every block. */
+/* Maxima up to the largest valid ones: a plan is refused, or its runs stay within the memory that
+ * it allocated. A hook allocates every block in front of an unmapped page. */
 
 #include "life.h"
 
@@ -30,7 +30,7 @@ static void Release(void* block, void* context) {
   munmap(memory, mapped);
 }
 
-/* An f32 1 is two bytes of something finite in the 16-bit types. */
+/* The bytes of 1.0f are two finite numbers of a 16-bit type. */
 static double operand[kKeys * kDim * 4], out[kRows * kDim * 4];
 
 static void Run(jitattn_plan* plan, const jitattn_attention_problem* problem, int64_t q_rows) {
@@ -106,13 +106,13 @@ int main(void) {
           problem = Problem(dtype);
           problem.heads = size;
           problem.kv_heads = 1;
-          problem.q_len = 0; /* heads alone */
+          problem.q_len = 0; /* the heads are large alone */
           Try(&problem, configs[c]);
           problem = Problem(dtype);
           problem.batch = size;
           problem.q_len = 1;
           Try(&problem, configs[c]);
-          /* Two at once. */
+          /* Two sizes are large. */
           problem = Problem(dtype);
           problem.batch = INT64_C(1) << power / 2;
           problem.kv_len = INT64_C(1) << (power + 1) / 2;
@@ -122,7 +122,7 @@ int main(void) {
       }
     }
   }
-  /* One-shot calls, whose plan is of the bucket above. */
+  /* One-shot calls use the plan of the next larger bucket. */
   for (int power = 40; power <= 58; ++power) {
     jitattn_attention_problem problem = Problem(JITATTN_F16);
     problem.kv_len = (INT64_C(1) << power) - (power > 50);

@@ -1,4 +1,4 @@
-/* One-shot calls from the destructors of a thread's own data, made before the library's and after,
+/* One-shot calls from destructors of thread-specific data, before and after the library's own,
  * while other threads run the same problems. */
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ static void CallAll(float* y) {
       CHECK(SiluIsWrong(jitattn_sigmoid_mul, x, y, n) == 0, "length %ld", n);
     }
   }
-  /* An error has a message then as ever. */
+  /* Errors still have a message. */
   CHECK(jitattn_sigmoid_mul(NULL, NULL) == JITATTN_INVALID_ARGUMENT, "null was taken");
   CHECK(strcmp(jitattn_last_error(), "problem is a null pointer") == 0, "%s", jitattn_last_error());
 }
@@ -34,8 +34,8 @@ static void* Thread(void* unused) {
   return unused;
 }
 
-/* Before the library's own constructors where the linker loads it later, else after: both keys are
- * tried in either case. */
+/* This constructor runs before or after the library's, as the loader chooses; the keys cover both
+ * orders. */
 __attribute__((constructor)) static void MakeKeys(void) {
   CHECK(pthread_key_create(&early, AtTheEnd) == 0, "no key");
 }

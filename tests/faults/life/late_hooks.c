@@ -33,7 +33,8 @@ static int AfterAPlan(void* unused) {
   (void)unused;
   jitattn_sigmoid_mul_problem problem; /* allocates no scratch */
   jitattn_sigmoid_mul_problem_init(&problem, 1, 64);
-  CHECK(strcmp(jitattn_version(), "") != 0, "no version"); /* which closes nothing */
+  CHECK(strcmp(jitattn_version(), "") != 0,
+        "no version"); /* this call does not end the time for hooks */
   jitattn_plan* plan;
   CHECK_OK(jitattn_sigmoid_mul_plan(&problem, NULL, &plan));
   CheckAllRefused("too late");

@@ -1,4 +1,4 @@
-/* What the programs of the life cycle share. */
+/* Helpers shared by the tests of the life cycle. */
 #ifndef JITATTN_TESTS_FAULTS_LIFE_LIFE_H_
 #define JITATTN_TESTS_FAULTS_LIFE_LIFE_H_
 
@@ -13,7 +13,7 @@
 
 enum { kRight = 0, kWrong = 1, kCannotBeTried = 77 };
 
-/* _exit: destructors are none of the business of a check that failed. */
+/* Ends with _exit, so that no destructors run after a failed check. */
 #define CHECK(condition, ...)                                         \
   do {                                                                \
     if (!(condition)) {                                               \
@@ -30,7 +30,7 @@ enum { kRight = 0, kWrong = 1, kCannotBeTried = 77 };
     CHECK(status_ == JITATTN_OK, "%d: %s", status_, jitattn_last_error()); \
   } while (0)
 
-/* A sigmoid-mul of n floats that lie in x[0 .. n) and y[0 .. n): 0 if it was right. */
+/* Runs sigmoid-mul on the n floats of x into y. Returns 0 if the result is right. */
 static inline int SiluIsWrong(jitattn_status (*call)(const jitattn_sigmoid_mul_problem*,
                                                      const jitattn_sigmoid_mul_args*),
                               const float* x, float* y, int64_t n) {
@@ -49,7 +49,7 @@ static inline void FillSmall(float* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] = (float)(i % 23 - 11) / 4;
 }
 
-/* `bytes` that end where a page begins that nobody may touch. */
+/* Memory of `bytes` bytes in front of an unmapped page. */
 static inline char* BeforeAPageOfNobody(size_t bytes) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
   char* memory = (char*)mmap(NULL, whole + page, PROT_READ | PROT_WRITE,
@@ -59,8 +59,8 @@ static inline char* BeforeAPageOfNobody(size_t bytes) {
   return memory + whole - bytes;
 }
 
-/* Runs body(data) in a child. Its exit status; 128 and the signal where one ended it, SIGALRM after
- * `seconds`. */
+/* Runs body(data) in a child process. Returns its exit status, or 128 plus the number of the signal
+ * that ended the child; SIGALRM ends the child after `seconds`. */
 static inline int InAChild(int (*body)(void*), void* data, unsigned seconds) {
   fflush(NULL);
   const pid_t child = fork();
@@ -76,8 +76,8 @@ static inline int InAChild(int (*body)(void*), void* data, unsigned seconds) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Runs this program anew as `PROGRAM again ARGUMENT`: the library is not one of a forked child
- * then, and has threads. Its status as above. */
+/* Runs this program again as `PROGRAM again ARGUMENT`; unlike in a forked child, the library has
+ * threads there. Returns the status as above. */
 static inline int ExecAgain(void* argument) {
   execl("/proc/self/exe", "life", "again", (const char*)argument, (char*)NULL);
   return 126;
@@ -87,7 +87,7 @@ static inline int Again(int argument, unsigned seconds) {
   snprintf(text, sizeof text, "%d", argument);
   return InAChild(ExecAgain, text, seconds);
 }
-/* The argument, or -1 where this is the first run. */
+/* The argument, or -1 in the first run. */
 static inline int AgainArgument(int count, char** arguments) {
   return count == 3 && strcmp(arguments[1], "again") == 0 ? atoi(arguments[2]) : -1;
 }

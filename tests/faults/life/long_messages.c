@@ -2,7 +2,7 @@
 
 #include "life.h"
 
-/* Bytes of the character that begins here; 0 if none does. */
+/* Number of bytes of the UTF-8 character that begins here, or 0. */
 static int CharacterAt(const char* text) {
   const unsigned char lead = (unsigned char)*text;
   const int bytes = lead < 0x80       ? 1

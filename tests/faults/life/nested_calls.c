@@ -1,5 +1,5 @@
-/* A host's pool that works on other things of the host while it waits: one-shot calls of more
- * problems than the library keeps plans of, on the thread that is within a one-shot call. */
+/* A host's pool runs other work while it waits: on the thread of a running one-shot call it makes
+ * one-shot calls of more problems than a thread keeps plans for. */
 
 #include <fenv.h>
 #include <malloc.h>
@@ -16,7 +16,7 @@ static void ParallelFor(int32_t count, void (*body)(int32_t, void*), void* body_
   CHECK(fegetround() == FE_UPWARD, "the host's code does not run under the host's rounding mode");
   ++depth;
   if (depth == 1) {
-    /* Of both operations, each a plan of its own: lengths of one bucket, heads of none. */
+    /* Both operations. Every number of heads needs a plan of its own. */
     for (int i = 1; i <= kOthers; ++i) {
       jitattn_attention_problem problem;
       jitattn_attention_problem_init(&problem, i, 2, 4);
@@ -40,7 +40,7 @@ int main(void) {
   CHECK_OK(jitattn_set_parallel_for(ParallelFor, NULL));
   CHECK(fesetround(FE_UPWARD) == 0, "no such mode");
   CHECK(SiluIsWrong(jitattn_sigmoid_mul, x, y, kNumbers) == 0, "wrong");
-  if (nested == 0) return kCannotBeTried; /* one core: nothing is shared out */
+  if (nested == 0) return kCannotBeTried; /* with one core, the pool gets no work */
 
   static float q[8 * 512 * 64], out[8 * 512 * 64];
   FillSmall(q, 8 * 512 * 64);
@@ -50,7 +50,7 @@ int main(void) {
   jitattn_attention_args_init(&args, &problem);
   args.q = args.k = args.v = q, args.out = out;
   CHECK_OK(jitattn_attention(&problem, &args));
-  /* Rows of q repeat, so that every output is some mean of values: none is out of their range. */
+  /* Every output is a mean of values, so it lies within their range. */
   for (int i = 0; i < 8 * 512 * 64; ++i) CHECK(fabsf(out[i]) <= 2.76f, "%d: %g", i, out[i]);
   CHECK(nested >= 2 * kOthers, "%d nested calls", nested);
   CHECK(fegetround() == FE_UPWARD, "another rounding mode than before");

@@ -1,5 +1,5 @@
-/* Structs of the sizes that earlier headers had, each at the end of a page behind which lies one of
- * nobody: nothing beyond them is read or written. And larger ones, of headers to come. */
+/* Structs with the sizes of earlier headers, each in front of an unmapped page: nothing behind a
+ * struct is read or written. And larger structs, as of later headers. */
 
 #include <stddef.h>
 
@@ -22,11 +22,11 @@ static float x[kNumbers], out[kNumbers], again[kNumbers];
 static void* Struct(size_t bytes) {
   char* memory = BeforeAPageOfNobody((bytes + 7) / 8 * 8);
   CHECK(memory != NULL, "no memory");
-  memset(memory, 0x77, bytes); /* as a stack may be */
+  memset(memory, 0x77, bytes); /* as uninitialised memory on a stack */
   return memory;
 }
 
-/* A copy of `size` bytes that says so. */
+/* A copy of `size` bytes whose struct_size is `size`. */
 static void* Copy(const void* from, size_t known, size_t size) {
   char* copy = (char*)Struct(size);
   memset(copy, 0, size);
@@ -83,7 +83,7 @@ int main(void) {
   jitattn_attention_args_init(&full, NULL);
   jitattn_attention_args_init(NULL, problem);
 
-  /* A newer header's: more bytes, which may not ask for anything. */
+  /* A newer header's struct: the additional bytes must be zero. */
   for (size_t more = 8; more <= 64; more += 8) {
     const size_t size = sizeof full + more;
     full.q = full.k = full.v = x, full.out = again;
@@ -106,7 +106,7 @@ int main(void) {
     jitattn_plan_free(same);
   }
 
-  /* Sizes that no version had: every other one up to the largest. */
+  /* Sizes of no version are refused. */
   for (size_t size = 0; size < sizeof full; ++size) {
     jitattn_attention_args* wrong = (jitattn_attention_args*)Struct(size < 8 ? 8 : size);
     memcpy(wrong, args, size < kArgs ? (size < 8 ? 8 : size) : kArgs);

@@ -1,5 +1,5 @@
-/* The system refuses threads, by a limit on processes or on address space: calls give the right
- * result on fewer threads, or a status. No limit ends the process. */
+/* The system refuses threads, by a limit on processes or on address space: calls succeed
+ * on fewer threads or return a status, and the process lives. */
 #include <jitattn/jitattn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static size_t AddressSpace(void) {
   return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* In a process of its own, started anew so that nothing of the library has been used before. 0:
- * right; 3: a status that says what is missing; else wrong. */
+/* Runs in a fresh process, in which the library has not been used. Returns 0 if the result is
+ * right, 3 for a status with a message, another number if wrong. */
 static int Compute(void) {
   float* x = malloc(4 * kElements * sizeof *x);
   if (x == NULL) return 3;
@@ -60,12 +60,12 @@ static int SetLimit(int resource, size_t limit) {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 3) { /* the limited one */
+  if (argc == 3) { /* the process with the limit */
     const size_t room = strtoull(argv[2], NULL, 10);
     if (argv[1][0] == 'a') {
       if (SetLimit(RLIMIT_AS, AddressSpace() + room) != 0) return 77;
     } else {
-      /* root is not limited in its processes */
+      /* the limit does not hold for root */
       if (geteuid() == 0 && setuid(65534) != 0) return 77;
       if (SetLimit(RLIMIT_NPROC, room) != 0) return 77;
     }

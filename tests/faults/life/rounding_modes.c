@@ -12,7 +12,7 @@ static uint64_t Hash(uint64_t hash, const void* data, size_t bytes) {
   return hash;
 }
 
-/* Of pages that are executable and of no file: emitted code. */
+/* The hash of anonymous executable pages, which hold the emitted code. */
 static uint64_t HashOfCode(uint64_t hash, int* mappings) {
   FILE* maps = fopen("/proc/self/maps", "r");
   if (maps == NULL) return hash;
@@ -23,7 +23,8 @@ static uint64_t HashOfCode(uint64_t hash, int* mappings) {
     const int got = sscanf(line, "%lx-%lx %4s %lx %15s %lu %7s", &from, &to, rights, &offset,
                            device, &inode, name);
     if (got != 6 || strcmp(rights, "r-xp") != 0) continue;
-    hash ^= Hash(0xcbf29ce484222325, (const void*)from, to - from); /* in whatever order they lie */
+    hash ^= Hash(0xcbf29ce484222325, (const void*)from,
+                 to - from); /* independent of the order of the pages */
     ++*mappings;
   }
   fclose(maps);
@@ -32,7 +33,7 @@ static uint64_t HashOfCode(uint64_t hash, int* mappings) {
 
 struct Mode {
   int rounding;
-  uint64_t* hashes; /* of code, of results */
+  uint64_t* hashes; /* of the code and of the results */
   int* mappings;
 };
 

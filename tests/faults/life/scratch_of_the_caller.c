@@ -1,5 +1,5 @@
-/* args.scratch: never for a one-shot call, whose plan nobody can ask; for a run of a plan as much
- * as the plan says, where the caller says how much there is. */
+/* args.scratch is refused in a one-shot call, since the caller cannot ask its plan for a size. In a
+ * run, scratch_bytes must suffice for the plan if it is not 0. */
 
 #include "life.h"
 
@@ -44,7 +44,7 @@ int main(void) {
     snprintf(expected, sizeof expected, "scratch_bytes %zu: this plan needs %zu", few[i], bytes);
     CHECK(strcmp(jitattn_last_error(), expected) == 0, "%s", jitattn_last_error());
   }
-  args.scratch = NULL; /* and a size without memory means nothing */
+  args.scratch = NULL; /* a size without memory has no effect */
   CHECK_OK(jitattn_attention_run(plan, &args));
   CHECK_OK(jitattn_attention(&problem, &args));
   jitattn_plan_free(plan);
