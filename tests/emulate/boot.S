@@ -147,7 +147,7 @@ send:
     call put
     jmp next
 
-/* Calls with every register that is no argument full of something: vectors of NaN. */
+/* Calls the kernel with all other registers filled; vectors hold NaN. */
 run:
     movq OP_A(%rbx), %rax
     movq %rax, 8(%rsp)
@@ -172,7 +172,7 @@ run:
     .endr
     call *8(%rsp)
 
-    /* What is not as it was: 1 a register, 2 the stack pointer, 4 the direction flag. */
+    /* Bits of what the call changed: 1 a register, 2 the stack pointer, 4 the direction flag. */
     movabsq $UNTOUCHED, %rax
     xorl %edx, %edx
     .irp r, rbx, rbp, r12, r13, r14, r15
@@ -197,7 +197,7 @@ run:
     stmxcsr 16(%rsp)
     movl 16(%rsp), %r10d
 
-    /* FNV-1a of the code that ran, as CodeHash has it. */
+    /* FNV-1a of the code, as by CodeHash. */
     movq (%rsp), %rbx
     subq $OP_BYTES, %rbx
     movq OP_A(%rbx), %rsi
@@ -215,7 +215,7 @@ run:
     call say
     jmp next
 
-/* Turns on what the image asks for (refused where the CPU has less) and tells what the CPU is. */
+/* Enables the registers that the image requests (refused if the CPU lacks them); describes the CPU. */
 describe:
     movl RAM(xcr0), %eax
     xorl %edx, %edx
@@ -270,7 +270,7 @@ end:
     hlt
     jmp 1b
 
-/* ---- Faults: told, and the rest of the case is left out ---- */
+/* ---- Faults: reported; the rest of the case is skipped ---- */
     .macro exception vector, has_error=0
 exception_\vector:
     .if \has_error == 0
