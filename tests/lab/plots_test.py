@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""plots.py by itself: what files are refused for, what pictures hold, and what is written."""
+"""plots.py alone: which files are refused, the contents of pictures, and the written files."""
 
 import contextlib
 import gzip
@@ -41,7 +41,7 @@ def data(name):
 
 
 def space_of(costs, values=None):
-    """Of {point: cost}, parameters named a, b, …; each has the values that occur, or `values`."""
+    """A space from {point: cost}. Its parameters are a, b, …, with `values` or those that occur."""
     count = len(next(iter(costs)))
     names = "abcdefgh"[:count]
     domains = {name: list(range(values[i])) if values else sorted({point[i] for point in costs})
