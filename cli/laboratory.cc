@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -28,10 +30,12 @@ constexpr LaboratoryCommand kCommands[] = {
 constexpr std::string_view kPresets[] = {"square", "transformer", "decode", "sigmoid-mul",
                                          "cliffs", "small",       "all"};
 
-// Paths of the laboratory's program, in the order of preference.
+// Paths of the laboratory's program, in the order of preference. Empty if this program's own path
+// is unknown: a relative path would name a program in the current folder.
 std::vector<std::filesystem::path> Places() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!self.is_absolute()) return {};
   const std::string name = self.filename().string() + "-lab";
   return {self.parent_path() / name, self.parent_path().parent_path() / "libexec/jitattn" / name};
 }
@@ -60,7 +64,16 @@ std::vector<AddCommand> HandedOver(char** argv) {
 
 int HandOver(char** argv) {
   const std::vector<std::filesystem::path> places = Places();
-  for (const std::filesystem::path& place : places) execv(place.c_str(), argv);
+  if (places.empty()) {
+    return Fail(absl::NotFoundError(
+        "a second program carries this out, and /proc/self/exe does not tell where it is"));
+  }
+  for (const std::filesystem::path& place : places) {
+    execv(place.c_str(), argv);
+    if (errno == ENOENT) continue;
+    return Fail(absl::FailedPreconditionError(absl::StrFormat(
+        "%s, which carries this out, does not start: %s", place.string(), std::strerror(errno))));
+  }
   return Fail(absl::NotFoundError(absl::StrFormat(
       "the second program, which carries this out, does not exist: %s (in a source tree, ./dev "
       "builds it on first use; ./dev install installs it)",

@@ -29,7 +29,7 @@ std::vector<AddCommand> HandedOver(char** argv);
 
 // Replaces this process with the laboratory's program and the same arguments. That program has this
 // one's name with "-lab" appended, and lies beside this one or in ../libexec/jitattn (relative to
-// this one's folder). Returns only if neither exists: prints an error and returns the exit code.
+// this one's folder). Returns only if neither starts: prints an error and returns the exit code.
 int HandOver(char** argv);
 
 // The presets of `jitattn bench --preset` and `jitattn tune --preset`.
