@@ -45,6 +45,18 @@ struct AttentionArgs {
 
   // Windows: row i of this call sees keys j ≥ i + left.
   int64_t left = 0;
+  // The bias of the call's first query and key; keys are contiguous. Strides in bytes between
+  // queries and, "rows" only, between query heads; either may be 0.
+  const void* bias = nullptr;
+  int64_t bias_stride = 0, bias_head_stride = 0;
+  // Of the call's first head and, in "rows", one for each head of the group.
+  const float* sinks = nullptr;         // logits, in the units of the scores
+  const float* alibi_slopes = nullptr;  // subtracted from a score: slope · |key − query|
+  double softcap = 0;
+  // log Σ e^score of each row, natural. Strides in bytes.
+  void* lse = nullptr;  // of the compute type
+  int64_t lse_stride = 0, lse_head_stride = 0;
+
   // Position of the call in the operation, for score parts only.
   int64_t first_query = 0, first_key = 0, first_head = 0;
 };

@@ -18,12 +18,24 @@ enum class Mask : int {
 constexpr bool HasLeftEnd(Mask mask) { return mask == Mask::kWindow; }
 constexpr bool HasRightEnd(Mask mask) { return mask != Mask::kNone; }
 
+// What is added to the scores, by element of memory.
+enum class Bias : int {
+  kNone = 0,
+  kF32 = 1,   // floats
+  kOwn = 2,   // of the operands' type, if that is not f32
+  kSeen = 3,  // bytes: 0 hides the key from the query, any other value adds nothing
+};
+
 class ScorePart;
 
 struct AttentionSpec {
   DType dtype = DType::kF32;
   Mask mask = Mask::kNone;
   int head_dim = 64, value_dim = 64;
+  // Added after the score parts. −∞ hides the key, like a mask.
+  Bias bias = Bias::kNone;
+  bool sinks = false;  // AttentionArgs::sinks take part in the sum of weights
+  bool lse = false;    // AttentionArgs::lse is written
   // Applied to the scores in order (score_part.h); unused entries at the end are null.
   std::array<const ScorePart*, 4> score_parts = {};
 
