@@ -35,10 +35,14 @@ void DescribeProblem(File& file, ops::Problem& problem) {
   DType dtype = problem.dtype();
   file.Word("dtype", dtype, DTypeFromName);
   problem.set_dtype(dtype);
-  for (const ops::Option& option : operation.options) file.Choice(option, problem);
+  for (const ops::Option& option : operation.options) {
+    if (option.is_extra && file.LeavesOut(option.get(problem) == 0)) continue;
+    file.Optional(option.is_extra).Choice(option, problem);
+  }
   for (const ops::Dim& dim : operation.dims) {
     int64_t size = dim.get(problem);
-    file.Integer(dim.name, size, dim.least, dim.most);
+    if (dim.is_extra && file.LeavesOut(size == 0)) continue;
+    file.Optional(dim.is_extra).Integer(dim.name, size, dim.least, dim.most);
     dim.set(problem, size);
   }
 }
@@ -199,7 +203,8 @@ absl::Status At(std::string_view source, const absl::Status& status) {
 std::string Key::ToString() const {
   std::string sizes;
   for (const ops::Dim& dim : bucket.operation().dims) {
-    if (!dim.tag.empty()) absl::StrAppend(&sizes, std::string(dim.tag), dim.get(bucket));
+    const bool left_out = dim.tag.empty() || (dim.is_extra && dim.get(bucket) == 0);
+    if (!left_out) absl::StrAppend(&sizes, std::string(dim.tag), dim.get(bucket));
   }
   return absl::StrCat(bucket.operation().code_name(bucket), ".", sizes, ".t", conditions.threads,
                       ".", std::string(Name(conditions.isa)), ".",

@@ -34,6 +34,14 @@ class RecordReader {
     return *this;
   }
 
+  // Whether the next field may be missing, in a file of any version.
+  RecordReader& Optional(bool is_optional) {
+    may_be_missing_ = is_optional;
+    return *this;
+  }
+  // A reader leaves no field out.
+  static bool LeavesOut(bool) { return false; }
+
   void Text(std::string_view name, std::string& value);
   void Texts(std::string_view name, std::vector<std::string>& values);
   void Flag(std::string_view name, bool& value);

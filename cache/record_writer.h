@@ -22,6 +22,9 @@ class RecordWriter {
   explicit RecordWriter(TomlTable unknown) : unknown_(std::move(unknown)) {}
 
   RecordWriter& Since(int) { return *this; }
+  RecordWriter& Optional(bool) { return *this; }
+  // Whether a field is not written.
+  static bool LeavesOut(bool has_its_default) { return has_its_default; }
 
   void Section(std::string_view name);
   void Text(std::string_view name, const std::string& value) { Line(name, TomlString(value)); }

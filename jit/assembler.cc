@@ -77,6 +77,12 @@ void Assembler::Move(const Vec& x, const Vec& a) {
   if (x.getIdx() != a.getIdx()) vmovaps(x, a);
 }
 
+void Assembler::Abs(const Vec& x, const Vec& a) {
+  std::vector<uint8_t> all_but_sign(vec_bytes(), 0xff);
+  for (int i = elem_bytes() - 1; i < vec_bytes(); i += elem_bytes()) all_but_sign[i] = 0x7f;
+  And(x, a, ptr[rip + Table(all_but_sign)]);
+}
+
 void Assembler::Round(const Vec& x, const Operand& a) {
   const bool f64 = compute_ == DType::kF64;
   if (avx512()) {

@@ -71,6 +71,7 @@ class Assembler : private internal::CodeBuffer, public Xbyak::CodeGenerator {
   void Fnma231(const Vec& x, const Vec& a, const Xbyak::Operand& b);  // x −= a·b
   void And(const Vec& x, const Vec& a, const Xbyak::Operand& b);
   void AndNot(const Vec& x, const Vec& a, const Xbyak::Operand& b);  // x = ~a & b
+  void Abs(const Vec& x, const Vec& a);
   void Zero(const Vec& x);
   void Move(const Vec& x, const Vec& a);
   void Round(const Vec& x, const Xbyak::Operand& a);     // to the nearest integer, ties to even

@@ -46,12 +46,12 @@ absl::Status CheckOperand(Operand& operand, int element_bytes) {
 
 absl::Status CheckOut(const Operand& out, std::initializer_list<const Operand*> inputs) {
   if (OverlapsItself(out.region)) {
-    return absl::InvalidArgumentError(absl::StrCat("out: rows of ", out.region.row_bytes,
+    return absl::InvalidArgumentError(absl::StrCat(out.name, ": rows of ", out.region.row_bytes,
                                                    " bytes overlap each other at these strides"));
   }
   for (const Operand* input : inputs) {
     if (input->region.base != nullptr && MayOverlap(out.region, input->region)) {
-      return absl::InvalidArgumentError(absl::StrCat("out overlaps ", input->name));
+      return absl::InvalidArgumentError(absl::StrCat(out.name, " overlaps ", input->name));
     }
   }
   return absl::OkStatus();

@@ -20,13 +20,23 @@ enum class Layout { kHeads, kColumns };
 std::string_view Name(Layout layout);  // "heads", "columns"
 std::optional<Layout> LayoutFromName(std::string_view name);
 
-// An input, or the output: rows of `cols` numbers, for each of `heads` heads of each of `batch`
+// How an array is filled before a measurement.
+enum class Fill {
+  kNormal,  // an input: normally distributed numbers
+  kSlopes,  // an input: the slopes of ALiBi, 2^(−8 (i + 1) / count)
+  kOutput,  // not at all: the run writes it
+};
+
+// An input, or an output: rows of `cols` numbers, for each of `heads` heads of each of `batch`
 // independent parts.
 struct Array {
   std::string_view name = {};  // "q", "out"
   int64_t batch = 1, heads = 1, rows = 1, cols = 1;
+  std::optional<DType> dtype = {};  // none: the problem's
+  Fill fill = Fill::kNormal;
 
   int64_t count() const { return batch * heads * rows * cols; }
+  DType TypeIn(const Problem& problem) const { return dtype.value_or(problem.dtype()); }
 };
 
 // Strides of batch, head and row, in elements, for an array without gaps. Products of unchecked
@@ -34,11 +44,13 @@ struct Array {
 using Strides = std::array<int64_t, 3>;
 Strides DenseStrides(const Array& array, Layout layout);
 
-// The arrays of an operation's run: inputs, and the output last.
+// The arrays of an operation's run: inputs and further results, and the output last.
 struct Arrays {
-  static constexpr int kMost = 4;
+  static constexpr int kMost = 8;
   std::array<Array, kMost> array;
   int count = 0;
+
+  void Add(const Array& added) { array[count++] = added; }
 
   const Array& operator[](int i) const { return array[i]; }
   const Array& output() const { return array[count - 1]; }
@@ -68,7 +80,7 @@ class Args {
   }
 
  private:
-  alignas(8) std::byte bytes_[320];
+  alignas(8) std::byte bytes_[512];
 };
 
 }  // namespace jitattn::ops

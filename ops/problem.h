@@ -82,7 +82,7 @@ class Problem {
 
  private:
   const Operation* operation_ = nullptr;
-  alignas(8) std::byte bytes_[88] = {};
+  alignas(8) std::byte bytes_[128] = {};
 };
 
 // A size of a problem.
@@ -100,6 +100,8 @@ struct Dim {
   std::string_view help;  // of the flag
   Role role;
   int64_t least;
+  // Problems have the size 0 unless it is stated. Records and their keys leave it out if it is 0.
+  bool is_extra = false;
   // Only for sizes with a limit of their own; Validate bounds all of them by the bytes of arrays.
   int64_t most = std::numeric_limits<int64_t>::max();
   int64_t (*get)(const Problem&);
@@ -110,7 +112,8 @@ struct Dim {
 struct Option {
   std::string_view name;                    // in records, JSON and CSV: "mask"
   std::span<const std::string_view> words;  // for the values 0, 1, …: "none", "causal"
-  std::string_view flag, help;              // sets the option to 1
+  std::string_view flag, help;              // sets the option to 1; "": another flag sets it
+  bool is_extra = false;                    // records leave the value 0 out
   int (*get)(const Problem&);
   void (*set)(Problem&, int);
 };

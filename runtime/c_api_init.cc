@@ -34,9 +34,15 @@ void SetDense(int64_t (&strides)[3], int64_t heads, int64_t rows, int64_t cols) 
 
 extern "C" {
 
-void jitattn_attention_problem_init(jitattn_attention_problem* problem, int64_t heads,
-                                    int64_t length, int64_t head_dim) {
-  if (!Clear(problem)) return;
+void(jitattn_attention_problem_init)(jitattn_attention_problem* problem, int64_t heads,
+                                     int64_t length, int64_t head_dim) {
+  jitattn_attention_problem_init_sized(problem, kStructSizes<jitattn_attention_problem>.front(),
+                                       heads, length, head_dim);
+}
+
+void jitattn_attention_problem_init_sized(jitattn_attention_problem* problem, size_t size,
+                                          int64_t heads, int64_t length, int64_t head_dim) {
+  if (!Clear(problem, size)) return;
   problem->dtype = JITATTN_F32;
   problem->mask = JITATTN_MASK_NONE;
   problem->batch = 1;
@@ -70,6 +76,7 @@ void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size
   SetDense(args->k_strides, p.kv_heads, p.kv_len, p.head_dim);
   SetDense(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
   SetDense(args->out_strides, p.heads, p.q_len, p.value_dim);
+  if (size >= sizeof *args) SetDense(args->lse_strides, p.heads, p.q_len, 1);
   args->scale = p.head_dim > 0 ? 1 / std::sqrt(static_cast<double>(p.head_dim)) : 1;
   args->causal_offset =
       static_cast<int64_t>(static_cast<uint64_t>(p.kv_len) - static_cast<uint64_t>(p.q_len));

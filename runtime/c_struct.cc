@@ -27,8 +27,28 @@ absl::StatusOr<DType> DTypeFromC(int32_t dtype) {
 absl::StatusOr<jit::Mask> MaskFromC(int32_t mask) {
   if (mask == JITATTN_MASK_NONE) return jit::Mask::kNone;
   if (mask == JITATTN_MASK_CAUSAL) return jit::Mask::kCausal;
+  if (mask == JITATTN_MASK_WINDOW) return jit::Mask::kWindow;
   return absl::InvalidArgumentError(
-      absl::StrCat("mask ", mask, ": must be JITATTN_MASK_NONE (0) or JITATTN_MASK_CAUSAL (1)"));
+      absl::StrCat("mask ", mask,
+                   ": must be JITATTN_MASK_NONE (0), JITATTN_MASK_CAUSAL (1) or "
+                   "JITATTN_MASK_WINDOW (2)"));
+}
+
+// A width of a window. −1 means no limit; other negative numbers are left for ops::Validate.
+int64_t WidthFromC(int64_t width) { return width == -1 ? jit::Band::kFar : width; }
+
+absl::Status CheckOptions(const jitattn_attention_problem& problem) {
+  constexpr int32_t kAll = JITATTN_SOFTCAP | JITATTN_ALIBI | JITATTN_SINKS | JITATTN_LSE;
+  if ((problem.options & ~kAll) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("options ", problem.options,
+                     ": must be a sum of JITATTN_SOFTCAP (1), "
+                     "JITATTN_ALIBI (2), JITATTN_SINKS (4) and JITATTN_LSE (8)"));
+  }
+  if (problem.reserved != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("reserved ", problem.reserved, ": must be 0"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> StructSize(const char* name, const void* data,
@@ -86,15 +106,23 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
   if (!dtype.ok()) return dtype.status();
   const auto mask = MaskFromC(problem->mask);
   if (!mask.ok()) return mask.status();
+  if (absl::Status s = CheckOptions(*problem); !s.ok()) return s;
+  const auto has = [&](int32_t option) { return (problem->options & option) != 0; };
   return ops::AttentionProblem{.dtype = *dtype,
                                .mask = *mask,
+                               .softcap = has(JITATTN_SOFTCAP),
+                               .alibi = has(JITATTN_ALIBI),
+                               .sinks = has(JITATTN_SINKS),
+                               .lse = has(JITATTN_LSE),
                                .batch = problem->batch,
                                .heads = problem->heads,
                                .kv_heads = problem->kv_heads,
                                .q_len = problem->q_len,
                                .kv_len = problem->kv_len,
                                .head_dim = problem->head_dim,
-                               .value_dim = problem->value_dim};
+                               .value_dim = problem->value_dim,
+                               .window_left = WidthFromC(problem->window_left),
+                               .window_right = WidthFromC(problem->window_right)};
 }
 
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {

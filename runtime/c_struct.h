@@ -23,8 +23,12 @@ namespace jitattn::runtime {
 template <typename T>
 inline constexpr std::array<size_t, 1> kStructSizes = {sizeof(T)};
 template <>
-inline constexpr std::array<size_t, 2> kStructSizes<jitattn_attention_args> = {
-    offsetof(jitattn_attention_args, scratch_bytes), sizeof(jitattn_attention_args)};
+inline constexpr std::array<size_t, 2> kStructSizes<jitattn_attention_problem> = {
+    offsetof(jitattn_attention_problem, window_left), sizeof(jitattn_attention_problem)};
+template <>
+inline constexpr std::array<size_t, 3> kStructSizes<jitattn_attention_args> = {
+    offsetof(jitattn_attention_args, scratch_bytes), offsetof(jitattn_attention_args, softcap),
+    sizeof(jitattn_attention_args)};
 
 // A caller's struct, read as this version's. A struct of an older caller lacks the later fields,
 // which are read as zero. A struct of a newer caller may be larger; the additional bytes must be

@@ -67,11 +67,26 @@ void FillInParallel(T* out, int64_t count, uint64_t seed) {
   ParallelFor(job.workers, FillBlocks<T>, &job);
 }
 
+template <typename T>
+void FillSlopes(T* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = static_cast<Compute<T>>(
+        std::exp2(-8.0 * static_cast<double>(i + 1) / static_cast<double>(count)));
+  }
+}
+
 // Cold operands take twice the last-level cache and all second-level caches, so that a set has left
 // the caches when its turn comes again.
 int64_t ColdBytes() {
   const Cpu& cpu = HostCpu();
   return 2 * (cpu.l3_bytes + cpu.l2_bytes * cpu.physical_cores);
+}
+
+template <typename F>
+void CallWithPoison(int element_bytes, F f) {
+  if (element_bytes == 2) return f(kPoison16);
+  if (element_bytes == 4) return f(kPoison32);
+  f(kPoison64);
 }
 
 template <typename Bits>
@@ -105,9 +120,17 @@ void Mark(char* out, int64_t bytes, Bits pattern) {
 }  // namespace
 
 void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index) {
-  const uint64_t stream = seed * ops::Arrays::kMost + static_cast<uint64_t>(index);
+  constexpr uint64_t kStreams = 4;  // of a seed; the first arrays of a run have them
+  const uint64_t stream = seed * kStreams + static_cast<uint64_t>(index);
   ops::CallWithType(dtype,
                     [&]<typename T>() { FillInParallel(static_cast<T*>(out), count, stream); });
+}
+
+void FillArray(const ops::Problem& problem, int index, uint64_t seed, void* data) {
+  const ops::Array array = problem.operation().arrays(problem)[index];
+  const DType dtype = array.TypeIn(problem);
+  if (array.fill != ops::Fill::kSlopes) return FillInput(dtype, data, array.count(), seed, index);
+  ops::CallWithType(dtype, [&]<typename T>() { FillSlopes(static_cast<T*>(data), array.count()); });
 }
 
 int64_t AvailableMemoryBytes() {
@@ -141,7 +164,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   o->arrays_ = problem.operation().arrays(problem);
   int64_t at = kGapBytes;
   for (int i = 0; i < o->arrays_.count; ++i) {
-    o->bytes_[i] = o->arrays_[i].count() * SizeOf(problem.dtype());
+    o->bytes_[i] = o->arrays_[i].count() * o->element_bytes(i);
     o->at_[i] = at;
     at = SizeSum({at, SizeRoundedUp(o->bytes_[i], 64), kGapBytes});
   }
@@ -168,7 +191,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   o->memory_ = static_cast<char*>(memory);
   for (int64_t set = 0; set < o->sets_; ++set) {
     for (int i = 0; i < o->output(); ++i) {
-      FillInput(problem.dtype(), o->Operand(set, i), o->arrays_[i].count(), seed, i);
+      if (!o->is_output(i)) FillArray(problem, i, seed, o->Operand(set, i));
     }
   }
   return o;
@@ -189,31 +212,26 @@ absl::Status Operands::Run(const Plan& plan, int64_t set) const {
 }
 
 void Operands::Poison() {
-  char* out = Operand(0, output());
-  const int64_t bytes = bytes_[output()];
-  switch (dtype_bytes()) {
-    case 2:
-      return Mark(out, bytes, kPoison16);
-    case 4:
-      return Mark(out, bytes, kPoison32);
-    default:
-      return Mark(out, bytes, kPoison64);
+  for (int i = 0; i < arrays_.count; ++i) {
+    if (!is_output(i)) continue;
+    CallWithPoison(element_bytes(i),
+                   [&](auto pattern) { Mark(Operand(0, i), bytes_[i], pattern); });
   }
 }
 
 ops::Verdict Operands::Check() {
-  const char* out = Operand(0, output());
-  const int64_t bytes = bytes_[output()];
-  const std::string found = dtype_bytes() == 2   ? Examine(out, bytes, kPoison16)
-                            : dtype_bytes() == 4 ? Examine(out, bytes, kPoison32)
-                                                 : Examine(out, bytes, kPoison64);
-  if (!found.empty()) {
+  for (int i = 0; i < arrays_.count; ++i) {
+    if (!is_output(i)) continue;
+    std::string found;
+    CallWithPoison(element_bytes(i),
+                   [&](auto pattern) { found = Examine(Operand(0, i), bytes_[i], pattern); });
+    if (found.empty()) continue;
     return {.correct = false, .share = std::numeric_limits<double>::infinity(), .what = found};
   }
   if (checker_ == nullptr) {
     checker_ = problem_.operation().make_checker(problem_, Args(0).get(), ops::kDefaultMaxOps);
   }
-  return checker_->Check(out);
+  return checker_->Check(Operand(0, output()));
 }
 
 absl::StatusOr<double> Operands::ErrorToOriginal() {

@@ -21,10 +21,13 @@
 
 namespace jitattn::runtime {
 
-// Fills input `index` of a run with `count` numbers of `dtype`: Rng::NearlyNormal(), rounded. The
+// Fills array `index` of a run with `count` numbers of `dtype`: Rng::NearlyNormal(), rounded. The
 // numbers depend on the seed alone, not on the number of threads, and are the same in every type
 // except for rounding.
 void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index);
+
+// Fills array `index` of a run of the problem as the array says (ops::Fill).
+void FillArray(const ops::Problem& problem, int index, uint64_t seed, void* data);
 
 // Bytes that this process can still allocate: those free on the machine, or in its control group if
 // fewer.
@@ -58,7 +61,7 @@ class Operands {
     return {Operand(set, operand), static_cast<size_t>(bytes_[operand])};
   }
 
-  // Marks every element of set 0's output, and the memory around it, with a NaN that arithmetic
+  // Marks every element of set 0's outputs, and the memory around them, with a NaN that arithmetic
   // never produces.
   void Poison();
   // Checks the result of the last run on set 0: every element of the output was written, nothing
@@ -73,13 +76,16 @@ class Operands {
   // Set 0's arrays, inputs first and the output last, and the number of elements of each.
   int arrays() const { return arrays_.count; }
   void* array(int index) const { return Operand(0, index); }
-  int64_t count(int index) const { return bytes_[index] / dtype_bytes(); }
+  int64_t count(int index) const { return bytes_[index] / element_bytes(index); }
 
  private:
   Operands() = default;
   char* Operand(int64_t set, int index) const { return memory_ + set * set_bytes_ + at_[index]; }
   int output() const { return arrays_.count - 1; }
-  int dtype_bytes() const { return SizeOf(problem_.dtype()); }
+  bool is_output(int index) const {
+    return index == output() || arrays_[index].fill == ops::Fill::kOutput;
+  }
+  int element_bytes(int index) const { return SizeOf(arrays_[index].TypeIn(problem_)); }
 
   ops::Problem problem_;
   int64_t sets_ = 1, set_bytes_ = 0;

@@ -59,21 +59,45 @@ JITATTN_API const char* jitattn_last_error(void);
  * Results are rounded to nearest, ties to even; emitted sigmoid-mul code for bfloat16 rounds ties
  * away from zero. */
 enum { JITATTN_F32 = 0, JITATTN_F64 = 1, JITATTN_BF16 = 2, JITATTN_F16 = 3 };
-enum { JITATTN_MASK_NONE = 0, JITATTN_MASK_CAUSAL = 1 };
+enum { JITATTN_MASK_NONE = 0, JITATTN_MASK_CAUSAL = 1, JITATTN_MASK_WINDOW = 2 };
 
-/* out[b][h][i][d] = sum_j softmax_j(scale * q[b][h][i].k[b][g][j]) * v[b][g][j][d]
- *   g = h / (heads / kv_heads); causal: query i sees keys j <= i + causal_offset.
+/* Options of attention. The sum of some goes into jitattn_attention_problem.options; the members of
+ * jitattn_attention_args that belong to each are read only with it. */
+enum {
+  JITATTN_SOFTCAP = 1, /* args.softcap: scores become softcap * tanh(score / softcap) (Gemma 2) */
+  JITATTN_ALIBI = 2,   /* args.alibi_slopes: the head's slope * |key - query| is subtracted from a
+                        * score, query i being at position i + causal_offset (Press et al. 2022) */
+  JITATTN_SINKS = 4,   /* args.sinks: one more logit for each head takes part in the sum of weights,
+                        * with a value of 0 (Xiao et al. 2023; GPT-OSS) */
+  JITATTN_LSE = 8      /* args.lse: the log-sum-exp of the scores of every row is written */
+};
+
+/* out[b][h][i][d] = sum_j softmax_j(score) * v[b][g][j][d],  g = h / (heads / kv_heads)
+ *   score = scale * q[b][h][i].k[b][g][j], then the softcap, then ALiBi
+ *   causal: query i sees keys j <= i + causal_offset
+ *   window: query i sees keys i + causal_offset - window_left <= j
+ *                                     <= i + causal_offset + window_right
  * batch, q_len and kv_len are upper bounds for the runs of a plan; the other members are exact. */
 typedef struct jitattn_attention_problem {
   size_t struct_size;
   int32_t dtype, mask;
   int64_t batch, heads, kv_heads, q_len, kv_len, head_dim, value_dim;
+  int64_t window_left, window_right; /* JITATTN_MASK_WINDOW only: each >= 0, or -1: no limit */
+  int32_t options;                   /* JITATTN_SOFTCAP + ... */
+  int32_t reserved;                  /* 0 */
 } jitattn_attention_problem;
 
 /* Fills *problem: f32, no mask, batch 1, kv_heads = heads, kv_len = q_len = length,
- * value_dim = head_dim. */
+ * value_dim = head_dim, no options. The function fills the members of version 1 (up to value_dim),
+ * in every version of the library. The macro of the same name fills all members in this header. */
 JITATTN_API void jitattn_attention_problem_init(jitattn_attention_problem* problem, int64_t heads,
                                                 int64_t length, int64_t head_dim);
+JITATTN_API void jitattn_attention_problem_init_sized(jitattn_attention_problem* problem,
+                                                      size_t size, int64_t heads, int64_t length,
+                                                      int64_t head_dim);
+#define jitattn_attention_problem_init(problem, heads, length, head_dim)                      \
+  jitattn_attention_problem_init_sized((problem), sizeof(jitattn_attention_problem), (heads), \
+                                       (length), (head_dim))
 
 /* out[r][c] = x[r][c] / (1 + exp(-x[r][c])); rows and cols are upper bounds for a plan's runs. */
 typedef struct jitattn_sigmoid_mul_problem {
@@ -102,15 +126,23 @@ typedef struct jitattn_attention_args {
   int64_t batch, q_len, kv_len; /* each from 0 to the problem's value */
   int64_t q_strides[3], k_strides[3], v_strides[3], out_strides[3];
   double scale;
-  int64_t causal_offset; /* kv_len - q_len: mask aligned bottom-right; 0: top-left */
-  void* scratch;         /* NULL: the plan's own; else 64-byte aligned memory of at
-                          * least jitattn_plan_scratch_bytes() bytes */
-  size_t scratch_bytes;  /* size of scratch; an error if the plan needs more. 0: not checked */
+  int64_t causal_offset;     /* kv_len - q_len: mask aligned bottom-right; 0: top-left */
+  void* scratch;             /* NULL: the plan's own; else 64-byte aligned memory of at
+                              * least jitattn_plan_scratch_bytes() bytes */
+  size_t scratch_bytes;      /* size of scratch; an error if the plan needs more. 0: not checked */
+  double softcap;            /* > 0 */
+  const float* alibi_slopes; /* [heads] */
+  const float* sinks;        /* [heads], in the units of the scores; -infinity: no sink */
+  void* lse;                 /* [batch][heads][q_len]: natural logarithm of the sum of e^score over
+                              * the keys that the row sees, and the sink; -infinity if there are
+                              * none. Float, of JITATTN_F64 double. Overlaps no other operand */
+  int64_t lse_strides[3];    /* batch, head, row, in elements */
 } jitattn_attention_args;
 
 /* Fills *args: the problem's lengths, contiguous strides, scale 1/sqrt(head_dim), causal_offset for
- * a bottom-right mask, null pointers. The function fills the members of version 1 (up to scratch),
- * in every version of the library. The macro of the same name fills all members in this header. */
+ * a bottom-right mask, softcap 0, null pointers. The function fills the members of version 1 (up to
+ * scratch), in every version of the library. The macro of the same name fills all members in this
+ * header. */
 JITATTN_API void jitattn_attention_args_init(jitattn_attention_args* args,
                                              const jitattn_attention_problem* problem);
 JITATTN_API void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size,

@@ -21,6 +21,10 @@ void EmitRowLists::EmitFirst() {
     a_.mov(temp, ctx_.arg(offset));
     a_.mov(ctx_.at(to), temp);
   }
+  if (ctx_.spec.lse) {
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, lse)));
+    a_.mov(ctx_.at(&RowsFrame::lse), temp);
+  }
   a_.mov(ctx_.at(&RowsFrame::head), 0);
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, q_rows)));
   a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, group)));
@@ -42,7 +46,7 @@ void EmitRowLists::EmitFirst() {
     a_.inc(temp);
   }
   a_.mov(ctx_.at(&RowsFrame::limit), temp);
-  if (!ctx_.spec.has_score_parts()) return;
+  if (!ctx_.has_places()) return;
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_query)));
   a_.mov(ctx_.at(&RowsFrame::query), temp);
 }
@@ -90,7 +94,8 @@ void EmitRowLists::EmitTile() {
     a_.add(out, ctx_.at(&RowsFrame::out));
     a_.mov(a_.qword[list[0] + layout.outs], out);
     EmitSeen(list, out, temp);
-    if (ctx_.spec.has_score_parts()) EmitPlace(list, head, out);
+    if (ctx_.has_places()) EmitPlace(list, head, out);
+    if (ctx_.spec.lse) EmitLseAddress(list, head, out);
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -108,7 +113,11 @@ void EmitRowLists::EmitTile() {
     }
     if (ctx_.has_right_end()) a_.inc(ctx_.at(&RowsFrame::limit));
     if (ctx_.has_left_end()) a_.inc(ctx_.at(&RowsFrame::start));
-    if (ctx_.spec.has_score_parts()) a_.inc(ctx_.at(&RowsFrame::query));
+    if (ctx_.has_places()) a_.inc(ctx_.at(&RowsFrame::query));
+    if (ctx_.spec.lse) {
+      a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, lse_stride)));
+      a_.add(ctx_.at(&RowsFrame::lse), temp);
+    }
     a_.L(same_query);
     a_.mov(ctx_.at(&RowsFrame::head), head);
     a_.L(last);
@@ -128,13 +137,20 @@ void EmitRowLists::EmitSeen(const Reg64& list, const Reg64& key, const Reg64& te
   a_.mov(a_.qword[list + ctx_.layout.starts], key);
 }
 
-// Writes the row's query and head, for score parts.
+// Writes the row's query and head, for score parts and sinks.
 void EmitRowLists::EmitPlace(const Reg64& list, const Reg64& head, const Reg64& temp) {
   a_.mov(temp, ctx_.at(&RowsFrame::query));
   a_.mov(a_.qword[list + ctx_.layout.of_query], temp);
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_head)));
   a_.add(temp, head);
   a_.mov(a_.qword[list + ctx_.layout.of_head], temp);
+}
+
+void EmitRowLists::EmitLseAddress(const Reg64& list, const Reg64& head, const Reg64& temp) {
+  a_.mov(temp, head);
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, lse_head_stride)));
+  a_.add(temp, ctx_.at(&RowsFrame::lse));
+  a_.mov(a_.qword[list + ctx_.layout.lses], temp);
 }
 
 void EmitRowLists::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,

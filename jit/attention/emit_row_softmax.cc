@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "jit/attention/emit_sum.h"
 #include "jit/parts/emit_exp.h"
 #include "jit/parts/emit_fold.h"
 
@@ -36,6 +37,37 @@ void EmitRowSoftmax::EmitReset() {
   a_.StoreVec(max(), value);
   a_.Zero(value);
   a_.StoreVec(sum(), value);
+  if (!ctx_.spec.sinks) return;
+  Label is_part;
+  a_.cmp(ctx_.arg(offsetof(AttentionArgs, parts)), 0);
+  a_.jl(is_part, a_.T_NEAR);
+  EmitResetToSinks();
+  a_.L(is_part);
+}
+
+void EmitRowSoftmax::EmitResetToSinks() {
+  const Vecs value = a_.pool().LeaseVecs("sink");
+  const Gprs list = a_.pool().LeaseGprs("list"), row = a_.pool().LeaseGprs("rows left");
+  const Gprs to = a_.pool().LeaseGprs("m of the row"), at = a_.pool().LeaseGprs("sink");
+  a_.mov(list, ctx_.at(&RowsFrame::tile));
+  a_.lea(to, max());
+  a_.Repeat(row, ctx_.layout.rows, [&] {
+    EmitHeadOfRow(list, at);
+    a_.shl(at, 2);
+    a_.add(at, ctx_.arg(offsetof(AttentionArgs, sinks)));
+    EmitSink(a_, Xbyak::Xmm(value[0].getIdx()), a_.ptr[at[0]]);
+    EmitToLanes(to, value);
+    a_.add(list, 8);
+    a_.add(to, ctx_.layout.elem_bytes);
+  });
+  a_.LoadVec(value, a_.Const(1));
+  a_.StoreVec(sum(), value);
+}
+
+// head ← the head of the row at `list`, counted from the call's first head.
+void EmitRowSoftmax::EmitHeadOfRow(const Reg64& list, const Reg64& head) {
+  a_.mov(head, a_.qword[list + ctx_.layout.of_head]);
+  a_.sub(head, ctx_.arg(offsetof(AttentionArgs, first_head)));
 }
 
 Xbyak::Address EmitRowSoftmax::Coordinates(Coordinate what) {
@@ -77,6 +109,10 @@ void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
   for (int lane = 0; lane < layout.lanes; ++lane) keys.push_back(lane / layout.rows);
   for (const Coordinate what : kCoordinates) {
     if (!parts.Needs(what)) continue;
+    if (what == Coordinate::kSlope) {
+      EmitSlopes();
+      continue;
+    }
     const int64_t entries = what == Coordinate::kHead ? layout.of_head : layout.of_query;
     a_.mov(list, ctx_.at(&RowsFrame::tile));
     a_.lea(to, Coordinates(what));
@@ -91,7 +127,7 @@ void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
         a_.add(value, ctx_.arg(offsetof(AttentionArgs, first_key)));
         a_.add(value, ctx_.at(&RowsFrame::first_key));
       }
-      EmitToLanes(to, value, x);
+      EmitIntegerToLanes(to, value, x);
       a_.add(list, 8);
       a_.add(to, layout.elem_bytes);
     });
@@ -122,7 +158,7 @@ void EmitRowSoftmax::EmitHide() {
       a_.mov(seen, a_.qword[row[0] + list]);
       a_.sub(seen, ctx_.at(&RowsFrame::first_key));
       a_.Clamp(seen[0], ctx_.at(&RowsFrame::keys), temp);
-      EmitToLanes(to, seen, x[0]);
+      EmitIntegerToLanes(to, seen, x[0]);
       a_.add(row, 8);
       a_.add(to, layout.elem_bytes);
     });
@@ -161,13 +197,34 @@ void EmitRowSoftmax::EmitHide() {
   });
 }
 
-// Converts the number to the compute type and stores it in the lanes of its row in the vector at
-// `to`.
-void EmitRowSoftmax::EmitToLanes(const Reg64& to, const Reg64& number, const Vec& temp) {
+// Writes the slopes of a vector's rows.
+void EmitRowSoftmax::EmitSlopes() {
+  const Vecs slope = a_.pool().LeaseVecs("slope");
+  const Gprs list = a_.pool().LeaseGprs("list"), row = a_.pool().LeaseGprs("rows left");
+  const Gprs to = a_.pool().LeaseGprs("slopes"), at = a_.pool().LeaseGprs("slope");
+  a_.mov(list, ctx_.at(&RowsFrame::tile));
+  a_.lea(to, Coordinates(Coordinate::kSlope));
+  a_.Repeat(row, ctx_.layout.rows, [&] {
+    EmitHeadOfRow(list, at);
+    a_.shl(at, 2);
+    a_.add(at, ctx_.arg(offsetof(AttentionArgs, alibi_slopes)));
+    EmitFloat(a_, Xbyak::Xmm(slope[0].getIdx()), a_.ptr[at[0]]);
+    EmitToLanes(to, slope);
+    a_.add(list, 8);
+    a_.add(to, ctx_.layout.elem_bytes);
+  });
+}
+
+void EmitRowSoftmax::EmitIntegerToLanes(const Reg64& to, const Reg64& number, const Vec& temp) {
+  const Xbyak::Xmm low(temp.getIdx());
+  a_.compute() == DType::kF64 ? a_.vcvtsi2sd(low, low, number) : a_.vcvtsi2ss(low, low, number);
+  EmitToLanes(to, temp);
+}
+
+void EmitRowSoftmax::EmitToLanes(const Reg64& to, const Vec& vec) {
   const RowsLayout& layout = ctx_.layout;
   const bool f64 = a_.compute() == DType::kF64;
-  const Xbyak::Xmm low(temp.getIdx());
-  f64 ? a_.vcvtsi2sd(low, low, number) : a_.vcvtsi2ss(low, low, number);
+  const Xbyak::Xmm low(vec.getIdx());
   for (int key = 0; key < layout.keys; ++key) {
     const auto dst = a_.ptr[to + key * layout.rows * layout.elem_bytes];
     f64 ? a_.vmovsd(dst, low) : a_.vmovss(dst, low);
@@ -272,8 +329,24 @@ void EmitRowSoftmax::EmitMerge(const Reg64& from, const Vec& alpha_from) {
 void EmitRowSoftmax::EmitInverse() {
   const Vecs x = a_.pool().LeaseVecs("1/l");
   a_.LoadVec(x, a_.Const(1));
-  a_.Div(x, x, sum());
-  a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), x);
+  if (ctx_.spec.bias == Bias::kNone) {
+    a_.Div(x, x, sum());
+    a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), x);
+    return;
+  }
+  const Vecs inverse = a_.pool().LeaseVecs("1/l");
+  a_.LoadVec(inverse, sum());
+  EmitInverseOfSum(a_, ctx_.spec, inverse, x);
+  a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), inverse);
+}
+
+void EmitRowSoftmax::EmitLse() {
+  const Vecs lse = a_.pool().LeaseVecs("log-sum-exp"), minus_max = a_.pool().LeaseVecs("−m");
+  a_.Zero(minus_max);
+  a_.Sub(minus_max, minus_max, max());
+  a_.LoadVec(lse, sum());
+  EmitLogSum(a_, lse, minus_max);
+  a_.StoreVec(ctx_.in_scratch(ctx_.layout.sums), lse);
 }
 
 void EmitRowSoftmax::EmitRescale(bool add_sums) {

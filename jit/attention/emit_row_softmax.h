@@ -26,7 +26,8 @@ class EmitRowSoftmax {
   EmitRowSoftmax(const RowsContext& ctx, const Xbyak::Reg64& part)
       : ctx_(ctx), a_(ctx.a), part_(part) {}
 
-  // m, l ← their values before the first key.
+  // m, l ← their values before the first key: with sinks m = the row's sink and l = 1, except in
+  // the parts of a split softmax, since the merging call adds the sink.
   void EmitReset();
 
   // S ← the score parts applied to S.
@@ -42,8 +43,10 @@ class EmitRowSoftmax {
   // sums at `from`. l ← the scaled sum of both.
   void EmitMerge(const Xbyak::Reg64& from, const Vec& alpha_from);
 
-  // alpha = 1/l.
+  // alpha = 1/l, or 0 for rows that see no key because of their bias.
   void EmitInverse();
+  // The log-sum-exps of the tile's rows, in the memory of `sums`.
+  void EmitLse();
 
   // O[row] ← O[row] · alpha[row], plus the block's sums if add_sums. Those sums become 0.
   void EmitRescale(bool add_sums);
@@ -53,7 +56,12 @@ class EmitRowSoftmax {
   Xbyak::Address sum() { return a_.ptr[part_ + ctx_.layout.sum]; }
   Xbyak::Address Coordinates(Coordinate what);
   void EmitFirstCoordinates(const EmitScoreParts& parts);
-  void EmitToLanes(const Xbyak::Reg64& to, const Xbyak::Reg64& number, const Vec& temp);
+  void EmitResetToSinks();
+  void EmitHeadOfRow(const Xbyak::Reg64& list, const Xbyak::Reg64& head);
+  void EmitIntegerToLanes(const Xbyak::Reg64& to, const Xbyak::Reg64& number, const Vec& temp);
+  // Stores lane 0 in the lanes of its row in the vector at `to`.
+  void EmitToLanes(const Xbyak::Reg64& to, const Vec& vec);
+  void EmitSlopes();
   void ForEachGroup(const std::function<void(const Xbyak::Reg64&)>& body);
   void Fold(const Vec& x, const Vec& temp, const std::function<void()>& meet);
 

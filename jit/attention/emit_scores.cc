@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "jit/attention/emit_sum.h"
 #include "jit/vector_io.h"
 
 namespace jitattn::jit {
@@ -308,24 +309,37 @@ void EmitScores::EmitFetchAhead(int keys) {
   }
 }
 
+Xbyak::Address EmitScores::FirstCoordinate(Coordinate what) {
+  const size_t offset = offsetof(TilesFrame, coordinates) + static_cast<size_t>(what) * 8;
+  return a_.qword[ctx_.frame + offset];
+}
+
+// All scores of a call are of one head, with one slope.
+void EmitScores::EmitPrepareParts() {
+  parts_.EmitPrepare();
+  if (!parts_.Needs(Coordinate::kSlope)) return;
+  const Vecs lease = a_.pool().LeaseVecs("slope");
+  const Gprs slopes = a_.pool().LeaseGprs("slopes");
+  const Xbyak::Xmm slope(lease[0].getIdx());
+  a_.mov(slopes, ctx_.arg(offsetof(AttentionArgs, alibi_slopes)));
+  EmitFloat(a_, slope, a_.ptr[slopes[0]]);
+  a_.vmovq(FirstCoordinate(Coordinate::kSlope), slope);
+}
+
 // Relative to the block's first score, vector (r, c) is r keys and c · lanes queries further; each
 // lane is one more query further.
 void EmitScores::EmitParts(const EmitTileGemm& gemm, const Reg64& temp) {
-  const auto first = [&](Coordinate what) {
-    const size_t offset = offsetof(TilesFrame, coordinates) + static_cast<size_t>(what) * 8;
-    return a_.qword[ctx_.frame + offset];
-  };
   for (const Coordinate what : kCoordinates) {
-    if (!parts_.Needs(what)) continue;
+    if (!parts_.Needs(what) || what == Coordinate::kSlope) continue;
     const Vecs x = a_.pool().LeaseVecs("coordinate");
     EmitFirstCoordinate(what, temp);
     a_.BroadcastInteger(x, temp);
-    a_.vmovq(first(what), Xbyak::Xmm(x[0].getIdx()));
+    a_.vmovq(FirstCoordinate(what), Xbyak::Xmm(x[0].getIdx()));
   }
   parts_.EmitApply(gemm.all(), [&](Coordinate what, const Vec& to, int i) {
     const int key = i / gemm.vecs(), query = i % gemm.vecs() * a_.lanes();
-    a_.Broadcast(to, first(what));
-    if (what == Coordinate::kHead) return;
+    a_.Broadcast(to, FirstCoordinate(what));
+    if (what == Coordinate::kHead || what == Coordinate::kSlope) return;
     std::vector<double> further;
     for (int lane = 0; lane < a_.lanes(); ++lane) {
       further.push_back(what == Coordinate::kQuery ? query + lane

@@ -22,7 +22,10 @@ class EmitScores {
   // Computes the current chunk's scores (fuse_exp: probabilities) for every column group.
   void EmitChunk();
 
-  EmitScoreParts& parts() { return parts_; }
+  // The unit of scores before the score parts (EmitScoreParts::unit).
+  double unit() const { return parts_.unit(); }
+  // Called once per kernel call, before the first chunk.
+  void EmitPrepareParts();
 
   // Emits the subroutines that EmitChunk() calls. REQUIRES: control does not fall into them.
   void EmitSubroutines();
@@ -44,6 +47,7 @@ class EmitScores {
   void EmitFetchAhead(int keys);
   void EmitFetchValues(int keys);
   void EmitParts(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
+  Xbyak::Address FirstCoordinate(Coordinate what);
   void EmitFirstCoordinate(Coordinate what, const Xbyak::Reg64& to);
   void EmitHide(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);
   void EmitHideOutsideWindow(const EmitTileGemm& gemm, const Xbyak::Reg64& temp);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <numbers>
 #include <vector>
 
+#include "jit/attention/emit_sum.h"
 #include "jit/vector_io.h"
 
 namespace jitattn::jit {
@@ -33,6 +35,7 @@ Address EmitSoftmax::State(const Reg64& state, Layout::State row, int col) {
 }
 
 void EmitSoftmax::EmitReset(const Reg64& state) {
+  if (ctx_.spec.sinks) return EmitResetToSink(state);
   const Vecs value = a_.pool().LeaseVecs("initial value", 2);
   a_.Zero(value[0]);
   a_.vmovaps(value[1], a_.Const(-kInfinity));
@@ -42,6 +45,36 @@ void EmitSoftmax::EmitReset(const Reg64& state) {
     if (ctx_.config.fuse_exp) a_.StoreVec(State(state, Layout::kChunkSum, c), value[0]);
     a_.StoreVec(State(state, Layout::kThreshold, c), value[1]);
   }
+}
+
+// The state after one key whose score is the sink, and whose value is 0.
+void EmitSoftmax::EmitResetToSink(const Reg64& state) {
+  const Vecs sink = a_.pool().LeaseVecs("sink"), value = a_.pool().LeaseVecs("initial value");
+  a_.Broadcast(sink, ctx_.at(&TilesFrame::sink));
+  const auto store = [&](Layout::State row) {
+    for (int c = 0; c < ctx_.config.q_vecs; ++c) a_.StoreVec(State(state, row, c), value);
+  };
+  a_.Zero(value);
+  if (ctx_.config.fuse_exp) store(Layout::kChunkSum);
+  a_.Sub(value, value, sink);
+  store(Layout::kMinusMax);
+  a_.LoadVec(value, a_.Const(1));
+  store(Layout::kSum);
+  a_.Add(value, sink, a_.Const(kRescaleThreshold));
+  store(Layout::kThreshold);
+}
+
+// The log-sum-exp of rows that see no key: the sink, or −∞.
+void EmitSoftmax::EmitLseOfNoKeys(const Reg64& state) {
+  const Vecs value = a_.pool().LeaseVecs("log-sum-exp");
+  a_.mov(state, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  if (ctx_.spec.sinks) {
+    a_.Broadcast(value, ctx_.at(&TilesFrame::sink));
+    a_.Mul(value, value, a_.Const(std::numbers::ln2));
+  } else {
+    a_.LoadVec(value, a_.Const(-kInfinity));
+  }
+  for (int c = 0; c < ctx_.config.q_vecs; ++c) a_.StoreVec(State(state, kLse, c), value);
 }
 
 void EmitSoftmax::EmitResetChunk(const Reg64& state) {
@@ -226,12 +259,13 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
 }
 
 void EmitSoftmax::EmitInverse(const Reg64& state) {
+  if (ctx_.spec.lse) EmitLse(state);
   const Vecs one = a_.pool().LeaseVecs("1"), inverse = a_.pool().LeaseVecs("1/l");
   const Gprs vecs = a_.pool().LeaseGprs("vectors left"), column = a_.pool().LeaseGprs("column");
   const auto invert = [&] {
     a_.LoadVec(inverse, State(column, Layout::kSum));
     if (ctx_.config.fuse_exp) a_.Add(inverse, inverse, State(column, Layout::kChunkSum));
-    a_.Div(inverse, one, inverse);
+    EmitInverseOfSum(a_, ctx_.spec, inverse, one);
   };
   a_.vmovaps(one, a_.Const(1));
   a_.mov(vecs, ctx_.at(&TilesFrame::vecs));
@@ -270,6 +304,21 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
     a_.StoreVec(State(column, Layout::kInverse), inverse);
     a_.add(column, a_.vec_bytes());
     a_.sub(blind_rows, a_.lanes());
+  });
+}
+
+// kLse = the log-sum-exp.
+void EmitSoftmax::EmitLse(const Reg64& state) {
+  const Gprs vecs = a_.pool().LeaseGprs("vectors left"), column = a_.pool().LeaseGprs("column");
+  const Vecs sum = a_.pool().LeaseVecs("l");
+  a_.mov(vecs, ctx_.at(&TilesFrame::vecs));
+  a_.mov(column, state);
+  a_.WhileAtLeast(vecs, 1, [&] {
+    a_.LoadVec(sum, State(column, Layout::kSum));
+    if (ctx_.config.fuse_exp) a_.Add(sum, sum, State(column, Layout::kChunkSum));
+    EmitLogSum(a_, sum, State(column, Layout::kMinusMax));
+    a_.StoreVec(State(column, kLse), sum);
+    a_.add(column, a_.vec_bytes());
   });
 }
 

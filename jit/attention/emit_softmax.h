@@ -49,7 +49,7 @@ class EmitSoftmax {
     return 3 * config.exp_vecs + (config.pv == PvForm::kPairs ? 4 : 2);
   }
 
-  // Starts a tile: m = 0, l = 0, thresholds −∞ for every query.
+  // Starts a tile: m = 0, l = 0, thresholds −∞ for every query; with sinks m = sink, l = 1.
   void EmitReset(const Xbyak::Reg64& state);
   // Starts a chunk of keys: alpha = 1; l += the last chunk's sum; stored scores: maxima = −∞.
   void EmitResetChunk(const Xbyak::Reg64& state);
@@ -70,10 +70,17 @@ class EmitSoftmax {
   void EmitStored(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                   const Xbyak::Label& rescale);
 
-  // kInverse = 1/l, or 0 for queries that see no key.
+  // Of the last chunk: kInverse = 1/l, or 0 for queries that see no key; kLse = the log-sum-exp.
   void EmitInverse(const Xbyak::Reg64& state);
 
+  // The row of the state that holds the log-sum-exp once the thresholds are used no more.
+  static constexpr TilesLayout::State kLse = TilesLayout::kThreshold;
+  // kLse for a tile whose queries see no key. Sets `state`.
+  void EmitLseOfNoKeys(const Xbyak::Reg64& state);
+
  private:
+  void EmitResetToSink(const Xbyak::Reg64& state);
+  void EmitLse(const Xbyak::Reg64& state);
   Xbyak::Address State(const Xbyak::Reg64& state, TilesLayout::State row, int col = 0);
   void EmitMaximum(const EmitTileGemm& gemm, std::span<const Vec> maxima);
   void EmitSum(int count, const std::function<Vec(int)>& x, const Vec& sum, const Vec& pair);

@@ -158,7 +158,8 @@ class Tile {
         rows_(static_cast<int>(std::min<int64_t>(kLanes, args.q_rows - first_row))),
         band_(Band::Of(spec_.mask, args.left, args.right).From(first_row, 0)),
         scratch_(args.scratch, spec_.head_dim) {
-    std::fill_n(max_, kLanes, -kInfinity);
+    std::fill_n(max_, kLanes, spec_.sinks ? static_cast<T>(*args.sinks) : -kInfinity);
+    if (spec_.sinks) std::fill_n(sum_, kLanes, T{*args.sinks == -kInfinity ? T{0} : T{1}});
   }
 
   void Run() {
@@ -206,7 +207,7 @@ class Tile {
       place.key = args_.first_key + key + i / kLanes;
       for (const ScorePart* part : spec_.score_parts) {
         if (part == nullptr) break;
-        scratch_.scores[i] = static_cast<T>(part->Apply(scratch_.scores[i], place));
+        scratch_.scores[i] = static_cast<T>(part->Apply(scratch_.scores[i], place, args_));
       }
     }
   }
@@ -267,12 +268,20 @@ class Tile {
   void StoreOutputs() const {
     for (int lane = 0; lane < rows_; ++lane) {
       char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
-      const bool sees_any = KeysSeenBy(lane).size() > 0;
+      const bool sees_any =
+          KeysSeenBy(lane).size() > 0 && !(spec_.bias != Bias::kNone && sum_[lane] == 0);
       for (int d = 0; d < spec_.value_dim; ++d) {
         const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
         std::memcpy(row + d * sizeof(S), &y, sizeof y);
       }
+      if (spec_.lse) StoreLse(lane);
     }
+  }
+
+  void StoreLse(int lane) const {
+    const T lse = sum_[lane] == 0 ? -kInfinity : max_[lane] + std::log(sum_[lane]);
+    std::memcpy(static_cast<char*>(args_.lse) + (first_row_ + lane) * args_.lse_stride, &lse,
+                sizeof lse);
   }
 
   static constexpr T kInfinity = std::numeric_limits<T>::infinity();

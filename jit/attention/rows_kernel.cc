@@ -44,6 +44,7 @@ class RowsEmitter {
   void EmitValues();
   void EmitMerge();
   void EmitOutput();
+  void EmitStoreLse(const Reg64& rows, const Reg64& list, const Reg64& from, const Reg64& temp);
   void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
   template <typename Body>
   void ForEachTile(Body body);
@@ -337,6 +338,29 @@ void RowsEmitter::EmitMerge() {
   a_.jnz(next, a_.T_NEAR);
 }
 
+// Clobbers all of the registers.
+void RowsEmitter::EmitStoreLse(const Reg64& rows, const Reg64& list, const Reg64& from,
+                               const Reg64& temp) {
+  const Gprs to = a_.pool().LeaseGprs("address");
+  softmax_.EmitLse();
+  a_.mov(rows, ctx_.at(&Frame::rows_left));
+  a_.Clamp(rows, ctx_.layout.rows, temp);
+  a_.mov(list, ctx_.at(&Frame::tile));
+  a_.lea(from, ctx_.in_scratch(ctx_.layout.sums));
+  a_.WhileAtLeast(rows, 1, [&] {
+    a_.mov(to, a_.qword[list + ctx_.layout.lses]);
+    if (a_.elem_bytes() == 8) {
+      a_.mov(temp, a_.qword[from]);
+      a_.mov(a_.qword[to[0]], temp);
+    } else {
+      a_.mov(temp.cvt32(), a_.dword[from]);
+      a_.mov(a_.dword[to[0]], temp.cvt32());
+    }
+    a_.add(list, 8);
+    a_.add(from, ctx_.layout.elem_bytes);
+  });
+}
+
 // out = O / l, or 0 for rows that see no key.
 void RowsEmitter::EmitOutput() {
   SectionScope section(a_, "output");
@@ -354,6 +378,7 @@ void RowsEmitter::EmitOutput() {
     tail->Set(rest, count);
   }
   softmax_.EmitInverse();
+  if (ctx_.spec.lse) EmitStoreLse(rows, list, factor, count);
   a_.mov(rows, ctx_.at(&Frame::rows_left));
   a_.Clamp(rows[0], layout.rows, count);
   a_.lea(row_o, a_.ptr[part_[0] + layout.outputs]);

@@ -37,7 +37,8 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   starts = outs + list;
   of_query = starts + (HasLeftEnd(spec.mask) ? list : 0);
   of_head = of_query + list;
-  queries = SizeRoundedUp(spec.has_score_parts() ? of_head + list : of_query, 64);
+  lses = spec.has_score_parts() || spec.sinks ? of_head + list : of_query;
+  queries = SizeRoundedUp(lses + (spec.lse ? list : 0), 64);
   part = SizeRoundedUp(queries + int64_t{rows} * query_bytes, 64);
   tile_bytes = part + part_bytes;
 }

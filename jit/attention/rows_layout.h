@@ -25,7 +25,8 @@ namespace jitattn::jit {
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      address of a row's output               [rows]
 //     starts    windows: the first key that a row sees  [rows]
-//     of_query, of_head    score parts: a row's query and head in the operation  [rows]
+//     of_query, of_head    score parts, sinks: a row's query and head in the operation  [rows]
+//     lses      address of a row's log-sum-exp          [rows]
 //     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (kPart: in AttentionArgs::part instead)
 //
@@ -53,7 +54,7 @@ struct RowsLayout {
   int64_t scores, sums, coordinates, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, starts, of_query, of_head, queries, part;
+  int64_t outs, starts, of_query, of_head, lses, queries, part;
   int64_t tile_bytes;
 
   // The whole vectors of a row of Q and K, and the elements behind them.
@@ -90,8 +91,10 @@ struct RowsFrame {
   int64_t common_first;  // the block's first key that the tile's last row sees
   int64_t edge;          // the block's first key that not all rows see
 
-  // Score parts only.
+  // Score parts and sinks only.
   int64_t query;  // the next row's query in the operation
+
+  int64_t lse;  // log-sum-exp only: of the next row's query, first head
 };
 
 // The context of all emitters of the kernel.
@@ -106,8 +109,10 @@ struct RowsContext {
   // Whether a row's keys may end before the last key, and begin behind the first one.
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  // Whether the lists hold each row's query and head.
+  bool has_places() const { return spec.has_score_parts() || spec.sinks; }
   int frame_bytes() const {
-    if (spec.has_score_parts()) return sizeof(RowsFrame) + EmitScoreParts::FrameBytes(spec);
+    if (has_places() || spec.lse) return sizeof(RowsFrame) + EmitScoreParts::FrameBytes(spec);
     return has_left_end() ? offsetof(RowsFrame, query) : offsetof(RowsFrame, start);
   }
   Xbyak::Address at(int64_t RowsFrame::*field) const {

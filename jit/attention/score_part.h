@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "jit/assembler.h"
+#include "jit/attention/args.h"
 #include "jit/attention/spec.h"
 
 namespace jitattn::jit {
@@ -19,10 +20,12 @@ struct ScorePlace {
   int64_t query = 0, key = 0, head = 0;
 };
 
-// A coordinate of a score. The distance is key − query.
-enum class Coordinate { kQuery, kKey, kDistance, kHead };
+// A coordinate of a score, or what follows from one. The distance is key − query; the slope is the
+// head's entry of AttentionArgs::alibi_slopes.
+enum class Coordinate { kQuery, kKey, kDistance, kHead, kSlope };
 inline constexpr Coordinate kCoordinates[] = {Coordinate::kQuery, Coordinate::kKey,
-                                              Coordinate::kDistance, Coordinate::kHead};
+                                              Coordinate::kDistance, Coordinate::kHead,
+                                              Coordinate::kSlope};
 
 // A part's own 64-bit words in the kernel's stack frame.
 struct ScoreSlots {
@@ -58,10 +61,8 @@ class ScoreBlock {
 // A part is immutable and must outlive every kernel and spec that refers to it.
 class ScorePart {
  public:
-  virtual ~ScorePart() = default;
-
   // The formula. The portable path calls it for each score.
-  virtual double Apply(double score, const ScorePlace& place) const = 0;
+  virtual double Apply(double score, const ScorePlace& place, const AttentionArgs& args) const = 0;
 
   // The maximum of vector registers that EmitApply leases, besides the block's.
   virtual int VecsNeeded(Isa isa) const = 0;
@@ -74,6 +75,9 @@ class ScorePart {
 
   // Changes the block's vectors in place.
   virtual void EmitApply(Assembler& a, const ScoreBlock& block) const = 0;
+
+ protected:
+  ~ScorePart() = default;  // nobody owns a part through its base
 };
 
 }  // namespace jitattn::jit

@@ -10,6 +10,7 @@
 #include "jit/attention/emit_scores.h"
 #include "jit/attention/emit_softmax.h"
 #include "jit/attention/emit_stage.h"
+#include "jit/attention/emit_sum.h"
 #include "jit/attention/emit_transposed_values.h"
 #include "jit/attention/emit_values.h"
 #include "jit/attention/tiles_layout.h"
@@ -43,6 +44,8 @@ class TilesEmitter {
   void EmitChunk();
   void EmitSkip(int64_t Frame::*keys);
   void EmitZeroRows();
+  void EmitSinkOfHead();
+  void EmitStoreLse();
   void Copy(int64_t Frame::*to, const Xbyak::Operand& from, const Reg64& temp);
 
   Assembler& a_;
@@ -71,13 +74,15 @@ void TilesEmitter::Emit() {
   scores_.EmitSubroutines();
   a_.AlignCode(32);
   a_.L(main);
-  EmitScale(a_, ctx_.at(&Frame::scale), scores_.parts().unit());
-  scores_.parts().EmitPrepare();
+  EmitScale(a_, ctx_.at(&Frame::scale), scores_.unit());
+  scores_.EmitPrepareParts();
+  if (ctx_.spec.sinks) EmitSinkOfHead();
   {
     const Gprs temp = a_.pool().LeaseGprs("temp");
     Copy(&Frame::q, ctx_.arg(offsetof(AttentionArgs, q)), temp);
     Copy(&Frame::out, ctx_.arg(offsetof(AttentionArgs, out)), temp);
     Copy(&Frame::rows_left, ctx_.arg(offsetof(AttentionArgs, q_rows)), temp);
+    if (ctx_.spec.lse) Copy(&Frame::lse, ctx_.arg(offsetof(AttentionArgs, lse)), temp);
   }
   if (ctx_.has_right_end()) EmitBand();
   if (ctx_.layout.staged) EmitStage(ctx_);
@@ -113,16 +118,19 @@ void TilesEmitter::Emit() {
   a_.jmp(tile_done, a_.T_NEAR);
 
   a_.L(nothing_seen);
+  if (ctx_.spec.lse) softmax_.EmitLseOfNoKeys(state_);
   EmitZeroRows();
   a_.L(tile_done);
+  if (ctx_.spec.lse) EmitStoreLse();
   {
     const Gprs stride = a_.pool().LeaseGprs("stride");
-    for (const auto& [row, offset] :
-         {std::pair(&Frame::q, offsetof(AttentionArgs, q_stride)),
-          std::pair(&Frame::out, offsetof(AttentionArgs, out_stride))}) {
+    const auto advance = [&](int64_t Frame::*row, size_t offset) {
       a_.imul(stride, ctx_.arg(offset), ctx_.layout.tile_rows);
       a_.add(ctx_.at(row), stride);
-    }
+    };
+    advance(&Frame::q, offsetof(AttentionArgs, q_stride));
+    advance(&Frame::out, offsetof(AttentionArgs, out_stride));
+    if (ctx_.spec.lse) advance(&Frame::lse, offsetof(AttentionArgs, lse_stride));
     if (ctx_.has_right_end()) a_.add(ctx_.at(&Frame::diagonal), ctx_.layout.tile_rows);
     if (ctx_.has_left_end()) a_.add(ctx_.at(&Frame::left), ctx_.layout.tile_rows);
     a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.tile_rows);
@@ -260,6 +268,37 @@ void TilesEmitter::EmitZeroRows() {
     });
     if (tail > 0) io.Store(a_.ptr[to[0]], zero, *mask);
     a_.add(row, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  });
+}
+
+void TilesEmitter::EmitSinkOfHead() {
+  const Vecs lease = a_.pool().LeaseVecs("sink");
+  const Gprs sinks = a_.pool().LeaseGprs("sinks");
+  const Xbyak::Xmm sink(lease[0].getIdx());
+  a_.mov(sinks, ctx_.arg(offsetof(AttentionArgs, sinks)));
+  EmitSink(a_, sink, a_.ptr[sinks[0]]);
+  a_.vmovq(ctx_.at(&Frame::sink), sink);
+}
+
+// Stores the tile's log-sum-exps, which the softmax has left in the state.
+void TilesEmitter::EmitStoreLse() {
+  const Gprs from = a_.pool().LeaseGprs("state"), to = a_.pool().LeaseGprs("log-sum-exp");
+  const Gprs rows = a_.pool().LeaseGprs("rows left"), value = a_.pool().LeaseGprs("value");
+  const bool f64 = a_.compute() == DType::kF64;
+  a_.mov(from, ctx_.arg(offsetof(AttentionArgs, scratch)));
+  a_.add(from, ctx_.layout.state(EmitSoftmax::kLse));
+  a_.mov(to, ctx_.at(&Frame::lse));
+  a_.mov(rows, ctx_.at(&Frame::rows));
+  a_.WhileAtLeast(rows, 1, [&] {
+    if (f64) {
+      a_.mov(value, a_.qword[from[0]]);
+      a_.mov(a_.qword[to[0]], value);
+    } else {
+      a_.mov(value[0].cvt32(), a_.dword[from[0]]);
+      a_.mov(a_.dword[to[0]], value[0].cvt32());
+    }
+    a_.add(from, a_.elem_bytes());
+    a_.add(to, ctx_.arg(offsetof(AttentionArgs, lse_stride)));
   });
 }
 

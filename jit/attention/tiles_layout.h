@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "jit/assembler.h"
 #include "jit/attention/args.h"
@@ -84,7 +85,10 @@ struct TilesFrame {
   // Score parts only: the operation's key at which the next register block of Q·Kᵀ begins; the
   // coordinates (by Coordinate) of that block's first score, as elements of the compute type.
   int64_t block_key;
-  int64_t coordinates[4];
+  int64_t coordinates[std::size(kCoordinates)];
+
+  int64_t sink;  // sinks only: log2 e · the head's, an element of the compute type
+  int64_t lse;   // log-sum-exp only: of the tile's first row
 };
 
 // The context of all emitters of the kernel.
@@ -99,7 +103,9 @@ struct TilesContext {
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
   int frame_bytes() const {
-    if (spec.has_score_parts()) return sizeof(TilesFrame) + EmitScoreParts::FrameBytes(spec);
+    if (spec.has_score_parts() || spec.sinks || spec.lse) {
+      return sizeof(TilesFrame) + EmitScoreParts::FrameBytes(spec);
+    }
     return has_left_end() ? offsetof(TilesFrame, block_key) : offsetof(TilesFrame, left);
   }
   Xbyak::Address at(int64_t TilesFrame::*field) const {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/format.h"
 #include "lab/measuring/bench_timing.h"
 #include "runtime/confirm.h"
@@ -137,19 +138,28 @@ absl::StatusOr<Conversion> TimeConversion(const Variant& from, const Variant& to
   if (!theirs.ok()) return theirs.status();
   auto ours = runtime::Operands::Create(to.problem, {.layout = to.layout}, seed);
   if (!ours.ok()) return ours.status();
-  const int out = (*theirs)->arrays() - 1;
+  const ops::Arrays arrays = from.problem.operation().arrays(from.problem);
+  const int out = arrays.count - 1;
+  // Arrays with a type of their own, and further results, are the same in every variant.
+  std::vector<int> inputs;
+  std::vector<std::string> names;
+  for (int i = 0; i < out; ++i) {
+    if (arrays[i].dtype) continue;
+    inputs.push_back(i);
+    names.emplace_back(arrays[i].name);
+  }
   Conversion conversion{.seconds = std::numeric_limits<double>::infinity()};
   for (int run = 0; run < kConversionRuns; ++run) {
     const double start = SteadyNow();
-    for (int i = 0; i < out; ++i) {
-      Convert(from.problem.operation().arrays(from.problem)[i], from_type, (*theirs)->array(i),
-              from.layout, to_type, (*ours)->array(i), to.layout);
+    for (const int i : inputs) {
+      Convert(arrays[i], from_type, (*theirs)->array(i), from.layout, to_type, (*ours)->array(i),
+              to.layout);
     }
-    Convert(from.problem.operation().arrays(from.problem)[out], to_type, (*ours)->array(out),
-            to.layout, from_type, (*theirs)->array(out), from.layout);
+    Convert(arrays[out], to_type, (*ours)->array(out), to.layout, from_type, (*theirs)->array(out),
+            from.layout);
     conversion.seconds = std::min(conversion.seconds, SteadyNow() - start);
   }
-  conversion.what = out == 3 ? "q, k, v to " : "x to ";
+  conversion.what = absl::StrCat(absl::StrJoin(names, ", "), " to ");
   if (from_type != to_type) conversion.what += Name(to_type);
   if (relayout) {
     absl::StrAppend(&conversion.what, from_type != to_type ? ", " : "",

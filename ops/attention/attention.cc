@@ -20,6 +20,8 @@ namespace {
 
 using P = AttentionProblem;
 
+constexpr int64_t kNoLimit = jit::Band::kFar;  // of a window
+
 constexpr Dim kDims[] = {
     DimOf<&P::batch>({.name = "batch",
                       .tag = "b",
@@ -65,15 +67,62 @@ constexpr Dim kDims[] = {
                           .role = Dim::Role::kInCode,
                           .least = 1,
                           .most = kMaxHeadDim}),
+    DimOf<&P::window_left>({.name = "window_left",
+                            .tag = ".wl",
+                            .flag = "--window-left",
+                            .help = "a query sees this many keys before its own, and no later ones",
+                            .role = Dim::Role::kExact,
+                            .least = 0,
+                            .is_extra = true,
+                            .most = kNoLimit}),
+    DimOf<&P::window_right>({.name = "window_right",
+                             .tag = ".wr",
+                             .flag = "--window-right",
+                             .help = "a query sees this many keys behind its own",
+                             .role = Dim::Role::kExact,
+                             .least = 0,
+                             .is_extra = true,
+                             .most = kNoLimit}),
 };
-enum : size_t { kBatch, kHeads, kKvHeads, kQLen, kKvLen, kHeadDim, kValueDim };
+enum : size_t {
+  kBatch,
+  kHeads,
+  kKvHeads,
+  kQLen,
+  kKvLen,
+  kHeadDim,
+  kValueDim,
+  kWindowLeft,
+  kWindowRight
+};
 
-constexpr std::string_view kMasks[] = {"none", "causal"};
+constexpr std::string_view kMasks[] = {"none", "causal", "window"};
+constexpr std::string_view kNoYes[] = {"no", "yes"};
 constexpr Option kOptions[] = {
     OptionOf<&P::mask>({.name = "mask",
                         .words = kMasks,
                         .flag = "--causal",
                         .help = "a query sees no later key; the last query sees them all"}),
+    OptionOf<&P::softcap>({.name = "softcap",
+                           .words = kNoYes,
+                           .flag = "--softcap",
+                           .help = "scores are cap * tanh(score / cap)",
+                           .is_extra = true}),
+    OptionOf<&P::alibi>({.name = "alibi",
+                         .words = kNoYes,
+                         .flag = "--alibi",
+                         .help = "slope * |key - query| is subtracted from a score",
+                         .is_extra = true}),
+    OptionOf<&P::sinks>({.name = "sinks",
+                         .words = kNoYes,
+                         .flag = "--sinks",
+                         .help = "one more logit for each head takes part in the sum of weights",
+                         .is_extra = true}),
+    OptionOf<&P::lse>({.name = "lse",
+                       .words = kNoYes,
+                       .flag = "--lse",
+                       .help = "the log-sum-exp of every row is a second result",
+                       .is_extra = true}),
 };
 
 constexpr const Algorithm* kAlgorithms[] = {&kTiles, &kRows, &kPortableAttention};
@@ -96,6 +145,10 @@ absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> g
     p.head_dim = *dim / p.heads;
   }
   if (!given[kValueDim]) p.value_dim = p.head_dim;
+  if (given[kWindowLeft] || given[kWindowRight]) {
+    p.mask = jit::Mask::kWindow;
+    if (!given[kWindowLeft]) p.window_left = kNoLimit;
+  }
   return p;
 }
 
@@ -110,13 +163,15 @@ absl::Status ValidateProblem(const Problem& problem) {
     return absl::InvalidArgumentError(
         absl::StrCat("heads ", p.heads, " is not a multiple of kv_heads ", p.kv_heads));
   }
+  if (p.mask != jit::Mask::kWindow && (p.window_left != 0 || p.window_right != 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window ", p.window_left, " and ", p.window_right, ": the mask is no window"));
+  }
   return absl::OkStatus();
 }
 
 // Number of pairs (query, key) of one head that are not masked; the mask is aligned bottom-right.
-double VisiblePairs(const P& p) {
-  return jit::Band::Of(p.mask, -jit::Band::kFar, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len);
-}
+double VisiblePairs(const P& p) { return BandOf(p, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len); }
 
 // 2·(head_dim + value_dim) for each visible pair (query i, key j); under a causal mask these have
 // j ≤ i + kv_len − q_len.
@@ -142,6 +197,17 @@ std::string DescribeProblem(const Problem& problem) {
   absl::StrAppend(&line, ", ", p.q_len, "×", p.kv_len, ", head size ", p.head_dim);
   if (p.value_dim != p.head_dim) absl::StrAppend(&line, ", value size ", p.value_dim);
   if (p.mask == jit::Mask::kCausal) absl::StrAppend(&line, ", causal");
+  if (p.mask == jit::Mask::kWindow) {
+    const auto text = [](int64_t keys) {
+      return keys == kNoLimit ? std::string("any") : absl::StrCat(keys);
+    };
+    absl::StrAppend(&line, ", window ", text(p.window_left), "+", text(p.window_right));
+  }
+  for (const Option& option : kOptions) {
+    const bool is_switch = option.words.data() == kNoYes;
+    if (is_switch && option.get(problem) != 0)
+      absl::StrAppend(&line, ", ", std::string(option.name));
+  }
   return line;
 }
 
@@ -151,6 +217,11 @@ std::string CodeName(const Problem& problem) {
   if (p.value_dim != p.head_dim) absl::StrAppend(&name, "v", p.value_dim);
   if (p.mask == jit::Mask::kCausal) absl::StrAppend(&name, "_causal");
   if (p.mask == jit::Mask::kWindow) absl::StrAppend(&name, "_window");
+  for (const Option& option : kOptions) {
+    const bool is_switch = option.words.data() == kNoYes;
+    if (is_switch && option.get(problem) != 0)
+      absl::StrAppend(&name, "_", std::string(option.name));
+  }
   return name;
 }
 
@@ -158,6 +229,12 @@ Problem BucketOf(const Problem& problem) {
   P p = problem.As<P>();
   p.q_len = LengthBucket(p.q_len);
   p.kv_len = LengthBucket(p.kv_len);
+  // The widths of a window become lengths: a query and its keys.
+  for (int64_t P::*width : {&P::window_left, &P::window_right}) {
+    if (p.*width > 0) p.*width = std::min(LengthBucket(p.*width + 1) - 1, kNoLimit);
+  }
+  // These cost a few cycles a row: one configuration serves problems with and without them.
+  p.sinks = p.lse = false;
   return p;
 }
 
@@ -174,12 +251,32 @@ std::array<double, 4> ExtentsOf(const Problem& problem) {
 
 Arrays ArraysOf(const Problem& problem) {
   const P& p = problem.As<P>();
-  return {.array = {Array{"q", p.batch, p.heads, p.q_len, p.head_dim},
-                    {"k", p.batch, p.kv_heads, p.kv_len, p.head_dim},
-                    {"v", p.batch, p.kv_heads, p.kv_len, p.value_dim},
-                    {"out", p.batch, p.heads, p.q_len, p.value_dim}},
-          .count = 4};
+  Arrays arrays;
+  arrays.Add({"q", p.batch, p.heads, p.q_len, p.head_dim});
+  arrays.Add({"k", p.batch, p.kv_heads, p.kv_len, p.head_dim});
+  arrays.Add({"v", p.batch, p.kv_heads, p.kv_len, p.value_dim});
+  if (p.alibi) {
+    arrays.Add({.name = "slopes", .cols = p.heads, .dtype = DType::kF32, .fill = Fill::kSlopes});
+  }
+  if (p.sinks) arrays.Add({.name = "sinks", .cols = p.heads, .dtype = DType::kF32});
+  if (p.lse) {
+    arrays.Add({.name = "lse",
+                .batch = p.batch,
+                .heads = p.heads,
+                .rows = p.q_len,
+                .dtype = ComputeType(p.dtype),
+                .fill = Fill::kOutput});
+  }
+  arrays.Add({.name = "out",
+              .batch = p.batch,
+              .heads = p.heads,
+              .rows = p.q_len,
+              .cols = p.value_dim,
+              .fill = Fill::kOutput});
+  return arrays;
 }
+
+constexpr double kUsualSoftcap = 50;  // Gemma 2's
 
 // A run with the usual scale and the mask aligned bottom-right.
 Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
@@ -187,12 +284,20 @@ Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
   jitattn_attention_args args = {};
   args.struct_size = sizeof args;
   args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
-  args.q = data[0], args.k = data[1], args.v = data[2], args.out = data[3];
   const Arrays arrays = ArraysOf(problem);
-  int64_t* const strides[] = {args.q_strides, args.k_strides, args.v_strides, args.out_strides};
-  for (int i = 0; i < arrays.count; ++i) {
-    std::ranges::copy(DenseStrides(arrays[i], layout), strides[i]);
-  }
+  int next = 0;
+  const auto take = [&](int64_t(*strides)[3]) {
+    if (strides != nullptr) std::ranges::copy(DenseStrides(arrays[next], layout), *strides);
+    return data[next++];
+  };
+  args.q = take(&args.q_strides);
+  args.k = take(&args.k_strides);
+  args.v = take(&args.v_strides);
+  if (p.alibi) args.alibi_slopes = static_cast<const float*>(take(nullptr));
+  if (p.sinks) args.sinks = static_cast<const float*>(take(nullptr));
+  if (p.lse) args.lse = take(&args.lse_strides);
+  args.out = take(&args.out_strides);
+  if (p.softcap) args.softcap = kUsualSoftcap;
   args.scale = 1 / std::sqrt(static_cast<double>(p.head_dim));
   args.causal_offset = p.kv_len - p.q_len;
   return Args(args);
@@ -225,6 +330,36 @@ const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view
   return lanes.empty() || lanes == "queries" ? &kTiles : nullptr;
 }
 
+Operand LseOperand(const P& p, const jitattn_attention_args& args) {
+  return MakeOperand("lse", args.lse, SizeOf(ComputeType(p.dtype)), args.batch, p.heads, args.q_len,
+                     1, args.lse_strides);
+}
+
+// One number for each head, contiguous.
+absl::Status CheckPerHead(const char* name, const float* numbers, int64_t heads) {
+  Operand operand = MakeOperand(name, numbers, sizeof(float), 1, 1, 1, heads, {0, 0, 0});
+  return CheckOperand(operand, sizeof(float));
+}
+
+absl::Status CheckExtras(const P& p, const jitattn_attention_args& args, const Operand& out,
+                         const Operand& q) {
+  if (p.softcap && !(args.softcap > 0 && std::isfinite(args.softcap))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("softcap ", args.softcap, ": must be above 0, and finite"));
+  }
+  if (p.alibi) {
+    if (absl::Status s = CheckPerHead("alibi_slopes", args.alibi_slopes, p.heads); !s.ok())
+      return s;
+  }
+  if (p.sinks) {
+    if (absl::Status s = CheckPerHead("sinks", args.sinks, p.heads); !s.ok()) return s;
+  }
+  if (!p.lse) return absl::OkStatus();
+  Operand lse = LseOperand(p, args);
+  if (absl::Status s = CheckOperand(lse, SizeOf(ComputeType(p.dtype))); !s.ok()) return s;
+  return CheckOut(lse, {&q, &out});
+}
+
 }  // namespace
 
 absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& args) {
@@ -244,6 +379,9 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
                             args.out_strides);
   if (absl::Status s = CheckOperand(q, bytes); !s.ok()) return s;
   if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
+  if (p.has_extras()) {
+    if (absl::Status s = CheckExtras(p, args, out, q); !s.ok()) return s;
+  }
   if (args.kv_len == 0) return CheckOut(out, {&q});
 
   Operand k = MakeOperand("k", args.k, bytes, args.batch, p.kv_heads, args.kv_len, p.head_dim,
@@ -252,6 +390,11 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
                           args.v_strides);
   if (absl::Status s = CheckOperand(k, bytes); !s.ok()) return s;
   if (absl::Status s = CheckOperand(v, bytes); !s.ok()) return s;
+  if (p.lse) {
+    Operand lse = LseOperand(p, args);
+    lse.region.Measure();
+    if (absl::Status s = CheckOut(lse, {&k, &v}); !s.ok()) return s;
+  }
   return CheckOut(out, {&q, &k, &v});
 }
 

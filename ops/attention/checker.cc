@@ -79,6 +79,7 @@ class AttentionChecker : public Checker {
                    double max_ops)
       : problem_(problem), args_(args), rows_(ChooseRows(problem, args, max_ops)) {
     truth_.resize(rows_.size() * static_cast<size_t>(problem.value_dim));
+    if (problem.lse) lse_.resize(rows_.size());
     keeps_spread_ = kIsSmallFloat<T> && truth_.size() < kEnough;
     const Findings all = SolveAll();
     double least = 4 * std::numeric_limits<Real>::epsilon() * LargestValue();
@@ -87,6 +88,7 @@ class AttentionChecker : public Checker {
       least += kHalfUlp * (2 * all.largest_result + all.spread) +
                std::numeric_limits<T>::denorm_min() / 2 + std::numeric_limits<float>::min();
     }
+    lse_bound_ = 8 * all.lse_error;
     bound_ = std::max((kIsSmallFloat<T> ? 2 : 8) * all.plain_error, least);
   }
 
@@ -110,10 +112,33 @@ class AttentionChecker : public Checker {
       }
     }
     if (verdict.max_error > 0) verdict.share = verdict.max_error / bound_;
+    if (problem_.lse && verdict.correct) CheckLse(verdict);
     return verdict;
   }
 
  private:
+  // The second result, which the arguments point to. Its error is that of the scores, whatever the
+  // values are: eight times the plain loop's, and at least a few last places of the result.
+  void CheckLse(Verdict& verdict) const {
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      const RowId& id = rows_[i];
+      const Real got = static_cast<const Real*>(
+          args_.lse)[id.batch * args_.lse_strides[0] + id.head * args_.lse_strides[1] +
+                     id.row * args_.lse_strides[2]];
+      const double truth = static_cast<double>(lse_[i]);
+      const double error = ErrorOf<Real>(got, lse_[i]);
+      const double bound =
+          lse_bound_ + 8 * std::numeric_limits<Real>::epsilon() * (1 + std::abs(truth));
+      const bool correct = std::isinf(lse_[i]) ? got == lse_[i] : error <= bound;
+      if (correct) continue;
+      verdict.correct = false;
+      verdict.share = std::max(verdict.share, error / bound);
+      verdict.what = Format("batch %d, head %d, row %d: log-sum-exp %.9g, should be %.9g", id.batch,
+                            id.head, id.row, static_cast<double>(got), truth);
+      return;
+    }
+  }
+
   static constexpr size_t kEnough = 1024;  // elements for a representative largest error
 
   Wide<T>* Truth(size_t row) { return truth_.data() + row * problem_.value_dim; }
@@ -121,10 +146,11 @@ class AttentionChecker : public Checker {
 
   // The quantities from which the allowed error follows, over a set of rows.
   struct Findings {
-    double plain_error = 0, largest_result = 0;
+    double plain_error = 0, largest_result = 0, lse_error = 0;
     double spread = 0;  // largest Σ w_j |v_j − o|; 0 unless keeps_spread_
     void Add(const Findings& other) {
       plain_error = std::max(plain_error, other.plain_error);
+      lse_error = std::max(lse_error, other.lse_error);
       largest_result = std::max(largest_result, other.largest_result);
       spread = std::max(spread, other.spread);
     }
@@ -174,11 +200,16 @@ class AttentionChecker : public Checker {
   Findings Solve(const Block& block) {
     Findings found;
     const auto rows = std::span(rows_).subspan(block.first, block.count);
-    const jit::Band band = BandOf(problem_.mask, args_);
+    const jit::Band band = BandOf(problem_, args_);
     const FormulaRows<T, Wide<T>> exact(problem_, args_, band, rows);
     std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
     if (keeps_spread_) found.spread = exact.Spread();
     const FormulaRows<T, Real> plain(problem_, args_, band, rows);
+    for (size_t i = 0; problem_.lse && i < rows.size(); ++i) {
+      lse_[block.first + i] = exact.lse()[i];
+      const auto error = static_cast<double>(std::abs(plain.lse()[i] - exact.lse()[i]));
+      if (std::isfinite(error)) found.lse_error = std::max(found.lse_error, error);
+    }
     for (size_t i = 0; i < plain.out().size(); ++i) {
       const Wide<T> truth = exact.out()[i];
       const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);
@@ -214,8 +245,9 @@ class AttentionChecker : public Checker {
   const jitattn_attention_args args_;
   const std::vector<RowId> rows_;
   std::vector<Wide<T>> truth_;  // rows_.size() × value_dim
+  std::vector<Wide<T>> lse_;    // rows_.size(), if the problem has this result
   bool keeps_spread_ = false;
-  double bound_ = 0;
+  double bound_ = 0, lse_bound_ = 0;
 };
 
 }  // namespace

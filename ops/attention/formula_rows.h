@@ -22,7 +22,8 @@ struct RowId {
   int64_t batch, head, row;
 };
 
-// out[r][d] = Σ_j softmax_j(scale · q_r·k[j]) · v[j][d], with operands of type T, computed in A.
+// out[r][d] = Σ_j softmax_j(score) · v[j][d] for score = scale · q_r·k[j], then softcap and ALiBi,
+// and with sinks among the weights, with operands of type T, computed in A.
 // With A wider than Compute<T> this is the reference. With A = Compute<T> this is the plain loop
 // that one would write first: sums in order, probabilities rounded to T.
 //   Keys that no row sees are not read. A key has no effect on rows that do not see it. A row that
@@ -36,6 +37,7 @@ class FormulaRows {
               const jit::Band& band, std::span<const RowId> rows);
 
   const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
+  const std::vector<A>& lse() const { return lse_; }  // [rows]: log Σ_j e^score_j
   // The largest Σ_j softmax_j · |v[j][d] − out[r][d]| over all rows r and columns d.
   double Spread() const;
 
@@ -46,8 +48,12 @@ class FormulaRows {
   using Held = std::conditional_t<std::is_same_v<A, long double>, T, A>;
 
   void Scores(const std::vector<Held>& q, A scale);
-  void Normalise(size_t row);
+  void ApplyOptions(const RowId& id, size_t row);
+  void Normalise(const RowId& id, size_t row);
   void Sum();
+
+  const AttentionProblem& problem_;
+  const jitattn_attention_args& args_;
 
   const int64_t head_dim_, value_dim_;
   int64_t first_key_, keys_;  // the range of keys that at least one of the rows sees
@@ -55,13 +61,15 @@ class FormulaRows {
   const int64_t k_stride_, v_stride_;
   std::vector<jit::IndexRange> visible_;  // for each row, relative to first_key_
   std::vector<A> weights_;                // [rows][keys]
-  std::vector<A> out_;
+  std::vector<A> out_, lse_;
 };
 
 template <typename T, typename A>
 FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
                                const jit::Band& band, std::span<const RowId> rows)
-    : head_dim_(problem.head_dim),
+    : problem_(problem),
+      args_(args),
+      head_dim_(problem.head_dim),
       value_dim_(problem.value_dim),
       k_stride_(args.k_strides[2]),
       v_stride_(args.v_strides[2]) {
@@ -85,7 +93,10 @@ FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_at
   weights_.resize(rows.size() * keys_);
   out_.resize(rows.size() * value_dim_);
   Scores(q, static_cast<A>(args.scale));
-  for (size_t row = 0; row < rows.size(); ++row) Normalise(row);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    ApplyOptions(rows[row], row);
+    Normalise(rows[row], row);
+  }
   Sum();
 }
 
@@ -111,18 +122,41 @@ void FormulaRows<T, A>::Scores(const std::vector<Held>& q, A scale) {
 }
 
 template <typename T, typename A>
-void FormulaRows<T, A>::Normalise(size_t row) {
+void FormulaRows<T, A>::ApplyOptions(const RowId& id, size_t row) {
+  A* const scores = weights_.data() + row * keys_;
+  const jit::IndexRange& visible = visible_[row];
+  if (problem_.softcap) {
+    const A cap = static_cast<A>(args_.softcap);
+    for (int64_t j = visible.first; j < visible.end; ++j) {
+      scores[j] = cap * std::tanh(scores[j] / cap);
+    }
+  }
+  if (problem_.alibi) {
+    const A slope = args_.alibi_slopes[id.head];
+    const int64_t position = id.row + args_.causal_offset - first_key_;
+    for (int64_t j = visible.first; j < visible.end; ++j) {
+      scores[j] -= slope * static_cast<A>(std::abs(j - position));
+    }
+  }
+}
+
+template <typename T, typename A>
+void FormulaRows<T, A>::Normalise(const RowId& id, size_t row) {
   const std::span<A> weights(weights_.data() + row * keys_ + visible_[row].first,
                              visible_[row].size());
-  A largest = -std::numeric_limits<A>::infinity(), sum = 0;
+  constexpr A kInfinity = std::numeric_limits<A>::infinity();
+  const A sink = problem_.sinks ? static_cast<A>(args_.sinks[id.head]) : -kInfinity;
+  A largest = sink;
   for (const A w : weights) {
     if (w > largest) largest = w;
   }
+  A sum = largest == -kInfinity ? 0 : std::exp(sink - largest);
   for (A& w : weights) {
     w = std::exp(w - largest);
     if constexpr (std::is_same_v<A, Compute<T>>) w = static_cast<T>(w);
     sum += w;
   }
+  lse_.push_back(sum == 0 ? -kInfinity : largest + std::log(sum));
   for (A& w : weights) w /= sum;  // not rounded to T a second time
 }
 

@@ -3,6 +3,7 @@
 #ifndef JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 #define JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "jit/attention/args.h"
@@ -23,25 +24,45 @@ struct CallRange {
 
 // The keys that the queries of the run see. The ends of the band are clipped to the range in which
 // they matter, so that no sum in a kernel overflows.
-inline jit::Band BandOf(jit::Mask mask, const jitattn_attention_args& run) {
-  return jit::Band::Of(mask, -jit::Band::kFar, run.causal_offset).Clipped(run.q_len, run.kv_len);
+inline jit::Band BandOf(const AttentionProblem& problem, const jitattn_attention_args& run) {
+  return BandOf(problem, run.causal_offset).Clipped(run.q_len, run.kv_len);
+}
+
+// Adds what the options of the problem read and write. Positions are those of keys: query i is at
+// i + causal_offset.
+inline void AddExtras(const AttentionProblem& problem, const jitattn_attention_args& run,
+                      const CallRange& range, jit::AttentionArgs& args) {
+  args.softcap = run.softcap;
+  args.first_query =
+      range.first_row + std::clamp(run.causal_offset, -jit::Band::kFar, jit::Band::kFar);
+  if (problem.alibi) args.alibi_slopes = run.alibi_slopes + range.head;
+  if (problem.sinks) args.sinks = run.sinks + range.head;
+  if (!problem.lse) return;
+  const int64_t bytes = SizeOf(ComputeType(problem.dtype));
+  args.lse = static_cast<char*>(run.lse) +
+             (range.batch * run.lse_strides[0] + range.head * run.lse_strides[1] +
+              range.first_row * run.lse_strides[2]) *
+                 bytes;
+  args.lse_stride = run.lse_strides[2] * bytes;
+  args.lse_head_stride = run.lse_strides[1] * bytes;
 }
 
 // The kernel's arguments for `range`. Strides are in elements in `run`, in bytes in the result. A
 // caller that splits the keys of a softmax over several calls sets `parts` and `part` itself.
 // Inline, for small calls.
-inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
+inline jit::AttentionArgs KernelArgs(const AttentionProblem& problem,
+                                     const jit::AttentionSpec& spec,
                                      const jitattn_attention_args& run, const CallRange& range,
                                      void* scratch) {
   const int64_t bytes = SizeOf(spec.dtype);
-  const jit::Band band = BandOf(spec.mask, run).From(range.first_row, range.first_key);
+  const jit::Band band = BandOf(problem, run).From(range.first_row, range.first_key);
   const auto offset = [&](const int64_t(&strides)[3], int64_t head, int64_t row) {
     return (range.batch * strides[0] + head * strides[1] + row * strides[2]) * bytes;
   };
   const auto at = [](const void* base, int64_t distance) {
     return static_cast<const char*>(base) + distance;
   };
-  return {
+  jit::AttentionArgs args = {
       .spec = &spec,
       .q = at(run.q, offset(run.q_strides, range.head, range.first_row)),
       .k = at(run.k, offset(run.k_strides, range.kv_head, range.first_key)),
@@ -60,10 +81,11 @@ inline jit::AttentionArgs KernelArgs(const jit::AttentionSpec& spec,
       .q_head_stride = run.q_strides[1] * bytes,
       .out_head_stride = run.out_strides[1] * bytes,
       .left = band.left,
-      .first_query = range.first_row,
       .first_key = range.first_key,
       .first_head = range.head,
   };
+  if (problem.has_extras()) AddExtras(problem, run, range, args);
+  return args;
 }
 
 // Operations over all pairs (query, key). A mask needs no account, since a run's work is only

@@ -1,13 +1,18 @@
 // Problems of attention.
 //
 //   out[b][h][i][d] = Σ_j softmax_j(scale · q[b][h][i]·k[b][g][j]) · v[b][g][j][d]
-//     g = h / (heads / kv_heads);  causal: query i sees keys j ≤ i + offset
+//     g = h / (heads / kv_heads);  causal: query i sees keys j ≤ i + offset;
+//     window: keys from i + offset − window_left to i + offset + window_right
 
 #ifndef JITATTN_OPS_ATTENTION_PROBLEM_H_
 #define JITATTN_OPS_ATTENTION_PROBLEM_H_
 
+#include <algorithm>
 #include <cstdint>
 
+#include "jit/attention/alibi.h"
+#include "jit/attention/band.h"
+#include "jit/attention/softcap.h"
 #include "jit/attention/spec.h"
 #include "ops/problem.h"
 
@@ -18,9 +23,14 @@ namespace jitattn::ops {
 struct AttentionProblem {
   DType dtype = DType::kF32;
   jit::Mask mask = jit::Mask::kNone;
+  bool softcap = false, alibi = false, sinks = false, lse = false;
   int64_t batch = 1, heads = 1, kv_heads = 1;
   int64_t q_len = 1, kv_len = 1;
   int64_t head_dim = 64, value_dim = 64;
+  int64_t window_left = 0, window_right = 0;  // 0 unless the mask is a window
+
+  // Whether a run has more arguments than q, k, v and out.
+  bool has_extras() const { return softcap || alibi || sinks || lse; }
 
   friend bool operator==(const AttentionProblem&, const AttentionProblem&) = default;
 };
@@ -32,10 +42,22 @@ template <>
 inline constexpr const Operation* OperationOf<AttentionProblem> = &kAttention;
 
 inline jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
-  return {.dtype = problem.dtype,
-          .mask = problem.mask,
-          .head_dim = static_cast<int>(problem.head_dim),
-          .value_dim = static_cast<int>(problem.value_dim)};
+  jit::AttentionSpec spec = {.dtype = problem.dtype,
+                             .mask = problem.mask,
+                             .head_dim = static_cast<int>(problem.head_dim),
+                             .value_dim = static_cast<int>(problem.value_dim),
+                             .sinks = problem.sinks,
+                             .lse = problem.lse};
+  int parts = 0;
+  if (problem.softcap) spec.score_parts[parts++] = &jit::Softcap();
+  if (problem.alibi) spec.score_parts[parts++] = &jit::Alibi();
+  return spec;
+}
+
+// The keys that the queries of a run see. `offset`: of the causal mask's or the window's middle.
+inline jit::Band BandOf(const AttentionProblem& problem, int64_t offset) {
+  offset = std::clamp(offset, -jit::Band::kFar, jit::Band::kFar);
+  return jit::Band::Of(problem.mask, offset - problem.window_left, offset + problem.window_right);
 }
 
 // Number of query rows that share the keys and values of a kv head.

@@ -133,7 +133,7 @@ class RowsRunner : public Runner {
                           .rows = run.q_len,
                           .first_key = keys.first,
                           .keys = keys.count};
-    return KernelArgs(spec_, run, range, scratch);
+    return KernelArgs(problem_, spec_, run, range, scratch);
   }
 
   const AttentionProblem problem_;

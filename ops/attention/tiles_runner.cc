@@ -52,7 +52,7 @@ class TilesRunner : public Runner {
         .first_row = first_row,
         .rows = tiles == 1 ? run.q_len : std::min(task_rows_, run.q_len - first_row),
         .keys = run.kv_len};
-    kernel().Run(KernelArgs(spec_, run, range, scratch));
+    kernel().Run(KernelArgs(problem_, spec_, run, range, scratch));
   }
 
  private:

@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
         BadValue{"", "format", "\"0.9\"", {"\"0.9\""}},
-        BadValue{"", "format", "\"1\"", {"\"1.4\""}},
+        BadValue{"", "format", "\"1\"", {"\"1.5\""}},
         BadValue{"", "format", "\"1.-1\"", {"format"}},
         BadValue{"", "format", "\"1.0.0\"", {"format"}}, BadValue{"", "format", "1.0", {"format"}},
         BadValue{"", "key", "\"../../etc/passwd\"", {"\"../../etc/passwd\""}},

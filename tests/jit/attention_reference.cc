@@ -24,7 +24,7 @@ class Formula {
   // The weights of the keys that a row sees; their sum is 1 but for rounding. Sums run from left to
   // right, and exponentials are rounded to Rounded.
   template <typename Rounded>
-  std::vector<R> Weights(int64_t row) const {
+  std::vector<R> Weights(int64_t row, R* lse = nullptr) const {
     const int64_t head_dim = in_.spec.head_dim;
     std::vector<R> p(in_.Keys(row).size());
     for (int64_t d = 0; d < head_dim; ++d) {
@@ -35,8 +35,12 @@ class Formula {
     R highest = -std::numeric_limits<R>::infinity(), sum = 0;
     for (R& x : p) x *= static_cast<R>(in_.scale);
     for (size_t j = 0; j < p.size(); ++j) ApplyParts(row, in_.Keys(row).first + j, &p[j]);
+    if (in_.spec.sinks) highest = in_.sink;
     for (const R x : p) highest = std::max(highest, x);
+    if (in_.spec.sinks && std::isfinite(highest)) sum = std::exp(in_.sink - highest);
     for (R& x : p) sum += x = static_cast<R>(static_cast<Rounded>(std::exp(x - highest)));
+    if (lse != nullptr)
+      *lse = sum == 0 ? -std::numeric_limits<R>::infinity() : highest + std::log(sum);
     for (R& x : p) x /= sum;
     return p;
   }
@@ -57,7 +61,7 @@ class Formula {
     const ScorePlace place = {in_.first.query + row, in_.first.key + key, in_.first.head};
     for (const ScorePart* part : in_.spec.score_parts) {
       if (part == nullptr) break;
-      *score = static_cast<R>(part->Apply(static_cast<double>(*score), place));
+      *score = static_cast<R>(part->Apply(static_cast<double>(*score), place, in_.PartArgs()));
     }
   }
 
@@ -124,6 +128,15 @@ Expected<T> Expect(const AttentionCase<T>& in) {
 }
 
 template <typename T>
+std::vector<Wider<T>> ExactLse(const AttentionCase<T>& in) {
+  using W = Wider<T>;
+  const Formula<W, T> formula(in);
+  std::vector<W> lse(in.q_rows);
+  for (int64_t row = 0; row < in.q_rows; ++row) formula.template Weights<W>(row, &lse[row]);
+  return lse;
+}
+
+template <typename T>
 ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<T>& expected,
                                                const std::vector<T>& got) {
   const Wider<T> bound = std::max<Wider<T>>(2 * expected.plain_error, expected.least_bound);
@@ -146,6 +159,11 @@ template Expected<float> Expect(const AttentionCase<float>&);
 template Expected<double> Expect(const AttentionCase<double>&);
 template Expected<BFloat16> Expect(const AttentionCase<BFloat16>&);
 template Expected<Float16> Expect(const AttentionCase<Float16>&);
+
+template std::vector<double> ExactLse(const AttentionCase<float>&);
+template std::vector<long double> ExactLse(const AttentionCase<double>&);
+template std::vector<double> ExactLse(const AttentionCase<BFloat16>&);
+template std::vector<double> ExactLse(const AttentionCase<Float16>&);
 
 template ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<float>&,
                                                         const std::vector<float>&);

@@ -61,8 +61,10 @@ struct AttentionCase {
   int64_t left = 0;    // windows: of the left one
   int64_t gap = 0;     // elements between the end of a row and the next one, in every operand
   double scale = 1;
-  ScorePlace first;        // where the case begins in its operation
-  std::vector<T> q, k, v;  // rows of head_dim, head_dim, value_dim, adjoining
+  ScorePlace first;           // where the case begins in its operation
+  float sink = 0, slope = 0;  // with sinks, Alibi()
+  double softcap = 0;         // with Softcap()
+  std::vector<T> q, k, v;     // rows of head_dim, head_dim, value_dim, adjoining
 
   // Normal values times `sigma`.
   void Fill(uint64_t seed, double sigma = 1) {
@@ -78,6 +80,11 @@ struct AttentionCase {
   Band band() const { return Band::Of(spec.mask, left, offset); }
   IndexRange Keys(int64_t row) const { return band().Keys(row, kv_len); }
   int64_t SeenBy(int64_t row) const { return Keys(row).end; }
+
+  // The arguments that score parts read.
+  AttentionArgs PartArgs() const {
+    return {.alibi_slopes = &slope, .softcap = softcap, .first_head = first.head};
+  }
 
   std::string Describe() const {
     return absl::StrCat(NameOf(spec), " v", spec.value_dim, " ", q_rows, "×", kv_len, " left ",
@@ -124,13 +131,16 @@ class GuardedRows {
   GuardedBuffer buffer_;
 };
 
+// `lse`: receives the log-sum-exps, with spec.lse.
 template <typename T>
 std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
-                         GuardedBuffer::Flush flush = GuardedBuffer::kBack) {
+                         GuardedBuffer::Flush flush = GuardedBuffer::kBack,
+                         std::vector<Compute<T>>* lse = nullptr) {
   GuardedRows<T> q(in.q_rows, in.spec.head_dim, in.gap, flush);
   GuardedRows<T> k(in.kv_len, in.spec.head_dim, in.gap, flush);
   GuardedRows<T> v(in.kv_len, in.spec.value_dim, in.gap, flush);
   GuardedRows<T> out(in.q_rows, in.spec.value_dim, in.gap, flush);
+  GuardedRows<Compute<T>> sums(in.q_rows, 1, in.gap, flush);
   q.Write(in.q);
   k.Write(in.k);
   v.Write(in.v);
@@ -152,11 +162,18 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
                            .scale = in.scale,
                            .scratch = scratch.data(),
                            .left = in.left,
+                           .sinks = &in.sink,
+                           .alibi_slopes = &in.slope,
+                           .softcap = in.softcap,
+                           .lse = sums.data(),
+                           .lse_stride = sums.stride_bytes(),
                            .first_query = in.first.query,
                            .first_key = in.first.key,
                            .first_head = in.first.head});
   EXPECT_TRUE(out.GapsUntouched()) << "wrote between or beside the output's rows";
   EXPECT_TRUE(scratch.SlackUntouched()) << "wrote beside the scratch";
+  EXPECT_TRUE(sums.GapsUntouched()) << "wrote between or beside the log-sum-exps";
+  if (lse != nullptr) *lse = sums.Read();
   return out.Read();
 }
 
@@ -179,6 +196,10 @@ struct Expected {
 // Compute it once if several kernels get the same input.
 template <typename T>
 Expected<T> Expect(const AttentionCase<T>& in);
+
+// The log-sum-exp of each row.
+template <typename T>
+std::vector<Wider<T>> ExactLse(const AttentionCase<T>& in);
 
 template <typename T>
 ::testing::AssertionResult AsExactAsAPlainLoop(const Expected<T>& expected,

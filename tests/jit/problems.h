@@ -29,6 +29,8 @@ namespace jitattn::jit::testing {
 inline ops::AttentionProblem ProblemOf(const AttentionSpec& spec) {
   return {.dtype = spec.dtype,
           .mask = spec.mask,
+          .sinks = spec.sinks,
+          .lse = spec.lse,
           .head_dim = spec.head_dim,
           .value_dim = spec.value_dim};
 }
@@ -93,9 +95,8 @@ std::string NameOf(const Spec& spec) {
   return problem.operation().code_name(problem);
 }
 
-// "none", "causal", "window". Problems have no windows.
+// "none", "causal", "window".
 inline std::string NameOf(Mask mask) {
-  if (mask == Mask::kWindow) return "window";
   return std::string(ops::kAttention.options[0].words[static_cast<size_t>(mask)]);
 }
 

@@ -19,7 +19,7 @@ class Softcap : public ScorePart {
  public:
   explicit Softcap(double cap) : cap_(cap) {}
 
-  double Apply(double score, const ScorePlace&) const override {
+  double Apply(double score, const ScorePlace&, const AttentionArgs&) const override {
     return cap_ * std::tanh(score / cap_);
   }
 
@@ -50,7 +50,7 @@ class DistanceBias : public ScorePart {
  public:
   explicit DistanceBias(double slope) : slope_(slope) {}
 
-  double Apply(double score, const ScorePlace& at) const override {
+  double Apply(double score, const ScorePlace& at, const AttentionArgs&) const override {
     return score - slope_ * static_cast<double>((at.head + 1) * std::abs(at.key - at.query));
   }
 
@@ -84,7 +84,7 @@ class PlaceBias : public ScorePart {
  public:
   explicit PlaceBias(double scale) : scale_(scale) {}
 
-  double Apply(double score, const ScorePlace& at) const override {
+  double Apply(double score, const ScorePlace& at, const AttentionArgs&) const override {
     return score * (1 + static_cast<double>(at.query) / 64) + scale_ * static_cast<double>(at.key);
   }
 
@@ -125,7 +125,9 @@ class PlaceBias : public ScorePart {
 class Greedy : public ScorePart {
  public:
   explicit Greedy(int vecs) : vecs_(vecs) {}
-  double Apply(double score, const ScorePlace&) const override { return score; }
+  double Apply(double score, const ScorePlace&, const AttentionArgs&) const override {
+    return score;
+  }
   int VecsNeeded(Isa) const override { return vecs_; }
   void EmitApply(Assembler& a, const ScoreBlock&) const override {
     const Vecs all = a.pool().LeaseVecs("nothing", vecs_);

@@ -539,5 +539,19 @@ class Written(Folder):
             self.assertLess(len(picture.render("svg")), 400000, kind)
 
 
+def part_of(suite, part, parts):
+    """Every `parts`-th test of a suite, from `part` on."""
+    def tests_of(suite):
+        for test in suite:
+            yield from tests_of(test) if isinstance(test, unittest.TestSuite) else [test]
+    return unittest.TestSuite(list(tests_of(suite))[part::parts])
+
+
 if __name__ == "__main__":
+    # plots_test.py PART/PARTS [NAME...]: tests are slow enough for several processes.
+    if len(sys.argv) > 1 and "/" in sys.argv[1]:
+        part, parts = map(int, sys.argv.pop(1).split("/"))
+        tests = part_of(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]), part,
+                        parts)
+        sys.exit(not unittest.TextTestRunner().run(tests).wasSuccessful())
     unittest.main()

@@ -11,9 +11,13 @@ namespace {
 
 class KernelArgsTest : public testing::Test {
  protected:
-  jit::AttentionArgs Of(const CallRange& range) { return KernelArgs(spec, run, range, &scratch); }
+  jit::AttentionArgs Of(const CallRange& range) {
+    spec = SpecOf(problem);
+    return KernelArgs(problem, spec, run, range, &scratch);
+  }
 
-  const jit::AttentionSpec spec{.dtype = DType::kBF16, .mask = jit::Mask::kCausal};
+  AttentionProblem problem{.dtype = DType::kBF16, .mask = jit::Mask::kCausal};
+  jit::AttentionSpec spec;
   char memory[16384], scratch;
   jitattn_attention_args run{.q = memory,
                              .k = memory + 1,
@@ -54,9 +58,31 @@ TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
   EXPECT_EQ(args.q_head_stride, 200);
   EXPECT_EQ(args.out_head_stride, 800);
   EXPECT_EQ(args.parts, 0);
-  EXPECT_EQ(args.first_query, 3);
   EXPECT_EQ(args.first_key, 5);
   EXPECT_EQ(args.first_head, 4);
+}
+
+// A query's position is that of a key.
+TEST_F(KernelArgsTest, WhatOptionsReadAndWrite) {
+  problem.softcap = problem.alibi = problem.sinks = problem.lse = true;
+  const float numbers[8] = {};
+  run.causal_offset = 20;
+  run.softcap = 30;
+  run.alibi_slopes = numbers;
+  run.sinks = numbers + 1;
+  run.lse = memory;
+  run.lse_strides[0] = 1000, run.lse_strides[1] = 100, run.lse_strides[2] = 10;
+  const jit::AttentionArgs args =
+      Of({.batch = 1, .head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .keys = 9});
+  EXPECT_EQ(args.softcap, 30);
+  EXPECT_EQ(args.alibi_slopes, numbers + 4);
+  EXPECT_EQ(args.sinks, numbers + 5);
+  EXPECT_EQ(args.first_query, 23);
+  EXPECT_EQ(args.lse, memory + 4 * 1430);
+  EXPECT_EQ(args.lse_stride, 40);
+  EXPECT_EQ(args.lse_head_stride, 400);
+  run.causal_offset = std::numeric_limits<int64_t>::max();
+  EXPECT_GT(Of({.first_row = 3}).first_query, 0);
 }
 
 TEST_F(KernelArgsTest, TheBandMovesWithTheRangeAndNeverOverflows) {
@@ -68,6 +94,17 @@ TEST_F(KernelArgsTest, TheBandMovesWithTheRangeAndNeverOverflows) {
   run.causal_offset = std::numeric_limits<int64_t>::min();
   EXPECT_EQ(Of(range).right, -100 + 3 - 5);
   EXPECT_EQ(Of(range).left, -100 + 3 - 5);  // before every key
+}
+
+TEST_F(KernelArgsTest, AWindowMovesWithTheOffset) {
+  problem.mask = jit::Mask::kWindow;
+  problem.window_left = 6, problem.window_right = 2;
+  run.causal_offset = 10;
+  const CallRange range{.first_row = 3, .rows = 1, .first_key = 5, .keys = 1};
+  EXPECT_EQ(Of(range).left, 10 - 6 + 3 - 5);
+  EXPECT_EQ(Of(range).right, 10 + 2 + 3 - 5);
+  run.causal_offset = std::numeric_limits<int64_t>::min();
+  EXPECT_EQ(Of(range).right, -100 + 3 - 5);
 }
 
 }  // namespace

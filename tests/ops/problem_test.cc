@@ -38,16 +38,53 @@ TEST(WordsTest, RoundTrip) {
   EXPECT_EQ(FindOperation("atention"), nullptr);
 }
 
-TEST(OptionTest, MaskIsOneOfTwoWords) {
-  ASSERT_EQ(kAttention.options.size(), 1u);
+TEST(OptionTest, MaskIsOneOfThreeWords) {
   const Option& mask = kAttention.options[0];
-  EXPECT_THAT(mask.words, ElementsAre("none", "causal"));
+  EXPECT_THAT(mask.words, ElementsAre("none", "causal", "window"));
   Problem problem = AttentionProblem{};
-  for (const Mask m : {Mask::kCausal, Mask::kNone}) {
+  for (const Mask m : {Mask::kCausal, Mask::kWindow, Mask::kNone}) {
     mask.set(problem, static_cast<int>(m));
     EXPECT_EQ(problem.As<AttentionProblem>().mask, m);
     EXPECT_EQ(mask.get(problem), static_cast<int>(m));
   }
+}
+
+// A problem without options has the code name, and so the records, of before there were any.
+TEST(OptionTest, EachHasANameOfItsOwnInTheCode) {
+  const Problem plain = AttentionProblem{};
+  std::set<std::string> names = {kAttention.code_name(plain)};
+  EXPECT_THAT(names, ElementsAre("attn_f32_d64"));
+  for (const Option& option : kAttention.options) {
+    for (int value = 1; value < std::ssize(option.words); ++value) {
+      Problem problem = plain;
+      option.set(problem, value);
+      EXPECT_FALSE(problem == plain) << option.name;
+      EXPECT_FALSE(SameCode(problem, plain)) << option.name;
+      EXPECT_TRUE(names.insert(kAttention.code_name(problem)).second) << option.name;
+    }
+  }
+}
+
+// Options that cost a few cycles a row share the records of the plain problem.
+TEST(OptionTest, SinksAndLogSumExpAreNotInTheBucket) {
+  const AttentionProblem plain{.q_len = 100, .kv_len = 100};
+  AttentionProblem rich = plain;
+  rich.sinks = rich.lse = true;
+  EXPECT_EQ(Bucket(rich), Bucket(plain));
+  rich.softcap = true;
+  EXPECT_FALSE(Bucket(rich) == Bucket(plain));
+}
+
+TEST(WindowTest, WidthsAreBucketedAsLengths) {
+  AttentionProblem p{.mask = jit::Mask::kWindow, .q_len = 1024, .kv_len = 1024, .window_left = 511};
+  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, 511);
+  p.window_left = 400;
+  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, 511);
+  p.window_left = jit::Band::kFar;
+  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, jit::Band::kFar);
+  EXPECT_TRUE(Validate(p).ok());
+  p.mask = jit::Mask::kCausal;
+  EXPECT_EQ(Validate(p).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(DimTest, TablesAreWellFormed) {
@@ -59,6 +96,7 @@ TEST(DimTest, TablesAreWellFormed) {
       EXPECT_FALSE(dim.help.empty()) << dim.name;
       EXPECT_LE(dim.least, dim.most) << dim.name;
       EXPECT_EQ(dim.tag.empty(), dim.role == Dim::Role::kInCode) << dim.name;
+      EXPECT_TRUE(!dim.is_extra || dim.get(operation->blank()) == 0) << dim.name;
       Problem problem = operation->blank();
       dim.set(problem, 5);
       for (const Dim& other : operation->dims) {

@@ -1,0 +1,168 @@
+// Softcap, ALiBi, sinks and log-sum-exp in kernels of every algorithm, against the formula.
+
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <vector>
+
+#include "jit/attention/alibi.h"
+#include "jit/attention/softcap.h"
+#include "tests/jit/attention_reference.h"
+#include "tests/jit/described_cpus.h"
+
+namespace jitattn::jit {
+namespace {
+
+using testing::AttentionCase;
+using testing::RunKernel;
+
+constexpr double kLargestScore = 256;
+
+class AttentionOptionsTest : public testing::AttentionKernelTest {
+ protected:
+  // One configuration of each form of P·V, and one of "rows".
+  std::vector<ops::Config> RandomConfigs(const AttentionSpec& spec, std::mt19937_64& random) const {
+    if (isa() == Isa::kPortable) return {ops::PortableAttentionConfig{}};
+    const bool pairs = dtype() == DType::kBF16 && isa() == Isa::kAvx512 && HostCpu().avx512_bf16;
+    std::vector<ops::Config> configs = {testing::RandomRows(isa(), spec, HostCpu(), random)};
+    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
+      if (pv == PvForm::kPairs && !pairs) continue;
+      configs.push_back(
+          testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random, [&](TilesConfig& c) {
+            c.pv = pv;
+            if (pv == PvForm::kPairs) c.fuse_exp = 0;
+          }));
+    }
+    return configs;
+  }
+
+  void Check(AttentionSpec spec, uint64_t seeds) {
+    for (uint64_t seed = 0; seed < seeds && !HasFatalFailure(); ++seed) {
+      std::mt19937_64 random(seed);
+      spec.head_dim = 1 + static_cast<int>(random() % 40);
+      spec.value_dim = 1 + static_cast<int>(random() % 40);
+      for (const ops::Config& config : RandomConfigs(spec, random)) {
+        ForType([&](auto zero) { CheckShapes<decltype(zero)>(spec, config, random, seed); });
+      }
+    }
+  }
+
+  template <typename T>
+  void CheckShapes(const AttentionSpec& spec, const ops::Config& config, std::mt19937_64& random,
+                   uint64_t seed) {
+    const auto kernel = testing::CompileFor(spec, config, HostCpu());
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    for (const float sink : {0.5f, -300.0f, 200.0f, -std::numeric_limits<float>::infinity()}) {
+      AttentionCase<T> in{.spec = spec, .scale = 1.0 / 8};
+      in.q_rows = 1 + static_cast<int64_t>(random() % 150);
+      in.kv_len = 1 + static_cast<int64_t>(random() % 500);
+      // Some rows see no key.
+      in.offset = in.kv_len - in.q_rows - static_cast<int64_t>(random() % 20);
+      in.left = in.offset - static_cast<int64_t>(random() % 100);
+      in.gap = static_cast<int64_t>(random() % 3);
+      in.first = {.query = static_cast<int64_t>(random() % 50),
+                  .key = static_cast<int64_t>(random() % 50),
+                  .head = static_cast<int64_t>(random() % 4)};
+      in.sink = sink;
+      in.slope = 1.0f / 32;
+      in.softcap = 3;
+      in.Fill(random(), 2);
+      auto expected = testing::Expect(in);
+      // Parts are computed in double by the plain loop, and by what is taken for exact.
+      expected.plain_error =
+          4 * expected.plain_error + kLargestScore * std::numeric_limits<double>::epsilon();
+      std::vector<Compute<T>> lse;
+      ASSERT_TRUE(testing::AsExactAsAPlainLoop(
+          expected, RunKernel(**kernel, in, testing::GuardedBuffer::kBack, &lse)))
+          << (*kernel)->name() << "\n"
+          << in.Describe() << ", sink " << sink << ", seed " << seed;
+      if (spec.lse) CheckLse(in, lse, (*kernel)->name());
+    }
+  }
+
+  template <typename T>
+  void CheckLse(const AttentionCase<T>& in, const std::vector<Compute<T>>& lse,
+                const std::string& name) {
+    const auto exact = testing::ExactLse(in);
+    for (size_t row = 0; row < exact.size(); ++row) {
+      // Nothing but a sink of −∞ and no key: at most the lowest number.
+      if (std::isinf(exact[row]) && in.spec.sinks) {
+        ASSERT_LT(lse[row], -1e38) << name << ", row " << row << "\n" << in.Describe();
+      } else if (std::isinf(exact[row])) {
+        ASSERT_EQ(lse[row], -std::numeric_limits<Compute<T>>::infinity())
+            << name << ", row " << row << "\n"
+            << in.Describe();
+      } else {
+        // Exponentials of 16-bit types are off by a share of 1e-4.
+        const double bound =
+            (kIsSmallFloat<T> ? 1.2e-4 : 0) + 32 * std::numeric_limits<Compute<T>>::epsilon() *
+                                                  (4 + static_cast<double>(std::abs(exact[row])));
+        ASSERT_NEAR(lse[row], static_cast<double>(exact[row]), bound)
+            << name << ", row " << row << "\n"
+            << in.Describe();
+      }
+    }
+  }
+};
+
+TEST_P(AttentionOptionsTest, Softcap) {
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&Softcap()}}, 1);
+}
+TEST_P(AttentionOptionsTest, Alibi) {
+  Check({.dtype = dtype(), .mask = mask(), .score_parts = {&Alibi()}}, 1);
+}
+TEST_P(AttentionOptionsTest, Sinks) { Check({.dtype = dtype(), .mask = mask(), .sinks = true}, 2); }
+TEST_P(AttentionOptionsTest, Lse) { Check({.dtype = dtype(), .mask = mask(), .lse = true}, 2); }
+TEST_P(AttentionOptionsTest, All) {
+  Check({.dtype = dtype(),
+         .mask = mask(),
+         .sinks = true,
+         .lse = true,
+         .score_parts = {&Softcap(), &Alibi()}},
+        2);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, AttentionOptionsTest,
+    ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+                       ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
+                       ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
+    [](const auto& info) {
+      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
+                          std::string(Name(std::get<1>(info.param))), "_",
+                          testing::NameOf(std::get<2>(info.param)));
+    });
+
+// On CPUs that are not at hand, the code is emitted and its instructions exist there.
+TEST(AttentionOptionsCodeTest, IsEmittedForDescribedCpus) {
+  int emitted = 0;
+  for (const testing::DescribedCpu& described : testing::CpusOfDifferentCode()) {
+    const Cpu& cpu = described.cpu;
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
+      if (!testing::HasKernels(cpu, dtype)) continue;
+      const AttentionSpec spec = {.dtype = dtype,
+                                  .mask = Mask::kWindow,
+                                  .sinks = true,
+                                  .lse = true,
+                                  .score_parts = {&Softcap(), &Alibi()}};
+      std::mt19937_64 random(1);
+      for (int i = 0; i < 4; ++i) {
+        const ops::Config config = testing::RandomConfig(cpu.isa, spec, cpu, random);
+        Assembler a(config.isa(), cpu);
+        if (const auto* tiles = config.If<TilesConfig>()) {
+          EmitTiles(a, spec, *tiles);
+        } else {
+          EmitRows(a, spec, config.As<RowsConfig>());
+        }
+        const std::span<const uint8_t> code = a.Finish().first(a.constants_begin());
+        const std::string evex = testing::FirstEvexInstruction(code);
+        EXPECT_EQ(evex.empty(), cpu.isa != Isa::kAvx512) << evex;
+        ++emitted;
+      }
+    }
+  }
+  EXPECT_GT(emitted, 40);
+}
+
+}  // namespace
+}  // namespace jitattn::jit

@@ -1,0 +1,390 @@
+// Attention as the C API describes it: random problems and arguments, all options combined, against
+// the formula of jitattn.h in double.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/small_float.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jitattn/jitattn.h"
+#include "tests/long_tests.h"
+#include "tests/mentions.h"
+
+namespace jitattn::runtime {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// Rows of numbers in memory with strides of any sign and NaN between the rows.
+class Tensor {
+ public:
+  Tensor(int32_t dtype, int64_t batch, int64_t heads, int64_t rows, int64_t cols,
+         std::mt19937_64& random)
+      : dtype_(dtype), count_{batch, heads, rows}, cols_(cols) {
+    // Each axis is outermost in some layout.
+    int order[] = {0, 1, 2};
+    std::shuffle(order, order + 3, random);
+    int64_t span = cols + static_cast<int64_t>(random() % 3);
+    for (const int axis : order) {
+      stride_[axis] = span;
+      span *= std::max<int64_t>(count_[axis], 1);
+      if (random() % 4 != 0) continue;
+      first_ += stride_[axis] * std::max<int64_t>(count_[axis] - 1, 0);
+      stride_[axis] = -stride_[axis];
+    }
+    bytes_.assign(static_cast<size_t>(span) * Size(), '\xff');  // NaN in every type
+  }
+
+  void FillNormal(std::mt19937_64& random, double sigma = 1) {
+    std::normal_distribution<double> normal(0, sigma);
+    ForEach([&](int64_t at) { Set(at, normal(random)); });
+  }
+
+  double Get(int64_t b, int64_t h, int64_t r, int64_t c) const { return Load(At(b, h, r) + c); }
+  void* data() { return bytes_.data() + first_ * Size(); }
+  void CopyStrides(int64_t (&to)[3]) const { std::copy_n(stride_, 3, to); }
+
+  // Whether everything that is no element is NaN as before.
+  bool GapsUntouched() const {
+    std::vector<char> element(bytes_.size() / Size());
+    const_cast<Tensor*>(this)->ForEach([&](int64_t at) { element[at] = 1; });
+    for (size_t at = 0; at < element.size(); ++at) {
+      if (!element[at] && !std::isnan(Load(static_cast<int64_t>(at)))) return false;
+    }
+    return true;
+  }
+
+ private:
+  int Size() const { return dtype_ == JITATTN_F64 ? 8 : dtype_ == JITATTN_F32 ? 4 : 2; }
+  int64_t At(int64_t b, int64_t h, int64_t r) const {
+    return first_ + b * stride_[0] + h * stride_[1] + r * stride_[2];
+  }
+
+  template <typename F>
+  void ForEach(F f) {
+    for (int64_t b = 0; b < count_[0]; ++b)
+      for (int64_t h = 0; h < count_[1]; ++h)
+        for (int64_t r = 0; r < count_[2]; ++r)
+          for (int64_t c = 0; c < cols_; ++c) f(At(b, h, r) + c);
+  }
+
+  template <typename T>
+  T LoadAs(int64_t at) const {
+    T value;
+    std::memcpy(&value, bytes_.data() + at * static_cast<int64_t>(sizeof(T)), sizeof value);
+    return value;
+  }
+  double Load(int64_t at) const {
+    switch (dtype_) {
+      case JITATTN_F64:
+        return LoadAs<double>(at);
+      case JITATTN_BF16:
+        return static_cast<float>(LoadAs<BFloat16>(at));
+      case JITATTN_F16:
+        return static_cast<float>(LoadAs<Float16>(at));
+      default:
+        return LoadAs<float>(at);
+    }
+  }
+
+  template <typename T>
+  void SetAs(int64_t at, T value) {
+    std::memcpy(bytes_.data() + at * static_cast<int64_t>(sizeof(T)), &value, sizeof value);
+  }
+  void Set(int64_t at, double value) {
+    switch (dtype_) {
+      case JITATTN_F64:
+        return SetAs(at, value);
+      case JITATTN_BF16:
+        return SetAs(at, BFloat16(static_cast<float>(value)));
+      case JITATTN_F16:
+        return SetAs(at, Float16(static_cast<float>(value)));
+      default:
+        return SetAs(at, static_cast<float>(value));
+    }
+  }
+
+  int32_t dtype_;
+  int64_t count_[3], cols_, stride_[3], first_ = 0;
+  std::vector<char> bytes_;
+};
+
+class AttentionRun {
+ public:
+  explicit AttentionRun(uint64_t seed)
+      : random_(seed),
+        problem_(DrawProblem()),
+        q_(MakeTensor(problem_.heads, problem_.q_len, problem_.head_dim)),
+        k_(MakeTensor(problem_.kv_heads, problem_.kv_len, problem_.head_dim)),
+        v_(MakeTensor(problem_.kv_heads, problem_.kv_len, problem_.value_dim)),
+        out_(MakeTensor(problem_.heads, problem_.q_len, problem_.value_dim)),
+        lse_(problem_.dtype == JITATTN_F64 ? JITATTN_F64 : JITATTN_F32, problem_.batch,
+             problem_.heads, problem_.q_len, 1, random_) {
+    for (Tensor* input : {&q_, &k_, &v_}) input->FillNormal(random_);
+    std::normal_distribution<float> normal;
+    for (int64_t head = 0; head < problem_.heads; ++head) {
+      slopes_.push_back(std::exp2(-static_cast<float>(random_() % 8)));
+      sinks_.push_back(random_() % 8 == 0 ? -std::numeric_limits<float>::infinity()
+                                          : 4 * normal(random_));
+    }
+    DrawArgs();
+  }
+
+  std::string Describe() const {
+    const jitattn_attention_problem& p = problem_;
+    return absl::StrCat("dtype ", p.dtype, " mask ", p.mask, " batch ", p.batch, " heads ", p.heads,
+                        ":", p.kv_heads, " ", args_.q_len, "×", args_.kv_len, " of ", p.q_len, "×",
+                        p.kv_len, " dims ", p.head_dim, ", ", p.value_dim, " window ",
+                        p.window_left, "+", p.window_right, " options ", p.options, " offset ",
+                        args_.causal_offset, " scale ", args_.scale);
+  }
+
+  // "", or what is wrong.
+  std::string Run() {
+    jitattn_plan_options options;
+    jitattn_plan_options_init(&options);
+    options.threads = 1 + static_cast<int32_t>(random_() % 2);
+    options.ignore_cache = 1;
+    jitattn_plan* plan = nullptr;
+    if (jitattn_attention_plan(&problem_, &options, &plan) != JITATTN_OK) {
+      return jitattn_last_error();
+    }
+    const bool ok = jitattn_attention_run(plan, &args_) == JITATTN_OK;
+    jitattn_plan_free(plan);
+    if (!ok) return jitattn_last_error();
+    if (!out_.GapsUntouched()) return "wrote between the rows of out";
+    if (!lse_.GapsUntouched()) return "wrote between the rows of lse";
+    return Compare();
+  }
+
+ private:
+  bool Has(int32_t option) const { return (problem_.options & option) != 0; }
+  int64_t Upto(int64_t most) { return 1 + static_cast<int64_t>(random_() % most); }
+
+  jitattn_attention_problem DrawProblem() {
+    constexpr int64_t kGroups[] = {1, 1, 2, 5, 7};
+    constexpr int64_t kDims[] = {1, 15, 32, 40, 64, 72};
+    jitattn_attention_problem p;
+    jitattn_attention_problem_init(&p, 1, 1, 1);
+    p.dtype = static_cast<int32_t>(random_() % 4);
+    p.mask = static_cast<int32_t>(random_() % 3);
+    p.batch = Upto(3);
+    p.kv_heads = Upto(3);
+    p.heads = p.kv_heads * kGroups[random_() % std::size(kGroups)];
+    p.q_len = random_() % 2 ? Upto(4) : Upto(80);
+    p.kv_len = random_() % 4 ? Upto(200) : Upto(900);
+    p.head_dim = kDims[random_() % std::size(kDims)];
+    p.value_dim = random_() % 2 ? p.head_dim : kDims[random_() % std::size(kDims)];
+    if (p.mask == JITATTN_MASK_WINDOW) {
+      p.window_left = static_cast<int64_t>(random_() % 100) - 1;
+      p.window_right = random_() % 2 ? 0 : static_cast<int64_t>(random_() % 40) - 1;
+    }
+    p.options = static_cast<int32_t>(random_() % 16);
+    return p;
+  }
+
+  Tensor MakeTensor(int64_t heads, int64_t rows, int64_t cols) {
+    return Tensor(problem_.dtype, problem_.batch, heads, rows, cols, random_);
+  }
+
+  void DrawArgs() {
+    jitattn_attention_args_init(&args_, &problem_);
+    args_.q = q_.data(), args_.k = k_.data(), args_.v = v_.data(), args_.out = out_.data();
+    args_.lse = lse_.data();
+    q_.CopyStrides(args_.q_strides);
+    k_.CopyStrides(args_.k_strides);
+    v_.CopyStrides(args_.v_strides);
+    out_.CopyStrides(args_.out_strides);
+    lse_.CopyStrides(args_.lse_strides);
+    args_.alibi_slopes = slopes_.data();
+    args_.sinks = sinks_.data();
+    args_.softcap = 0.5 + static_cast<double>(random_() % 20);
+    args_.batch = Upto(problem_.batch);
+    args_.q_len = Upto(problem_.q_len);
+    args_.kv_len = Upto(problem_.kv_len);
+    if (random_() % 3 == 0) args_.scale = -0.3;
+    args_.causal_offset = args_.kv_len - args_.q_len;
+    if (random_() % 3 == 0) args_.causal_offset += static_cast<int64_t>(random_() % 100) - 50;
+  }
+
+  bool Sees(int64_t row, int64_t key) const {
+    const int64_t middle = row + args_.causal_offset;
+    if (problem_.mask == JITATTN_MASK_NONE) return true;
+    if (problem_.mask == JITATTN_MASK_CAUSAL) return key <= middle;
+    return (problem_.window_left == -1 || key >= middle - problem_.window_left) &&
+           (problem_.window_right == -1 || key <= middle + problem_.window_right);
+  }
+
+  double Score(int64_t b, int64_t head, int64_t row, int64_t key) const {
+    const int64_t kv_head = head / (problem_.heads / problem_.kv_heads);
+    double score = 0;
+    for (int64_t d = 0; d < problem_.head_dim; ++d) {
+      score += q_.Get(b, head, row, d) * k_.Get(b, kv_head, key, d);
+    }
+    score *= args_.scale;
+    if (Has(JITATTN_SOFTCAP)) score = args_.softcap * std::tanh(score / args_.softcap);
+    if (Has(JITATTN_ALIBI)) {
+      const auto distance = static_cast<double>(std::abs(key - row - args_.causal_offset));
+      score -= static_cast<double>(slopes_[head]) * distance;
+    }
+    return score;
+  }
+
+  std::string Compare() const {
+    for (int64_t b = 0; b < args_.batch; ++b) {
+      for (int64_t head = 0; head < problem_.heads; ++head) {
+        for (int64_t row = 0; row < args_.q_len; ++row) {
+          const std::string wrong = CompareRow(b, head, row);
+          if (!wrong.empty()) {
+            return absl::StrCat("batch ", b, ", head ", head, ", row ", row, ": ", wrong);
+          }
+        }
+      }
+    }
+    return "";
+  }
+
+  std::string CompareRow(int64_t b, int64_t head, int64_t row) const {
+    const int64_t kv_head = head / (problem_.heads / problem_.kv_heads);
+    std::vector<double> weights(args_.kv_len, 0), out(problem_.value_dim, 0);
+    double highest = Has(JITATTN_SINKS) ? static_cast<double>(sinks_[head]) : -kInf;
+    double greatest_score = 0;
+    for (int64_t key = 0; key < args_.kv_len; ++key) {
+      weights[key] = Sees(row, key) ? Score(b, head, row, key) : -kInf;
+      highest = std::max(highest, weights[key]);
+      if (Sees(row, key)) greatest_score = std::max(greatest_score, std::abs(weights[key]));
+    }
+    double sum = Has(JITATTN_SINKS) && highest > -kInf ? std::exp(sinks_[head] - highest) : 0;
+    for (double& weight : weights) {
+      weight = weight == -kInf ? 0 : std::exp(weight - highest);
+      sum += weight;
+    }
+    for (int64_t key = 0; key < args_.kv_len; ++key) {
+      if (weights[key] == 0) continue;
+      for (int64_t d = 0; d < problem_.value_dim; ++d) {
+        out[d] += weights[key] / sum * v_.Get(b, kv_head, key, d);
+      }
+    }
+    const double bound = Bound(greatest_score);
+    for (int64_t d = 0; d < problem_.value_dim; ++d) {
+      const double got = out_.Get(b, head, row, d);
+      if (!(std::abs(got - out[d]) <= bound)) {
+        return absl::StrCat("column ", d, ": ", got, " instead of ", out[d], ", bound ", bound);
+      }
+    }
+    return Has(JITATTN_LSE) ? CompareLse(lse_.Get(b, head, row, 0), highest, sum, bound) : "";
+  }
+
+  std::string CompareLse(double got, double highest, double sum, double bound) const {
+    const bool right =
+        sum == 0 ? Has(JITATTN_SINKS) ? got < -1e38 : got == -kInf
+                 : std::abs(got - highest - std::log(sum)) <= bound * (1 + std::abs(highest));
+    if (right) return "";
+    return absl::StrCat("lse ", got, " instead of ", highest + std::log(sum));
+  }
+
+  // Values are below 6. An error of a score is a relative error of its weight.
+  double Bound(double greatest_score) const {
+    constexpr double kValues = 6;
+    switch (problem_.dtype) {
+      case JITATTN_F64:
+        return kValues * 0x1p-52 * 16 * (4 + greatest_score);
+      case JITATTN_BF16:
+        return kValues * (0x1p-8 + 0x1p-23 * 16 * (4 + greatest_score));
+      case JITATTN_F16:
+        return kValues * (0x1p-11 + 4e-4 + 0x1p-23 * 16 * (4 + greatest_score));
+      default:
+        return kValues * 0x1p-23 * 16 * (4 + greatest_score);
+    }
+  }
+
+  std::mt19937_64 random_;
+  const jitattn_attention_problem problem_;
+  Tensor q_, k_, v_, out_, lse_;
+  std::vector<float> slopes_, sinks_;
+  jitattn_attention_args args_;
+};
+
+TEST(AttentionDescriptors, GiveTheFormula) {
+  const int count = AllOrSome(100000, 1000);
+  for (int seed = 0; seed < count; ++seed) {
+    AttentionRun run(static_cast<uint64_t>(seed));
+    const std::string wrong = run.Run();
+    ASSERT_EQ(wrong, "") << "seed " << seed << ": " << run.Describe();
+  }
+}
+
+jitattn_status RunWith(int32_t options, void (*change)(jitattn_attention_args&)) {
+  jitattn_attention_problem problem;
+  jitattn_attention_problem_init(&problem, 2, 8, 16);
+  problem.options = options;
+  std::vector<float> memory(5 * 2 * 8 * 16, 0);
+  jitattn_attention_args args;
+  jitattn_attention_args_init(&args, &problem);
+  args.q = &memory[0], args.k = &memory[256], args.v = &memory[512], args.out = &memory[768];
+  args.lse = &memory[1024];
+  args.alibi_slopes = args.sinks = &memory[0];
+  args.softcap = 1;
+  change(args);
+  return jitattn_attention(&problem, &args);
+}
+
+std::string ErrorWith(int32_t options, void (*change)(jitattn_attention_args&)) {
+  const jitattn_status status = RunWith(options, change);
+  return absl::StrCat(status, ": ", jitattn_last_error());
+}
+
+TEST(AttentionDescriptors, BadArgumentsOfOptionsAreNamed) {
+  using Args = jitattn_attention_args;
+  EXPECT_EQ(RunWith(15, [](Args&) {}), JITATTN_OK) << jitattn_last_error();
+  EXPECT_THAT(ErrorWith(JITATTN_SOFTCAP, [](Args& a) { a.softcap = 0; }),
+              Mentions({"1", "softcap", "0"}));
+  EXPECT_THAT(ErrorWith(JITATTN_SOFTCAP, [](Args& a) { a.softcap = NAN; }), Mentions({"softcap"}));
+  EXPECT_THAT(ErrorWith(JITATTN_ALIBI, [](Args& a) { a.alibi_slopes = nullptr; }),
+              Mentions({"1", "alibi_slopes"}));
+  EXPECT_THAT(ErrorWith(JITATTN_SINKS, [](Args& a) { a.sinks = nullptr; }),
+              Mentions({"1", "sinks"}));
+  EXPECT_THAT(ErrorWith(JITATTN_LSE, [](Args& a) { a.lse = nullptr; }), Mentions({"1", "lse"}));
+  EXPECT_THAT(ErrorWith(JITATTN_LSE, [](Args& a) { a.lse = a.out; }),
+              Mentions({"1", "lse", "out"}));
+  EXPECT_THAT(ErrorWith(JITATTN_LSE, [](Args& a) { a.lse = const_cast<void*>(a.k); }),
+              Mentions({"1", "lse", "k"}));
+  EXPECT_THAT(ErrorWith(JITATTN_LSE, [](Args& a) { a.lse_strides[2] = 0; }),
+              Mentions({"1", "lse"}));
+  // Without the option nobody looks.
+  EXPECT_EQ(RunWith(0,
+                    [](Args& a) {
+                      a.lse = a.out;
+                      a.alibi_slopes = a.sinks = nullptr;
+                      a.softcap = -1;
+                    }),
+            JITATTN_OK);
+  EXPECT_THAT(ErrorWith(16, [](Args&) {}), Mentions({"1", "options", "16"}));
+}
+
+TEST(AttentionDescriptors, BadWindowsAreNamed) {
+  jitattn_attention_problem problem;
+  jitattn_attention_problem_init(&problem, 1, 8, 16);
+  jitattn_plan* plan = nullptr;
+  problem.window_left = 3;
+  EXPECT_EQ(jitattn_attention_plan(&problem, nullptr, &plan), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"window", "3"}));
+  problem.mask = JITATTN_MASK_WINDOW;
+  problem.window_left = -2;
+  EXPECT_EQ(jitattn_attention_plan(&problem, nullptr, &plan), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"window_left", "-2"}));
+  problem.mask = 3;
+  EXPECT_EQ(jitattn_attention_plan(&problem, nullptr, &plan), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"mask", "3"}));
+}
+
+}  // namespace
+}  // namespace jitattn::runtime
