@@ -122,7 +122,8 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
                                .head_dim = problem->head_dim,
                                .value_dim = problem->value_dim,
                                .window_left = WidthFromC(problem->window_left),
-                               .window_right = WidthFromC(problem->window_right)};
+                               .window_right = WidthFromC(problem->window_right),
+                               .chunk = problem->chunk};
 }
 
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {

@@ -77,12 +77,14 @@ enum {
  *   causal: query i sees keys j <= i + causal_offset
  *   window: query i sees keys i + causal_offset - window_left <= j
  *                                     <= i + causal_offset + window_right
+ *   chunk:  query i sees only keys j with floor(j / chunk) = floor((i + causal_offset) / chunk)
  * batch, q_len and kv_len are upper bounds for the runs of a plan; the other members are exact. */
 typedef struct jitattn_attention_problem {
   size_t struct_size;
   int32_t dtype, mask;
   int64_t batch, heads, kv_heads, q_len, kv_len, head_dim, value_dim;
   int64_t window_left, window_right; /* JITATTN_MASK_WINDOW only: each >= 0, or -1: no limit */
+  int64_t chunk;                     /* JITATTN_MASK_CAUSAL only (Llama 4); 0: no chunks */
   int32_t options;                   /* JITATTN_SOFTCAP + ... */
   int32_t reserved;                  /* 0 */
 } jitattn_attention_problem;
@@ -137,6 +139,20 @@ typedef struct jitattn_attention_args {
                               * the keys that the row sees, and the sink; -infinity if there are
                               * none. Float, of JITATTN_F64 double. Overlaps no other operand */
   int64_t lse_strides[3];    /* batch, head, row, in elements */
+
+  /* The sequences of the batch, one entry for each; NULL: all of them have q_len queries and kv_len
+   * keys. Nothing outside of a sequence is read or written, and keys that nobody sees may hold
+   * anything. */
+  const int64_t* q_lens;         /* 0 to q_len */
+  const int64_t* kv_lens;        /* 0 to kv_len */
+  const int64_t* kv_begins;      /* the first key that is no padding (left padding); NULL: 0 */
+  const int64_t* q_offsets;      /* [batch + 1] ragged: rows q_offsets[b] to q_offsets[b + 1] of q,
+                                  * out and lse are sequence b; the batch stride is not used */
+  const int64_t* kv_offsets;     /* [batch + 1] the same for k and v */
+  const int64_t* causal_offsets; /* in place of causal_offset; NULL: each mask is as far from the
+                                  * bottom-right corner of its sequence as causal_offset is from
+                                  * that of q_len x kv_len */
+  const int64_t* prefix_lens;    /* causal only: every query also sees the keys before this one */
 } jitattn_attention_args;
 
 /* Fills *args: the problem's lengths, contiguous strides, scale 1/sqrt(head_dim), causal_offset for

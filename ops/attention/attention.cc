@@ -11,6 +11,7 @@
 #include "ops/attention/algorithms.h"
 #include "ops/attention/checker.h"
 #include "ops/attention/problem.h"
+#include "ops/attention/sequence.h"
 #include "ops/check_operand.h"
 #include "ops/operation.h"
 #include "parallel/scratch.h"
@@ -83,6 +84,14 @@ constexpr Dim kDims[] = {
                              .least = 0,
                              .is_extra = true,
                              .most = kNoLimit}),
+    DimOf<&P::chunk>({.name = "chunk",
+                      .tag = ".ch",
+                      .flag = "--chunk",
+                      .help = "with --causal: a query sees keys of its own chunk of this many only",
+                      .role = Dim::Role::kExact,
+                      .least = 0,
+                      .is_extra = true,
+                      .most = kNoLimit}),
 };
 enum : size_t {
   kBatch,
@@ -163,6 +172,10 @@ absl::Status ValidateProblem(const Problem& problem) {
     return absl::InvalidArgumentError(
         absl::StrCat("heads ", p.heads, " is not a multiple of kv_heads ", p.kv_heads));
   }
+  if (p.chunk != 0 && p.mask != jit::Mask::kCausal) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("chunk ", p.chunk, ": only causal masks have chunks"));
+  }
   if (p.mask != jit::Mask::kWindow && (p.window_left != 0 || p.window_right != 0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("window ", p.window_left, " and ", p.window_right, ": the mask is no window"));
@@ -170,8 +183,21 @@ absl::Status ValidateProblem(const Problem& problem) {
   return absl::OkStatus();
 }
 
+// Number of pairs (position, key) with position < end under chunks: 1 for the first position of a
+// chunk, one more for each position behind it.
+double PairsOfChunks(int64_t chunk, int64_t end) {
+  const auto triangle = [](int64_t n) {
+    return static_cast<double>(n) * (static_cast<double>(n) + 1) / 2;
+  };
+  return static_cast<double>(end / chunk) * triangle(chunk) + triangle(end % chunk);
+}
+
 // Number of pairs (query, key) of one head that are not masked; the mask is aligned bottom-right.
-double VisiblePairs(const P& p) { return BandOf(p, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len); }
+double VisiblePairs(const P& p) {
+  if (p.chunk == 0) return BandOf(p, p.kv_len - p.q_len).Pairs(p.q_len, p.kv_len);
+  const int64_t before = std::max<int64_t>(p.kv_len - p.q_len, 0);
+  return PairsOfChunks(p.chunk, p.kv_len) - PairsOfChunks(p.chunk, before);
+}
 
 // 2·(head_dim + value_dim) for each visible pair (query i, key j); under a causal mask these have
 // j ≤ i + kv_len − q_len.
@@ -203,6 +229,7 @@ std::string DescribeProblem(const Problem& problem) {
     };
     absl::StrAppend(&line, ", window ", text(p.window_left), "+", text(p.window_right));
   }
+  if (p.chunk != 0) absl::StrAppend(&line, ", chunks of ", p.chunk);
   for (const Option& option : kOptions) {
     const bool is_switch = option.words.data() == kNoYes;
     if (is_switch && option.get(problem) != 0)
@@ -233,6 +260,7 @@ Problem BucketOf(const Problem& problem) {
   for (int64_t P::*width : {&P::window_left, &P::window_right}) {
     if (p.*width > 0) p.*width = std::min(LengthBucket(p.*width + 1) - 1, kNoLimit);
   }
+  p.chunk = LengthBucket(p.chunk);
   // These cost a few cycles a row: one configuration serves problems with and without them.
   p.sinks = p.lse = false;
   return p;
@@ -330,9 +358,71 @@ const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view
   return lanes.empty() || lanes == "queries" ? &kTiles : nullptr;
 }
 
+// Operands with a row for each query or each key. The rows of a ragged batch are those of one long
+// sequence.
+Operand OfQueries(const char* name, const void* base, int bytes, const P& p,
+                  const jitattn_attention_args& args, int64_t cols, const int64_t (&strides)[3]) {
+  const bool ragged = args.q_offsets != nullptr;
+  return MakeOperand(name, base, bytes, ragged ? 1 : args.batch, p.heads,
+                     ragged ? args.q_offsets[args.batch] : args.q_len, cols, strides);
+}
+Operand OfKeys(const char* name, const void* base, int bytes, const P& p,
+               const jitattn_attention_args& args, int64_t cols, const int64_t (&strides)[3]) {
+  const bool ragged = args.kv_offsets != nullptr;
+  return MakeOperand(name, base, bytes, ragged ? 1 : args.batch, p.kv_heads,
+                     ragged ? args.kv_offsets[args.batch] : args.kv_len, cols, strides);
+}
+
 Operand LseOperand(const P& p, const jitattn_attention_args& args) {
-  return MakeOperand("lse", args.lse, SizeOf(ComputeType(p.dtype)), args.batch, p.heads, args.q_len,
-                     1, args.lse_strides);
+  return OfQueries("lse", args.lse, SizeOf(ComputeType(p.dtype)), p, args, 1, args.lse_strides);
+}
+
+// Each of `count` numbers must be in 0 … most. A null array is right.
+absl::Status CheckEach(const char* name, const int64_t* numbers, int64_t count, int64_t most) {
+  for (int64_t i = 0; numbers != nullptr && i < count; ++i) {
+    if (numbers[i] < 0 || numbers[i] > most) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, "[", i, "] ", numbers[i], ": must be in 0 … ", most));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The offsets must rise by the lengths, each in 0 … most.
+absl::Status CheckOffsets(const char* name, const int64_t* offsets, const int64_t* lens,
+                          int64_t count, int64_t most) {
+  if (offsets == nullptr) return absl::OkStatus();
+  if (offsets[0] < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, "[0] ", offsets[0], ": must be 0 or more"));
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t least = lens != nullptr ? lens[i] : 0;
+    // Written so that nothing overflows.
+    const bool rises = offsets[i + 1] >= offsets[i] && offsets[i + 1] - offsets[i] >= least;
+    if (!rises || (lens == nullptr && offsets[i + 1] - offsets[i] > most)) {
+      return absl::InvalidArgumentError(absl::StrCat(name, "[", i + 1, "] ", offsets[i + 1],
+                                                     ": must be ", least, " to ", most,
+                                                     " more than the one before, ", offsets[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSequences(const P& p, const jitattn_attention_args& args) {
+  for (const absl::Status& s :
+       {CheckEach("q_lens", args.q_lens, args.batch, args.q_len),
+        CheckEach("kv_lens", args.kv_lens, args.batch, args.kv_len),
+        CheckEach("kv_begins", args.kv_begins, args.batch, INT64_MAX),
+        CheckEach("prefix_lens", args.prefix_lens, args.batch, jit::Band::kFar),
+        CheckOffsets("q_offsets", args.q_offsets, args.q_lens, args.batch, args.q_len),
+        CheckOffsets("kv_offsets", args.kv_offsets, args.kv_lens, args.batch, args.kv_len)}) {
+    if (!s.ok()) return s;
+  }
+  if (args.prefix_lens != nullptr && p.mask != jit::Mask::kCausal) {
+    return absl::InvalidArgumentError("prefix_lens: only causal masks have prefixes");
+  }
+  return absl::OkStatus();
 }
 
 // One number for each head, contiguous.
@@ -367,16 +457,17 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
   if (absl::Status s = CheckSize("q_len", args.q_len, p.q_len); !s.ok()) return s;
   if (absl::Status s = CheckSize("kv_len", args.kv_len, p.kv_len); !s.ok()) return s;
   if (args.batch == 0 || args.q_len == 0) return absl::OkStatus();  // the run accesses no memory
+  if (HasSequences(args)) {
+    if (absl::Status s = CheckSequences(p, args); !s.ok()) return s;
+  }
 
   if (reinterpret_cast<uintptr_t>(args.scratch) % kScratchAlignment != 0) {
     return absl::InvalidArgumentError("scratch is not aligned to 64 bytes");
   }
 
   const int bytes = SizeOf(p.dtype);
-  Operand q =
-      MakeOperand("q", args.q, bytes, args.batch, p.heads, args.q_len, p.head_dim, args.q_strides);
-  Operand out = MakeOperand("out", args.out, bytes, args.batch, p.heads, args.q_len, p.value_dim,
-                            args.out_strides);
+  Operand q = OfQueries("q", args.q, bytes, p, args, p.head_dim, args.q_strides);
+  Operand out = OfQueries("out", args.out, bytes, p, args, p.value_dim, args.out_strides);
   if (absl::Status s = CheckOperand(q, bytes); !s.ok()) return s;
   if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
   if (p.has_extras()) {
@@ -384,10 +475,8 @@ absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& 
   }
   if (args.kv_len == 0) return CheckOut(out, {&q});
 
-  Operand k = MakeOperand("k", args.k, bytes, args.batch, p.kv_heads, args.kv_len, p.head_dim,
-                          args.k_strides);
-  Operand v = MakeOperand("v", args.v, bytes, args.batch, p.kv_heads, args.kv_len, p.value_dim,
-                          args.v_strides);
+  Operand k = OfKeys("k", args.k, bytes, p, args, p.head_dim, args.k_strides);
+  Operand v = OfKeys("v", args.v, bytes, p, args, p.value_dim, args.v_strides);
   if (absl::Status s = CheckOperand(k, bytes); !s.ok()) return s;
   if (absl::Status s = CheckOperand(v, bytes); !s.ok()) return s;
   if (p.lse) {

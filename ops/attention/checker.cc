@@ -44,7 +44,7 @@ std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_att
         if (head % group == group - 1) ++turn;
         continue;
       }
-      for (const int64_t row : SampleRows(args.q_len, each, turn)) {
+      for (const int64_t row : SampleRows(SequenceOf(args, batch).q_len, each, turn)) {
         rows.push_back({batch, head, row});
       }
       if (every_head || head % group == group - 1) ++turn;
@@ -98,8 +98,8 @@ class AttentionChecker : public Checker {
     Verdict verdict{.correct = true, .bound = bound_};
     for (size_t i = 0; i < rows_.size(); ++i) {
       const RowId& id = rows_[i];
-      const T* row = static_cast<const T*>(out) + id.batch * args_.out_strides[0] +
-                     id.head * args_.out_strides[1] + id.row * args_.out_strides[2];
+      const T* row = static_cast<const T*>(out) +
+                     SequenceOf(args_, id.batch).QueryAt(args_.out_strides, id.head, id.row);
       for (int64_t d = 0; d < problem_.value_dim; ++d) {
         const double error = ErrorOf<T>(row[d], Truth(i)[d]);
         if (!(error > verdict.max_error)) continue;
@@ -123,8 +123,7 @@ class AttentionChecker : public Checker {
     for (size_t i = 0; i < rows_.size(); ++i) {
       const RowId& id = rows_[i];
       const Real got = static_cast<const Real*>(
-          args_.lse)[id.batch * args_.lse_strides[0] + id.head * args_.lse_strides[1] +
-                     id.row * args_.lse_strides[2]];
+          args_.lse)[SequenceOf(args_, id.batch).QueryAt(args_.lse_strides, id.head, id.row)];
       const double truth = static_cast<double>(lse_[i]);
       const double error = ErrorOf<Real>(got, lse_[i]);
       const double bound =
@@ -200,11 +199,10 @@ class AttentionChecker : public Checker {
   Findings Solve(const Block& block) {
     Findings found;
     const auto rows = std::span(rows_).subspan(block.first, block.count);
-    const jit::Band band = BandOf(problem_, args_);
-    const FormulaRows<T, Wide<T>> exact(problem_, args_, band, rows);
+    const FormulaRows<T, Wide<T>> exact(problem_, args_, rows);
     std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
     if (keeps_spread_) found.spread = exact.Spread();
-    const FormulaRows<T, Real> plain(problem_, args_, band, rows);
+    const FormulaRows<T, Real> plain(problem_, args_, rows);
     for (size_t i = 0; problem_.lse && i < rows.size(); ++i) {
       lse_[block.first + i] = exact.lse()[i];
       const auto error = static_cast<double>(std::abs(plain.lse()[i] - exact.lse()[i]));
@@ -226,9 +224,9 @@ class AttentionChecker : public Checker {
     Real largest = 0;
     for (int64_t batch = 0; batch < args_.batch; ++batch) {
       for (int64_t head = 0; head < problem_.kv_heads; ++head) {
-        for (int64_t row = 0; row < args_.kv_len; ++row) {
-          const T* v = static_cast<const T*>(args_.v) + batch * args_.v_strides[0] +
-                       head * args_.v_strides[1] + row * args_.v_strides[2];
+        const Sequence sequence = SequenceOf(args_, batch);
+        for (int64_t row = sequence.kv_begin; row < sequence.kv_end; ++row) {
+          const T* v = static_cast<const T*>(args_.v) + sequence.KeyAt(args_.v_strides, head, row);
           for (int64_t d = 0; d < problem_.value_dim; ++d) {
             const Real magnitude = std::abs(static_cast<Real>(v[d]));
             if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) {

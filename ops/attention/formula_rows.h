@@ -15,6 +15,7 @@
 #include "jit/attention/band.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
+#include "ops/attention/sequence.h"
 
 namespace jitattn::ops {
 
@@ -31,10 +32,9 @@ struct RowId {
 template <typename T, typename A>
 class FormulaRows {
  public:
-  // `band`: the keys that each row sees. REQUIRES: at least one row; all rows are of the same batch
-  // and kv head.
+  // REQUIRES: at least one row; all rows are of the same batch and kv head.
   FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-              const jit::Band& band, std::span<const RowId> rows);
+              std::span<const RowId> rows);
 
   const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
   const std::vector<A>& lse() const { return lse_; }  // [rows]: log Σ_j e^score_j
@@ -54,6 +54,7 @@ class FormulaRows {
 
   const AttentionProblem& problem_;
   const jitattn_attention_args& args_;
+  const Sequence sequence_;
 
   const int64_t head_dim_, value_dim_;
   int64_t first_key_, keys_;  // the range of keys that at least one of the rows sees
@@ -66,24 +67,23 @@ class FormulaRows {
 
 template <typename T, typename A>
 FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-                               const jit::Band& band, std::span<const RowId> rows)
+                               std::span<const RowId> rows)
     : problem_(problem),
       args_(args),
+      sequence_(SequenceOf(args, rows[0].batch)),
       head_dim_(problem.head_dim),
       value_dim_(problem.value_dim),
       k_stride_(args.k_strides[2]),
       v_stride_(args.v_strides[2]) {
-  const auto at = [](const void* base, const int64_t(&strides)[3], int64_t batch, int64_t head) {
-    return static_cast<const T*>(base) + batch * strides[0] + head * strides[1];
-  };
-  const int64_t batch = rows[0].batch, kv_head = rows[0].head / (problem.heads / problem.kv_heads);
-  k_ = at(args.k, args.k_strides, batch, kv_head);
-  v_ = at(args.v, args.v_strides, batch, kv_head);
+  const int64_t kv_head = rows[0].head / (problem.heads / problem.kv_heads);
+  k_ = static_cast<const T*>(args.k) + sequence_.KeyAt(args.k_strides, kv_head, 0);
+  v_ = static_cast<const T*>(args.v) + sequence_.KeyAt(args.v_strides, kv_head, 0);
   std::vector<Held> q;
   for (const RowId& id : rows) {
-    const T* row = at(args.q, args.q_strides, id.batch, id.head) + id.row * args.q_strides[2];
+    const T* row =
+        static_cast<const T*>(args.q) + sequence_.QueryAt(args.q_strides, id.head, id.row);
     for (int64_t d = 0; d < head_dim_; ++d) q.push_back(static_cast<Held>(row[d]));
-    visible_.push_back(band.Keys(id.row, args.kv_len));
+    visible_.push_back(KeysOf(problem, sequence_, id.row));
   }
   first_key_ = std::ranges::min(visible_, {}, &jit::IndexRange::first).first;
   keys_ = std::ranges::max(visible_, {}, &jit::IndexRange::end).end - first_key_;
@@ -133,7 +133,7 @@ void FormulaRows<T, A>::ApplyOptions(const RowId& id, size_t row) {
   }
   if (problem_.alibi) {
     const A slope = args_.alibi_slopes[id.head];
-    const int64_t position = id.row + args_.causal_offset - first_key_;
+    const int64_t position = id.row + sequence_.offset - first_key_;
     for (int64_t j = visible.first; j < visible.end; ++j) {
       scores[j] -= slope * static_cast<A>(std::abs(j - position));
     }

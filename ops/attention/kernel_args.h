@@ -10,39 +10,32 @@
 #include "jit/attention/band.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
+#include "ops/attention/sequence.h"
 
 namespace jitattn::ops {
 
 // The part of a run that one call of the kernel computes: consecutive queries of a head against
 // consecutive keys.
 struct CallRange {
-  int64_t batch, head, kv_head;
+  int64_t head, kv_head;
   int64_t heads = 1;  // number of query heads from `head` on; "rows" kernels take all of kv_head's
   int64_t first_row = 0, rows;
   int64_t first_key = 0, keys;
+  jit::Band band;  // the keys that the sequence's queries see
 };
 
-// The keys that the queries of the run see. The ends of the band are clipped to the range in which
-// they matter, so that no sum in a kernel overflows.
-inline jit::Band BandOf(const AttentionProblem& problem, const jitattn_attention_args& run) {
-  return BandOf(problem, run.causal_offset).Clipped(run.q_len, run.kv_len);
-}
-
-// Adds what the options of the problem read and write. Positions are those of keys: query i is at
-// i + causal_offset.
+// Adds what the options of the problem read and write. A query's position is that of a key.
 inline void AddExtras(const AttentionProblem& problem, const jitattn_attention_args& run,
-                      const CallRange& range, jit::AttentionArgs& args) {
+                      const Sequence& sequence, const CallRange& range, jit::AttentionArgs& args) {
   args.softcap = run.softcap;
   args.first_query =
-      range.first_row + std::clamp(run.causal_offset, -jit::Band::kFar, jit::Band::kFar);
+      range.first_row + std::clamp(sequence.offset, -jit::Band::kFar, jit::Band::kFar);
   if (problem.alibi) args.alibi_slopes = run.alibi_slopes + range.head;
   if (problem.sinks) args.sinks = run.sinks + range.head;
   if (!problem.lse) return;
   const int64_t bytes = SizeOf(ComputeType(problem.dtype));
   args.lse = static_cast<char*>(run.lse) +
-             (range.batch * run.lse_strides[0] + range.head * run.lse_strides[1] +
-              range.first_row * run.lse_strides[2]) *
-                 bytes;
+             sequence.QueryAt(run.lse_strides, range.head, range.first_row) * bytes;
   args.lse_stride = run.lse_strides[2] * bytes;
   args.lse_head_stride = run.lse_strides[1] * bytes;
 }
@@ -52,22 +45,20 @@ inline void AddExtras(const AttentionProblem& problem, const jitattn_attention_a
 // Inline, for small calls.
 inline jit::AttentionArgs KernelArgs(const AttentionProblem& problem,
                                      const jit::AttentionSpec& spec,
-                                     const jitattn_attention_args& run, const CallRange& range,
-                                     void* scratch) {
+                                     const jitattn_attention_args& run, const Sequence& sequence,
+                                     const CallRange& range, void* scratch) {
   const int64_t bytes = SizeOf(spec.dtype);
-  const jit::Band band = BandOf(problem, run).From(range.first_row, range.first_key);
-  const auto offset = [&](const int64_t(&strides)[3], int64_t head, int64_t row) {
-    return (range.batch * strides[0] + head * strides[1] + row * strides[2]) * bytes;
-  };
+  const jit::Band band = range.band.From(range.first_row, range.first_key);
   const auto at = [](const void* base, int64_t distance) {
     return static_cast<const char*>(base) + distance;
   };
   jit::AttentionArgs args = {
       .spec = &spec,
-      .q = at(run.q, offset(run.q_strides, range.head, range.first_row)),
-      .k = at(run.k, offset(run.k_strides, range.kv_head, range.first_key)),
-      .v = at(run.v, offset(run.v_strides, range.kv_head, range.first_key)),
-      .out = static_cast<char*>(run.out) + offset(run.out_strides, range.head, range.first_row),
+      .q = at(run.q, sequence.QueryAt(run.q_strides, range.head, range.first_row) * bytes),
+      .k = at(run.k, sequence.KeyAt(run.k_strides, range.kv_head, range.first_key) * bytes),
+      .v = at(run.v, sequence.KeyAt(run.v_strides, range.kv_head, range.first_key) * bytes),
+      .out = static_cast<char*>(run.out) +
+             sequence.QueryAt(run.out_strides, range.head, range.first_row) * bytes,
       .q_stride = run.q_strides[2] * bytes,
       .k_stride = run.k_strides[2] * bytes,
       .v_stride = run.v_strides[2] * bytes,
@@ -84,7 +75,7 @@ inline jit::AttentionArgs KernelArgs(const AttentionProblem& problem,
       .first_key = range.first_key,
       .first_head = range.head,
   };
-  if (problem.has_extras()) AddExtras(problem, run, range, args);
+  if (problem.has_extras()) AddExtras(problem, run, sequence, range, args);
   return args;
 }
 
@@ -92,6 +83,15 @@ inline jit::AttentionArgs KernelArgs(const AttentionProblem& problem,
 // compared with the plan's, to which the same mask applies.
 inline double DenseFlops(const AttentionProblem& p, double batch, double q_len, double kv_len) {
   return 2.0 * batch * p.heads * q_len * kv_len * (p.head_dim + p.value_dim);
+}
+inline double DenseFlops(const AttentionProblem& p, const jitattn_attention_args& run) {
+  if (!HasSequences(run)) return DenseFlops(p, run.batch, run.q_len, run.kv_len);
+  double flops = 0;
+  for (int64_t batch = 0; batch < run.batch; ++batch) {
+    const Sequence s = UnevenSequence(run, batch);
+    flops += DenseFlops(p, 1, s.q_len, s.kv_end - s.kv_begin);
+  }
+  return flops;
 }
 
 }  // namespace jitattn::ops

@@ -28,6 +28,9 @@ struct AttentionProblem {
   int64_t q_len = 1, kv_len = 1;
   int64_t head_dim = 64, value_dim = 64;
   int64_t window_left = 0, window_right = 0;  // 0 unless the mask is a window
+  // Causal: positions are cut into chunks of this many, and a query sees keys of its own chunk
+  // only. 0: one chunk.
+  int64_t chunk = 0;
 
   // Whether a run has more arguments than q, k, v and out.
   bool has_extras() const { return softcap || alibi || sinks || lse; }

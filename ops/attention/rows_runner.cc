@@ -60,8 +60,7 @@ class RowsRunner : public Runner {
   Work WorkOf(const void* args, int) const override {
     const Run& run = *static_cast<const Run*>(args);
     if (run.batch == 0 || run.q_len == 0) return {};
-    return {.amount = DenseFlops(problem_, run.batch, run.q_len, run.kv_len),
-            .tasks = Heads(run) * split_.Parts(run.kv_len)};
+    return {.amount = DenseFlops(problem_, run), .tasks = Heads(run) * Parts(run)};
   }
 
   void* ScratchOf(const void* args) const override {
@@ -72,9 +71,7 @@ class RowsRunner : public Runner {
     return static_cast<const jitattn_attention_args*>(args)->scratch_bytes;
   }
 
-  bool Shares(const void* args) const override {
-    return split_.Parts(static_cast<const Run*>(args)->kv_len) > 1;
-  }
+  bool Shares(const void* args) const override { return Parts(*static_cast<const Run*>(args)) > 1; }
 
   void Share(const RunState& state) const override {
     const int64_t heads = Heads(*static_cast<const Run*>(state.args));
@@ -86,54 +83,89 @@ class RowsRunner : public Runner {
 
   void RunTask(const RunState& state, int64_t task, int64_t next, void* scratch) const override {
     const Run& run = *static_cast<const Run*>(state.args);
-    const int64_t parts = split_.Parts(run.kv_len);
-    const Keys keys = KeysOf(run, parts, task);
-    jit::AttentionArgs args = ArgsOf(run, keys, scratch);
-    if (next < state.tasks) {
-      const Keys after = KeysOf(run, parts, next);
-      args.next_k = ArgsOf(run, after, nullptr).k;
-      args.next_keys = after.count;
+    const int64_t parts = Parts(run);
+    const Task now = TaskOf(run, parts, task);
+    const Sequence& sequence = now.sequence;
+    if (parts == 1) {
+      return ForEachPiece(problem_, sequence, 0, sequence.q_len, [&](const Piece& piece) {
+        jit::AttentionArgs args = ArgsOf(run, now, piece, piece.keys, scratch);
+        SetNext(run, parts, next, state.tasks, args);
+        kernel().Run(args);
+      });
     }
-    if (parts == 1) return kernel().Run(args);
     const int64_t part_bytes = split_.PartBytes(run.q_len * group_);
-    Done* const done = static_cast<Done*>(state.shared) + keys.head;
+    Done* const done = static_cast<Done*>(state.shared) + now.head;
     char* const first =
-        static_cast<char*>(state.shared) + DoneBytes(Heads(run)) + keys.head * parts * part_bytes;
-    args.parts = jit::AttentionArgs::kPart;
-    args.part = first + task % parts * part_bytes;
-    kernel().Run(args);
-    // Releases this part to, and acquires the other parts from, the other threads.
-    if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < parts) return;
-    args = ArgsOf(run, {keys.head, 0, run.kv_len}, scratch);
-    args.parts = parts;
-    args.part = first;
-    args.part_stride = part_bytes;
-    kernel().Run(args);
+        static_cast<char*>(state.shared) + DoneBytes(Heads(run)) + now.head * parts * part_bytes;
+    ForEachPiece(problem_, sequence, 0, sequence.q_len, [&](const Piece& piece) {
+      jit::AttentionArgs args = ArgsOf(run, now, piece, Common(now.keys, piece.keys), scratch);
+      SetNext(run, parts, next, state.tasks, args);
+      args.parts = jit::AttentionArgs::kPart;
+      args.part = first + task % parts * part_bytes;
+      kernel().Run(args);
+      // Releases this part to, and acquires the other parts from, the other threads.
+      if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < parts) return;
+      args = ArgsOf(run, now, piece, piece.keys, scratch);
+      args.parts = parts;
+      args.part = first;
+      args.part_stride = part_bytes;
+      kernel().Run(args);
+    });
   }
 
  private:
-  struct Keys {  // of a task
-    int64_t head, first, count;
+  struct Task {
+    int64_t head;  // a kv head, counted over the batch
+    Sequence sequence;
+    jit::IndexRange keys;
   };
 
   int64_t Heads(const Run& run) const { return run.batch * problem_.kv_heads; }
 
-  Keys KeysOf(const Run& run, int64_t parts, int64_t task) const {
-    if (parts == 1) return {task, 0, run.kv_len};
-    const int64_t first = task % parts * split_.keys;
-    return {task / parts, first, std::min(split_.keys, run.kv_len - first)};
+  // The number of tasks of a head. The rows of several pieces do not share the parts of their keys.
+  int64_t Parts(const Run& run) const {
+    return run.q_len > 1 && MayHavePieces(problem_, run) ? 1 : split_.Parts(run.kv_len);
   }
 
-  jit::AttentionArgs ArgsOf(const Run& run, const Keys& keys, void* scratch) const {
-    const int64_t kv_head = keys.head % problem_.kv_heads;
-    const CallRange range{.batch = keys.head / problem_.kv_heads,
-                          .head = kv_head * group_,
+  // Parts begin at the same keys in every sequence; those behind a sequence's last key are empty.
+  Task TaskOf(const Run& run, int64_t parts, int64_t task) const {
+    const int64_t head = task / parts, first = task % parts * split_.keys;
+    return {.head = head,
+            .sequence = SequenceOf(run, head / problem_.kv_heads),
+            .keys = {first, parts == 1 ? run.kv_len : first + split_.keys}};
+  }
+
+  // The common part, or no keys.
+  static jit::IndexRange Common(const jit::IndexRange& a, const jit::IndexRange& b) {
+    const int64_t first = std::max(a.first, b.first);
+    return {first, std::max(first, std::min(a.end, b.end))};
+  }
+
+  jit::AttentionArgs ArgsOf(const Run& run, const Task& task, const Piece& piece,
+                            const jit::IndexRange& keys, void* scratch) const {
+    const int64_t kv_head = task.head % problem_.kv_heads;
+    const CallRange range{.head = kv_head * group_,
                           .kv_head = kv_head,
                           .heads = group_,
-                          .rows = run.q_len,
+                          .first_row = piece.first_row,
+                          .rows = piece.rows,
                           .first_key = keys.first,
-                          .keys = keys.count};
-    return KernelArgs(problem_, spec_, run, range, scratch);
+                          .keys = keys.size(),
+                          .band = piece.band};
+    return KernelArgs(problem_, spec_, run, task.sequence, range, scratch);
+  }
+
+  // The rows of K that this thread reads next. With several pieces their first may lie elsewhere;
+  // then a few lines are fetched in vain.
+  void SetNext(const Run& run, int64_t parts, int64_t next, int64_t tasks,
+               jit::AttentionArgs& args) const {
+    if (next >= tasks) return;
+    const Task task = TaskOf(run, parts, next);
+    const jit::IndexRange keys = Common(task.keys, {task.sequence.kv_begin, task.sequence.kv_end});
+    args.next_k = static_cast<const char*>(run.k) +
+                  task.sequence.KeyAt(run.k_strides, task.head % problem_.kv_heads, keys.first) *
+                      SizeOf(problem_.dtype);
+    args.next_keys = keys.size();
   }
 
   const AttentionProblem problem_;

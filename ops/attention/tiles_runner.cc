@@ -23,7 +23,7 @@ class TilesRunner : public Runner {
   Work WorkOf(const void* args, int threads) const override {
     const auto& run = *static_cast<const jitattn_attention_args*>(args);
     if (run.batch == 0 || run.q_len == 0) return {};
-    return {.amount = DenseFlops(problem_, run.batch, run.q_len, run.kv_len),
+    return {.amount = DenseFlops(problem_, run),
             .tasks = run.batch * problem_.heads * Tiles(run, threads)};
   }
 
@@ -41,18 +41,24 @@ class TilesRunner : public Runner {
     // Under a causal mask the last tiles of each head cost most. They come first, so that no thread
     // has a long task at the end. Without a mask all tiles cost the same, and consecutive tasks
     // share the keys and values of a head.
-    const bool causal = spec_.mask == jit::Mask::kCausal;
+    const bool causal = spec_.mask == jit::Mask::kCausal && problem_.chunk == 0;
     const int64_t all_head = causal ? task % heads : task / tiles;
     const int64_t tile = causal ? tiles - 1 - task / heads : task % tiles;
-    const int64_t first_row = tile * task_rows_, head = all_head % problem_.heads;
-    const CallRange range{
-        .batch = all_head / problem_.heads,
-        .head = head,
-        .kv_head = head / group_,
-        .first_row = first_row,
-        .rows = tiles == 1 ? run.q_len : std::min(task_rows_, run.q_len - first_row),
-        .keys = run.kv_len};
-    kernel().Run(KernelArgs(problem_, spec_, run, range, scratch));
+    const Sequence sequence = SequenceOf(run, all_head / problem_.heads);
+    const int64_t head = all_head % problem_.heads, first_row = tile * task_rows_;
+    if (first_row >= sequence.q_len) return;
+    const int64_t left = sequence.q_len - first_row;
+    ForEachPiece(problem_, sequence, first_row, tiles == 1 ? left : std::min(task_rows_, left),
+                 [&](const Piece& piece) {
+                   const CallRange range{.head = head,
+                                         .kv_head = head / group_,
+                                         .first_row = piece.first_row,
+                                         .rows = piece.rows,
+                                         .first_key = piece.keys.first,
+                                         .keys = piece.keys.size(),
+                                         .band = piece.band};
+                   kernel().Run(KernelArgs(problem_, spec_, run, sequence, range, scratch));
+                 });
   }
 
  private:

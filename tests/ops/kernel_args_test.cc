@@ -11,9 +11,13 @@ namespace {
 
 class KernelArgsTest : public testing::Test {
  protected:
-  jit::AttentionArgs Of(const CallRange& range) {
+  // Of the batch's second sequence.
+  jit::AttentionArgs Of(CallRange range) {
     spec = SpecOf(problem);
-    return KernelArgs(problem, spec, run, range, &scratch);
+    const Sequence sequence = SequenceOf(run, 1);
+    ForEachPiece(problem, sequence, range.first_row, range.rows,
+                 [&](const Piece& piece) { range.band = piece.band; });
+    return KernelArgs(problem, spec, run, sequence, range, &scratch);
   }
 
   AttentionProblem problem{.dtype = DType::kBF16, .mask = jit::Mask::kCausal};
@@ -33,14 +37,8 @@ class KernelArgsTest : public testing::Test {
 };
 
 TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
-  const jit::AttentionArgs args = Of({.batch = 1,
-                                      .head = 4,
-                                      .kv_head = 2,
-                                      .heads = 2,
-                                      .first_row = 3,
-                                      .rows = 7,
-                                      .first_key = 5,
-                                      .keys = 9});
+  const jit::AttentionArgs args = Of(
+      {.head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .first_key = 5, .keys = 9});
   EXPECT_EQ(args.spec, &spec);
   EXPECT_EQ(args.q, memory + 2 * 1430);
   EXPECT_EQ(args.k, memory + 1 + 2 * 2500);
@@ -73,7 +71,7 @@ TEST_F(KernelArgsTest, WhatOptionsReadAndWrite) {
   run.lse = memory;
   run.lse_strides[0] = 1000, run.lse_strides[1] = 100, run.lse_strides[2] = 10;
   const jit::AttentionArgs args =
-      Of({.batch = 1, .head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .keys = 9});
+      Of({.head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .keys = 9});
   EXPECT_EQ(args.softcap, 30);
   EXPECT_EQ(args.alibi_slopes, numbers + 4);
   EXPECT_EQ(args.sinks, numbers + 5);
@@ -82,7 +80,7 @@ TEST_F(KernelArgsTest, WhatOptionsReadAndWrite) {
   EXPECT_EQ(args.lse_stride, 40);
   EXPECT_EQ(args.lse_head_stride, 400);
   run.causal_offset = std::numeric_limits<int64_t>::max();
-  EXPECT_GT(Of({.first_row = 3}).first_query, 0);
+  EXPECT_GT(Of({.first_row = 3, .rows = 1}).first_query, 0);
 }
 
 TEST_F(KernelArgsTest, TheBandMovesWithTheRangeAndNeverOverflows) {
@@ -105,6 +103,43 @@ TEST_F(KernelArgsTest, AWindowMovesWithTheOffset) {
   EXPECT_EQ(Of(range).right, 10 + 2 + 3 - 5);
   run.causal_offset = std::numeric_limits<int64_t>::min();
   EXPECT_EQ(Of(range).right, -100 + 3 - 5);
+}
+
+// Rows of ragged batches follow each other; the strides between sequences are not used.
+TEST_F(KernelArgsTest, ARaggedSequenceBeginsAtItsOffset) {
+  const int64_t q_offsets[] = {0, 30, 70}, kv_offsets[] = {2, 20, 39};
+  run.q_offsets = q_offsets, run.kv_offsets = kv_offsets;
+  const jit::AttentionArgs args = Of({.head = 1, .first_row = 3, .rows = 1, .first_key = 5});
+  EXPECT_EQ(args.q, memory + 2 * (100 + 33 * 10));
+  EXPECT_EQ(args.k, memory + 1 + 2 * 25 * 20);
+  EXPECT_EQ(args.out, memory + 3 + 2 * (400 + 33 * 40));
+}
+
+// Every row belongs to one piece, whose keys are those that the masks' definition gives.
+TEST(PieceTest, CoverTheRowsOnce) {
+  for (const int64_t chunk : {0, 1, 7, 64}) {
+    const AttentionProblem problem{.mask = jit::Mask::kCausal, .chunk = chunk};
+    for (const int64_t prefix : {0, 5, 100}) {
+      for (const int64_t offset : {-10, 0, 13}) {
+        const Sequence sequence = {
+            .q_len = 40, .kv_begin = 3, .kv_end = 50, .offset = offset, .prefix = prefix};
+        int64_t next = 2;
+        ForEachPiece(problem, sequence, 2, 35, [&](const Piece& piece) {
+          EXPECT_EQ(piece.first_row, next);
+          ASSERT_GT(piece.rows, 0);
+          next += piece.rows;
+          for (int64_t row = piece.first_row; row < next; ++row) {
+            const jit::IndexRange keys = KeysOf(problem, sequence, row);
+            const jit::IndexRange seen =
+                piece.band.From(row, piece.keys.first).Keys(0, piece.keys.size());
+            EXPECT_EQ(seen.size(), keys.size()) << row;
+            if (keys.size() > 0) EXPECT_EQ(seen.first + piece.keys.first, keys.first) << row;
+          }
+        });
+        EXPECT_EQ(next, 37);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -130,7 +130,10 @@ TEST(AttentionReference, FormulaOfAWindow) {
   Attention<double> a({.q_len = 23, .kv_len = 40, .head_dim = 5, .value_dim = 3});
   const std::vector<RowId> rows = {{0, 0, 2}, {0, 0, 9}, {0, 0, 10}, {0, 0, 22}};
   for (const jit::Band band : {jit::Band{-3, 8}, {4, 5}, {12, 30}, {-60, 4}, {5, 2}, {40, 90}}) {
-    const FormulaRows<double, long double> formula(a.problem, a.args, band, rows);
+    a.problem.mask = jit::Mask::kWindow;
+    a.problem.window_left = -band.left, a.problem.window_right = band.right;
+    a.args.causal_offset = 0;
+    const FormulaRows<double, long double> formula(a.problem, a.args, rows);
     for (size_t r = 0; r < rows.size(); ++r) {
       std::vector<long double> out(3);
       long double sum = 0;
@@ -226,7 +229,7 @@ TEST(AttentionReference, ASampleStillSeesEveryKvHeadAndBatch) {
       // 640 multiplications a row: ten rows are paid for, of 3600.
       const auto checker = MakeAttentionChecker(a.problem, a.args, 6400);
       EXPECT_LE(checker->rows(), 10);
-      EXPECT_TRUE(checker->Check(a.out.data()).correct);
+      EXPECT_TRUE(checker->Check(a.out.data()).correct) << checker->Check(a.out.data()).what;
       for (int64_t h = 0; h < 3; ++h) {
         for (int64_t i = 0; i < 200; ++i) a.Out(batch, 3 * kv_head + h, i, 4) += 0.1f;
       }

@@ -117,17 +117,22 @@ class Tensor {
   std::vector<char> bytes_;
 };
 
+// The lengths of a batch's sequences and where they begin, as jitattn_attention_args has them.
+struct Lengths {
+  std::vector<int64_t> q, kv, begins, offsets, prefixes, q_offsets, kv_offsets;
+};
+
 class AttentionRun {
  public:
   explicit AttentionRun(uint64_t seed)
       : random_(seed),
         problem_(DrawProblem()),
-        q_(MakeTensor(problem_.heads, problem_.q_len, problem_.head_dim)),
-        k_(MakeTensor(problem_.kv_heads, problem_.kv_len, problem_.head_dim)),
-        v_(MakeTensor(problem_.kv_heads, problem_.kv_len, problem_.value_dim)),
-        out_(MakeTensor(problem_.heads, problem_.q_len, problem_.value_dim)),
-        lse_(problem_.dtype == JITATTN_F64 ? JITATTN_F64 : JITATTN_F32, problem_.batch,
-             problem_.heads, problem_.q_len, 1, random_) {
+        lengths_(DrawLengths()),
+        q_(OfQueries(problem_.dtype, problem_.head_dim)),
+        k_(OfKeys(problem_.head_dim)),
+        v_(OfKeys(problem_.value_dim)),
+        out_(OfQueries(problem_.dtype, problem_.value_dim)),
+        lse_(OfQueries(problem_.dtype == JITATTN_F64 ? JITATTN_F64 : JITATTN_F32, 1)) {
     for (Tensor* input : {&q_, &k_, &v_}) input->FillNormal(random_);
     std::normal_distribution<float> normal;
     for (int64_t head = 0; head < problem_.heads; ++head) {
@@ -144,7 +149,11 @@ class AttentionRun {
                         ":", p.kv_heads, " ", args_.q_len, "×", args_.kv_len, " of ", p.q_len, "×",
                         p.kv_len, " dims ", p.head_dim, ", ", p.value_dim, " window ",
                         p.window_left, "+", p.window_right, " options ", p.options, " offset ",
-                        args_.causal_offset, " scale ", args_.scale);
+                        args_.causal_offset, " scale ", args_.scale, " chunk ", p.chunk, " q_lens ",
+                        args_.q_lens != nullptr, " kv_lens ", args_.kv_lens != nullptr, " begins ",
+                        args_.kv_begins != nullptr, " ragged ", args_.q_offsets != nullptr,
+                        args_.kv_offsets != nullptr, " offsets ", args_.causal_offsets != nullptr,
+                        " prefix ", args_.prefix_lens != nullptr);
   }
 
   // "", or what is wrong.
@@ -187,12 +196,37 @@ class AttentionRun {
       p.window_left = static_cast<int64_t>(random_() % 100) - 1;
       p.window_right = random_() % 2 ? 0 : static_cast<int64_t>(random_() % 40) - 1;
     }
+    if (p.mask == JITATTN_MASK_CAUSAL && random_() % 3 == 0) p.chunk = Upto(60);
     p.options = static_cast<int32_t>(random_() % 16);
     return p;
   }
 
-  Tensor MakeTensor(int64_t heads, int64_t rows, int64_t cols) {
-    return Tensor(problem_.dtype, problem_.batch, heads, rows, cols, random_);
+  // All arrays, of which a run uses some.
+  Lengths DrawLengths() {
+    Lengths lengths;
+    lengths.q_offsets.push_back(Upto(5));
+    lengths.kv_offsets.push_back(Upto(5));
+    for (int64_t b = 0; b < problem_.batch; ++b) {
+      lengths.q.push_back(static_cast<int64_t>(random_() % (problem_.q_len + 1)));
+      lengths.kv.push_back(static_cast<int64_t>(random_() % (problem_.kv_len + 1)));
+      lengths.begins.push_back(static_cast<int64_t>(random_() % (problem_.kv_len + 1)));
+      lengths.offsets.push_back(static_cast<int64_t>(random_() % 200) - 50);
+      lengths.prefixes.push_back(static_cast<int64_t>(random_() % (problem_.kv_len + 1)));
+      lengths.q_offsets.push_back(lengths.q_offsets.back() + lengths.q.back());
+      lengths.kv_offsets.push_back(lengths.kv_offsets.back() + lengths.kv.back());
+    }
+    ragged_q_ = random_() % 4 == 0;
+    ragged_kv_ = random_() % 4 == 0;
+    return lengths;
+  }
+
+  Tensor OfQueries(int32_t dtype, int64_t cols) {
+    return Tensor(dtype, ragged_q_ ? 1 : problem_.batch, problem_.heads,
+                  ragged_q_ ? lengths_.q_offsets.back() : problem_.q_len, cols, random_);
+  }
+  Tensor OfKeys(int64_t cols) {
+    return Tensor(problem_.dtype, ragged_kv_ ? 1 : problem_.batch, problem_.kv_heads,
+                  ragged_kv_ ? lengths_.kv_offsets.back() : problem_.kv_len, cols, random_);
   }
 
   void DrawArgs() {
@@ -208,17 +242,58 @@ class AttentionRun {
     args_.sinks = sinks_.data();
     args_.softcap = 0.5 + static_cast<double>(random_() % 20);
     args_.batch = Upto(problem_.batch);
-    args_.q_len = Upto(problem_.q_len);
-    args_.kv_len = Upto(problem_.kv_len);
+    DrawSequences();
     if (random_() % 3 == 0) args_.scale = -0.3;
     args_.causal_offset = args_.kv_len - args_.q_len;
     if (random_() % 3 == 0) args_.causal_offset += static_cast<int64_t>(random_() % 100) - 50;
   }
 
-  bool Sees(int64_t row, int64_t key) const {
-    const int64_t middle = row + args_.causal_offset;
+  void DrawSequences() {
+    const bool same = !ragged_q_ && !ragged_kv_ && random_() % 2 == 0;
+    args_.q_len = same ? Upto(problem_.q_len) : problem_.q_len;
+    args_.kv_len = same ? Upto(problem_.kv_len) : problem_.kv_len;
+    if (ragged_q_) args_.q_offsets = lengths_.q_offsets.data();
+    if (ragged_kv_) args_.kv_offsets = lengths_.kv_offsets.data();
+    const auto maybe = [&](const std::vector<int64_t>& array) {
+      return !same && random_() % 2 ? array.data() : nullptr;
+    };
+    args_.q_lens = maybe(lengths_.q);
+    args_.kv_lens = maybe(lengths_.kv);
+    args_.kv_begins = maybe(lengths_.begins);
+    args_.causal_offsets = maybe(lengths_.offsets);
+    if (problem_.mask == JITATTN_MASK_CAUSAL) args_.prefix_lens = maybe(lengths_.prefixes);
+  }
+
+  int64_t QueriesOf(int64_t b) const {
+    return args_.q_lens != nullptr || ragged_q_ ? lengths_.q[b] : args_.q_len;
+  }
+  int64_t KeysOf(int64_t b) const {
+    return args_.kv_lens != nullptr || ragged_kv_ ? lengths_.kv[b] : args_.kv_len;
+  }
+  int64_t OffsetOf(int64_t b) const {
+    if (args_.causal_offsets != nullptr) return lengths_.offsets[b];
+    return args_.causal_offset + (KeysOf(b) - QueriesOf(b)) - (args_.kv_len - args_.q_len);
+  }
+  double OfQuery(const Tensor& tensor, int64_t b, int64_t head, int64_t row, int64_t c) const {
+    return ragged_q_ ? tensor.Get(0, head, lengths_.q_offsets[b] + row, c)
+                     : tensor.Get(b, head, row, c);
+  }
+  double OfKey(const Tensor& tensor, int64_t b, int64_t head, int64_t key, int64_t c) const {
+    return ragged_kv_ ? tensor.Get(0, head, lengths_.kv_offsets[b] + key, c)
+                      : tensor.Get(b, head, key, c);
+  }
+
+  bool Sees(int64_t b, int64_t row, int64_t key) const {
+    if (args_.kv_begins != nullptr && key < lengths_.begins[b]) return false;
+    const int64_t middle = row + OffsetOf(b);
     if (problem_.mask == JITATTN_MASK_NONE) return true;
-    if (problem_.mask == JITATTN_MASK_CAUSAL) return key <= middle;
+    if (problem_.mask == JITATTN_MASK_CAUSAL) {
+      if (args_.prefix_lens != nullptr && middle < lengths_.prefixes[b]) {
+        return key < lengths_.prefixes[b];
+      }
+      return key <= middle &&
+             (problem_.chunk == 0 || key / problem_.chunk == middle / problem_.chunk);
+    }
     return (problem_.window_left == -1 || key >= middle - problem_.window_left) &&
            (problem_.window_right == -1 || key <= middle + problem_.window_right);
   }
@@ -227,12 +302,12 @@ class AttentionRun {
     const int64_t kv_head = head / (problem_.heads / problem_.kv_heads);
     double score = 0;
     for (int64_t d = 0; d < problem_.head_dim; ++d) {
-      score += q_.Get(b, head, row, d) * k_.Get(b, kv_head, key, d);
+      score += OfQuery(q_, b, head, row, d) * OfKey(k_, b, kv_head, key, d);
     }
     score *= args_.scale;
     if (Has(JITATTN_SOFTCAP)) score = args_.softcap * std::tanh(score / args_.softcap);
     if (Has(JITATTN_ALIBI)) {
-      const auto distance = static_cast<double>(std::abs(key - row - args_.causal_offset));
+      const auto distance = static_cast<double>(std::abs(key - row - OffsetOf(b)));
       score -= static_cast<double>(slopes_[head]) * distance;
     }
     return score;
@@ -241,7 +316,7 @@ class AttentionRun {
   std::string Compare() const {
     for (int64_t b = 0; b < args_.batch; ++b) {
       for (int64_t head = 0; head < problem_.heads; ++head) {
-        for (int64_t row = 0; row < args_.q_len; ++row) {
+        for (int64_t row = 0; row < QueriesOf(b); ++row) {
           const std::string wrong = CompareRow(b, head, row);
           if (!wrong.empty()) {
             return absl::StrCat("batch ", b, ", head ", head, ", row ", row, ": ", wrong);
@@ -254,33 +329,33 @@ class AttentionRun {
 
   std::string CompareRow(int64_t b, int64_t head, int64_t row) const {
     const int64_t kv_head = head / (problem_.heads / problem_.kv_heads);
-    std::vector<double> weights(args_.kv_len, 0), out(problem_.value_dim, 0);
+    std::vector<double> weights(KeysOf(b), 0), out(problem_.value_dim, 0);
     double highest = Has(JITATTN_SINKS) ? static_cast<double>(sinks_[head]) : -kInf;
     double greatest_score = 0;
-    for (int64_t key = 0; key < args_.kv_len; ++key) {
-      weights[key] = Sees(row, key) ? Score(b, head, row, key) : -kInf;
+    for (int64_t key = 0; key < KeysOf(b); ++key) {
+      weights[key] = Sees(b, row, key) ? Score(b, head, row, key) : -kInf;
       highest = std::max(highest, weights[key]);
-      if (Sees(row, key)) greatest_score = std::max(greatest_score, std::abs(weights[key]));
+      if (Sees(b, row, key)) greatest_score = std::max(greatest_score, std::abs(weights[key]));
     }
     double sum = Has(JITATTN_SINKS) && highest > -kInf ? std::exp(sinks_[head] - highest) : 0;
     for (double& weight : weights) {
       weight = weight == -kInf ? 0 : std::exp(weight - highest);
       sum += weight;
     }
-    for (int64_t key = 0; key < args_.kv_len; ++key) {
+    for (int64_t key = 0; key < KeysOf(b); ++key) {
       if (weights[key] == 0) continue;
       for (int64_t d = 0; d < problem_.value_dim; ++d) {
-        out[d] += weights[key] / sum * v_.Get(b, kv_head, key, d);
+        out[d] += weights[key] / sum * OfKey(v_, b, kv_head, key, d);
       }
     }
     const double bound = Bound(greatest_score);
     for (int64_t d = 0; d < problem_.value_dim; ++d) {
-      const double got = out_.Get(b, head, row, d);
+      const double got = OfQuery(out_, b, head, row, d);
       if (!(std::abs(got - out[d]) <= bound)) {
         return absl::StrCat("column ", d, ": ", got, " instead of ", out[d], ", bound ", bound);
       }
     }
-    return Has(JITATTN_LSE) ? CompareLse(lse_.Get(b, head, row, 0), highest, sum, bound) : "";
+    return Has(JITATTN_LSE) ? CompareLse(OfQuery(lse_, b, head, row, 0), highest, sum, bound) : "";
   }
 
   std::string CompareLse(double got, double highest, double sum, double bound) const {
@@ -308,13 +383,15 @@ class AttentionRun {
 
   std::mt19937_64 random_;
   const jitattn_attention_problem problem_;
+  bool ragged_q_ = false, ragged_kv_ = false;
+  const Lengths lengths_;
   Tensor q_, k_, v_, out_, lse_;
   std::vector<float> slopes_, sinks_;
   jitattn_attention_args args_;
 };
 
 TEST(AttentionDescriptors, GiveTheFormula) {
-  const int count = AllOrSome(100000, 1000);
+  const int count = AllOrSome(100000, 700);
   for (int seed = 0; seed < count; ++seed) {
     AttentionRun run(static_cast<uint64_t>(seed));
     const std::string wrong = run.Run();
@@ -368,6 +445,25 @@ TEST(AttentionDescriptors, BadArgumentsOfOptionsAreNamed) {
                     }),
             JITATTN_OK);
   EXPECT_THAT(ErrorWith(16, [](Args&) {}), Mentions({"1", "options", "16"}));
+}
+
+TEST(AttentionDescriptors, BadSequencesAreNamed) {
+  using Args = jitattn_attention_args;
+  static const int64_t kLens[] = {9}, kNegative[] = {-1}, kFalling[] = {8, 4}, kSix[] = {0, 6},
+                       kSeven[] = {7};
+  EXPECT_THAT(ErrorWith(0, [](Args& a) { a.q_lens = kLens; }), Mentions({"1", "q_lens[0]", "9"}));
+  EXPECT_THAT(ErrorWith(0, [](Args& a) { a.kv_lens = kNegative; }),
+              Mentions({"1", "kv_lens[0]", "-1"}));
+  EXPECT_THAT(ErrorWith(0, [](Args& a) { a.kv_begins = kNegative; }), Mentions({"kv_begins[0]"}));
+  EXPECT_THAT(ErrorWith(0, [](Args& a) { a.q_offsets = kFalling; }),
+              Mentions({"1", "q_offsets[1]", "4", "8"}));
+  EXPECT_THAT(ErrorWith(0,
+                        [](Args& a) {
+                          a.kv_offsets = kSix;
+                          a.kv_lens = kSeven;
+                        }),
+              Mentions({"kv_offsets[1]", "6", "7"}));
+  EXPECT_THAT(ErrorWith(0, [](Args& a) { a.prefix_lens = kSeven; }), Mentions({"prefix_lens"}));
 }
 
 TEST(AttentionDescriptors, BadWindowsAreNamed) {
