@@ -212,7 +212,7 @@ std::string Key::ToString() const {
 }
 
 Key MakeKey(const ops::Problem& problem, const ops::Conditions& conditions) {
-  Key key = {ops::Bucket(problem), conditions};
+  Key key = {ops::OfRecord(problem), conditions};
   key.conditions.layout = ops::Effective(conditions.layout, problem);
   return key;
 }
@@ -235,7 +235,7 @@ absl::StatusOr<Record> ParseRecord(std::string_view toml, std::string_view sourc
   if (!reader.status().ok()) return reader.status();
   // Validated before ops::Bucket, whose arithmetic could overflow for invalid sizes.
   if (absl::Status s = ops::Validate(record.problem); !s.ok()) return At(source, s);
-  record.key.bucket = ops::Bucket(record.problem);
+  record.key.bucket = ops::OfRecord(record.problem);
   if (absl::Status s = CheckTogether(record, key_text, cpu); !s.ok()) return At(source, s);
 
   // A writer that is passed no known field writes only the unknown ones.

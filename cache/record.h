@@ -20,7 +20,7 @@ namespace jitattn::cache {
 
 // Identifies a record in the cache.
 struct Key {
-  ops::Problem bucket;         // ops::Bucket(problem)
+  ops::Problem bucket;         // ops::OfRecord(problem)
   ops::Conditions conditions;  // the layout is information only: a record serves both layouts
 
   // "attn_f32_d64_causal.b1h16g16.q1024k1024.t2.avx512.hot": the file name without extension, and

@@ -101,8 +101,12 @@ struct Operation {
   // Names the parts of the problem that are burnt into code: "attn_f32_d64_causal". The name of
   // every kernel begins with it.
   std::string (*code_name)(const Problem& problem);
-  // Problems of one bucket share a record.
+  // Rounds the sizes up that a run may have smaller. A plan for the bucket serves every problem of
+  // it.
   Problem (*bucket)(const Problem& problem);
+  // Problems with the same result share a record: also rounds sizes that affect little more than
+  // the amount of work, and drops options that cost next to nothing. Null: as `bucket`.
+  Problem (*of_record)(const Problem& problem) = nullptr;
   // Sizes ≥ 1 whose ratios measure the distance between two problems of the same code.
   std::array<double, 4> (*extents)(const Problem& problem);
 

@@ -86,6 +86,10 @@ double Flops(const Problem& problem) { return problem.operation().flops(problem)
 double Bytes(const Problem& problem) { return problem.operation().bytes(problem); }
 std::string Describe(const Problem& problem) { return problem.operation().describe(problem); }
 Problem Bucket(const Problem& problem) { return problem.operation().bucket(problem); }
+Problem OfRecord(const Problem& problem) {
+  const Operation& operation = problem.operation();
+  return operation.of_record != nullptr ? operation.of_record(problem) : Bucket(problem);
+}
 
 int64_t LengthBucket(int64_t length) {
   if (length <= 1) return std::max<int64_t>(length, 0);

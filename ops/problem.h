@@ -156,6 +156,8 @@ bool SameCode(const Problem& a, const Problem& b);
 // the same bucket share a record.
 int64_t LengthBucket(int64_t length);
 Problem Bucket(const Problem& problem);  // REQUIRES: valid
+// The problem that stands for all that share a record with this one.
+Problem OfRecord(const Problem& problem);  // REQUIRES: valid
 
 }  // namespace jitattn::ops
 

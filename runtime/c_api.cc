@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/checker.h"
+#include "ops/attention/merge.h"
 #include "ops/conditions.h"
 #include "ops/config.h"
 #include "ops/operation.h"
@@ -198,6 +199,18 @@ jitattn_status jitattn_attention_run(const jitattn_plan* plan, const jitattn_att
 jitattn_status jitattn_sigmoid_mul_run(const jitattn_plan* plan,
                                        const jitattn_sigmoid_mul_args* args) {
   return RunPlan(plan, args);
+}
+
+jitattn_status jitattn_attention_merge(const jitattn_attention_merge_args* c_args) {
+  return Guarded([&]() -> absl::Status {
+    Taken<jitattn_attention_merge_args> args;
+    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
+    const absl::StatusOr<jitattn::DType> dtype = DTypeFromC(args->dtype);
+    if (!dtype.ok()) return dtype.status();
+    if (absl::Status status = jitattn::ops::CheckMerge(*dtype, *args); !status.ok()) return status;
+    jitattn::ops::Merge(*dtype, *args);
+    return absl::OkStatus();
+  });
 }
 
 size_t jitattn_plan_scratch_bytes(const jitattn_plan* plan) {

@@ -82,6 +82,23 @@ void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size
       static_cast<int64_t>(static_cast<uint64_t>(p.kv_len) - static_cast<uint64_t>(p.q_len));
 }
 
+void jitattn_attention_merge_args_init(jitattn_attention_merge_args* args,
+                                       const jitattn_attention_problem* problem) {
+  if (!Clear(args) || problem == nullptr) return;
+  const jitattn_attention_problem& p = *problem;
+  args->dtype = p.dtype;
+  args->batch = p.batch;
+  args->heads = p.heads;
+  args->q_len = p.q_len;
+  args->value_dim = p.value_dim;
+  for (auto* strides : {&args->part_strides, &args->out_strides}) {
+    SetDense(*strides, p.heads, p.q_len, p.value_dim);
+  }
+  for (auto* strides : {&args->part_lse_strides, &args->lse_strides}) {
+    SetDense(*strides, p.heads, p.q_len, 1);
+  }
+}
+
 void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,
                                    const jitattn_sigmoid_mul_problem* problem) {
   if (!Clear(args) || problem == nullptr) return;

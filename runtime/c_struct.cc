@@ -13,17 +13,6 @@
 namespace jitattn::runtime {
 namespace {
 
-absl::StatusOr<DType> DTypeFromC(int32_t dtype) {
-  if (dtype == JITATTN_F32) return DType::kF32;
-  if (dtype == JITATTN_F64) return DType::kF64;
-  if (dtype == JITATTN_BF16) return DType::kBF16;
-  if (dtype == JITATTN_F16) return DType::kF16;
-  return absl::InvalidArgumentError(
-      absl::StrCat("dtype ", dtype,
-                   ": must be JITATTN_F32 (0), JITATTN_F64 (1), JITATTN_BF16 (2) or JITATTN_F16 "
-                   "(3)"));
-}
-
 absl::StatusOr<jit::Mask> MaskFromC(int32_t mask) {
   if (mask == JITATTN_MASK_NONE) return jit::Mask::kNone;
   if (mask == JITATTN_MASK_CAUSAL) return jit::Mask::kCausal;
@@ -70,6 +59,17 @@ absl::StatusOr<size_t> StructSize(const char* name, const void* data,
 }
 
 }  // namespace
+
+absl::StatusOr<DType> DTypeFromC(int32_t dtype) {
+  if (dtype == JITATTN_F32) return DType::kF32;
+  if (dtype == JITATTN_F64) return DType::kF64;
+  if (dtype == JITATTN_BF16) return DType::kBF16;
+  if (dtype == JITATTN_F16) return DType::kF16;
+  return absl::InvalidArgumentError(
+      absl::StrCat("dtype ", dtype,
+                   ": must be JITATTN_F32 (0), JITATTN_F64 (1), JITATTN_BF16 (2) or JITATTN_F16 "
+                   "(3)"));
+}
 
 absl::Status CopyIn(const char* name, const void* theirs, std::span<const size_t> sizes,
                     void* copy) {

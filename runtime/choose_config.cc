@@ -146,7 +146,11 @@ absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
   PlanSource source = SourceOf(lookup, options, why_portable);
   if (lookup.match != cache::Match::kNone) {
     const cache::Record& record = lookup.found->record;
-    if (attempts.Try(record.config, std::move(source), record.code_hash)) return attempts.Take();
+    // A record may serve a problem with other options, whose code is another.
+    const auto hash = ops::SameCode(record.problem, problem)
+                          ? std::optional<uint64_t>(record.code_hash)
+                          : std::nullopt;
+    if (attempts.Try(record.config, std::move(source), hash)) return attempts.Take();
     source = {.reason = why_portable.empty() ? "default configuration" : why_portable};
   }
   const ops::Config usual = ops::DefaultConfig(problem, cpu, options.conditions.threads);

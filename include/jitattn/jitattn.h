@@ -253,6 +253,32 @@ typedef struct jitattn_plan_info {
 /* Fills *info. REQUIRES: info->struct_size is set. */
 JITATTN_API jitattn_status jitattn_plan_get_info(const jitattn_plan* plan, jitattn_plan_info* info);
 
+/* ---- Merging ------------------------------------------------------------------------------ */
+
+/* Results over disjoint sets of keys (JITATTN_LSE), merged into the result over all of them:
+ *   lse = log(sum_p e^part_lse_p),  out = sum_p e^(part_lse_p - lse) * part_out_p
+ * A part whose log-sum-exp is -infinity has no effect; if all are, out is 0 and lse -infinity.
+ * Shapes: part_outs[p] and out [batch][heads][q_len][value_dim] of dtype, part_lses[p] and lse
+ * [batch][heads][q_len] in float (of JITATTN_F64 double). All parts have the same strides.
+ * out and lse may be those of one part, with equal strides. REQUIRES: they overlap nothing else.
+ * Source: Milakov & Gimelshein 2018; ring attention (Liu, Zaharia & Abbeel 2023). */
+typedef struct jitattn_attention_merge_args {
+  size_t struct_size;
+  int32_t dtype, parts;
+  int64_t batch, heads, q_len, value_dim;
+  const void* const* part_outs; /* [parts] */
+  const void* const* part_lses; /* [parts] */
+  void* out;
+  void* lse;                                    /* NULL: not needed */
+  int64_t part_strides[3], part_lse_strides[3]; /* batch, head, row, in elements */
+  int64_t out_strides[3], lse_strides[3];
+} jitattn_attention_merge_args;
+
+/* Fills *args: the problem's type and sizes, contiguous strides, parts 0, null pointers. */
+JITATTN_API void jitattn_attention_merge_args_init(jitattn_attention_merge_args* args,
+                                                   const jitattn_attention_problem* problem);
+JITATTN_API jitattn_status jitattn_attention_merge(const jitattn_attention_merge_args* args);
+
 /* ---- Hooks -------------------------------------------------------------------------------- */
 
 /* Each hook can be set once, before the first plan or one-shot call. Any other call returns

@@ -256,6 +256,11 @@ Problem BucketOf(const Problem& problem) {
   P p = problem.As<P>();
   p.q_len = LengthBucket(p.q_len);
   p.kv_len = LengthBucket(p.kv_len);
+  return p;
+}
+
+Problem RecordProblemOf(const Problem& problem) {
+  P p = BucketOf(problem).As<P>();
   // The widths of a window become lengths: a query and its keys.
   for (int64_t P::*width : {&P::window_left, &P::window_right}) {
     if (p.*width > 0) p.*width = std::min(LengthBucket(p.*width + 1) - 1, kNoLimit);
@@ -529,6 +534,7 @@ const Operation kAttention = {
     .describe = DescribeProblem,
     .code_name = CodeName,
     .bucket = BucketOf,
+    .of_record = RecordProblemOf,
     .extents = ExtentsOf,
     .arrays = ArraysOf,
     .has_layouts = true,

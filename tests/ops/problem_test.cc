@@ -66,22 +66,24 @@ TEST(OptionTest, EachHasANameOfItsOwnInTheCode) {
 }
 
 // Options that cost a few cycles a row share the records of the plain problem.
-TEST(OptionTest, SinksAndLogSumExpAreNotInTheBucket) {
+TEST(OptionTest, SinksAndLogSumExpAreNotInTheKey) {
   const AttentionProblem plain{.q_len = 100, .kv_len = 100};
   AttentionProblem rich = plain;
   rich.sinks = rich.lse = true;
-  EXPECT_EQ(Bucket(rich), Bucket(plain));
-  rich.softcap = true;
+  EXPECT_EQ(OfRecord(rich), OfRecord(plain));
   EXPECT_FALSE(Bucket(rich) == Bucket(plain));
+  rich.softcap = true;
+  EXPECT_FALSE(OfRecord(rich) == OfRecord(plain));
 }
 
 TEST(WindowTest, WidthsAreBucketedAsLengths) {
   AttentionProblem p{.mask = jit::Mask::kWindow, .q_len = 1024, .kv_len = 1024, .window_left = 511};
-  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, 511);
+  EXPECT_EQ(OfRecord(p).As<AttentionProblem>().window_left, 511);
   p.window_left = 400;
-  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, 511);
+  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, 400);  // a plan computes this window
+  EXPECT_EQ(OfRecord(p).As<AttentionProblem>().window_left, 511);
   p.window_left = jit::Band::kFar;
-  EXPECT_EQ(Bucket(p).As<AttentionProblem>().window_left, jit::Band::kFar);
+  EXPECT_EQ(OfRecord(p).As<AttentionProblem>().window_left, jit::Band::kFar);
   EXPECT_TRUE(Validate(p).ok());
   p.mask = jit::Mask::kCausal;
   EXPECT_EQ(Validate(p).code(), absl::StatusCode::kInvalidArgument);

@@ -158,6 +158,10 @@ class AttentionRun {
 
   // "", or what is wrong.
   std::string Run() {
+    if (random_() % 4 == 0) {
+      if (jitattn_attention(&problem_, &args_) != JITATTN_OK) return jitattn_last_error();
+      return Compare();
+    }
     jitattn_plan_options options;
     jitattn_plan_options_init(&options);
     options.threads = 1 + static_cast<int32_t>(random_() % 2);
