@@ -273,6 +273,23 @@ void EmitRowSoftmax::EmitInverse() {
   const Vecs x = a_.pool().LeaseVecs("1/l");
   a_.LoadVec(x, a_.Const(1));
   a_.Div(x, x, sum());
+  if (ctx_.spec.bias != Bias::kNone) {  // 0 where l is 0, since all keys are hidden
+    constexpr int kNotEqual = 4;        // predicate NEQ_UQ: true for NaN
+    const bool f64 = a_.compute() == DType::kF64;
+    const Vecs some = a_.pool().LeaseVecs("l");
+    a_.LoadVec(some, sum());
+    if (a_.avx512()) {
+      const Opmasks mask = a_.pool().LeaseMasks("rows that see a key");
+      f64 ? a_.vcmppd(mask[0], some, a_.Const(0), kNotEqual)
+          : a_.vcmpps(mask[0], some, a_.Const(0), kNotEqual);
+      f64 ? a_.vmovapd(x[0] | mask[0] | Xbyak::util::T_z, x[0])
+          : a_.vmovaps(x[0] | mask[0] | Xbyak::util::T_z, x[0]);
+    } else {
+      f64 ? a_.vcmppd(some, some, a_.Const(0), kNotEqual)
+          : a_.vcmpps(some, some, a_.Const(0), kNotEqual);
+      a_.And(x, x, some[0]);
+    }
+  }
   a_.StoreVec(ctx_.in_scratch(ctx_.layout.kAlpha), x);
 }
 

@@ -231,7 +231,8 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
   const auto invert = [&] {
     a_.LoadVec(inverse, State(column, Layout::kSum));
     if (ctx_.config.fuse_exp) a_.Add(inverse, inverse, State(column, Layout::kChunkSum));
-    a_.Div(inverse, one, inverse);
+    if (ctx_.spec.bias == Bias::kNone) return a_.Div(inverse, one, inverse);
+    EmitInverseOrZero(one, inverse);
   };
   a_.vmovaps(one, a_.Const(1));
   a_.mov(vecs, ctx_.at(&TilesFrame::vecs));
@@ -271,6 +272,23 @@ void EmitSoftmax::EmitInverse(const Reg64& state) {
     a_.add(column, a_.vec_bytes());
     a_.sub(blind_rows, a_.lanes());
   });
+}
+
+// l ← 1/l, or 0 where l is 0
+void EmitSoftmax::EmitInverseOrZero(const Vec& one, const Vec& l) {
+  constexpr int kNotEqual = 4;  // predicate NEQ_UQ: true for NaN
+  const bool f64 = a_.compute() == DType::kF64;
+  if (a_.avx512()) {
+    const Opmasks some = a_.pool().LeaseMasks("rows that see a key");
+    f64 ? a_.vcmppd(some[0], l, a_.Const(0), kNotEqual)
+        : a_.vcmpps(some[0], l, a_.Const(0), kNotEqual);
+    a_.Div(l | some[0] | Xbyak::util::T_z, one, l);
+  } else {
+    const Vecs some = a_.pool().LeaseVecs("rows that see a key");
+    f64 ? a_.vcmppd(some, l, a_.Const(0), kNotEqual) : a_.vcmpps(some, l, a_.Const(0), kNotEqual);
+    a_.Div(l, one, l);
+    a_.And(l, l, some[0]);
+  }
 }
 
 // for each column:                       maxima first, since a rescale clobbers vector registers

@@ -70,11 +70,12 @@ class EmitSoftmax {
   void EmitStored(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                   const Xbyak::Label& rescale);
 
-  // kInverse = 1/l, or 0 for queries that see no key.
+  // kInverse = 1/l, or 0 for queries that see no key, if that is by the mask or the bias.
   void EmitInverse(const Xbyak::Reg64& state);
 
  private:
   Xbyak::Address State(const Xbyak::Reg64& state, TilesLayout::State row, int col = 0);
+  void EmitInverseOrZero(const Vec& one, const Vec& l);
   void EmitMaximum(const EmitTileGemm& gemm, std::span<const Vec> maxima);
   void EmitSum(int count, const std::function<Vec(int)>& x, const Vec& sum, const Vec& pair);
   // Jumps to `none` unless a maximum exceeds its threshold or is NaN.

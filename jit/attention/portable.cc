@@ -267,7 +267,8 @@ class Tile {
   void StoreOutputs() const {
     for (int lane = 0; lane < rows_; ++lane) {
       char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
-      const bool sees_any = KeysSeenBy(lane).size() > 0;
+      const bool sees_any =
+          KeysSeenBy(lane).size() > 0 && (spec_.bias == Bias::kNone || sum_[lane] != 0);
       for (int d = 0; d < spec_.value_dim; ++d) {
         const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
         std::memcpy(row + d * sizeof(S), &y, sizeof y);
