@@ -21,6 +21,7 @@
 #include "jit/attention/band.h"
 #include "jit/attention/score_part.h"
 #include "jit/kernel.h"
+#include "tests/jit/bias_rows.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
 #include "tests/jit/problems.h"
@@ -63,6 +64,7 @@ struct AttentionCase {
   double scale = 1;
   ScorePlace first;        // where the case begins in its operation
   std::vector<T> q, k, v;  // rows of head_dim, head_dim, value_dim, adjoining
+  BiasRows bias;           // if the spec has one
 
   // Normal values times `sigma`.
   void Fill(uint64_t seed, double sigma = 1) {
@@ -78,6 +80,9 @@ struct AttentionCase {
   Band band() const { return Band::Of(spec.mask, left, offset); }
   IndexRange Keys(int64_t row) const { return band().Keys(row, kv_len); }
   int64_t SeenBy(int64_t row) const { return Keys(row).end; }
+  double BiasAt(int64_t row, int64_t key) const {
+    return spec.bias == Bias::kNone ? 0 : bias.at(row, key);
+  }
 
   std::string Describe() const {
     return absl::StrCat(NameOf(spec), " v", spec.value_dim, " ", q_rows, "×", kv_len, " left ",
@@ -137,6 +142,7 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
   // Scratch is promised to be aligned, its contents are not: here they are NaN.
   GuardedBuffer scratch((kernel.scratch_bytes(in.kv_len, in.q_rows) + 63) / 64 * 64, flush);
   std::memset(scratch.data(), 0xFF, scratch.bytes());
+  const BiasMemory bias(in.spec, in.bias, flush);
   kernel.Run(AttentionArgs{.spec = &in.spec,
                            .q = q.data(),
                            .k = k.data(),
@@ -152,6 +158,8 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
                            .scale = in.scale,
                            .scratch = scratch.data(),
                            .left = in.left,
+                           .bias = bias.first(),
+                           .bias_stride = bias.stride(),
                            .first_query = in.first.query,
                            .first_key = in.first.key,
                            .first_head = in.first.head});

@@ -52,7 +52,7 @@ absl::Status ValidateFor(const Spec& spec, const ops::Config& config, const Cpu&
   return ops::Validate(config, ProblemOf(spec), cpu);
 }
 
-// Problems have no score parts; kernels may have.
+// Problems have no score parts and no bias; kernels may have.
 inline absl::Status ValidateFor(const AttentionSpec& spec, const ops::Config& config,
                                 const Cpu& cpu) {
   if (absl::Status s = ops::Validate(config, ProblemOf(spec), cpu); !s.ok()) return s;
@@ -66,7 +66,8 @@ inline absl::StatusOr<std::shared_ptr<const Kernel>> CompileFor(const AttentionS
                                                                 const Cpu& cpu) {
   const auto* tiles = config.If<TilesConfig>();
   const auto* rows = config.If<RowsConfig>();
-  if (!spec.has_score_parts() || (!tiles && !rows)) {
+  const bool is_problem = !spec.has_score_parts() && spec.bias == Bias::kNone;
+  if (is_problem || (!tiles && !rows)) {
     return ops::Compile(ProblemOf(spec), config, cpu);
   }
   return Compile(ops::KernelName(ProblemOf(spec), config), config.isa(), cpu,
