@@ -85,6 +85,12 @@ struct TilesFrame {
   // coordinates (by Coordinate) of that block's first score, as elements of the compute type.
   int64_t block_key;
   int64_t coordinates[4];
+
+  // Bias only.
+  int64_t bias_row;             // bias of the tile's first row
+  int64_t scan_key, scan_bits;  // see EmitBias
+  int64_t next_key;             // first key of the next chunk
+  int64_t row_end[8];           // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.
@@ -98,8 +104,14 @@ struct TilesContext {
   // Whether a query's keys may end before the last key, and begin behind the first one.
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  bool has_bias() const { return spec.bias != Bias::kNone; }
+  // Offset in the stack frame of the score parts' slots.
+  int score_slots() const {
+    return has_bias() ? sizeof(TilesFrame) : offsetof(TilesFrame, bias_row);
+  }
   int frame_bytes() const {
-    if (spec.has_score_parts()) return sizeof(TilesFrame) + EmitScoreParts::FrameBytes(spec);
+    if (spec.has_score_parts() || has_bias())
+      return score_slots() + EmitScoreParts::FrameBytes(spec);
     return has_left_end() ? offsetof(TilesFrame, block_key) : offsetof(TilesFrame, left);
   }
   Xbyak::Address at(int64_t TilesFrame::*field) const {

@@ -1,0 +1,189 @@
+// Reads the elements of a bias, and adds them to scores.
+
+#include "jit/attention/emit_bias_elements.h"
+
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "jit/vector_io.h"
+
+namespace jitattn::jit {
+namespace {
+
+using Xbyak::Address;
+using Xbyak::Label;
+using Xbyak::Operand;
+using Xbyak::Reg64;
+using Xbyak::Xmm;
+using Xbyak::Ymm;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int kEqual = 0;  // predicate
+
+// The bits of an element that hides its key.
+uint64_t HidingBits(const AttentionSpec& spec) {
+  if (spec.bias == Bias::kSeen) return 0;
+  switch (BiasType(spec)) {
+    case DType::kF64:
+      return std::bit_cast<uint64_t>(-kInfinity);
+    case DType::kBF16:
+      return 0xff80;
+    case DType::kF16:
+      return 0xfc00;
+    default:
+      return 0xff800000;
+  }
+}
+
+Ymm Wide(const Vec& x) { return Ymm(x.getIdx()); }
+
+}  // namespace
+
+int EmitBiasElements::VecsNeeded(const AttentionSpec& spec, Isa isa) {
+  if (spec.bias == Bias::kNone) return 0;
+  const int value = spec.bias == Bias::kSeen ? 0 : 1;
+  return 1 + (isa == Isa::kAvx512 ? 0 : 1) + value + BiasMayOverflow(spec);
+}
+
+void EmitBiasElements::EmitStart(const Vec& hiding, const Vec& hidden) {
+  std::vector<uint8_t> elements(kScanBytes);
+  for (int i = 0; i < kScanBytes; ++i)
+    elements[i] = static_cast<uint8_t>(HidingBits(spec_) >> i % bytes() * 8);
+  a_.vmovups(Wide(hiding), a_.ptr[a_.rip + a_.Table(elements)]);
+  a_.vpcmpeqd(Wide(hidden), Wide(hidden), Wide(hidden));
+}
+
+void EmitBiasElements::EmitTest(const Vec& hiding, const Vec& hidden, const Address& row,
+                                const Reg64* first, const Reg64* end, const Reg64* temp) {
+  const Vecs lease = a_.pool().LeaseVecs("hidden in the row");
+  const Ymm here = Wide(lease);
+  switch (bytes()) {
+    case 1:
+      a_.vpcmpeqb(here, Wide(hiding), row);
+      break;
+    case 2:
+      a_.vpcmpeqw(here, Wide(hiding), row);
+      break;
+    case 4:
+      a_.vpcmpeqd(here, Wide(hiding), row);
+      break;
+    default:
+      a_.vpcmpeqq(here, Wide(hiding), row);
+  }
+  if (first != nullptr) EmitOutside(here, *first, *temp, /*before=*/true);
+  if (end != nullptr) EmitOutside(here, *end, *temp, /*before=*/false);
+  a_.vpand(Wide(hidden), Wide(hidden), here);
+}
+
+// x ← all ones in the elements before `bound`, or from `bound` on. A vector loaded `bound` elements
+// before the middle of a table has its change there.
+void EmitBiasElements::EmitOutside(const Vec& x, const Reg64& bound, const Reg64& temp,
+                                   bool before) {
+  std::vector<uint8_t> table(2 * kScanBytes, before ? 0xff : 0);
+  for (int i = kScanBytes; i < 2 * kScanBytes; ++i) table[i] = before ? 0 : 0xff;
+  a_.lea(temp, a_.ptr[a_.rip + a_.Table(table) + kScanBytes]);
+  a_.neg(bound);
+  a_.vpor(Wide(x), Wide(x), a_.ptr[temp + bound * bytes()]);
+}
+
+void EmitBiasElements::EmitSeen(const Reg64& seen, const Vec& hidden) {
+  const Reg64& to = seen;
+  if (bytes() == 8) {
+    a_.vmovmskpd(to.cvt32(), Wide(hidden));
+  } else if (bytes() == 4) {
+    a_.vmovmskps(to.cvt32(), Wide(hidden));
+  } else if (bytes() == 2) {
+    const Vecs upper = a_.pool().LeaseVecs("upper half");
+    const Xmm low(hidden.getIdx()), high(upper[0].getIdx());
+    a_.vextracti128(high, Wide(hidden), 1);
+    a_.vpacksswb(low, low, high);
+    a_.vpmovmskb(to.cvt32(), low);
+  } else {
+    a_.vpmovmskb(to.cvt32(), Wide(hidden));
+  }
+  a_.not_(to.cvt32());
+}
+
+void EmitBiasElements::EmitCopy(const Xbyak::RegExp& to, const Reg64& from, const Reg64& count,
+                                const Reg64& temp) {
+  Label next;
+  a_.L(next);
+  const auto element = [&](const Xbyak::RegExp& base) {
+    return base + count * bytes() - bytes();
+  };
+  switch (bytes()) {
+    case 1:
+      a_.mov(temp.cvt8(), a_.byte[element(from)]);
+      a_.mov(a_.byte[element(to)], temp.cvt8());
+      break;
+    case 2:
+      a_.mov(temp.cvt16(), a_.word[element(from)]);
+      a_.mov(a_.word[element(to)], temp.cvt16());
+      break;
+    case 4:
+      a_.mov(temp.cvt32(), a_.dword[element(from)]);
+      a_.mov(a_.dword[element(to)], temp.cvt32());
+      break;
+    default:
+      a_.mov(temp, a_.qword[element(from)]);
+      a_.mov(a_.qword[element(to)], temp);
+  }
+  a_.dec(count);
+  a_.jnz(next, a_.T_NEAR);
+}
+
+void EmitBiasElements::EmitLoad(const Vec& x, const Address& src) {
+  const bool f64 = a_.compute() == DType::kF64;
+  if (values()) {
+    if (f64 && BiasType(spec_) == DType::kF32) return a_.vcvtps2pd(x, src);
+    return VectorIo(a_, BiasType(spec_)).Load(x, src);
+  }
+  f64 ? a_.vpmovzxbq(x, src) : a_.vpmovzxbd(x, src);
+  const auto infinity = a_.Const(-kInfinity);
+  if (a_.avx512()) {
+    const Opmasks hidden = a_.pool().LeaseMasks("hidden");
+    f64 ? a_.vptestnmq(hidden[0], x, x) : a_.vptestnmd(hidden[0], x, x);
+    const Vec masked = x | hidden[0] | Xbyak::util::T_z;
+    f64 ? a_.vmovapd(masked, infinity) : a_.vmovaps(masked, infinity);
+  } else {
+    f64 ? a_.vpcmpeqq(x, x, a_.Const(0)) : a_.vpcmpeqd(x, x, a_.Const(0));
+    a_.And(x, x, infinity);
+  }
+}
+
+// The order of the maximum's operands keeps a NaN.
+void EmitBiasElements::EmitAdd(std::span<const Vec> x, const std::function<Address(int)>& bias) {
+  const bool f64 = a_.compute() == DType::kF64, may_overflow = BiasMayOverflow(spec_);
+  RegPool& pool = a_.pool();
+  const Vecs infinity = pool.LeaseVecs("−∞"), unit = pool.LeaseVecs("log2 e", values() ? 1 : 0);
+  const Vecs lowest = pool.LeaseVecs("lowest score", may_overflow ? 1 : 0);
+  const Vecs hidden = pool.LeaseVecs("hidden", a_.avx512() ? 0 : 1);
+  const Opmasks mask = pool.LeaseMasks("hidden", a_.avx512() ? 1 : 0);
+  a_.LoadVec(infinity, a_.Const(-kInfinity));
+  if (values()) a_.LoadVec(unit[0], a_.Const(std::numbers::log2e));
+  if (may_overflow) {
+    a_.LoadVec(lowest[0], a_.Const(f64 ? std::numeric_limits<double>::lowest()
+                                       : std::numeric_limits<float>::lowest()));
+  }
+  for (size_t i = 0; i < x.size(); ++i) {
+    const Address at = bias(static_cast<int>(i));
+    if (a_.avx512()) {
+      f64 ? a_.vcmppd(mask[0], infinity, at, kEqual) : a_.vcmpps(mask[0], infinity, at, kEqual);
+    } else {
+      f64 ? a_.vcmppd(hidden[0], infinity, at, kEqual) : a_.vcmpps(hidden[0], infinity, at, kEqual);
+    }
+    if (values()) a_.Fma231(x[i], unit[0], at);
+    if (may_overflow) a_.Max(x[i], lowest[0], x[i]);
+    if (a_.avx512()) {
+      f64 ? a_.vmovapd(x[i] | mask[0], infinity) : a_.vmovaps(x[i] | mask[0], infinity);
+    } else {
+      f64 ? a_.vblendvpd(x[i], x[i], infinity, hidden[0])
+          : a_.vblendvps(x[i], x[i], infinity, hidden[0]);
+    }
+  }
+}
+
+}  // namespace jitattn::jit
