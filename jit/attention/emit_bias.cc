@@ -11,7 +11,11 @@ using Xbyak::Reg64;
 using Frame = TilesFrame;
 
 EmitBias::EmitBias(const TilesContext& ctx, const Reg64& state)
-    : ctx_(ctx), a_(ctx.a), elements_(ctx.a, ctx.spec), state_(state) {}
+    : ctx_(ctx),
+      a_(ctx.a),
+      elements_(ctx.a, ctx.spec),
+      runs_(ctx, ctx.has_bias() ? elements_.scanned() : 0, &Frame::kv_end),
+      state_(state) {}
 
 // The registers of a scan.
 struct EmitBias::Scan {
@@ -33,29 +37,9 @@ struct EmitBias::Scan {
 void EmitBias::EmitSubroutines() {
   SectionScope section(a_, "find keys");
   a_.AlignCode(32);
-  a_.L(scan_);
+  a_.L(runs_.scan());
   EmitScan();
-  a_.AlignCode(32);
-  a_.L(find_);
-  const Gprs key = a_.pool().LeaseGprs("key"), seen = a_.pool().LeaseGprs("keys seen");
-  Label next, found, none;
-  a_.L(next);
-  a_.mov(key, ctx_.at(&Frame::scan_key));
-  a_.cmp(key, ctx_.at(&Frame::kv_end));
-  a_.jge(none, a_.T_NEAR);
-  a_.call(scan_);
-  a_.mov(seen, ctx_.at(&Frame::scan_bits));
-  a_.test(seen, seen);
-  a_.jnz(found, a_.T_NEAR);
-  a_.add(ctx_.at(&Frame::scan_key), elements_.scanned());
-  a_.jmp(next, a_.T_NEAR);
-  a_.L(found);
-  a_.tzcnt(key, seen);
-  a_.add(ctx_.at(&Frame::scan_key), key);
-  a_.shrx(seen, seen, key);
-  a_.mov(ctx_.at(&Frame::scan_bits), seen);
-  a_.L(none);
-  a_.ret();
+  runs_.EmitFind();
 }
 
 // Takes one row instead of all if all rows share their bias: some row sees any key before kv_end
@@ -166,7 +150,7 @@ void EmitBias::EmitReset() {
   a_.mov(ctx_.at(&Frame::rows), temp);
 }
 
-void EmitBias::EmitFind() { a_.call(find_); }
+void EmitBias::EmitFind() { a_.call(runs_.find()); }
 
 void EmitBias::EmitFirst(const Label& none) {
   const Gprs key = a_.pool().LeaseGprs("first key");
@@ -184,71 +168,41 @@ void EmitBias::EmitFirst(const Label& none) {
   a_.mov(ctx_.at(&Frame::first_key), key);
 }
 
+// Pairs: chunks begin with the first key of a pair.
 void EmitBias::EmitChunk() {
   SectionScope section(a_, "bias");
-  EmitCount();
+  {
+    runs_.EmitRun(&Frame::keys, ctx_.config.kv_block, [&](const Reg64& seen) {
+      if (ctx_.layout.pairs) EmitPairsSeen(seen);
+    });
+    const Gprs next = a_.pool().LeaseGprs("first key of the next chunk");
+    Label last, others;
+    a_.mov(next, ctx_.at(&Frame::next_key));
+    a_.cmp(next, ctx_.at(&Frame::kv_end));
+    a_.jge(last, a_.T_NEAR);
+    if (ctx_.layout.pairs) a_.and_(ctx_.at(&Frame::next_key), -2);
+    a_.jmp(others, a_.T_NEAR);
+    a_.L(last);
+    a_.or_(ctx_.at(&Frame::flags), Frame::kLast);
+    a_.L(others);
+  }
   EmitFill();
 }
 
-// Pairs: a key is seen if its partner is seen.
-void EmitBias::EmitPairsSeen(const Reg64& seen, const Reg64& count, const Reg64& temp) {
+// A key counts as seen if its partner is seen.
+void EmitBias::EmitPairsSeen(const Reg64& seen) {
   constexpr uint32_t kEven = 0x55555555;
+  const Gprs count = a_.pool().LeaseGprs("keys left"), temp = a_.pool().LeaseGprs("temp");
   a_.lea(temp, a_.ptr[seen + seen]);
-  a_.and_(temp.cvt32(), ~kEven);
+  a_.and_(temp[0].cvt32(), ~kEven);
   a_.or_(temp, seen);
   a_.shr(seen, 1);
   a_.and_(seen.cvt32(), kEven);
   a_.or_(seen, temp);
   a_.mov(count, ctx_.at(&Frame::kv_end));
   a_.sub(count, ctx_.at(&Frame::scan_key));
-  a_.Clamp(count, elements_.scanned(), temp);
+  a_.Clamp(count[0], elements_.scanned(), temp);
   a_.bzhi(seen, seen, count);
-}
-
-// keys = the visible keys from first_key on up to the first hidden one, at most kv_block;  next_key
-// = the next visible key behind them
-void EmitBias::EmitCount() {
-  const Gprs keys = a_.pool().LeaseGprs("keys"), seen = a_.pool().LeaseGprs("keys seen");
-  const Gprs temp = a_.pool().LeaseGprs("temp");
-  Label more, end, others;
-  a_.mov(ctx_.at(&Frame::keys), 0);
-  a_.L(more);
-  a_.mov(keys, ctx_.at(&Frame::first_key));
-  a_.add(keys, ctx_.at(&Frame::keys));
-  a_.mov(ctx_.at(&Frame::scan_key), keys);
-  a_.cmp(keys, ctx_.at(&Frame::kv_end));
-  a_.jge(end, a_.T_NEAR);
-  a_.call(scan_);
-  a_.mov(seen, ctx_.at(&Frame::scan_bits));
-  if (ctx_.layout.pairs) EmitPairsSeen(seen, keys, temp);
-  a_.not_(seen);
-  a_.tzcnt(seen, seen);
-  a_.mov(keys, ctx_.at(&Frame::keys));
-  a_.add(keys, seen);
-  a_.mov(ctx_.at(&Frame::keys), keys);
-  a_.cmp(seen, elements_.scanned());
-  a_.jl(end, a_.T_NEAR);
-  a_.cmp(keys, ctx_.config.kv_block);
-  a_.jl(more, a_.T_NEAR);
-  a_.L(end);
-  a_.mov(keys, ctx_.at(&Frame::first_key));
-  a_.add(keys, ctx_.at(&Frame::keys));
-  a_.mov(ctx_.at(&Frame::scan_key), keys);
-  EmitFind();
-  a_.mov(keys, ctx_.at(&Frame::scan_key));
-  a_.cmp(keys, ctx_.at(&Frame::kv_end));
-  a_.jl(others, a_.T_NEAR);
-  a_.or_(ctx_.at(&Frame::flags), Frame::kLast);
-  a_.mov(keys, ctx_.at(&Frame::kv_end));
-  a_.L(others);
-  if (ctx_.layout.pairs) {
-    Label last;
-    a_.cmp(keys, ctx_.at(&Frame::kv_end));
-    a_.jge(last, a_.T_NEAR);
-    a_.and_(keys, -2);
-    a_.L(last);
-  }
-  a_.mov(ctx_.at(&Frame::next_key), keys);
 }
 
 void EmitBias::EmitToNextChunk() {
@@ -382,7 +336,7 @@ void EmitBias::EmitSpread(const Reg64& row) {
 }
 
 void EmitBias::EmitAdd(const TilesContext& ctx, const EmitTileGemm& gemm, const Reg64& scores) {
-  EmitBiasElements(ctx.a, ctx.spec).EmitAdd(gemm.all(), [&](int i) {
+  EmitBiasSum(ctx.a, ctx.spec).Emit(gemm.all(), [&](int i) {
     const int r = i / gemm.vecs(), c = i % gemm.vecs();
     return ctx.a.ptr[scores + (r * ctx.layout.tile_bytes + c * ctx.layout.vec_bytes)];
   });

@@ -4,6 +4,7 @@
 #define JITATTN_JIT_ATTENTION_EMIT_BIAS_H_
 
 #include "jit/attention/emit_bias_elements.h"
+#include "jit/attention/emit_key_runs.h"
 #include "jit/attention/tiles_layout.h"
 #include "jit/parts/emit_tile_gemm.h"
 
@@ -46,9 +47,7 @@ class EmitBias {
   struct Scan;
   void EmitScan();
   void EmitEdgeOfScan(Scan& s);
-  void EmitCount();
-  void EmitPairsSeen(const Xbyak::Reg64& seen, const Xbyak::Reg64& count,
-                     const Xbyak::Reg64& temp);
+  void EmitPairsSeen(const Xbyak::Reg64& seen);
   void EmitFill();
   void EmitTransposed(const Xbyak::Reg64& rows, const Xbyak::Reg64& stride);
   void EmitSpread(const Xbyak::Reg64& row);
@@ -57,8 +56,8 @@ class EmitBias {
   const TilesContext& ctx_;
   Assembler& a_;
   EmitBiasElements elements_;
+  EmitKeyRuns<TilesContext, TilesFrame> runs_;
   const Xbyak::Reg64 state_;
-  Xbyak::Label scan_, find_;
 };
 
 }  // namespace jitattn::jit

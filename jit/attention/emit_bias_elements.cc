@@ -1,4 +1,4 @@
-// Reads the elements of a bias, and adds them to scores.
+// Reads the elements of a bias and adds them to scores.
 
 #include "jit/attention/emit_bias_elements.h"
 
@@ -41,12 +41,6 @@ uint64_t HidingBits(const AttentionSpec& spec) {
 Ymm Wide(const Vec& x) { return Ymm(x.getIdx()); }
 
 }  // namespace
-
-int EmitBiasElements::VecsNeeded(const AttentionSpec& spec, Isa isa) {
-  if (spec.bias == Bias::kNone) return 0;
-  const int value = spec.bias == Bias::kSeen ? 0 : 1;
-  return 1 + (isa == Isa::kAvx512 ? 0 : 1) + value + BiasMayOverflow(spec);
-}
 
 void EmitBiasElements::EmitStart(const Vec& hiding, const Vec& hidden) {
   std::vector<uint8_t> elements(kScanBytes);
@@ -154,34 +148,46 @@ void EmitBiasElements::EmitLoad(const Vec& x, const Address& src) {
   }
 }
 
+int EmitBiasSum::VecsNeeded(const AttentionSpec& spec, Isa isa) {
+  if (spec.bias == Bias::kNone) return 0;
+  const int value = spec.bias == Bias::kSeen ? 0 : 1;
+  return 1 + (isa == Isa::kAvx512 ? 0 : 1) + value + BiasMayOverflow(spec);
+}
+
+EmitBiasSum::EmitBiasSum(Assembler& a, const AttentionSpec& spec) : a_(a) {
+  RegPool& pool = a.pool();
+  infinity_ = pool.LeaseVecs("−∞");
+  unit_ = pool.LeaseVecs("log2 e", spec.bias == Bias::kSeen ? 0 : 1);
+  lowest_ = pool.LeaseVecs("lowest score", BiasMayOverflow(spec) ? 1 : 0);
+  hidden_ = pool.LeaseVecs("hidden", a.avx512() ? 0 : 1);
+  mask_ = pool.LeaseMasks("hidden", a.avx512() ? 1 : 0);
+  a.LoadVec(infinity_, a.Const(-kInfinity));
+  if (unit_.size() > 0) a.LoadVec(unit_[0], a.Const(std::numbers::log2e));
+  if (lowest_.size() == 0) return;
+  a.LoadVec(lowest_[0],
+            a.Const(a.compute() == DType::kF64 ? std::numeric_limits<double>::lowest()
+                                               : std::numeric_limits<float>::lowest()));
+}
+
 // The order of the maximum's operands keeps a NaN.
-void EmitBiasElements::EmitAdd(std::span<const Vec> x, const std::function<Address(int)>& bias) {
-  const bool f64 = a_.compute() == DType::kF64, may_overflow = BiasMayOverflow(spec_);
-  RegPool& pool = a_.pool();
-  const Vecs infinity = pool.LeaseVecs("−∞"), unit = pool.LeaseVecs("log2 e", values() ? 1 : 0);
-  const Vecs lowest = pool.LeaseVecs("lowest score", may_overflow ? 1 : 0);
-  const Vecs hidden = pool.LeaseVecs("hidden", a_.avx512() ? 0 : 1);
-  const Opmasks mask = pool.LeaseMasks("hidden", a_.avx512() ? 1 : 0);
-  a_.LoadVec(infinity, a_.Const(-kInfinity));
-  if (values()) a_.LoadVec(unit[0], a_.Const(std::numbers::log2e));
-  if (may_overflow) {
-    a_.LoadVec(lowest[0], a_.Const(f64 ? std::numeric_limits<double>::lowest()
-                                       : std::numeric_limits<float>::lowest()));
-  }
+void EmitBiasSum::Emit(std::span<const Vec> x, const std::function<Address(int)>& bias) {
+  const bool f64 = a_.compute() == DType::kF64;
+  const Vec& infinity = infinity_;
   for (size_t i = 0; i < x.size(); ++i) {
     const Address at = bias(static_cast<int>(i));
     if (a_.avx512()) {
-      f64 ? a_.vcmppd(mask[0], infinity, at, kEqual) : a_.vcmpps(mask[0], infinity, at, kEqual);
+      f64 ? a_.vcmppd(mask_[0], infinity, at, kEqual) : a_.vcmpps(mask_[0], infinity, at, kEqual);
     } else {
-      f64 ? a_.vcmppd(hidden[0], infinity, at, kEqual) : a_.vcmpps(hidden[0], infinity, at, kEqual);
+      f64 ? a_.vcmppd(hidden_[0], infinity, at, kEqual)
+          : a_.vcmpps(hidden_[0], infinity, at, kEqual);
     }
-    if (values()) a_.Fma231(x[i], unit[0], at);
-    if (may_overflow) a_.Max(x[i], lowest[0], x[i]);
+    if (unit_.size() > 0) a_.Fma231(x[i], unit_[0], at);
+    if (lowest_.size() > 0) a_.Max(x[i], lowest_[0], x[i]);
     if (a_.avx512()) {
-      f64 ? a_.vmovapd(x[i] | mask[0], infinity) : a_.vmovaps(x[i] | mask[0], infinity);
+      f64 ? a_.vmovapd(x[i] | mask_[0], infinity) : a_.vmovaps(x[i] | mask_[0], infinity);
     } else {
-      f64 ? a_.vblendvpd(x[i], x[i], infinity, hidden[0])
-          : a_.vblendvps(x[i], x[i], infinity, hidden[0]);
+      f64 ? a_.vblendvpd(x[i], x[i], infinity, hidden_[0])
+          : a_.vblendvps(x[i], x[i], infinity, hidden_[0]);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Reads the elements of a bias, and adds them to scores.
+// Reads the elements of a bias and adds them to scores.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_BIAS_ELEMENTS_H_
 #define JITATTN_JIT_ATTENTION_EMIT_BIAS_ELEMENTS_H_
@@ -13,9 +13,6 @@ namespace jitattn::jit {
 
 class EmitBiasElements {
  public:
-  // Vector registers that EmitAdd leases.
-  static int VecsNeeded(const AttentionSpec& spec, Isa isa);
-
   EmitBiasElements(Assembler& a, const AttentionSpec& spec) : a_(a), spec_(spec) {}
 
   // Bytes of an element in memory.
@@ -44,16 +41,30 @@ class EmitBiasElements {
                 const Xbyak::Reg64& temp);
   // x ← a vector's worth of elements in the compute type. kSeen: 0, or −∞ where the key is hidden.
   void EmitLoad(const Vec& x, const Xbyak::Address& src);
-  // x[i] ← x[i] + log2 e · bias(i), or −∞ where that is −∞, whatever x[i] is. bias(i) is in memory,
-  // as EmitLoad leaves it.
-  void EmitAdd(std::span<const Vec> x, const std::function<Xbyak::Address(int i)>& bias);
-
  private:
   bool values() const { return spec_.bias != Bias::kSeen; }
   void EmitOutside(const Vec& x, const Xbyak::Reg64& bound, const Xbyak::Reg64& temp, bool before);
 
   Assembler& a_;
   const AttentionSpec& spec_;
+};
+
+// Adds a bias to scores. The constructor loads constants.
+class EmitBiasSum {
+ public:
+  static int VecsNeeded(const AttentionSpec& spec, Isa isa);
+
+  EmitBiasSum(Assembler& a, const AttentionSpec& spec);
+
+  // x[i] ← x[i] + log2 e · bias(i), or −∞ where bias(i) is −∞, whatever x[i] is. bias(i) is in
+  // memory, as EmitBiasElements::EmitLoad leaves it. A sum below the lowest finite number becomes
+  // that number, since only −∞ hides a key.
+  void Emit(std::span<const Vec> x, const std::function<Xbyak::Address(int i)>& bias);
+
+ private:
+  Assembler& a_;
+  Vecs infinity_, unit_, lowest_, hidden_;
+  Opmasks mask_;
 };
 
 }  // namespace jitattn::jit

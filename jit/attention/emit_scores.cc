@@ -22,7 +22,7 @@ int EmitScores::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec)
   const int beside = std::max(
       EmitSoftmax::VecsNeeded(config, config.qk_vecs),
       std::max({HasLeftEnd(spec.mask) ? ends : 0, EmitScoreParts::VecsNeeded(spec, config.isa),
-                EmitBiasElements::VecsNeeded(spec, config.isa)}));
+                EmitBiasSum::VecsNeeded(spec, config.isa)}));
   return std::max(EmitTileGemm::VecsNeeded(config.qk_keys, config.qk_vecs, config.qk_embed),
                   accumulators + beside);
 }
