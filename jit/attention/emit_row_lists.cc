@@ -42,6 +42,10 @@ void EmitRowLists::EmitFirst() {
     a_.inc(temp);
   }
   a_.mov(ctx_.at(&RowsFrame::limit), temp);
+  if (ctx_.has_bias()) {
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias)));
+    a_.mov(ctx_.at(&RowsFrame::bias), temp);
+  }
   if (!ctx_.spec.has_score_parts()) return;
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_query)));
   a_.mov(ctx_.at(&RowsFrame::query), temp);
@@ -91,6 +95,12 @@ void EmitRowLists::EmitTile() {
     a_.mov(a_.qword[list[0] + layout.outs], out);
     EmitSeen(list, out, temp);
     if (ctx_.spec.has_score_parts()) EmitPlace(list, head, out);
+    if (ctx_.has_bias()) {
+      a_.mov(out, head);
+      a_.imul(out, ctx_.arg(offsetof(AttentionArgs, bias_head_stride)));
+      a_.add(out, ctx_.at(&RowsFrame::bias));
+      a_.mov(a_.qword[list[0] + layout.biases], out);
+    }
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -109,6 +119,10 @@ void EmitRowLists::EmitTile() {
     if (ctx_.has_right_end()) a_.inc(ctx_.at(&RowsFrame::limit));
     if (ctx_.has_left_end()) a_.inc(ctx_.at(&RowsFrame::start));
     if (ctx_.spec.has_score_parts()) a_.inc(ctx_.at(&RowsFrame::query));
+    if (ctx_.has_bias()) {
+      a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias_stride)));
+      a_.add(ctx_.at(&RowsFrame::bias), temp);
+    }
     a_.L(same_query);
     a_.mov(ctx_.at(&RowsFrame::head), head);
     a_.L(last);

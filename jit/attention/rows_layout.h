@@ -21,11 +21,13 @@ namespace jitattn::jit {
 //   scores    s, then P                                 [kv_block][rows]
 //   sums      P·V of the current block of keys          [rows][value_dim]
 //   coordinates   score parts: a vector per Coordinate, for a vector of scores
+//   bias_block    bias of the scores                    [kv_block][rows], and a vector
 //   tiles     for each tile of the run:
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      address of a row's output               [rows]
 //     starts    windows: the first key that a row sees  [rows]
 //     of_query, of_head    score parts: a row's query and head in the operation  [rows]
+//     biases    address of a row's bias of the call's first key  [rows]
 //     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (kPart: in AttentionArgs::part instead)
 //
@@ -50,10 +52,10 @@ struct RowsLayout {
   int64_t part_bytes;
 
   static constexpr int kAlpha = 0;  // offsets in scratch
-  int64_t scores, sums, coordinates, tiles;
+  int64_t scores, sums, coordinates, bias_block, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, starts, of_query, of_head, queries, part;
+  int64_t outs, starts, of_query, of_head, biases, queries, part;
   int64_t tile_bytes;
 
   // The whole vectors of a row of Q and K, and the elements behind them.
@@ -92,6 +94,13 @@ struct RowsFrame {
 
   // Score parts only.
   int64_t query;  // the next row's query in the operation
+
+  // Bias only.
+  int64_t bias;                 // of the next row's query, first head
+  int64_t shared_bias;          // 1: all rows have the same
+  int64_t scan_key, scan_bits;  // see EmitKeyRuns
+  int64_t next_key;             // first key of the next block
+  int64_t row_end[8];           // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.
@@ -106,8 +115,12 @@ struct RowsContext {
   // Whether a row's keys may end before the last key, and begin behind the first one.
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  bool has_bias() const { return spec.bias != Bias::kNone; }
+  // Offset in the stack frame of the score parts' slots.
+  int score_slots() const { return has_bias() ? sizeof(RowsFrame) : offsetof(RowsFrame, bias); }
   int frame_bytes() const {
-    if (spec.has_score_parts()) return sizeof(RowsFrame) + EmitScoreParts::FrameBytes(spec);
+    if (spec.has_score_parts() || has_bias())
+      return score_slots() + EmitScoreParts::FrameBytes(spec);
     return has_left_end() ? offsetof(RowsFrame, query) : offsetof(RowsFrame, start);
   }
   Xbyak::Address at(int64_t RowsFrame::*field) const {

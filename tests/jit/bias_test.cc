@@ -113,6 +113,11 @@ class BiasTest : public testing::AttentionKernelTest {
             }));
       }
     }
+    for (const int in_pairs : {0, 1}) {
+      if (in_pairs > pairs) continue;
+      configs.push_back(testing::DrawConfig<RowsConfig>(
+          isa(), spec, HostCpu(), random, [&](RowsConfig& c) { c.pairs = in_pairs; }));
+    }
     return configs;
   }
 
