@@ -18,8 +18,8 @@ constexpr int BiasBytes(const AttentionSpec& spec) {
   return spec.bias == Bias::kSeen ? 1 : SizeOf(BiasType(spec));
 }
 
-// True if a finite bias times log2 e, or its sum with a score, may be below the lowest finite
-// number of the compute type. Such a score is set to that number: only −∞ hides a key.
+// True if a finite bias times log2 e may be below the lowest finite number of the compute type. It
+// becomes that number, since only −∞ hides a key.
 constexpr bool BiasMayOverflow(const AttentionSpec& spec) {
   if (spec.bias == Bias::kNone || spec.bias == Bias::kSeen) return false;
   const DType type = BiasType(spec);

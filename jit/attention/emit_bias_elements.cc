@@ -151,7 +151,8 @@ void EmitBiasElements::EmitLoad(const Vec& x, const Address& src) {
 int EmitBiasSum::VecsNeeded(const AttentionSpec& spec, Isa isa) {
   if (spec.bias == Bias::kNone) return 0;
   const int value = spec.bias == Bias::kSeen ? 0 : 1;
-  return 1 + (isa == Isa::kAvx512 ? 0 : 1) + value + BiasMayOverflow(spec);
+  const int temp = isa == Isa::kAvx512 ? BiasMayOverflow(spec) : 1;
+  return 1 + value + BiasMayOverflow(spec) + temp;
 }
 
 EmitBiasSum::EmitBiasSum(Assembler& a, const AttentionSpec& spec) : a_(a) {
@@ -159,7 +160,7 @@ EmitBiasSum::EmitBiasSum(Assembler& a, const AttentionSpec& spec) : a_(a) {
   infinity_ = pool.LeaseVecs("−∞");
   unit_ = pool.LeaseVecs("log2 e", spec.bias == Bias::kSeen ? 0 : 1);
   lowest_ = pool.LeaseVecs("lowest score", BiasMayOverflow(spec) ? 1 : 0);
-  hidden_ = pool.LeaseVecs("hidden", a.avx512() ? 0 : 1);
+  temp_ = pool.LeaseVecs("bias, or hidden", a.avx512() ? lowest_.size() : 1);
   mask_ = pool.LeaseMasks("hidden", a.avx512() ? 1 : 0);
   a.LoadVec(infinity_, a.Const(-kInfinity));
   if (unit_.size() > 0) a.LoadVec(unit_[0], a.Const(std::numbers::log2e));
@@ -175,19 +176,20 @@ void EmitBiasSum::Emit(std::span<const Vec> x, const std::function<Address(int)>
   const Vec& infinity = infinity_;
   for (size_t i = 0; i < x.size(); ++i) {
     const Address at = bias(static_cast<int>(i));
+    if (lowest_.size() > 0) {
+      a_.Mul(temp_[0], unit_[0], at);
+      a_.Max(temp_[0], lowest_[0], temp_[0]);
+      a_.Add(x[i], x[i], temp_[0]);
+    } else if (unit_.size() > 0) {
+      a_.Fma231(x[i], unit_[0], at);
+    }
     if (a_.avx512()) {
       f64 ? a_.vcmppd(mask_[0], infinity, at, kEqual) : a_.vcmpps(mask_[0], infinity, at, kEqual);
-    } else {
-      f64 ? a_.vcmppd(hidden_[0], infinity, at, kEqual)
-          : a_.vcmpps(hidden_[0], infinity, at, kEqual);
-    }
-    if (unit_.size() > 0) a_.Fma231(x[i], unit_[0], at);
-    if (lowest_.size() > 0) a_.Max(x[i], lowest_[0], x[i]);
-    if (a_.avx512()) {
       f64 ? a_.vmovapd(x[i] | mask_[0], infinity) : a_.vmovaps(x[i] | mask_[0], infinity);
     } else {
-      f64 ? a_.vblendvpd(x[i], x[i], infinity, hidden_[0])
-          : a_.vblendvps(x[i], x[i], infinity, hidden_[0]);
+      f64 ? a_.vcmppd(temp_[0], infinity, at, kEqual) : a_.vcmpps(temp_[0], infinity, at, kEqual);
+      f64 ? a_.vblendvpd(x[i], x[i], infinity, temp_[0])
+          : a_.vblendvps(x[i], x[i], infinity, temp_[0]);
     }
   }
 }

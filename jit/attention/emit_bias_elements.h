@@ -57,13 +57,13 @@ class EmitBiasSum {
   EmitBiasSum(Assembler& a, const AttentionSpec& spec);
 
   // x[i] ← x[i] + log2 e · bias(i), or −∞ where bias(i) is −∞, whatever x[i] is. bias(i) is in
-  // memory, as EmitBiasElements::EmitLoad leaves it. A sum below the lowest finite number becomes
-  // that number, since only −∞ hides a key.
+  // memory, as EmitBiasElements::EmitLoad leaves it. A product below the lowest finite number
+  // becomes that number, since only −∞ hides a key.
   void Emit(std::span<const Vec> x, const std::function<Xbyak::Address(int i)>& bias);
 
  private:
   Assembler& a_;
-  Vecs infinity_, unit_, lowest_, hidden_;
+  Vecs infinity_, unit_, lowest_, temp_;
   Opmasks mask_;
 };
 

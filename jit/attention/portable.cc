@@ -225,15 +225,12 @@ class Tile {
     return any;
   }
 
-  // Only −∞ hides a key: a sum that overflows is the lowest finite number.
   void AddBias(int64_t key, int keys) {
     for (int lane = 0; lane < rows_; ++lane) {
       for (int j = 0; j < keys; ++j) {
         T& score = scratch_.scores[j * kLanes + lane];
         const T bias = BiasOf(lane, key + j);
-        score += bias;
-        if (score < std::numeric_limits<T>::lowest()) score = std::numeric_limits<T>::lowest();
-        if (bias == -kInfinity) score = bias;
+        score = bias == -kInfinity ? bias : score + bias;  // the score may be NaN
       }
     }
   }
