@@ -41,6 +41,22 @@ struct BiasRows {
   }
 };
 
+// Writes an element.
+inline void WriteBias(const AttentionSpec& spec, uint8_t* to, double x) {
+  const auto put = [to](auto value) { std::memcpy(to, &value, sizeof value); };
+  if (spec.bias == Bias::kSeen) return put(static_cast<uint8_t>(std::isinf(x) ? 0 : 2));
+  switch (BiasType(spec)) {
+    case DType::kF64:
+      return put(x);
+    case DType::kBF16:
+      return put(static_cast<BFloat16>(static_cast<float>(x)));
+    case DType::kF16:
+      return put(static_cast<Float16>(static_cast<float>(x)));
+    default:
+      return put(static_cast<float>(x));
+  }
+}
+
 // Flush against unreadable pages.
 class BiasMemory {
  public:
@@ -54,33 +70,13 @@ class BiasMemory {
     stride_ = in.stride * row * bytes;
     first_ = buffer_->data() + (in.stride < 0 ? last * row * bytes : 0);
     for (int64_t i = 0; i < (in.stride == 0 ? 1 : in.rows); ++i)
-      for (int64_t j = 0; j < in.keys; ++j) Write(spec, first_ + i * stride_ + j * bytes, in.at(i, j));
+      for (int64_t j = 0; j < in.keys; ++j)
+        WriteBias(spec, first_ + i * stride_ + j * bytes, in.at(i, j));
   }
   const void* first() const { return first_; }
   int64_t stride() const { return stride_; }
 
  private:
-  static void Write(const AttentionSpec& spec, uint8_t* to, double x) {
-    if (spec.bias == Bias::kSeen) {
-      *to = std::isinf(x) ? 0 : 2;
-      return;
-    }
-    switch (BiasType(spec)) {
-      case DType::kF64:
-        return Put(to, x);
-      case DType::kBF16:
-        return Put(to, static_cast<BFloat16>(static_cast<float>(x)));
-      case DType::kF16:
-        return Put(to, static_cast<Float16>(static_cast<float>(x)));
-      default:
-        return Put(to, static_cast<float>(x));
-    }
-  }
-  template <typename T>
-  static void Put(uint8_t* to, T x) {
-    std::memcpy(to, &x, sizeof x);
-  }
-
   std::unique_ptr<GuardedBuffer> buffer_;
   uint8_t* first_ = nullptr;
   int64_t stride_ = 0;

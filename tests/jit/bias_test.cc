@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "jit/attention/rows_kernel.h"
+#include "ops/attention/formula_rows.h"
 #include "tests/jit/attention_reference.h"
 #include "tests/jit/described_cpus.h"
 #include "tests/jit/score_parts.h"
@@ -443,6 +444,45 @@ INSTANTIATE_TEST_SUITE_P(
                           std::string(Name(std::get<1>(info.param))), "_",
                           testing::NameOf(std::get<2>(info.param)));
     });
+
+// The library's own reference has the bias of a kernel's arguments.
+TEST(FormulaBiasTest, AgreesWithTheFormulaOfTheTests) {
+  std::mt19937_64 random(90);
+  for (const Bias kind : {Bias::kNone, Bias::kF32, Bias::kOwn, Bias::kSeen}) {
+    for (const Mask mask : {Mask::kNone, Mask::kCausal}) {
+      AttentionCase<BFloat16> in{.spec = {DType::kBF16, mask, 12, 7, kind},
+                                 .q_rows = 17,
+                                 .kv_len = 43,
+                                 .offset = 20,
+                                 .scale = 0.3};
+      in.Fill(91);
+      if (kind != Bias::kNone) {
+        FillBias(&in, Holes::kSingle, random);
+        Spoil(&in);
+      }
+      const BiasMemory memory(in.spec, in.bias, GuardedBuffer::kBack);
+      ops::FormulaBias bias{.kind = kind, .first = memory.first()};
+      if (kind != Bias::kNone) bias.strides[2] = memory.stride() / BiasBytes(in.spec);
+      const jitattn_attention_args args{.q = in.q.data(),
+                                        .k = in.k.data(),
+                                        .v = in.v.data(),
+                                        .q_len = in.q_rows,
+                                        .kv_len = in.kv_len,
+                                        .q_strides = {0, 0, 12},
+                                        .k_strides = {0, 0, 12},
+                                        .v_strides = {0, 0, 7},
+                                        .scale = in.scale};
+      std::vector<ops::RowId> rows(in.q_rows);
+      for (int64_t row = 0; row < in.q_rows; ++row) rows[row] = {.row = row};
+      const ops::FormulaRows<BFloat16, double> formula(testing::ProblemOf(in.spec), args,
+                                                       in.band(), rows, bias);
+      const auto expected = testing::Expect(in);
+      for (size_t i = 0; i < expected.exact.size(); ++i)
+        ASSERT_NEAR(formula.out()[i], expected.exact[i], 1e-12) << static_cast<int>(kind);
+      EXPECT_GT(formula.Spread(), 0.1);
+    }
+  }
+}
 
 // Code for CPUs that are not at hand decodes, and AVX2 kernels have no EVEX instructions.
 TEST(BiasCodeTest, EncodingsFitTheIsa) {
