@@ -32,8 +32,8 @@ struct EmitBias::Scan {
   const Vecs hiding, hidden;
 };
 
-// scan:  scan_bits = which of the next scanned() keys from scan_key on, before kv_end, some row sees
-// find:  scan_key = the next key that some row sees;  scan_bits begin with it
+// scan:  scan_bits = which of the next scanned() keys from scan_key on, before kv_end, some row
+// sees find:  scan_key = the next key that some row sees;  scan_bits begin with it
 void EmitBias::EmitSubroutines() {
   SectionScope section(a_, "find keys");
   a_.AlignCode(32);

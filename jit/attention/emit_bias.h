@@ -26,8 +26,8 @@ class EmitBias {
 
   // Starts the call. Sets what EmitFind needs to treat all queries of the call as one tile.
   void EmitReset();
-  // scan_key ← the next key from scan_key on that a query of the tile sees, scan_bits ← which of the
-  // keys from there on some query sees. If there is none, scan_key ≥ kv_end.
+  // scan_key ← the next key from scan_key on that a query of the tile sees, scan_bits ← which of
+  // the keys from there on some query sees. If there is none, scan_key ≥ kv_end.
   void EmitFind();
   // Moves first_key to the first visible key. Jumps to `none` if there is none.
   void EmitFirst(const Xbyak::Label& none);

@@ -105,9 +105,7 @@ void EmitBiasElements::EmitCopy(const Xbyak::RegExp& to, const Reg64& from, cons
                                 const Reg64& temp) {
   Label next;
   a_.L(next);
-  const auto element = [&](const Xbyak::RegExp& base) {
-    return base + count * bytes() - bytes();
-  };
+  const auto element = [&](const Xbyak::RegExp& base) { return base + count * bytes() - bytes(); };
   switch (bytes()) {
     case 1:
       a_.mov(temp.cvt8(), a_.byte[element(from)]);
@@ -165,9 +163,8 @@ EmitBiasSum::EmitBiasSum(Assembler& a, const AttentionSpec& spec) : a_(a) {
   a.LoadVec(infinity_, a.Const(-kInfinity));
   if (unit_.size() > 0) a.LoadVec(unit_[0], a.Const(std::numbers::log2e));
   if (lowest_.size() == 0) return;
-  a.LoadVec(lowest_[0],
-            a.Const(a.compute() == DType::kF64 ? std::numeric_limits<double>::lowest()
-                                               : std::numeric_limits<float>::lowest()));
+  a.LoadVec(lowest_[0], a.Const(a.compute() == DType::kF64 ? std::numeric_limits<double>::lowest()
+                                                           : std::numeric_limits<float>::lowest()));
 }
 
 // The order of the maximum's operands keeps a NaN.

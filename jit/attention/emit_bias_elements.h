@@ -35,12 +35,13 @@ class EmitBiasElements {
 
   // ---- Their values ----
 
-  // Copies `count` ≥ 1 elements. Clobbers `count` and temp. It replaces loads of whole vectors where
-  // a row ends.
+  // Copies `count` ≥ 1 elements. Clobbers `count` and temp. It replaces loads of whole vectors
+  // where a row ends.
   void EmitCopy(const Xbyak::RegExp& to, const Xbyak::Reg64& from, const Xbyak::Reg64& count,
                 const Xbyak::Reg64& temp);
   // x ← a vector's worth of elements in the compute type. kSeen: 0, or −∞ where the key is hidden.
   void EmitLoad(const Vec& x, const Xbyak::Address& src);
+
  private:
   bool values() const { return spec_.bias != Bias::kSeen; }
   void EmitOutside(const Vec& x, const Xbyak::Reg64& bound, const Xbyak::Reg64& temp, bool before);

@@ -35,10 +35,14 @@ struct EmitRowBias::Scan {
 
 void EmitRowBias::EmitSubroutines() {
   SectionScope section(a_, "find keys");
+  Label behind;
+  a_.jmp(behind, a_.T_NEAR);
   a_.AlignCode(32);
   a_.L(runs_.scan());
   EmitScan();
   runs_.EmitFind();
+  a_.AlignCode(32);
+  a_.L(behind);
 }
 
 // scan_bits = which of the next scanned() keys from scan_key on, before `seen`, some row sees

@@ -17,7 +17,7 @@ class EmitRowBias {
  public:
   explicit EmitRowBias(const RowsContext& ctx);
 
-  // Emits the subroutines of the other functions. REQUIRES: control does not fall into them.
+  // Emits the subroutines of the other functions, and a jump over them.
   void EmitSubroutines();
   // Moves first_key to the first visible key, or behind the last one. REQUIRES: the tiles' lists.
   void EmitFirst();

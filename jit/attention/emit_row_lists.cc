@@ -95,12 +95,7 @@ void EmitRowLists::EmitTile() {
     a_.mov(a_.qword[list[0] + layout.outs], out);
     EmitSeen(list, out, temp);
     if (ctx_.spec.has_score_parts()) EmitPlace(list, head, out);
-    if (ctx_.has_bias()) {
-      a_.mov(out, head);
-      a_.imul(out, ctx_.arg(offsetof(AttentionArgs, bias_head_stride)));
-      a_.add(out, ctx_.at(&RowsFrame::bias));
-      a_.mov(a_.qword[list[0] + layout.biases], out);
-    }
+    if (ctx_.has_bias()) EmitBias(list, head, out);
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -149,6 +144,14 @@ void EmitRowLists::EmitPlace(const Reg64& list, const Reg64& head, const Reg64& 
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_head)));
   a_.add(temp, head);
   a_.mov(a_.qword[list + ctx_.layout.of_head], temp);
+}
+
+// Writes the address of the row's bias.
+void EmitRowLists::EmitBias(const Reg64& list, const Reg64& head, const Reg64& temp) {
+  a_.mov(temp, head);
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, bias_head_stride)));
+  a_.add(temp, ctx_.at(&RowsFrame::bias));
+  a_.mov(a_.qword[list + ctx_.layout.biases], temp);
 }
 
 void EmitRowLists::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,

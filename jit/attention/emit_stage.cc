@@ -196,7 +196,8 @@ void EmitStage(const TilesContext& ctx, EmitBias& bias) {
           layout.value_row_bytes / 2);
     EmitInterleave(ctx, from, values, seen);
   } else {
-    start(offsetof(AttentionArgs, k), offsetof(AttentionArgs, k_stride), keys, layout.key_row_bytes);
+    start(offsetof(AttentionArgs, k), offsetof(AttentionArgs, k_stride), keys,
+          layout.key_row_bytes);
     a.mov(count, seen);
     EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
     start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,

@@ -42,6 +42,7 @@ class RowsEmitter {
   void EmitReset();
   void EmitFirstBlock();
   void EmitNextBlock();
+  void EmitStep();
   void EmitTile();
   void EmitValues();
   void EmitMerge();
@@ -77,13 +78,7 @@ void RowsEmitter::Emit() {
   Label next_block, merge, finished, done;
   a_.Prolog(ComputeType(ctx_.spec.dtype), ctx_.frame_bytes());
   a_.mov(frame_, a_.rsp);
-  if (ctx_.has_bias()) {
-    Label main;
-    a_.jmp(main, a_.T_NEAR);
-    bias_.EmitSubroutines();
-    a_.AlignCode(32);
-    a_.L(main);
-  }
+  if (ctx_.has_bias()) bias_.EmitSubroutines();
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   EmitScale(a_, ctx_.at(&Frame::scale), parts_.unit());
   parts_.EmitPrepare();
@@ -108,18 +103,7 @@ void RowsEmitter::Emit() {
   }
   EmitNextBlock();
   ForEachTile([&] { EmitTile(); });
-  {
-    const Gprs step = a_.pool().LeaseGprs("step");
-    if (ctx_.has_bias()) {
-      a_.mov(step, ctx_.at(&Frame::next_key));
-      a_.sub(step, ctx_.at(&Frame::first_key));
-    } else {
-      a_.mov(step, ctx_.at(&Frame::block));
-    }
-    a_.add(ctx_.at(&Frame::first_key), step);
-    a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
-    a_.add(ctx_.at(&Frame::v), step);
-  }
+  EmitStep();
   a_.jmp(next_block, a_.T_NEAR);
 
   a_.L(merge);
@@ -197,10 +181,10 @@ void RowsEmitter::EmitFirstBlock() {
   const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
   Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
   Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
-  const bool from_first = ctx_.has_left_end() || ctx_.has_bias();
-  if (!from_first) a_.mov(ctx_.at(&Frame::first_key), 0);
+  const bool from_later = ctx_.has_left_end() || ctx_.has_bias();
+  if (!from_later) a_.mov(ctx_.at(&Frame::first_key), 0);
   a_.mov(keys, ctx_.at(&Frame::seen));
-  if (from_first) {
+  if (from_later) {
     a_.sub(keys, ctx_.at(&Frame::first_key));
     for (const auto& [first, stride] :
          {std::pair(&Frame::next_k, offsetof(AttentionArgs, k_stride)),
@@ -251,6 +235,20 @@ void RowsEmitter::EmitNextBlock() {
   a_.Clamp(left[0], ctx_.config.kv_block, temp);
   EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), left,
                  ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// Moves behind the block, or to the next block if a bias hides the keys between.
+void RowsEmitter::EmitStep() {
+  const Gprs step = a_.pool().LeaseGprs("step");
+  if (ctx_.has_bias()) {
+    a_.mov(step, ctx_.at(&Frame::next_key));
+    a_.sub(step, ctx_.at(&Frame::first_key));
+  } else {
+    a_.mov(step, ctx_.at(&Frame::block));
+  }
+  a_.add(ctx_.at(&Frame::first_key), step);
+  a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  a_.add(ctx_.at(&Frame::v), step);
 }
 
 // Takes the current block for one tile.

@@ -17,7 +17,7 @@ namespace jitattn::jit {
 // offset and fixed displacements reach all data of a group of queries.
 //
 //   state     the online softmax, one row per quantity
-//   scores    s, then P   [kv_block][tile]
+//   scores    the bias if there is one, then s, then P   [kv_block][tile]
 //   queries   scale · Qᵀ, usually with log2 e (EmitScoreParts::unit)   [head_dim][tile]
 //   outputs   Oᵀ, if P·V runs over transposed columns   [value_dim][tile]
 //

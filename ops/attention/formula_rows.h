@@ -51,9 +51,9 @@ struct FormulaBias {
   }
 };
 
-// out[r][d] = Σ_j softmax_j(scale · q_r·k[j] + bias_rj) · v[j][d], with operands of type T, computed in A.
-// With A wider than Compute<T> this is the reference. With A = Compute<T> this is the plain loop
-// that one would write first: sums in order, probabilities rounded to T.
+// out[r][d] = Σ_j softmax_j(scale · q_r·k[j] + bias_rj) · v[j][d], with operands of type T,
+// computed in A. With A wider than Compute<T> this is the reference. With A = Compute<T> this is
+// the plain loop that one would write first: sums in order, probabilities rounded to T.
 //   Keys that no row sees are not read. A key has no effect on rows that do not see it. A row that
 //   sees no key gives zeros. Infinite scores are not special: ∞ − ∞ is NaN.
 template <typename T, typename A>

@@ -36,9 +36,7 @@ struct BiasRows {
   int64_t rows = 0, keys = 0, stride = 1, gap = 0;
   std::vector<double> values;  // [rows][keys]
 
-  double at(int64_t row, int64_t key) const {
-    return values[(stride == 0 ? 0 : row) * keys + key];
-  }
+  double at(int64_t row, int64_t key) const { return values[(stride == 0 ? 0 : row) * keys + key]; }
 };
 
 // Writes an element.

@@ -77,7 +77,8 @@ void FillBias(AttentionCase<T>* in, Holes holes, std::mt19937_64& random) {
   for (int64_t row = 0; row < bias.rows; ++row) {
     const int each = static_cast<int>(random() % 6);  // 0: the whole row
     for (int64_t key = 0; key < bias.keys; ++key)
-      if (each < 4 && (each == 0 || random() % 4 == 0)) bias.values[row * bias.keys + key] = kHidden;
+      if (each < 4 && (each == 0 || random() % 4 == 0))
+        bias.values[row * bias.keys + key] = kHidden;
   }
 }
 
@@ -139,8 +140,7 @@ class BiasTest : public testing::AttentionKernelTest {
     in.kv_len = Pick<int64_t>(kKeys, random);
     in.gap = static_cast<int64_t>(random() % 2 * 3);
     in.scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
-    in.offset =
-        random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 300) - 100;
+    in.offset = random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 300) - 100;
     constexpr int kMost[] = {3, 20, 80, 400};
     in.left = in.offset + 1 - static_cast<int64_t>(random() % kMost[random() % 4]);
     in.bias.stride = static_cast<int64_t>(random() % 3) - 1;
@@ -174,7 +174,8 @@ class BiasTest : public testing::AttentionKernelTest {
     const int shared = static_cast<int>(seed % 4);
     all.bias.stride = 1;
     for (int64_t row = 0; row < all.q_rows; ++row) {
-      const int64_t from = (shared & 2 ? 0 : row / queries * queries) + (shared & 1 ? 0 : row % queries);
+      const int64_t from =
+          (shared & 2 ? 0 : row / queries * queries) + (shared & 1 ? 0 : row % queries);
       std::copy_n(&all.bias.values[from * all.kv_len], all.kv_len,
                   &all.bias.values[row * all.kv_len]);
     }
@@ -286,58 +287,63 @@ class BiasTest : public testing::AttentionKernelTest {
 };
 
 TEST_P(BiasTest, RandomShapesAndConfigurations) {
-  ForKernels(0, 4, [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&,
-                       auto zero, std::mt19937_64& random, uint64_t seed) {
-    for (int i = 0; i < 4 && !HasFatalFailure(); ++i)
-      Check(kernel, RandomCase<decltype(zero)>(spec, random), seed);
-  });
+  ForKernels(0, 4,
+             [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&, auto zero,
+                 std::mt19937_64& random, uint64_t seed) {
+               for (int i = 0; i < 4 && !HasFatalFailure(); ++i)
+                 Check(kernel, RandomCase<decltype(zero)>(spec, random), seed);
+             });
 }
 
 // A key that is NaN for the rows that see it has no effect on the others.
 TEST_P(BiasTest, HiddenScoresMayBeNan) {
-  ForKernels(20, 3, [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&,
-                        auto zero, std::mt19937_64& random, uint64_t seed) {
-    using T = decltype(zero);
-    AttentionCase<T> in = RandomCase<T>(spec, random);
-    for (int i = 0; i < 3; ++i) {
-      const int64_t key = static_cast<int64_t>(random() % in.kv_len);
-      std::fill_n(&in.k[key * spec.head_dim], spec.head_dim,
-                  i == 0 ? std::numeric_limits<T>::infinity()
-                         : std::numeric_limits<T>::quiet_NaN());
-    }
-    Check(kernel, in, seed);
-  });
+  ForKernels(20, 3,
+             [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&, auto zero,
+                 std::mt19937_64& random, uint64_t seed) {
+               using T = decltype(zero);
+               AttentionCase<T> in = RandomCase<T>(spec, random);
+               for (int i = 0; i < 3; ++i) {
+                 const int64_t key = static_cast<int64_t>(random() % in.kv_len);
+                 std::fill_n(&in.k[key * spec.head_dim], spec.head_dim,
+                             i == 0 ? std::numeric_limits<T>::infinity()
+                                    : std::numeric_limits<T>::quiet_NaN());
+               }
+               Check(kernel, in, seed);
+             });
 }
 
 // The lowest finite number is no −∞, although its product with log2 e is: a row of such numbers
 // gives the mean of the values. Beside other numbers they weigh nothing.
 TEST_P(BiasTest, TheLowestNumberHidesNothing) {
-  ForKernels(30, 1, [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&,
-                        auto zero, std::mt19937_64&, uint64_t seed) {
-    AttentionCase<decltype(zero)> in{.spec = spec, .q_rows = 37, .kv_len = 150, .offset = 113};
-    in.left = 40;
-    in.Fill(seed);
-    in.bias = {.rows = in.q_rows, .keys = in.kv_len};
-    for (int64_t row = 0; row < in.q_rows; ++row)
-      for (int64_t key = 0; key < in.kv_len; ++key)
-        in.bias.values.push_back(row % 3 == 0 || key % 2 == row % 2 ? LowestBias(spec) : 0);
-    Check(kernel, in, seed);
-  });
+  ForKernels(
+      30, 1,
+      [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&, auto zero,
+          std::mt19937_64&, uint64_t seed) {
+        AttentionCase<decltype(zero)> in{.spec = spec, .q_rows = 37, .kv_len = 150, .offset = 113};
+        in.left = 40;
+        in.Fill(seed);
+        in.bias = {.rows = in.q_rows, .keys = in.kv_len};
+        for (int64_t row = 0; row < in.q_rows; ++row)
+          for (int64_t key = 0; key < in.kv_len; ++key)
+            in.bias.values.push_back(row % 3 == 0 || key % 2 == row % 2 ? LowestBias(spec) : 0);
+        Check(kernel, in, seed);
+      });
 }
 
 TEST_P(BiasTest, RowsThatSeeNothingAreZero) {
-  ForKernels(40, 1, [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&,
-                        auto zero, std::mt19937_64&, uint64_t seed) {
-    using T = decltype(zero);
-    for (const int64_t stride : {0, 1}) {
-      AttentionCase<T> in{.spec = spec, .q_rows = 21, .kv_len = 70, .offset = 49};
-      in.Fill(seed);
-      in.bias = {.rows = in.q_rows, .keys = in.kv_len, .stride = stride};
-      in.bias.values.assign(in.q_rows * in.kv_len, kHidden);
-      Spoil(&in);
-      for (const T x : RunKernel(kernel, in)) ASSERT_EQ(x, 0) << kernel.name();
-    }
-  });
+  ForKernels(40, 1,
+             [&](const Kernel& kernel, const AttentionSpec& spec, const ops::Config&, auto zero,
+                 std::mt19937_64&, uint64_t seed) {
+               using T = decltype(zero);
+               for (const int64_t stride : {0, 1}) {
+                 AttentionCase<T> in{.spec = spec, .q_rows = 21, .kv_len = 70, .offset = 49};
+                 in.Fill(seed);
+                 in.bias = {.rows = in.q_rows, .keys = in.kv_len, .stride = stride};
+                 in.bias.values.assign(in.q_rows * in.kv_len, kHidden);
+                 Spoil(&in);
+                 for (const T x : RunKernel(kernel, in)) ASSERT_EQ(x, 0) << kernel.name();
+               }
+             });
 }
 
 TEST_P(BiasTest, AfterScoreParts) {
@@ -358,63 +364,66 @@ TEST_P(BiasTest, AfterScoreParts) {
 
 // Chunks that no row sees are not mapped.
 TEST_P(BiasTest, ChunksThatNobodySeesAreNotRead) {
-  ForKernels(60, 1, [&](const Kernel& kernel, AttentionSpec spec, const ops::Config& config,
-                        auto zero, std::mt19937_64& random, uint64_t) {
-    using T = decltype(zero);
-    const auto* tiles = config.If<TilesConfig>();
-    const auto* rows = config.If<RowsConfig>();
-    const int64_t block = tiles ? tiles->kv_block : rows ? rows->kv_block : 64;
-    const int64_t page = 4096, blocks = 5;
-    AttentionCase<T> in{.spec = spec, .q_rows = 19, .kv_len = blocks * block - 3};
-    in.offset = in.kv_len;
-    in.left = 0;
-    in.Fill(7);
-    in.bias.stride = static_cast<int64_t>(random() % 2);
-    FillBias(&in, Holes::kSingle, random);
-    for (int64_t key = 0; key < in.kv_len; ++key)
-      for (int64_t row = 0; row < in.q_rows && key / block % 2 == 0; ++row)
-        in.bias.values[row * in.kv_len + key] = kHidden;
-    Spoil(&in);
-    // One row a page, so that each key has its own protection.
-    testing::GuardedBuffer k(in.kv_len * page, GuardedBuffer::kBack);
-    testing::GuardedBuffer v(in.kv_len * page, GuardedBuffer::kBack);
-    for (int64_t key = 0; key < in.kv_len; ++key) {
-      std::memcpy(k.data() + key * page, &in.k[key * spec.head_dim], spec.head_dim * sizeof(T));
-      std::memcpy(v.data() + key * page, &in.v[key * spec.value_dim], spec.value_dim * sizeof(T));
-    }
-    const auto protect = [&](int protection) {
-      for (int64_t at = 0; at < blocks; at += 2) {
-        const int64_t keys = std::min(block, in.kv_len - at * block);
-        for (const auto* memory : {&k, &v})
-          ASSERT_EQ(mprotect(memory->data() + at * block * page, keys * page, protection), 0);
-      }
-    };
-    protect(PROT_NONE);
-    const AttentionCase<T>& expected = in;
-    std::vector<T> out(in.q_rows * spec.value_dim);
-    std::vector<uint8_t> scratch(kernel.scratch_bytes(in.kv_len, in.q_rows) + 64, 0xFF);
-    const BiasMemory bias(spec, in.bias, GuardedBuffer::kBack);
-    kernel.Run(AttentionArgs{
-        .spec = &in.spec,
-        .q = in.q.data(),
-        .k = k.data(),
-        .v = v.data(),
-        .out = out.data(),
-        .q_stride = static_cast<int64_t>(spec.head_dim * sizeof(T)),
-        .k_stride = page,
-        .v_stride = page,
-        .out_stride = static_cast<int64_t>(spec.value_dim * sizeof(T)),
-        .q_rows = in.q_rows,
-        .kv_len = in.kv_len,
-        .right = in.offset,
-        .scale = in.scale,
-        .scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64,
-        .left = in.left,
-        .bias = bias.first(),
-        .bias_stride = bias.stride()});
-    protect(PROT_READ | PROT_WRITE);
-    ASSERT_TRUE(AsExactAsAPlainLoop(expected, out)) << kernel.name();
-  });
+  ForKernels(
+      60, 1,
+      [&](const Kernel& kernel, AttentionSpec spec, const ops::Config& config, auto zero,
+          std::mt19937_64& random, uint64_t) {
+        using T = decltype(zero);
+        const auto* tiles = config.If<TilesConfig>();
+        const auto* rows = config.If<RowsConfig>();
+        const int64_t block = tiles ? tiles->kv_block : rows ? rows->kv_block : 64;
+        const int64_t page = 4096, blocks = 5;
+        AttentionCase<T> in{.spec = spec, .q_rows = 19, .kv_len = blocks * block - 3};
+        in.offset = in.kv_len;
+        in.left = 0;
+        in.Fill(7);
+        in.bias.stride = static_cast<int64_t>(random() % 2);
+        FillBias(&in, Holes::kSingle, random);
+        for (int64_t key = 0; key < in.kv_len; ++key)
+          for (int64_t row = 0; row < in.q_rows && key / block % 2 == 0; ++row)
+            in.bias.values[row * in.kv_len + key] = kHidden;
+        Spoil(&in);
+        // One row a page, so that each key has its own protection.
+        testing::GuardedBuffer k(in.kv_len * page, GuardedBuffer::kBack);
+        testing::GuardedBuffer v(in.kv_len * page, GuardedBuffer::kBack);
+        for (int64_t key = 0; key < in.kv_len; ++key) {
+          std::memcpy(k.data() + key * page, &in.k[key * spec.head_dim], spec.head_dim * sizeof(T));
+          std::memcpy(v.data() + key * page, &in.v[key * spec.value_dim],
+                      spec.value_dim * sizeof(T));
+        }
+        const auto protect = [&](int protection) {
+          for (int64_t at = 0; at < blocks; at += 2) {
+            const int64_t keys = std::min(block, in.kv_len - at * block);
+            for (const auto* memory : {&k, &v})
+              ASSERT_EQ(mprotect(memory->data() + at * block * page, keys * page, protection), 0);
+          }
+        };
+        protect(PROT_NONE);
+        std::vector<T> out(in.q_rows * spec.value_dim);
+        std::vector<uint8_t> scratch(kernel.scratch_bytes(in.kv_len, in.q_rows) + 64, 0xFF);
+        const BiasMemory bias(spec, in.bias, GuardedBuffer::kBack);
+        kernel.Run(AttentionArgs{
+            .spec = &in.spec,
+            .q = in.q.data(),
+            .k = k.data(),
+            .v = v.data(),
+            .out = out.data(),
+            .q_stride = static_cast<int64_t>(spec.head_dim * sizeof(T)),
+            .k_stride = page,
+            .v_stride = page,
+            .out_stride = static_cast<int64_t>(spec.value_dim * sizeof(T)),
+            .q_rows = in.q_rows,
+            .kv_len = in.kv_len,
+            .right = in.offset,
+            .scale = in.scale,
+            .scratch =
+                scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64,
+            .left = in.left,
+            .bias = bias.first(),
+            .bias_stride = bias.stride()});
+        protect(PROT_READ | PROT_WRITE);
+        ASSERT_TRUE(AsExactAsAPlainLoop(in, out)) << kernel.name();
+      });
 }
 
 // "rows": heads of a group with biases of their own or one for all, and keys in parts, some of
@@ -474,8 +483,8 @@ TEST(FormulaBiasTest, AgreesWithTheFormulaOfTheTests) {
                                         .scale = in.scale};
       std::vector<ops::RowId> rows(in.q_rows);
       for (int64_t row = 0; row < in.q_rows; ++row) rows[row] = {.row = row};
-      const ops::FormulaRows<BFloat16, double> formula(testing::ProblemOf(in.spec), args,
-                                                       in.band(), rows, bias);
+      const ops::FormulaRows<BFloat16, double> formula(testing::ProblemOf(in.spec), args, in.band(),
+                                                       rows, bias);
       const auto expected = testing::Expect(in);
       for (size_t i = 0; i < expected.exact.size(); ++i)
         ASSERT_NEAR(formula.out()[i], expected.exact[i], 1e-12) << static_cast<int>(kind);
@@ -493,10 +502,9 @@ TEST(BiasCodeTest, EncodingsFitTheIsa) {
       if (!testing::HasKernels(cpu, dtype)) continue;
       for (int i = 0; i < 40; ++i) {
         const std::vector<Bias> kinds = Kinds(dtype);
-        const AttentionSpec spec = {dtype, static_cast<Mask>(random() % 3),
-                                    1 + static_cast<int>(random() % 100),
-                                    1 + static_cast<int>(random() % 100),
-                                    kinds[random() % kinds.size()]};
+        const AttentionSpec spec = {
+            dtype, static_cast<Mask>(random() % 3), 1 + static_cast<int>(random() % 100),
+            1 + static_cast<int>(random() % 100), kinds[random() % kinds.size()]};
         const ops::Config config = testing::RandomConfig(cpu.isa, spec, cpu, random);
         Assembler a(cpu.isa, cpu);
         if (const auto* tiles = config.If<TilesConfig>()) {
@@ -507,8 +515,8 @@ TEST(BiasCodeTest, EncodingsFitTheIsa) {
         const std::span<const uint8_t> code = a.Finish();
         ZydisDisassembledInstruction instruction;
         for (size_t at = 0; at < a.sections()[0].end; at += instruction.info.length) {
-          ASSERT_TRUE(ZYAN_SUCCESS(ZydisDisassembleIntel(
-              ZYDIS_MACHINE_MODE_LONG_64, at, &code[at], code.size() - at, &instruction)))
+          ASSERT_TRUE(ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, at, &code[at],
+                                                         code.size() - at, &instruction)))
               << testing::NameFor(spec, config) << " at byte " << at;
           ASSERT_FALSE(cpu.isa == Isa::kAvx2 &&
                        instruction.info.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
