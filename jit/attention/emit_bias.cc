@@ -14,12 +14,12 @@ EmitBias::EmitBias(const TilesContext& ctx, const Reg64& state)
     : ctx_(ctx),
       a_(ctx.a),
       elements_(ctx.a, ctx.spec),
-      runs_(ctx, ctx.has_bias() ? elements_.scanned() : 0, &Frame::kv_end),
+      runs_(ctx, EmitBiasElements::kScanned, &Frame::kv_end),
       state_(state) {}
 
 // The registers of a scan.
 struct EmitBias::Scan {
-  Scan(Assembler& a)
+  Scan(Assembler& a, int vecs)
       : key(a.pool().LeaseGprs("key")),
         row(a.pool().LeaseGprs("bias of the row")),
         stride(a.pool().LeaseGprs("stride of the bias")),
@@ -27,12 +27,12 @@ struct EmitBias::Scan {
         keys(a.pool().LeaseGprs("keys to the row's end")),
         temp(a.pool().LeaseGprs("temp")),
         hiding(a.pool().LeaseVecs("element that hides")),
-        hidden(a.pool().LeaseVecs("hidden from all rows")) {}
+        hidden(a.pool().LeaseVecs("hidden from all rows", vecs)) {}
   const Gprs key, row, stride, rows, keys, temp;
   const Vecs hiding, hidden;
 };
 
-// scan:  scan_bits = which of the next scanned() keys from scan_key on, before kv_end, some row
+// scan:  scan_bits = which of the next 32 keys from scan_key on, before kv_end, some row
 // sees find:  scan_key = the next key that some row sees;  scan_bits begin with it
 void EmitBias::EmitSubroutines() {
   SectionScope section(a_, "find keys");
@@ -45,7 +45,7 @@ void EmitBias::EmitSubroutines() {
 // Takes one row instead of all if all rows share their bias: some row sees any key before kv_end
 // and behind first_key, as far as the mask is concerned.
 void EmitBias::EmitScan() {
-  Scan s(a_);
+  Scan s(a_, elements_.scan_vecs());
   Label edge, fast, done;
   a_.mov(s.key, ctx_.at(&Frame::scan_key));
   a_.imul(s.row, s.key, elements_.bytes());
@@ -58,12 +58,12 @@ void EmitBias::EmitScan() {
   a_.mov(s.stride, ctx_.arg(offsetof(AttentionArgs, bias_stride)));
   a_.test(s.stride, s.stride);
   a_.cmovz(s.rows, s.temp);
-  a_.cmp(s.keys, elements_.scanned());
+  a_.cmp(s.keys, EmitBiasElements::kScanned);
   a_.jl(edge, a_.T_NEAR);
   if (ctx_.has_right_end()) {
     a_.test(s.stride, s.stride);
     a_.jz(fast, a_.T_NEAR);
-    a_.lea(s.temp, a_.ptr[s.key[0] + elements_.scanned() - 1]);
+    a_.lea(s.temp, a_.ptr[s.key[0] + EmitBiasElements::kScanned - 1]);
     a_.cmp(s.temp, ctx_.at(&Frame::diagonal));
     a_.jg(edge, a_.T_NEAR);
   }
@@ -77,7 +77,7 @@ void EmitBias::EmitScan() {
   for (const int rows : {4, 1}) {
     a_.WhileAtLeast(s.rows, rows, [&] {
       for (int i = 0; i < rows; ++i) {
-        elements_.EmitTest(s.hiding, s.hidden, a_.ptr[s.row[0]]);
+        elements_.EmitTest(s.hiding, s.hidden, s.row);
         a_.add(s.row, s.stride);
       }
     });
@@ -86,10 +86,10 @@ void EmitBias::EmitScan() {
   a_.L(edge);
   EmitEdgeOfScan(s);
   a_.L(done);
-  elements_.EmitSeen(s.rows, s.hidden);
+  elements_.EmitSeen(s.rows, s.hidden, s.temp);
   a_.mov(s.keys, ctx_.at(&Frame::kv_end));
   a_.sub(s.keys, s.key);
-  a_.Clamp(s.keys[0], elements_.scanned(), s.temp);
+  a_.Clamp(s.keys[0], EmitBiasElements::kScanned, s.temp);
   a_.bzhi(s.rows, s.rows, s.keys);
   a_.mov(ctx_.at(&Frame::scan_bits), s.rows);
   a_.ret();
@@ -102,7 +102,7 @@ void EmitBias::EmitEdgeOfScan(Scan& s) {
   const Gprs end = a_.pool().LeaseGprs("end of the row's keys");
   const Gprs first = a_.pool().LeaseGprs("first of the row's keys", ctx_.has_left_end() ? 1 : 0);
   const Gprs other = a_.pool().LeaseGprs("bound", ctx_.has_left_end() ? 1 : 0);
-  const int scanned = elements_.scanned();
+  const int scanned = EmitBiasElements::kScanned;
   if (ctx_.has_right_end()) {
     a_.mov(end, ctx_.at(&Frame::diagonal));
     a_.sub(end, s.key);
@@ -136,7 +136,7 @@ void EmitBias::EmitEdgeOfScan(Scan& s) {
       a_.Clamp(other[0], scanned, s.temp);
       a_.inc(first[0]);
     }
-    elements_.EmitTest(s.hiding, s.hidden, a_.ptr[at[0]], ctx_.has_left_end() ? &other[0] : nullptr,
+    elements_.EmitTest(s.hiding, s.hidden, at, ctx_.has_left_end() ? &other[0] : nullptr,
                        ctx_.has_right_end() ? &bound[0] : nullptr, &s.temp[0]);
     a_.add(s.row, s.stride);
   });
@@ -201,7 +201,7 @@ void EmitBias::EmitPairsSeen(const Reg64& seen) {
   a_.or_(seen, temp);
   a_.mov(count, ctx_.at(&Frame::kv_end));
   a_.sub(count, ctx_.at(&Frame::scan_key));
-  a_.Clamp(count[0], elements_.scanned(), temp);
+  a_.Clamp(count[0], EmitBiasElements::kScanned, temp);
   a_.bzhi(seen, seen, count);
 }
 

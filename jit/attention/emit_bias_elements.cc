@@ -42,63 +42,71 @@ Ymm Wide(const Vec& x) { return Ymm(x.getIdx()); }
 
 }  // namespace
 
-void EmitBiasElements::EmitStart(const Vec& hiding, const Vec& hidden) {
-  std::vector<uint8_t> elements(kScanBytes);
-  for (int i = 0; i < kScanBytes; ++i)
+void EmitBiasElements::EmitStart(const Vec& hiding, const Vecs& hidden) {
+  std::vector<uint8_t> elements(32);
+  for (size_t i = 0; i < elements.size(); ++i)
     elements[i] = static_cast<uint8_t>(HidingBits(spec_) >> i % bytes() * 8);
   a_.vmovups(Wide(hiding), a_.ptr[a_.rip + a_.Table(elements)]);
-  a_.vpcmpeqd(Wide(hidden), Wide(hidden), Wide(hidden));
+  for (const Vec& x : hidden.regs()) a_.vpcmpeqd(Wide(x), Wide(x), Wide(x));
 }
 
-void EmitBiasElements::EmitTest(const Vec& hiding, const Vec& hidden, const Address& row,
+void EmitBiasElements::EmitTest(const Vec& hiding, const Vecs& hidden, const Reg64& row,
                                 const Reg64* first, const Reg64* end, const Reg64* temp) {
   const Vecs lease = a_.pool().LeaseVecs("hidden in the row");
   const Ymm here = Wide(lease);
-  switch (bytes()) {
-    case 1:
-      a_.vpcmpeqb(here, Wide(hiding), row);
-      break;
-    case 2:
-      a_.vpcmpeqw(here, Wide(hiding), row);
-      break;
-    case 4:
-      a_.vpcmpeqd(here, Wide(hiding), row);
-      break;
-    default:
-      a_.vpcmpeqq(here, Wide(hiding), row);
+  if (first != nullptr) EmitOutside(*first, *temp, /*before=*/true);
+  if (end != nullptr) EmitOutside(*end, *temp, /*before=*/false);
+  for (int i = 0; i < scan_vecs(); ++i) {
+    const Address elements = a_.ptr[row + i * 32];
+    switch (bytes()) {
+      case 1:
+        a_.vpcmpeqb(here, Wide(hiding), elements);
+        break;
+      case 2:
+        a_.vpcmpeqw(here, Wide(hiding), elements);
+        break;
+      case 4:
+        a_.vpcmpeqd(here, Wide(hiding), elements);
+        break;
+      default:
+        a_.vpcmpeqq(here, Wide(hiding), elements);
+    }
+    for (const Reg64* outside : {first, end})
+      if (outside != nullptr) a_.vpor(here, here, a_.ptr[*outside + i * 32]);
+    a_.vpand(Wide(hidden[i]), Wide(hidden[i]), here);
   }
-  if (first != nullptr) EmitOutside(here, *first, *temp, /*before=*/true);
-  if (end != nullptr) EmitOutside(here, *end, *temp, /*before=*/false);
-  a_.vpand(Wide(hidden), Wide(hidden), here);
 }
 
-// x ← all ones in the elements before `bound`, or from `bound` on. A vector loaded `bound` elements
-// before the middle of a table has its change there.
-void EmitBiasElements::EmitOutside(const Vec& x, const Reg64& bound, const Reg64& temp,
-                                   bool before) {
-  std::vector<uint8_t> table(2 * kScanBytes, before ? 0xff : 0);
-  for (int i = kScanBytes; i < 2 * kScanBytes; ++i) table[i] = before ? 0 : 0xff;
-  a_.lea(temp, a_.ptr[a_.rip + a_.Table(table) + kScanBytes]);
+// bound ← the address of elements that are all ones before `bound`, or from `bound` on, and else 0:
+// `bound` elements before the middle of a table.
+void EmitBiasElements::EmitOutside(const Reg64& bound, const Reg64& temp, bool before) {
+  std::vector<uint8_t> table(2 * scan_bytes(), before ? 0xff : 0);
+  for (int i = scan_bytes(); i < 2 * scan_bytes(); ++i) table[i] = before ? 0 : 0xff;
+  a_.lea(temp, a_.ptr[a_.rip + a_.Table(table) + scan_bytes()]);
   a_.neg(bound);
-  a_.vpor(Wide(x), Wide(x), a_.ptr[temp + bound * bytes()]);
+  a_.lea(bound, a_.ptr[temp + bound * bytes()]);
 }
 
-void EmitBiasElements::EmitSeen(const Reg64& seen, const Vec& hidden) {
-  const Reg64& to = seen;
-  if (bytes() == 8) {
-    a_.vmovmskpd(to.cvt32(), Wide(hidden));
-  } else if (bytes() == 4) {
-    a_.vmovmskps(to.cvt32(), Wide(hidden));
-  } else if (bytes() == 2) {
-    const Vecs upper = a_.pool().LeaseVecs("upper half");
-    const Xmm low(hidden.getIdx()), high(upper[0].getIdx());
-    a_.vextracti128(high, Wide(hidden), 1);
-    a_.vpacksswb(low, low, high);
-    a_.vpmovmskb(to.cvt32(), low);
-  } else {
-    a_.vpmovmskb(to.cvt32(), Wide(hidden));
+// bits ← the sign of each element of 32 bytes. Clobbers x.
+void EmitBiasElements::EmitBits(const Reg64& bits, const Vec& x) {
+  if (bytes() == 8) return a_.vmovmskpd(bits.cvt32(), Wide(x));
+  if (bytes() == 4) return a_.vmovmskps(bits.cvt32(), Wide(x));
+  if (bytes() == 1) return a_.vpmovmskb(bits.cvt32(), Wide(x));
+  const Vecs upper = a_.pool().LeaseVecs("upper half");
+  const Xmm low(x.getIdx()), high(upper[0].getIdx());
+  a_.vextracti128(high, Wide(x), 1);
+  a_.vpacksswb(low, low, high);
+  a_.vpmovmskb(bits.cvt32(), low);
+}
+
+void EmitBiasElements::EmitSeen(const Reg64& seen, const Vecs& hidden, const Reg64& temp) {
+  for (int i = 0; i < scan_vecs(); ++i) {
+    EmitBits(i == 0 ? seen : temp, hidden[i]);
+    if (i == 0) continue;
+    a_.shl(temp.cvt32(), i * kScanned / scan_vecs());
+    a_.or_(seen.cvt32(), temp.cvt32());
   }
-  a_.not_(to.cvt32());
+  a_.not_(seen.cvt32());
 }
 
 void EmitBiasElements::EmitCopy(const Xbyak::RegExp& to, const Reg64& from, const Reg64& count,

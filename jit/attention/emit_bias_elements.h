@@ -18,20 +18,21 @@ class EmitBiasElements {
   // Bytes of an element in memory.
   int bytes() const { return BiasBytes(spec_); }
 
-  // ---- Which keys are seen. 32 bytes at a time; AVX2 instructions on both ISAs ----
+  // ---- Which keys are seen. AVX2 instructions on both ISAs ----
 
-  static constexpr int kScanBytes = 32;
-  int scanned() const { return kScanBytes / bytes(); }  // elements at a time
+  static constexpr int kScanned = 32;        // elements at a time
+  int scan_vecs() const { return bytes(); }  // that 32-byte vectors hold
+  int scan_bytes() const { return kScanned * bytes(); }
 
   // hiding ← the element that hides a key, in every place; hidden ← no test so far.
-  void EmitStart(const Vec& hiding, const Vec& hidden);
+  void EmitStart(const Vec& hiding, const Vecs& hidden);
   // One more row: hidden ← hidden in both. With `first` and `end`, a key outside [first, end) of
-  // the row counts as hidden. Both are within 0 … scanned(). Clobbers temp, and both registers.
-  void EmitTest(const Vec& hiding, const Vec& hidden, const Xbyak::Address& row,
+  // the row counts as hidden. Both are within 0 … kScanned. Clobbers temp, and both registers.
+  void EmitTest(const Vec& hiding, const Vecs& hidden, const Xbyak::Reg64& row,
                 const Xbyak::Reg64* first = nullptr, const Xbyak::Reg64* end = nullptr,
                 const Xbyak::Reg64* temp = nullptr);
-  // Bit i of `seen` ← whether element i is not hidden. Clobbers `hidden`.
-  void EmitSeen(const Xbyak::Reg64& seen, const Vec& hidden);
+  // Bit i of `seen` ← whether element i is not hidden. Clobbers `hidden` and temp.
+  void EmitSeen(const Xbyak::Reg64& seen, const Vecs& hidden, const Xbyak::Reg64& temp);
 
   // ---- Their values ----
 
@@ -44,7 +45,8 @@ class EmitBiasElements {
 
  private:
   bool values() const { return spec_.bias != Bias::kSeen; }
-  void EmitOutside(const Vec& x, const Xbyak::Reg64& bound, const Xbyak::Reg64& temp, bool before);
+  void EmitOutside(const Xbyak::Reg64& bound, const Xbyak::Reg64& temp, bool before);
+  void EmitBits(const Xbyak::Reg64& bits, const Vec& x);
 
   Assembler& a_;
   const AttentionSpec& spec_;

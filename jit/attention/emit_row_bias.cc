@@ -16,11 +16,11 @@ EmitRowBias::EmitRowBias(const RowsContext& ctx)
     : ctx_(ctx),
       a_(ctx.a),
       elements_(ctx.a, ctx.spec),
-      runs_(ctx, ctx.has_bias() ? elements_.scanned() : 0, &Frame::seen) {}
+      runs_(ctx, EmitBiasElements::kScanned, &Frame::seen) {}
 
 // The registers of a scan.
 struct EmitRowBias::Scan {
-  Scan(Assembler& a)
+  Scan(Assembler& a, int vecs)
       : key(a.pool().LeaseGprs("key")),
         keys(a.pool().LeaseGprs("keys to the row's end")),
         row(a.pool().LeaseGprs("bias of the row")),
@@ -28,7 +28,7 @@ struct EmitRowBias::Scan {
         end(a.pool().LeaseGprs("end of the keys seen")),
         temp(a.pool().LeaseGprs("temp")),
         hiding(a.pool().LeaseVecs("element that hides")),
-        hidden(a.pool().LeaseVecs("hidden from all rows")) {}
+        hidden(a.pool().LeaseVecs("hidden from all rows", vecs)) {}
   const Gprs key, keys, row, first, end, temp;
   const Vecs hiding, hidden;
 };
@@ -45,13 +45,13 @@ void EmitRowBias::EmitSubroutines() {
   a_.L(behind);
 }
 
-// scan_bits = which of the next scanned() keys from scan_key on, before `seen`, some row sees
+// scan_bits = which of the next 32 keys from scan_key on, before `seen`, some row sees
 //
 // Takes one row instead of all if all rows share their bias: some row sees any key before `seen`
 // and behind first_key, as far as the mask is concerned.
 void EmitRowBias::EmitScan() {
   const RowsLayout& layout = ctx_.layout;
-  Scan s(a_);
+  Scan s(a_, elements_.scan_vecs());
   const Gprs tile = a_.pool().LeaseGprs("tile"), tiles = a_.pool().LeaseGprs("tiles left");
   const Gprs list = a_.pool().LeaseGprs("lists"), rows = a_.pool().LeaseGprs("rows left");
   Label next, all, done;
@@ -76,10 +76,10 @@ void EmitRowBias::EmitScan() {
   a_.dec(tiles);
   a_.jnz(next, a_.T_NEAR);
   a_.L(done);
-  elements_.EmitSeen(rows, s.hidden);
+  elements_.EmitSeen(rows, s.hidden, s.temp);
   a_.mov(s.keys, ctx_.at(&Frame::seen));
   a_.sub(s.keys, s.key);
-  a_.Clamp(s.keys[0], elements_.scanned(), s.temp);
+  a_.Clamp(s.keys[0], EmitBiasElements::kScanned, s.temp);
   a_.bzhi(rows, rows, s.keys);
   a_.mov(ctx_.at(&Frame::scan_bits), rows);
   a_.ret();
@@ -88,7 +88,7 @@ void EmitRowBias::EmitScan() {
 // Takes one row. Where it ends, its last elements are copied before they are tested.
 void EmitRowBias::EmitScanRow(Scan& s, const Reg64& list, bool limited) {
   const RowsLayout& layout = ctx_.layout;
-  const int scanned = elements_.scanned();
+  const int scanned = EmitBiasElements::kScanned;
   const bool left = limited && ctx_.has_left_end(), right = limited && ctx_.has_right_end();
   Label whole;
   a_.imul(s.row, s.key, elements_.bytes());
@@ -106,7 +106,7 @@ void EmitRowBias::EmitScanRow(Scan& s, const Reg64& list, bool limited) {
   };
   if (left) load(s.first, layout.starts);
   if (right) load(s.end, layout.kLimits);
-  elements_.EmitTest(s.hiding, s.hidden, a_.ptr[s.row[0]], left ? &s.first[0] : nullptr,
+  elements_.EmitTest(s.hiding, s.hidden, s.row, left ? &s.first[0] : nullptr,
                      right ? &s.end[0] : nullptr, &s.temp[0]);
 }
 

@@ -100,7 +100,7 @@ struct RowsFrame {
   int64_t shared_bias;          // 1: all rows have the same
   int64_t scan_key, scan_bits;  // see EmitKeyRuns
   int64_t next_key;             // first key of the next block
-  int64_t row_end[8];           // elements at a row's end, copied
+  int64_t row_end[32];          // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.

@@ -90,7 +90,7 @@ struct TilesFrame {
   int64_t bias_row;             // bias of the tile's first row
   int64_t scan_key, scan_bits;  // see EmitBias
   int64_t next_key;             // first key of the next chunk
-  int64_t row_end[8];           // elements at a row's end, copied
+  int64_t row_end[32];          // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.
