@@ -24,6 +24,7 @@ std::optional<Layout> LayoutFromName(std::string_view name);
 enum class Fill {
   kNormal,  // an input: normally distributed numbers
   kSlopes,  // an input: the slopes of ALiBi, 2^(−8 (i + 1) / count)
+  kBytes,   // an input: bytes of which one in eight is 0, the others 1
   kOutput,  // not at all: the run writes it
 };
 

@@ -76,7 +76,10 @@ void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size
   SetDense(args->k_strides, p.kv_heads, p.kv_len, p.head_dim);
   SetDense(args->v_strides, p.kv_heads, p.kv_len, p.value_dim);
   SetDense(args->out_strides, p.heads, p.q_len, p.value_dim);
-  if (size >= sizeof *args) SetDense(args->lse_strides, p.heads, p.q_len, 1);
+  if (size >= sizeof *args) {
+    SetDense(args->lse_strides, p.heads, p.q_len, 1);
+    SetDense(args->bias_strides, p.heads, p.q_len, p.kv_len);
+  }
   args->scale = p.head_dim > 0 ? 1 / std::sqrt(static_cast<double>(p.head_dim)) : 1;
   args->causal_offset =
       static_cast<int64_t>(static_cast<uint64_t>(p.kv_len) - static_cast<uint64_t>(p.q_len));

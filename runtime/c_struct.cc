@@ -23,6 +23,12 @@ absl::StatusOr<jit::Mask> MaskFromC(int32_t mask) {
                    "JITATTN_MASK_WINDOW (2)"));
 }
 
+// Floats have one name if they are the operands' type.
+jit::Bias BiasFromC(const jitattn_attention_problem& problem, DType dtype) {
+  const bool floats = problem.bias == JITATTN_BIAS_OWN && dtype == DType::kF32;
+  return floats ? jit::Bias::kF32 : static_cast<jit::Bias>(problem.bias);
+}
+
 // A width of a window. −1 means no limit; other negative numbers are left for ops::Validate.
 int64_t WidthFromC(int64_t width) { return width == -1 ? jit::Band::kFar : width; }
 
@@ -34,8 +40,11 @@ absl::Status CheckOptions(const jitattn_attention_problem& problem) {
                      ": must be a sum of JITATTN_SOFTCAP (1), "
                      "JITATTN_ALIBI (2), JITATTN_SINKS (4) and JITATTN_LSE (8)"));
   }
-  if (problem.reserved != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("reserved ", problem.reserved, ": must be 0"));
+  if (problem.bias < JITATTN_BIAS_NONE || problem.bias > JITATTN_BIAS_BOOL) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bias ", problem.bias,
+        ": must be JITATTN_BIAS_NONE (0), JITATTN_BIAS_F32 (1), JITATTN_BIAS_OWN (2) or "
+        "JITATTN_BIAS_BOOL (3)"));
   }
   return absl::OkStatus();
 }
@@ -110,6 +119,7 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
   const auto has = [&](int32_t option) { return (problem->options & option) != 0; };
   return ops::AttentionProblem{.dtype = *dtype,
                                .mask = *mask,
+                               .bias = BiasFromC(*problem, *dtype),
                                .softcap = has(JITATTN_SOFTCAP),
                                .alibi = has(JITATTN_ALIBI),
                                .sinks = has(JITATTN_SINKS),

@@ -129,6 +129,12 @@ void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index) 
 void FillArray(const ops::Problem& problem, int index, uint64_t seed, void* data) {
   const ops::Array array = problem.operation().arrays(problem)[index];
   const DType dtype = array.TypeIn(problem);
+  if (array.fill == ops::Fill::kBytes) {
+    Rng rng(seed);
+    auto* const bytes = static_cast<uint8_t*>(data);
+    for (int64_t i = 0; i < array.count() * SizeOf(dtype); ++i) bytes[i] = rng.Below(8) != 0;
+    return;
+  }
   if (array.fill != ops::Fill::kSlopes) return FillInput(dtype, data, array.count(), seed, index);
   ops::CallWithType(dtype, [&]<typename T>() { FillSlopes(static_cast<T*>(data), array.count()); });
 }

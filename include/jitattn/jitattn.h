@@ -72,8 +72,18 @@ enum {
   JITATTN_LSE = 8      /* args.lse: the log-sum-exp of the scores of every row is written */
 };
 
+/* What args.bias adds to the scores, and its elements. A bias of -infinity, or a byte of 0, hides the
+ * key from the query like a mask: whatever the key holds has no effect. The lowest finite number
+ * hides nothing. */
+enum {
+  JITATTN_BIAS_NONE = 0,
+  JITATTN_BIAS_F32 = 1,  /* floats */
+  JITATTN_BIAS_OWN = 2,  /* numbers of the operands' type */
+  JITATTN_BIAS_BOOL = 3  /* bytes: 0 hides the key, any other value adds nothing */
+};
+
 /* out[b][h][i][d] = sum_j softmax_j(score) * v[b][g][j][d],  g = h / (heads / kv_heads)
- *   score = scale * q[b][h][i].k[b][g][j], then the softcap, then ALiBi
+ *   score = scale * q[b][h][i].k[b][g][j], then the softcap, ALiBi, the bias, the mask
  *   causal: query i sees keys j <= i + causal_offset
  *   window: query i sees keys i + causal_offset - window_left <= j
  *                                     <= i + causal_offset + window_right
@@ -86,7 +96,7 @@ typedef struct jitattn_attention_problem {
   int64_t window_left, window_right; /* JITATTN_MASK_WINDOW only: each >= 0, or -1: no limit */
   int64_t chunk;                     /* JITATTN_MASK_CAUSAL only (Llama 4); 0: no chunks */
   int32_t options;                   /* JITATTN_SOFTCAP + ... */
-  int32_t reserved;                  /* 0 */
+  int32_t bias;                      /* JITATTN_BIAS_NONE, ... */
 } jitattn_attention_problem;
 
 /* Fills *problem: f32, no mask, batch 1, kv_heads = heads, kv_len = q_len = length,
@@ -139,6 +149,10 @@ typedef struct jitattn_attention_args {
                               * the keys that the row sees, and the sink; -infinity if there are
                               * none. Float, of JITATTN_F64 double. Overlaps no other operand */
   int64_t lse_strides[3];    /* batch, head, row, in elements */
+  const void* bias;          /* [batch][heads][q_len][kv_len], rows and keys counted in each sequence */
+  int64_t bias_strides[3];   /* batch, head, row, in elements; 0: the same for all. The keys of a row
+                              * are contiguous. Keys that the bias hides from every query cost
+                              * nothing, and runs of hidden keys are not read */
 
   /* The sequences of the batch, one entry for each; NULL: all of them have q_len queries and kv_len
    * keys. Nothing outside of a sequence is read or written, and keys that nobody sees may hold

@@ -46,6 +46,10 @@ void EmitRowLists::EmitFirst() {
     a_.inc(temp);
   }
   a_.mov(ctx_.at(&RowsFrame::limit), temp);
+  if (ctx_.has_bias()) {
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias)));
+    a_.mov(ctx_.at(&RowsFrame::bias), temp);
+  }
   if (!ctx_.has_places()) return;
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_query)));
   a_.mov(ctx_.at(&RowsFrame::query), temp);
@@ -96,6 +100,7 @@ void EmitRowLists::EmitTile() {
     EmitSeen(list, out, temp);
     if (ctx_.has_places()) EmitPlace(list, head, out);
     if (ctx_.spec.lse) EmitLseAddress(list, head, out);
+    if (ctx_.has_bias()) EmitBias(list, head, out);
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -117,6 +122,10 @@ void EmitRowLists::EmitTile() {
     if (ctx_.spec.lse) {
       a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, lse_stride)));
       a_.add(ctx_.at(&RowsFrame::lse), temp);
+    }
+    if (ctx_.has_bias()) {
+      a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias_stride)));
+      a_.add(ctx_.at(&RowsFrame::bias), temp);
     }
     a_.L(same_query);
     a_.mov(ctx_.at(&RowsFrame::head), head);
@@ -151,6 +160,14 @@ void EmitRowLists::EmitLseAddress(const Reg64& list, const Reg64& head, const Re
   a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, lse_head_stride)));
   a_.add(temp, ctx_.at(&RowsFrame::lse));
   a_.mov(a_.qword[list + ctx_.layout.lses], temp);
+}
+
+// Writes the address of the row's bias.
+void EmitRowLists::EmitBias(const Reg64& list, const Reg64& head, const Reg64& temp) {
+  a_.mov(temp, head);
+  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, bias_head_stride)));
+  a_.add(temp, ctx_.at(&RowsFrame::bias));
+  a_.mov(a_.qword[list + ctx_.layout.biases], temp);
 }
 
 void EmitRowLists::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,

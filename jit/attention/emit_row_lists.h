@@ -24,6 +24,7 @@ class EmitRowLists {
   void EmitSeen(const Xbyak::Reg64& list, const Xbyak::Reg64& key, const Xbyak::Reg64& temp);
   void EmitPlace(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
   void EmitLseAddress(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
+  void EmitBias(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
   void EmitPack(const Xbyak::Reg64& q, const Xbyak::Reg64& to, const Xbyak::Reg64& count,
                 const Vec& scale, const Vec& x, const TailMask* tail);
 

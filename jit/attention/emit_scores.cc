@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "jit/attention/emit_bias.h"
 #include "jit/attention/emit_sum.h"
 #include "jit/vector_io.h"
 
@@ -21,7 +22,8 @@ int EmitScores::VecsNeeded(const TilesConfig& config, const AttentionSpec& spec)
   const int ends = config.isa == Isa::kAvx512 ? 2 : 3;
   const int beside = std::max(
       EmitSoftmax::VecsNeeded(config, config.qk_vecs),
-      std::max(HasLeftEnd(spec.mask) ? ends : 0, EmitScoreParts::VecsNeeded(spec, config.isa)));
+      std::max({HasLeftEnd(spec.mask) ? ends : 0, EmitScoreParts::VecsNeeded(spec, config.isa),
+                EmitBiasSum::VecsNeeded(spec, config.isa)}));
   return std::max(EmitTileGemm::VecsNeeded(config.qk_keys, config.qk_vecs, config.qk_embed),
                   accumulators + beside);
 }
@@ -39,7 +41,7 @@ EmitScores::EmitScores(const TilesContext& ctx, const Reg64& state)
     : ctx_(ctx),
       a_(ctx.a),
       softmax_(ctx),
-      parts_(ctx.a, ctx.spec, ctx.frame + static_cast<int>(sizeof(TilesFrame))),
+      parts_(ctx.a, ctx.spec, ctx.frame + ctx.score_slots()),
       entry_(ctx.config.qk_vecs + 1),
       rescale_(ctx.config.qk_vecs + 1),
       state_(state) {
@@ -247,7 +249,7 @@ void EmitScores::EmitProducts(EmitTileGemm& gemm, const Reg64& temp) {
   gemm.ReleaseOperands();
 }
 
-// acc = score parts applied to acc
+// acc = score parts applied to acc, plus the bias
 // acc = −∞ where a query does not see the key
 // softmax on the accumulators; S[key][c] = acc[key][c]
 void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
@@ -260,6 +262,7 @@ void EmitScores::EmitFinish(const EmitTileGemm& gemm, const Reg64& temp) {
       for (int c = 0; c < vecs; ++c) a_.Mul(gemm.acc(r, c), gemm.acc(r, c), scale);
   }
   if (ctx_.spec.has_score_parts()) EmitParts(gemm, temp);
+  if (ctx_.has_bias()) EmitBias::EmitAdd(ctx_, gemm, scores_);
   if (ctx_.has_left_end()) {
     EmitHideOutsideWindow(gemm, temp);
   } else if (ctx_.has_right_end()) {

@@ -70,7 +70,8 @@ class EmitSoftmax {
   void EmitStored(const Xbyak::Reg64& state, const Xbyak::Reg64& scores,
                   const Xbyak::Label& rescale);
 
-  // Of the last chunk: kInverse = 1/l, or 0 for queries that see no key; kLse = the log-sum-exp.
+  // Of the last chunk: kInverse = 1/l, or 0 for queries that see no key because of the mask or the
+  // bias; kLse = the log-sum-exp.
   void EmitInverse(const Xbyak::Reg64& state);
 
   // The row of the state that holds the log-sum-exp once the thresholds are used no more.

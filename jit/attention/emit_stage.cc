@@ -56,9 +56,9 @@ void EmitCopy(const TilesContext& ctx, int dim, size_t stride, const Reg64& from
 }
 
 // to[pair] = pairs of the elements of rows 2·pair and 2·pair + 1. The partners of an odd last row
-// are zeros.
-void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
-                    const Reg64& count) {
+// are zeros. `second`: takes one row, whose partners before it are zeros.
+void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to, const Reg64& count,
+                    bool second = false) {
   Assembler& a = ctx.a;
   const int vecs = (ctx.spec.value_dim + a.lanes() - 1) / a.lanes();
   const int tail = ctx.spec.value_dim % a.lanes();
@@ -74,6 +74,7 @@ void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
         i + 1 == vecs ? a.vpmovzxwd(x | end[0] | Xbyak::util::T_z, src) : a.vpmovzxwd(x, src);
       };
       load(low, from);
+      if (second) a.vpslld(low, low, 16);
       if (!odd) {
         load(high, next);
         a.vpslld(high, high, 16);
@@ -82,6 +83,7 @@ void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
       a.StoreVec(a.ptr[to + i * a.vec_bytes()], low);
     }
   };
+  if (second) return row(true);
   Xbyak::Label done;
   const auto stride = ctx.arg(offsetof(AttentionArgs, v_stride));
   a.WhileAtLeast(count, 2, [&] {
@@ -98,6 +100,43 @@ void EmitInterleave(const TilesContext& ctx, const Reg64& from, const Reg64& to,
   a.L(done);
 }
 
+// Bias: first, seen ← the next run of keys, from scan_key on, that some query sees. Jumps to `done`
+// if there is none. Clobbers all other registers.
+//
+// Pairs: a run that begins with the second key of a pair has a hidden first key. It becomes 0.
+void EmitNextRun(const TilesContext& ctx, EmitBias& bias, const Reg64& first, const Reg64& seen,
+                 const Reg64& from, const Reg64& to, const Xbyak::Label& done) {
+  Assembler& a = ctx.a;
+  const TilesLayout& layout = ctx.layout;
+  bias.EmitFind();
+  a.mov(first, ctx.at(&TilesFrame::scan_key));
+  a.cmp(first, ctx.at(&TilesFrame::kv_end));
+  a.jge(done, a.T_NEAR);
+  a.mov(seen, ctx.at(&TilesFrame::scan_bits));
+  a.not_(seen);
+  a.tzcnt(seen, seen);
+  a.lea(from, a.ptr[first + seen]);
+  if (layout.pairs) {  // a scan always begins with the first key of a pair
+    a.inc(from);
+    a.and_(from, -2);
+  }
+  a.mov(ctx.at(&TilesFrame::scan_key), from);
+  if (!layout.pairs) return;
+  Xbyak::Label even;
+  a.test(first, 1);
+  a.jz(even, a.T_NEAR);
+  EmitStagedAddresses(ctx, from, to);
+  a.imul(from, first, layout.value_row_bytes / 2);
+  a.lea(to, a.ptr[to + from - layout.value_row_bytes / 2]);
+  a.mov(from, first);
+  a.imul(from, ctx.arg(offsetof(AttentionArgs, v_stride)));
+  a.add(from, ctx.arg(offsetof(AttentionArgs, v)));
+  EmitInterleave(ctx, from, to, from, /*second=*/true);
+  a.inc(first);
+  a.dec(seen);
+  a.L(even);
+}
+
 }  // namespace
 
 void EmitStagedAddresses(const TilesContext& ctx, const Reg64& keys, const Reg64& values) {
@@ -111,7 +150,7 @@ void EmitStagedAddresses(const TilesContext& ctx, const Reg64& keys, const Reg64
   if (ctx.layout.pairs) a.mov(keys, ctx.arg(offsetof(AttentionArgs, k)));
 }
 
-void EmitStage(const TilesContext& ctx) {
+void EmitStage(const TilesContext& ctx, EmitBias& bias) {
   Assembler& a = ctx.a;
   SectionScope section(a, "stage keys and values");
   const Gprs seen = a.pool().LeaseGprs("keys seen"), count = a.pool().LeaseGprs("rows left");
@@ -124,18 +163,27 @@ void EmitStage(const TilesContext& ctx) {
     a.cmp(count, seen);
     a.cmovl(seen, count);
   }
-  const Gprs first = a.pool().LeaseGprs("first key seen", ctx.has_left_end() ? 1 : 0);
+  const bool from_zero = !ctx.has_left_end() && !ctx.has_bias();
+  const Gprs first = a.pool().LeaseGprs("first key seen", from_zero ? 0 : 1);
   if (ctx.has_left_end()) {  // the first query's left end
     a.mov(first[0], ctx.at(&TilesFrame::left));
     a.Clamp(first[0], ctx.arg(offsetof(AttentionArgs, kv_len)), count);
     if (ctx.layout.pairs) a.and_(first[0], -2);
-    a.sub(seen, first[0]);
+    if (!ctx.has_bias()) a.sub(seen, first[0]);
+  }
+  Xbyak::Label next_run, done;
+  if (ctx.has_bias()) {
+    if (!ctx.has_left_end()) a.mov(first[0], 0);
+    a.mov(ctx.at(&TilesFrame::scan_key), first[0]);
+    a.mov(ctx.at(&TilesFrame::kv_end), seen);
+    a.L(next_run);
+    EmitNextRun(ctx, bias, first[0], seen, from, values, done);
   }
   EmitStagedAddresses(ctx, keys, values);
   // from, to ← the addresses of the first visible row and of its copy.
   const auto start = [&](size_t rows, size_t stride, const Reg64& to, int row_bytes) {
     a.mov(from, ctx.arg(rows));
-    if (!ctx.has_left_end()) return;
+    if (from_zero) return;
     a.imul(count, first[0], row_bytes);
     a.add(to, count);
     a.mov(count, first[0]);
@@ -147,15 +195,19 @@ void EmitStage(const TilesContext& ctx) {
     start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,
           layout.value_row_bytes / 2);
     EmitInterleave(ctx, from, values, seen);
-    return;
+  } else {
+    start(offsetof(AttentionArgs, k), offsetof(AttentionArgs, k_stride), keys,
+          layout.key_row_bytes);
+    a.mov(count, seen);
+    EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
+    start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,
+          layout.value_row_bytes);
+    a.mov(count, seen);
+    EmitCopy(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
   }
-  start(offsetof(AttentionArgs, k), offsetof(AttentionArgs, k_stride), keys, layout.key_row_bytes);
-  a.mov(count, seen);
-  EmitCopy(ctx, ctx.spec.head_dim, offsetof(AttentionArgs, k_stride), from, keys, count);
-  start(offsetof(AttentionArgs, v), offsetof(AttentionArgs, v_stride), values,
-        layout.value_row_bytes);
-  a.mov(count, seen);
-  EmitCopy(ctx, ctx.spec.value_dim, offsetof(AttentionArgs, v_stride), from, values, count);
+  if (!ctx.has_bias()) return;
+  a.jmp(next_run, a.T_NEAR);
+  a.L(done);
 }
 
 }  // namespace jitattn::jit

@@ -4,7 +4,7 @@
 //   for each tile of kLanes queries
 //     queries ← its rows, transposed
 //     for each block of kBlock keys that a query of the tile sees
-//       scores  ← scale · keys · queries
+//       scores  ← scale · keys · queries + bias, −∞ where that is −∞; a block of these is skipped
 //       m, l, outputs ← moved to the block's maximum
 //       scores  ← e^(scores − m)
 //       outputs ← outputs + valuesᵀ · scores
@@ -24,6 +24,7 @@
 #include "base/small_float.h"
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
+#include "jit/attention/bias.h"
 #include "jit/attention/score_part.h"
 #include "jit/parts/exp_polynomial.h"
 
@@ -169,6 +170,7 @@ class Tile {
     const int64_t first = KeysSeenBy(0).first / kBlock * kBlock, end = KeysSeenBy(rows_ - 1).end;
     for (int64_t key = first; key < end; key += kBlock) {
       const int keys = static_cast<int>(std::min<int64_t>(kBlock, end - key));
+      if (spec_.bias != Bias::kNone && !FindSeen(key, keys)) continue;
       Scores(key, keys);
       Softmax(key, keys);
       AddValues(key, keys);
@@ -198,6 +200,40 @@ class Tile {
     const T scale = static_cast<T>(args_.scale);
     for (int i = 0; i < keys * kLanes; ++i) scratch_.scores[i] *= scale;
     if (spec_.has_score_parts()) ApplyParts(key, keys);
+    if (spec_.bias != Bias::kNone) AddBias(key, keys);
+  }
+
+  // −∞ hides the key.
+  T BiasOf(int lane, int64_t key) const {
+    const char* const row =
+        static_cast<const char*>(args_.bias) + (first_row_ + lane) * args_.bias_stride;
+    const char* const at = row + key * BiasBytes(spec_);
+    if (spec_.bias == Bias::kSeen) return *at != 0 ? T{0} : -kInfinity;
+    if (spec_.bias == Bias::kOwn) return LoadScalar<S>(at);
+    return static_cast<T>(LoadScalar<float>(at));
+  }
+
+  // Sets which keys of the block some row sees. Returns whether there is one.
+  bool FindSeen(int64_t key, int keys) {
+    bool any = false;
+    for (int j = 0; j < keys; ++j) {
+      const IndexRange lanes = LanesThatSee(key + j);
+      seen_[j] = false;
+      for (int64_t lane = lanes.first; lane < std::min<int64_t>(lanes.end, rows_); ++lane)
+        seen_[j] |= BiasOf(static_cast<int>(lane), key + j) != -kInfinity;
+      any |= seen_[j];
+    }
+    return any;
+  }
+
+  void AddBias(int64_t key, int keys) {
+    for (int lane = 0; lane < rows_; ++lane) {
+      for (int j = 0; j < keys; ++j) {
+        T& score = scratch_.scores[j * kLanes + lane];
+        const T bias = BiasOf(lane, key + j);
+        score = bias == -kInfinity ? bias : score + bias;  // the score may be NaN
+      }
+    }
   }
 
   void ApplyParts(int64_t key, int keys) {
@@ -244,7 +280,7 @@ class Tile {
   void AddValues(int64_t key, int keys) {
     const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
     int all = 0;  // keys at the block's beginning that every lane sees
-    while (all < keys && LanesThatSee(key + all).size() == kLanes) ++all;
+    while (all < keys && LanesThatSee(key + all).size() == kLanes && Seen(all)) ++all;
     if (all == keys) {
       return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
                          scratch_.outputs);
@@ -256,6 +292,7 @@ class Tile {
       const char* column = v + d * sizeof(S);
       Multiply<S>(column, 1, sizeof(S), args_.v_stride, scratch_.scores, all, sums);
       for (int j = all; j < keys; ++j) {
+        if (!Seen(j)) continue;
         const T value = LoadScalar<S>(column + j * args_.v_stride);
         const IndexRange lanes = LanesThatSee(key + j);
         for (int64_t lane = lanes.first; lane < lanes.end; ++lane)
@@ -269,7 +306,7 @@ class Tile {
     for (int lane = 0; lane < rows_; ++lane) {
       char* row = static_cast<char*>(args_.out) + (first_row_ + lane) * args_.out_stride;
       const bool sees_any =
-          KeysSeenBy(lane).size() > 0 && !(spec_.bias != Bias::kNone && sum_[lane] == 0);
+          KeysSeenBy(lane).size() > 0 && (spec_.bias == Bias::kNone || sum_[lane] != 0);
       for (int d = 0; d < spec_.value_dim; ++d) {
         const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
         std::memcpy(row + d * sizeof(S), &y, sizeof y);
@@ -284,6 +321,8 @@ class Tile {
                 sizeof lse);
   }
 
+  bool Seen(int j) const { return spec_.bias == Bias::kNone || seen_[j]; }
+
   static constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
   const AttentionArgs& args_;
@@ -293,6 +332,7 @@ class Tile {
   const Band band_;  // relative to the tile's first row
   const Scratch<T> scratch_;
   T max_[kLanes], sum_[kLanes] = {};
+  bool seen_[kBlock];  // bias: keys of the block that some row sees
 };
 
 template <typename S>

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "jit/attention/emit_dots.h"
+#include "jit/attention/emit_row_bias.h"
 #include "jit/attention/emit_row_lists.h"
 #include "jit/attention/emit_row_softmax.h"
 #include "jit/attention/emit_scale.h"
@@ -27,8 +28,9 @@ class RowsEmitter {
         scratch_(a.pool().LeaseGprs("scratch")),
         part_(a.pool().LeaseGprs("m, l and O of the tile")),
         ctx_{a, spec, config, RowsLayout(spec, config), frame_[0], scratch_[0]},
-        parts_(a, spec, frame_[0] + static_cast<int>(sizeof(Frame))),
+        parts_(a, spec, frame_[0] + ctx_.score_slots()),
         lists_(ctx_),
+        bias_(ctx_),
         dots_(ctx_),
         softmax_(ctx_, part_),
         values_(ctx_) {}
@@ -40,6 +42,7 @@ class RowsEmitter {
   void EmitReset();
   void EmitFirstBlock();
   void EmitNextBlock();
+  void EmitStep();
   void EmitTile();
   void EmitValues();
   void EmitMerge();
@@ -54,6 +57,7 @@ class RowsEmitter {
   const RowsContext ctx_;
   EmitScoreParts parts_;
   EmitRowLists lists_;
+  EmitRowBias bias_;
   EmitDots dots_;
   EmitRowSoftmax softmax_;
   EmitWeightedSum values_;
@@ -65,7 +69,7 @@ class RowsEmitter {
 // else, for each block of kv_block keys that any row sees:
 //   fetch the pages of its values, and of the next block's keys
 //   for each tile:                        the block stays in the L2
-//     S = score parts(Q·Kᵀ), −∞ where a row does not see the key
+//     S = score parts(Q·Kᵀ) + bias, −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
 //     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
 //                                       grows with the number of blocks, not of keys
@@ -75,6 +79,7 @@ void RowsEmitter::Emit() {
   Label next_block, merge, finished, done;
   a_.Prolog(ComputeType(ctx_.spec.dtype), ctx_.frame_bytes());
   a_.mov(frame_, a_.rsp);
+  if (ctx_.has_bias()) bias_.EmitSubroutines();
   a_.mov(scratch_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   EmitScale(a_, ctx_.at(&Frame::scale), parts_.unit());
   parts_.EmitPrepare();
@@ -99,13 +104,7 @@ void RowsEmitter::Emit() {
   }
   EmitNextBlock();
   ForEachTile([&] { EmitTile(); });
-  {
-    const Gprs step = a_.pool().LeaseGprs("step");
-    a_.mov(step, ctx_.at(&Frame::block));
-    a_.add(ctx_.at(&Frame::first_key), step);
-    a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
-    a_.add(ctx_.at(&Frame::v), step);
-  }
+  EmitStep();
   a_.jmp(next_block, a_.T_NEAR);
 
   a_.L(merge);
@@ -179,12 +178,14 @@ void RowsEmitter::EmitReset() {
 }
 
 void RowsEmitter::EmitFirstBlock() {
+  if (ctx_.has_bias()) bias_.EmitFirst();
   const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
   Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
   Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
-  if (!ctx_.has_left_end()) a_.mov(ctx_.at(&Frame::first_key), 0);
+  const bool from_later = ctx_.has_left_end() || ctx_.has_bias();
+  if (!from_later) a_.mov(ctx_.at(&Frame::first_key), 0);
   a_.mov(keys, ctx_.at(&Frame::seen));
-  if (ctx_.has_left_end()) {
+  if (from_later) {
     a_.sub(keys, ctx_.at(&Frame::first_key));
     for (const auto& [first, stride] :
          {std::pair(&Frame::next_k, offsetof(AttentionArgs, k_stride)),
@@ -201,13 +202,19 @@ void RowsEmitter::EmitFirstBlock() {
 
 // After the run's last block, the next block is the first one of another run.
 void RowsEmitter::EmitNextBlock() {
+  if (ctx_.has_bias()) bias_.EmitBlock();
   const Gprs keys = a_.pool().LeaseGprs("keys"), left = a_.pool().LeaseGprs("keys left");
   const Gprs k = a_.pool().LeaseGprs("next K"), temp = a_.pool().LeaseGprs("temp");
   a_.mov(left, ctx_.at(&Frame::seen));
   a_.sub(left, ctx_.at(&Frame::first_key));
-  a_.mov(keys, left);
-  a_.Clamp(keys[0], ctx_.config.kv_block, temp);
-  a_.mov(ctx_.at(&Frame::block), keys);
+  if (ctx_.has_bias()) {
+    a_.mov(keys, ctx_.at(&Frame::next_key));
+    a_.sub(keys, ctx_.at(&Frame::first_key));
+  } else {
+    a_.mov(keys, left);
+    a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+    a_.mov(ctx_.at(&Frame::block), keys);
+  }
   a_.mov(k, ctx_.at(&Frame::next_k));
   a_.mov(ctx_.at(&Frame::k), k);
   a_.mov(temp, keys);
@@ -223,11 +230,26 @@ void RowsEmitter::EmitNextBlock() {
     a_.L(within);
   }
   a_.mov(ctx_.at(&Frame::next_k), k);
+  if (ctx_.has_bias()) a_.mov(keys, ctx_.at(&Frame::block));
   EmitFetchPages(ctx_, ctx_.at(&Frame::v), ctx_.arg(offsetof(AttentionArgs, v_stride)), keys,
                  ctx_.spec.value_dim * SizeOf(ctx_.spec.dtype));
   a_.Clamp(left[0], ctx_.config.kv_block, temp);
   EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), left,
                  ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+}
+
+// Moves behind the block, or to the next block if a bias hides the keys between.
+void RowsEmitter::EmitStep() {
+  const Gprs step = a_.pool().LeaseGprs("step");
+  if (ctx_.has_bias()) {
+    a_.mov(step, ctx_.at(&Frame::next_key));
+    a_.sub(step, ctx_.at(&Frame::first_key));
+  } else {
+    a_.mov(step, ctx_.at(&Frame::block));
+  }
+  a_.add(ctx_.at(&Frame::first_key), step);
+  a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  a_.add(ctx_.at(&Frame::v), step);
 }
 
 // Takes the current block for one tile.
@@ -256,6 +278,7 @@ void RowsEmitter::EmitTile() {
   }
   dots_.EmitBlock();
   if (ctx_.spec.has_score_parts()) softmax_.EmitParts(parts_);
+  if (ctx_.has_bias()) bias_.EmitAdd();
   {
     const Gprs keys = a_.pool().LeaseGprs("keys");
     Label hide;

@@ -29,8 +29,10 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   const int64_t vectors = (config.kv_block + keys - 1) / keys + config.exp_vecs - 1;
   sums = SizeRoundedUp(scores + vectors * vec_bytes, 64);
   coordinates = SizeRoundedUp(sums + int64_t{rows} * output_bytes, 64);
-  tiles = SizeRoundedUp(
+  bias_block = SizeRoundedUp(
       coordinates + (spec.has_score_parts() ? std::ssize(kCoordinates) * vec_bytes : 0), 64);
+  const int64_t bias_bytes = int64_t{config.kv_block} * rows * elem_bytes + vec_bytes;
+  tiles = SizeRoundedUp(bias_block + (spec.bias == Bias::kNone ? 0 : bias_bytes), 64);
 
   outs = kLimits + int64_t{rows} * 8;
   const int64_t list = int64_t{rows} * 8;
@@ -38,7 +40,8 @@ RowsLayout::RowsLayout(const AttentionSpec& spec, const RowsConfig& config)
   of_query = starts + (HasLeftEnd(spec.mask) ? list : 0);
   of_head = of_query + list;
   lses = spec.has_score_parts() || spec.sinks ? of_head + list : of_query;
-  queries = SizeRoundedUp(lses + (spec.lse ? list : 0), 64);
+  biases = lses + (spec.lse ? list : 0);
+  queries = SizeRoundedUp(biases + (spec.bias == Bias::kNone ? 0 : list), 64);
   part = SizeRoundedUp(queries + int64_t{rows} * query_bytes, 64);
   tile_bytes = part + part_bytes;
 }

@@ -21,12 +21,14 @@ namespace jitattn::jit {
 //   scores    s, then P                                 [kv_block][rows]
 //   sums      P·V of the current block of keys          [rows][value_dim]
 //   coordinates   score parts: a vector per Coordinate, for a vector of scores
+//   bias_block    bias of the scores                    [kv_block][rows], and a vector
 //   tiles     for each tile of the run:
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      address of a row's output               [rows]
 //     starts    windows: the first key that a row sees  [rows]
 //     of_query, of_head    score parts, sinks: a row's query and head in the operation  [rows]
 //     lses      address of a row's log-sum-exp          [rows]
+//     biases    address of a row's bias of the call's first key  [rows]
 //     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (kPart: in AttentionArgs::part instead)
 //
@@ -51,10 +53,10 @@ struct RowsLayout {
   int64_t part_bytes;
 
   static constexpr int kAlpha = 0;  // offsets in scratch
-  int64_t scores, sums, coordinates, tiles;
+  int64_t scores, sums, coordinates, bias_block, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, starts, of_query, of_head, lses, queries, part;
+  int64_t outs, starts, of_query, of_head, lses, biases, queries, part;
   int64_t tile_bytes;
 
   // The whole vectors of a row of Q and K, and the elements behind them.
@@ -95,6 +97,13 @@ struct RowsFrame {
   int64_t query;  // the next row's query in the operation
 
   int64_t lse;  // log-sum-exp only: of the next row's query, first head
+
+  // Bias only.
+  int64_t bias;                 // of the next row's query, first head
+  int64_t shared_bias;          // 1: all rows have the same
+  int64_t scan_key, scan_bits;  // see EmitKeyRuns
+  int64_t next_key;             // first key of the next block
+  int64_t row_end[32];          // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.
@@ -111,8 +120,13 @@ struct RowsContext {
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
   // Whether the lists hold each row's query and head.
   bool has_places() const { return spec.has_score_parts() || spec.sinks; }
+  bool has_bias() const { return spec.bias != Bias::kNone; }
+  // Offset in the stack frame of the score parts' slots.
+  int score_slots() const { return has_bias() ? sizeof(RowsFrame) : offsetof(RowsFrame, bias); }
   int frame_bytes() const {
-    if (has_places() || spec.lse) return sizeof(RowsFrame) + EmitScoreParts::FrameBytes(spec);
+    if (has_places() || has_bias() || spec.lse) {
+      return score_slots() + EmitScoreParts::FrameBytes(spec);
+    }
     return has_left_end() ? offsetof(RowsFrame, query) : offsetof(RowsFrame, start);
   }
   Xbyak::Address at(int64_t RowsFrame::*field) const {

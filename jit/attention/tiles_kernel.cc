@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "jit/attention/emit_band.h"
+#include "jit/attention/emit_bias.h"
 #include "jit/attention/emit_pack.h"
 #include "jit/attention/emit_scale.h"
 #include "jit/attention/emit_scores.h"
@@ -32,6 +33,7 @@ class TilesEmitter {
         ctx_{a, spec, config, TilesLayout(spec, config), frame_[0]},
         softmax_(ctx_),
         scores_(ctx_, state_),
+        bias_(ctx_, state_),
         values_(ctx_, state_),
         transposed_(ctx_, state_) {}
 
@@ -53,6 +55,7 @@ class TilesEmitter {
   const TilesContext ctx_;
   EmitSoftmax softmax_;
   EmitScores scores_;
+  EmitBias bias_;
   EmitValues values_;                // config.pv selects which of these two …
   EmitTransposedValues transposed_;  // … is emitted
   Label done_;
@@ -62,6 +65,7 @@ class TilesEmitter {
 //   Qt = scale · (rows of Q)ᵀ;  m = l = 0
 //   for each chunk of kv_block keys that any row of the tile sees:
 //     P = 2^(Qt·K − m), l += sums of P     [if a score is far above m: m moves, alpha < 1]
+//     [bias: Qt·K + bias; a chunk is a run of at most kv_block such keys]
 //     [last chunk: 1/l]
 //     O = O · alpha + P·V                  [last chunk: · 1/l]
 //   no such key: O = 0
@@ -72,6 +76,7 @@ void TilesEmitter::Emit() {
   a_.mov(frame_, a_.rsp);
   a_.jmp(main, a_.T_NEAR);
   scores_.EmitSubroutines();
+  if (ctx_.has_bias()) bias_.EmitSubroutines();
   a_.AlignCode(32);
   a_.L(main);
   EmitScale(a_, ctx_.at(&Frame::scale), scores_.unit());
@@ -85,10 +90,12 @@ void TilesEmitter::Emit() {
     if (ctx_.spec.lse) Copy(&Frame::lse, ctx_.arg(offsetof(AttentionArgs, lse)), temp);
   }
   if (ctx_.has_right_end()) EmitBand();
-  if (ctx_.layout.staged) EmitStage(ctx_);
+  if (ctx_.has_bias()) bias_.EmitReset();
+  if (ctx_.layout.staged) EmitStage(ctx_, bias_);
 
   a_.L(next_tile);
   EmitBounds(nothing_seen);
+  if (ctx_.has_bias()) bias_.EmitFirst(nothing_seen);
   a_.mov(state_, ctx_.arg(offsetof(AttentionArgs, scratch)));
   EmitPackQueries(ctx_, state_);
   softmax_.EmitReset(state_);
@@ -104,9 +111,9 @@ void TilesEmitter::Emit() {
       Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
     }
     a_.mov(ctx_.at(&Frame::flags), Frame::kFirst);
-    if (!ctx_.has_left_end()) a_.mov(ctx_.at(&Frame::first_key), 0);
+    if (!ctx_.has_left_end() && !ctx_.has_bias()) a_.mov(ctx_.at(&Frame::first_key), 0);
   }
-  if (ctx_.has_left_end()) EmitSkip(&Frame::first_key);
+  if (ctx_.has_left_end() || ctx_.has_bias()) EmitSkip(&Frame::first_key);
   a_.L(next_chunk);
   EmitChunk();
   a_.jl(next_chunk, a_.T_NEAR);
@@ -133,6 +140,7 @@ void TilesEmitter::Emit() {
     if (ctx_.spec.lse) advance(&Frame::lse, offsetof(AttentionArgs, lse_stride));
     if (ctx_.has_right_end()) a_.add(ctx_.at(&Frame::diagonal), ctx_.layout.tile_rows);
     if (ctx_.has_left_end()) a_.add(ctx_.at(&Frame::left), ctx_.layout.tile_rows);
+    if (ctx_.has_bias()) bias_.EmitNextTile();
     a_.sub(ctx_.at(&Frame::rows_left), ctx_.layout.tile_rows);
     a_.jmp(next_tile, a_.T_NEAR);
   }
@@ -200,7 +208,9 @@ void TilesEmitter::EmitBounds(const Label& nothing_seen) {
 
 // Leaves the CPU flags of first_key <=> kv_end.
 void TilesEmitter::EmitChunk() {
-  {
+  if (ctx_.has_bias()) {
+    bias_.EmitChunk();
+  } else {
     const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
     a_.mov(keys, ctx_.at(&Frame::kv_end));
     a_.sub(keys, ctx_.at(&Frame::first_key));
@@ -221,6 +231,7 @@ void TilesEmitter::EmitChunk() {
   transposed() ? transposed_.EmitChunk() : values_.EmitChunk();
 
   a_.mov(ctx_.at(&Frame::flags), 0);
+  if (ctx_.has_bias()) bias_.EmitToNextChunk();
   EmitSkip(&Frame::keys);
   const Gprs step = a_.pool().LeaseGprs("step");
   a_.mov(step, ctx_.at(&Frame::keys));

@@ -18,7 +18,7 @@ namespace jitattn::jit {
 // offset and fixed displacements reach all data of a group of queries.
 //
 //   state     the online softmax, one row per quantity
-//   scores    s, then P   [kv_block][tile]
+//   scores    the bias if there is one, then s, then P   [kv_block][tile]
 //   queries   scale · Qᵀ, usually with log2 e (EmitScoreParts::unit)   [head_dim][tile]
 //   outputs   Oᵀ, if P·V runs over transposed columns   [value_dim][tile]
 //
@@ -89,6 +89,12 @@ struct TilesFrame {
 
   int64_t sink;  // sinks only: log2 e · the head's, an element of the compute type
   int64_t lse;   // log-sum-exp only: of the tile's first row
+
+  // Bias only.
+  int64_t bias_row;             // bias of the tile's first row
+  int64_t scan_key, scan_bits;  // see EmitBias
+  int64_t next_key;             // first key of the next chunk
+  int64_t row_end[32];          // elements at a row's end, copied
 };
 
 // The context of all emitters of the kernel.
@@ -102,9 +108,14 @@ struct TilesContext {
   // Whether a query's keys may end before the last key, and begin behind the first one.
   bool has_right_end() const { return HasRightEnd(spec.mask); }
   bool has_left_end() const { return HasLeftEnd(spec.mask); }
+  bool has_bias() const { return spec.bias != Bias::kNone; }
+  // Offset in the stack frame of the score parts' slots.
+  int score_slots() const {
+    return has_bias() ? sizeof(TilesFrame) : offsetof(TilesFrame, bias_row);
+  }
   int frame_bytes() const {
-    if (spec.has_score_parts() || spec.sinks || spec.lse) {
-      return sizeof(TilesFrame) + EmitScoreParts::FrameBytes(spec);
+    if (spec.has_score_parts() || has_bias() || spec.sinks || spec.lse) {
+      return score_slots() + EmitScoreParts::FrameBytes(spec);
     }
     return has_left_end() ? offsetof(TilesFrame, block_key) : offsetof(TilesFrame, left);
   }

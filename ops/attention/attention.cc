@@ -7,6 +7,7 @@
 #include "base/sizes.h"
 #include "base/small_float.h"
 #include "jit/attention/band.h"
+#include "jit/attention/bias.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/algorithms.h"
 #include "ops/attention/checker.h"
@@ -106,12 +107,20 @@ enum : size_t {
 };
 
 constexpr std::string_view kMasks[] = {"none", "causal", "window"};
+constexpr std::string_view kBiases[] = {"none", "f32", "own", "bool"};
 constexpr std::string_view kNoYes[] = {"no", "yes"};
 constexpr Option kOptions[] = {
     OptionOf<&P::mask>({.name = "mask",
                         .words = kMasks,
                         .flag = "--causal",
                         .help = "a query sees no later key; the last query sees them all"}),
+    OptionOf<&P::bias>({.name = "bias",
+                        .words = kBiases,
+                        .flag = "--bias",
+                        .help =
+                            "a bias is added to the scores, of floats (f32) or of the operands' "
+                            "type (own), or bytes hide keys (bool)",
+                        .is_extra = true}),
     OptionOf<&P::softcap>({.name = "softcap",
                            .words = kNoYes,
                            .flag = "--softcap",
@@ -154,6 +163,7 @@ absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> g
     p.head_dim = *dim / p.heads;
   }
   if (!given[kValueDim]) p.value_dim = p.head_dim;
+  if (p.bias == jit::Bias::kOwn && p.dtype == DType::kF32) p.bias = jit::Bias::kF32;
   if (given[kWindowLeft] || given[kWindowRight]) {
     p.mask = jit::Mask::kWindow;
     if (!given[kWindowLeft]) p.window_left = kNoLimit;
@@ -215,6 +225,8 @@ double BytesOf(const Problem& problem) {
   return SizeOf(p.dtype) * static_cast<double>(p.batch) * dims * (q_rows + kv_rows);
 }
 
+std::string NameOfBias(const P& p) { return std::string(kBiases[static_cast<size_t>(p.bias)]); }
+
 std::string DescribeProblem(const Problem& problem) {
   const P& p = problem.As<P>();
   std::string line = absl::StrCat("attention ", std::string(Name(p.dtype)), " ", p.batch, "×",
@@ -230,6 +242,7 @@ std::string DescribeProblem(const Problem& problem) {
     absl::StrAppend(&line, ", window ", text(p.window_left), "+", text(p.window_right));
   }
   if (p.chunk != 0) absl::StrAppend(&line, ", chunks of ", p.chunk);
+  if (p.bias != jit::Bias::kNone) absl::StrAppend(&line, ", bias ", NameOfBias(p));
   for (const Option& option : kOptions) {
     const bool is_switch = option.words.data() == kNoYes;
     if (is_switch && option.get(problem) != 0)
@@ -244,6 +257,7 @@ std::string CodeName(const Problem& problem) {
   if (p.value_dim != p.head_dim) absl::StrAppend(&name, "v", p.value_dim);
   if (p.mask == jit::Mask::kCausal) absl::StrAppend(&name, "_causal");
   if (p.mask == jit::Mask::kWindow) absl::StrAppend(&name, "_window");
+  if (p.bias != jit::Bias::kNone) absl::StrAppend(&name, "_bias", NameOfBias(p));
   for (const Option& option : kOptions) {
     const bool is_switch = option.words.data() == kNoYes;
     if (is_switch && option.get(problem) != 0)
@@ -282,12 +296,23 @@ std::array<double, 4> ExtentsOf(const Problem& problem) {
           batch * static_cast<double>(p.kv_heads)};
 }
 
+// The bias that problems are measured with: one for all heads and sequences.
+Array BiasArray(const P& p) {
+  const bool is_bool = p.bias == jit::Bias::kSeen;
+  return {.name = "bias",
+          .rows = p.q_len,
+          .cols = is_bool ? (p.kv_len + 3) / 4 : p.kv_len,
+          .dtype = is_bool ? DType::kF32 : jit::BiasType(SpecOf(p)),
+          .fill = is_bool ? Fill::kBytes : Fill::kNormal};
+}
+
 Arrays ArraysOf(const Problem& problem) {
   const P& p = problem.As<P>();
   Arrays arrays;
   arrays.Add({"q", p.batch, p.heads, p.q_len, p.head_dim});
   arrays.Add({"k", p.batch, p.kv_heads, p.kv_len, p.head_dim});
   arrays.Add({"v", p.batch, p.kv_heads, p.kv_len, p.value_dim});
+  if (p.bias != jit::Bias::kNone) arrays.Add(BiasArray(p));
   if (p.alibi) {
     arrays.Add({.name = "slopes", .cols = p.heads, .dtype = DType::kF32, .fill = Fill::kSlopes});
   }
@@ -326,6 +351,11 @@ Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
   args.q = take(&args.q_strides);
   args.k = take(&args.k_strides);
   args.v = take(&args.v_strides);
+  if (p.bias != jit::Bias::kNone) {
+    const Array& bias = arrays[next];
+    args.bias_strides[2] = p.bias == jit::Bias::kSeen ? 4 * bias.cols : bias.cols;
+    args.bias = take(nullptr);
+  }
   if (p.alibi) args.alibi_slopes = static_cast<const float*>(take(nullptr));
   if (p.sinks) args.sinks = static_cast<const float*>(take(nullptr));
   if (p.lse) args.lse = take(&args.lse_strides);
@@ -436,11 +466,23 @@ absl::Status CheckPerHead(const char* name, const float* numbers, int64_t heads)
   return CheckOperand(operand, sizeof(float));
 }
 
+absl::Status CheckBias(const P& p, const jitattn_attention_args& args, const Operand& out) {
+  if (args.kv_len == 0) return absl::OkStatus();
+  const int bytes = jit::BiasBytes(SpecOf(p));
+  Operand bias = MakeOperand("bias", args.bias, bytes, args.batch, p.heads, args.q_len, args.kv_len,
+                             args.bias_strides);
+  if (absl::Status s = CheckOperand(bias, bytes); !s.ok()) return s;
+  return CheckOut(out, {&bias});
+}
+
 absl::Status CheckExtras(const P& p, const jitattn_attention_args& args, const Operand& out,
                          const Operand& q) {
   if (p.softcap && !(args.softcap > 0 && std::isfinite(args.softcap))) {
     return absl::InvalidArgumentError(
         absl::StrCat("softcap ", args.softcap, ": must be above 0, and finite"));
+  }
+  if (p.bias != jit::Bias::kNone) {
+    if (absl::Status s = CheckBias(p, args, out); !s.ok()) return s;
   }
   if (p.alibi) {
     if (absl::Status s = CheckPerHead("alibi_slopes", args.alibi_slopes, p.heads); !s.ok())

@@ -23,10 +23,10 @@ struct RowId {
   int64_t batch, head, row;
 };
 
-// out[r][d] = Σ_j softmax_j(score) · v[j][d] for score = scale · q_r·k[j], then softcap and ALiBi,
-// and with sinks among the weights, with operands of type T, computed in A.
-// With A wider than Compute<T> this is the reference. With A = Compute<T> this is the plain loop
-// that one would write first: sums in order, probabilities rounded to T.
+// out[r][d] = Σ_j softmax_j(score) · v[j][d] for score = scale · q_r·k[j], then softcap, ALiBi,
+// bias, and with sinks among the weights, with operands of type T, computed in A. With A wider than
+// Compute<T> this is the reference. With A = Compute<T> this is the plain loop that one would write
+// first: sums in order, probabilities rounded to T.
 //   Keys that no row sees are not read. A key has no effect on rows that do not see it. A row that
 //   sees no key gives zeros. Infinite scores are not special: ∞ − ∞ is NaN.
 template <typename T, typename A>
@@ -49,6 +49,10 @@ class FormulaRows {
 
   void Scores(const std::vector<Held>& q, A scale);
   void ApplyOptions(const RowId& id, size_t row);
+  void AddBias(const RowId& id, size_t row);
+  A BiasAt(int64_t element) const;
+  bool Hides(size_t row, int64_t key) const { return has_bias() && hidden_[row * keys_ + key]; }
+  bool has_bias() const { return problem_.bias != jit::Bias::kNone; }
   void Normalise(const RowId& id, size_t row);
   void Sum();
 
@@ -62,6 +66,7 @@ class FormulaRows {
   const int64_t k_stride_, v_stride_;
   std::vector<jit::IndexRange> visible_;  // for each row, relative to first_key_
   std::vector<A> weights_;                // [rows][keys]
+  std::vector<bool> hidden_;              // by the bias  [rows][keys]
   std::vector<A> out_, lse_;
 };
 
@@ -95,6 +100,7 @@ FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_at
   Scores(q, static_cast<A>(args.scale));
   for (size_t row = 0; row < rows.size(); ++row) {
     ApplyOptions(rows[row], row);
+    if (has_bias()) AddBias(rows[row], row);
     Normalise(rows[row], row);
   }
   Sum();
@@ -140,6 +146,36 @@ void FormulaRows<T, A>::ApplyOptions(const RowId& id, size_t row) {
   }
 }
 
+// A hidden key has no effect, whatever its score is.
+template <typename T, typename A>
+void FormulaRows<T, A>::AddBias(const RowId& id, size_t row) {
+  hidden_.resize(weights_.size());
+  const int64_t first = id.batch * args_.bias_strides[0] + id.head * args_.bias_strides[1] +
+                        id.row * args_.bias_strides[2] + first_key_;
+  for (int64_t key = visible_[row].first; key < visible_[row].end; ++key) {
+    const A bias = BiasAt(first + key);
+    A& score = weights_[row * keys_ + key];
+    hidden_[row * keys_ + key] = bias == -std::numeric_limits<A>::infinity();
+    score = hidden_[row * keys_ + key] ? bias : score + bias;
+  }
+}
+
+template <typename T, typename A>
+A FormulaRows<T, A>::BiasAt(int64_t element) const {
+  switch (problem_.bias) {
+    case jit::Bias::kNone:
+      return 0;
+    case jit::Bias::kF32:
+      return static_cast<const float*>(args_.bias)[element];
+    case jit::Bias::kOwn:
+      return static_cast<A>(static_cast<const T*>(args_.bias)[element]);
+    case jit::Bias::kSeen:
+      break;
+  }
+  const bool seen = static_cast<const uint8_t*>(args_.bias)[element] != 0;
+  return seen ? 0 : -std::numeric_limits<A>::infinity();
+}
+
 template <typename T, typename A>
 void FormulaRows<T, A>::Normalise(const RowId& id, size_t row) {
   const std::span<A> weights(weights_.data() + row * keys_ + visible_[row].first,
@@ -157,6 +193,14 @@ void FormulaRows<T, A>::Normalise(const RowId& id, size_t row) {
     sum += w;
   }
   lse_.push_back(sum == 0 ? -kInfinity : largest + std::log(sum));
+  const jit::IndexRange& visible = visible_[row];
+  bool all_hidden = has_bias();
+  for (int64_t key = visible.first; key < visible.end; ++key) all_hidden &= Hides(row, key);
+  if (all_hidden) {
+    std::ranges::fill(weights, A{0});
+    if (!problem_.sinks) lse_.back() = -kInfinity;
+    return;
+  }
   for (A& w : weights) w /= sum;  // not rounded to T a second time
 }
 
@@ -174,7 +218,7 @@ void FormulaRows<T, A>::Sum() {
       const A* const weights = weights_.data() + r * keys_ + j;
       A* const out = out_.data() + r * value_dim_;
       const jit::IndexRange& visible = visible_[r];
-      if (visible.first <= j && j + kKeys <= visible.end) {
+      if (!has_bias() && visible.first <= j && j + kKeys <= visible.end) {
         A w[kKeys];  // a copy in registers, since `out` might alias the weights
         std::copy_n(weights, kKeys, w);
         for (int64_t d = 0; d < value_dim_; ++d) {
@@ -186,6 +230,7 @@ void FormulaRows<T, A>::Sum() {
       }
       for (int64_t key = std::max<int64_t>(0, visible.first - j);
            key < std::min<int64_t>(kKeys, visible.end - j); ++key) {
+        if (Hides(r, j + key)) continue;
         for (int64_t d = 0; d < value_dim_; ++d) {
           out[d] += weights[key] * values[key * value_dim_ + d];
         }
@@ -201,6 +246,7 @@ double FormulaRows<T, A>::Spread() const {
     const size_t row = i / value_dim_, d = i % value_dim_;
     A spread = 0;
     for (int64_t j = visible_[row].first; j < visible_[row].end; ++j) {
+      if (Hides(row, j)) continue;
       spread +=
           weights_[row * keys_ + j] * std::abs(static_cast<A>(v_[j * v_stride_ + d]) - out_[i]);
     }

@@ -8,6 +8,7 @@
 
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
+#include "jit/attention/bias.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/problem.h"
 #include "ops/attention/sequence.h"
@@ -32,6 +33,15 @@ inline void AddExtras(const AttentionProblem& problem, const jitattn_attention_a
       range.first_row + std::clamp(sequence.offset, -jit::Band::kFar, jit::Band::kFar);
   if (problem.alibi) args.alibi_slopes = run.alibi_slopes + range.head;
   if (problem.sinks) args.sinks = run.sinks + range.head;
+  if (problem.bias != jit::Bias::kNone) {
+    const int64_t bytes = jit::BiasBytes(SpecOf(problem));
+    args.bias = static_cast<const char*>(run.bias) +
+                (sequence.batch * run.bias_strides[0] + range.head * run.bias_strides[1] +
+                 range.first_row * run.bias_strides[2] + range.first_key) *
+                    bytes;
+    args.bias_stride = run.bias_strides[2] * bytes;
+    args.bias_head_stride = run.bias_strides[1] * bytes;
+  }
   if (!problem.lse) return;
   const int64_t bytes = SizeOf(ComputeType(problem.dtype));
   args.lse = static_cast<char*>(run.lse) +

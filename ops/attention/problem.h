@@ -23,6 +23,7 @@ namespace jitattn::ops {
 struct AttentionProblem {
   DType dtype = DType::kF32;
   jit::Mask mask = jit::Mask::kNone;
+  jit::Bias bias = jit::Bias::kNone;
   bool softcap = false, alibi = false, sinks = false, lse = false;
   int64_t batch = 1, heads = 1, kv_heads = 1;
   int64_t q_len = 1, kv_len = 1;
@@ -33,7 +34,7 @@ struct AttentionProblem {
   int64_t chunk = 0;
 
   // Whether a run has more arguments than q, k, v and out.
-  bool has_extras() const { return softcap || alibi || sinks || lse; }
+  bool has_extras() const { return bias != jit::Bias::kNone || softcap || alibi || sinks || lse; }
 
   friend bool operator==(const AttentionProblem&, const AttentionProblem&) = default;
 };
@@ -49,6 +50,7 @@ inline jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
                              .mask = problem.mask,
                              .head_dim = static_cast<int>(problem.head_dim),
                              .value_dim = static_cast<int>(problem.value_dim),
+                             .bias = problem.bias,
                              .sinks = problem.sinks,
                              .lse = problem.lse};
   int parts = 0;

@@ -43,6 +43,7 @@ struct Form {
   // Of the problem.
   bool group = false, parts = false, specials = false;
   bool great = false;  // scores up to about 1e30, so that few keys have a weight
+  jit::Bias bias = jit::Bias::kNone;
 };
 
 std::vector<Form> Forms(Isa isa, DType dtype) {
@@ -74,6 +75,24 @@ std::vector<Form> Forms(Isa isa, DType dtype) {
   }
   forms.push_back(
       {.name = "rows.specials", .rows = true, .group = true, .parts = true, .specials = true});
+  const jit::Bias own = dtype == DType::kF32 ? jit::Bias::kF32 : jit::Bias::kOwn;
+  for (const bool rows : {false, true}) {
+    const std::string name = rows ? "rows.bias" : "tiles.bias";
+    forms.push_back({.name = name, .rows = rows, .bias = own});
+    forms.push_back({.name = name + ".f32",
+                     .rows = rows,
+                     .pv = PvForm::kTransposed,
+                     .fuse_exp = 1,
+                     .group = rows,
+                     .parts = rows,
+                     .bias = jit::Bias::kF32});
+    forms.push_back({.name = name + ".seen",
+                     .rows = rows,
+                     .fuse_exp = 1,
+                     .pack = SizeOf(dtype) == 2 ? 0 : 1,
+                     .group = rows,
+                     .bias = jit::Bias::kSeen});
+  }
   if (dtype == DType::kBF16 && isa == Isa::kAvx512) {
     forms.push_back({.name = "tiles.pairs", .pairs = true, .pv = PvForm::kPairs});
     forms.push_back({.name = "rows.pairs", .rows = true, .pairs = true});
@@ -124,10 +143,36 @@ void MakeSpecial(AttentionCase<T>* in) {
   }
 }
 
+// Sets a bias that hides runs of keys from all rows and single keys from some. K and V of the
+// former are NaN.
+template <typename T>
+void SetBias(AttentionCase<T>* in, std::mt19937_64& random) {
+  constexpr double kHidden = -std::numeric_limits<double>::infinity();
+  constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+  jit::testing::BiasRows& bias = in->bias;
+  bias = {.rows = in->q_rows, .keys = in->kv_len, .gap = in->gap};
+  std::vector<bool> hidden(in->kv_len);
+  for (int64_t key = 0; key < in->kv_len; ++key)
+    hidden[key] = key > 0 && random() % 8 != 0 ? hidden[key - 1] : random() % 3 == 0;
+  for (int64_t row = 0; row < in->q_rows; ++row) {
+    for (int64_t key = 0; key < in->kv_len; ++key) {
+      const double x = static_cast<double>(random() % 64) / 16 - 2;
+      const bool hide = hidden[key] || random() % 8 == 0;
+      bias.values.push_back(hide ? kHidden : jit::testing::RoundedToBias(in->spec, x));
+    }
+  }
+  for (int64_t key = 0; key < in->kv_len; ++key) {
+    if (!hidden[key]) continue;
+    std::fill_n(&in->k[key * in->spec.head_dim], in->spec.head_dim, kNan);
+    std::fill_n(&in->v[key * in->spec.value_dim], in->spec.value_dim, kNan);
+  }
+}
+
 template <typename T>
 Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64& random) {
   const auto pick = [&](const auto& from) { return from[random() % std::size(from)]; };
-  const bool needs_keys = form.parts || form.specials || form.pairs;
+  const bool has_bias = form.bias != jit::Bias::kNone;
+  const bool needs_keys = form.parts || form.specials || form.pairs || has_bias;
   AttentionCase<T> in{.spec = spec, .kv_len = needs_keys ? 130 : pick(kKeys)};
   in.q_rows = form.rows ? pick(kFewQueries) : pick(kQueries);
   in.gap = random() % 2 * 3;
@@ -135,6 +180,7 @@ Group<T> DrawGroup(const Form& form, const AttentionSpec& spec, std::mt19937_64&
   in.offset = random() % 2 ? in.kv_len - in.q_rows : static_cast<int64_t>(random() % 60) - 20;
   if (form.pairs) in.offset = std::max<int64_t>(in.offset, 0);  // without a key, no pair is run
   in.Fill(random());
+  if (has_bias) SetBias(&in, random);
   if (form.great) {
     constexpr double kSizes[] = {1e9, 3e9, 1e15, 1e30};
     const double size = pick(kSizes);
@@ -246,6 +292,20 @@ class GroupInImage {
              .group = group_.count(),
              .q_head_stride = q_shape.stride_bytes() * in.q_rows,
              .out_head_stride = out_shape_.stride_bytes() * in.q_rows};
+    if (in.spec.bias != jit::Bias::kNone) PlaceBias(image, isa);
+  }
+
+  // All heads have the same.
+  void PlaceBias(Image* image, Isa isa) {
+    const AttentionCase<T>& in = group_.first();
+    const int bytes = jit::BiasBytes(in.spec);
+    const RowShape<uint8_t> shape = {in.q_rows, in.kv_len * bytes, in.bias.gap * bytes};
+    std::vector<uint8_t> elements(in.bias.values.size() * bytes);
+    for (size_t i = 0; i < in.bias.values.size(); ++i)
+      jit::testing::WriteBias(in.spec, &elements[i * bytes], in.bias.values[i]);
+    const Memory bias = AddRows(image, isa, shape, elements, group_.flush);
+    args_.bias = reinterpret_cast<void*>(bias.address);
+    args_.bias_stride = shape.stride_bytes();
   }
 
   // A run of a "tiles" kernel is of one head.
@@ -271,6 +331,9 @@ class GroupInImage {
       args.v = static_cast<const char*>(args_.v) + first * args_.v_stride;
       args.kv_len = (part + 1 == parts ? in.kv_len : group_.cuts[part]) - first;
       args.right = in.offset - first;
+      if (in.spec.bias != jit::Bias::kNone) {
+        args.bias = static_cast<const char*>(args_.bias) + first * jit::BiasBytes(in.spec);
+      }
       args.parts = AttentionArgs::kPart;
       args.part = reinterpret_cast<void*>(memory.address + part * part_bytes);
       args.out = nullptr;
@@ -310,6 +373,13 @@ Check Prepare(Image& image, uint32_t number, const Form& form, const AttentionSp
   };
 }
 
+std::shared_ptr<const jit::Kernel> MustCompileFor(const AttentionSpec& spec,
+                                                  const ops::Config& config, const Cpu& cpu) {
+  auto kernel = jit::testing::CompileFor(spec, config, cpu);
+  if (!kernel.ok()) throw std::runtime_error(kernel.status().ToString());
+  return *std::move(kernel);
+}
+
 Case MakeCase(const Form& form, Isa isa, DType dtype, jit::Mask mask, const Cpu& cpu) {
   const std::string name =
       absl::StrCat("attention.", std::string(Name(isa)), ".", std::string(Name(dtype)), ".",
@@ -317,12 +387,12 @@ Case MakeCase(const Form& form, Isa isa, DType dtype, jit::Mask mask, const Cpu&
   return {name, [=](Image& image, uint32_t number) {
             std::mt19937_64 random(SeedOf(name));
             const auto dim = [&] { return kDims[random() % std::size(kDims)]; };
-            const AttentionSpec spec = {dtype, mask, dim(), dim()};
+            const AttentionSpec spec = {dtype, mask, dim(), dim(), form.bias};
             Cpu described = cpu;
             if (form.pairs) described.avx512_bf16 = true;
             const ops::Config config = DrawForm(form, isa, spec, described, random);
             const auto prepare = [&](auto zero) {
-              const auto kernel = MustCompile(jit::testing::ProblemOf(spec), config, described);
+              const auto kernel = MustCompileFor(spec, config, described);
               const bool refused = form.pairs && !cpu.avx512_bf16;
               return Prepare<decltype(zero)>(image, number, form, spec, config, kernel, refused,
                                              random);

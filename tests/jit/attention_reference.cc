@@ -35,12 +35,14 @@ class Formula {
     R highest = -std::numeric_limits<R>::infinity(), sum = 0;
     for (R& x : p) x *= static_cast<R>(in_.scale);
     for (size_t j = 0; j < p.size(); ++j) ApplyParts(row, in_.Keys(row).first + j, &p[j]);
+    for (size_t j = 0; j < p.size(); ++j) AddBias(row, in_.Keys(row).first + j, &p[j]);
     if (in_.spec.sinks) highest = in_.sink;
     for (const R x : p) highest = std::max(highest, x);
     if (in_.spec.sinks && std::isfinite(highest)) sum = std::exp(in_.sink - highest);
     for (R& x : p) sum += x = static_cast<R>(static_cast<Rounded>(std::exp(x - highest)));
     if (lse != nullptr)
       *lse = sum == 0 ? -std::numeric_limits<R>::infinity() : highest + std::log(sum);
+    if (sum == 0) return p;  // every key is hidden
     for (R& x : p) x /= sum;
     return p;
   }
@@ -50,6 +52,7 @@ class Formula {
   void AddWeighted(int64_t row, const std::vector<R>& weights, Of of, R* out) const {
     const int64_t value_dim = in_.spec.value_dim;
     for (size_t j = 0; j < weights.size(); ++j) {
+      if (in_.BiasAt(row, in_.Keys(row).first + j) == kHidden) continue;
       const R w = weights[j];
       const R* v = v_.data() + (in_.Keys(row).first + j) * value_dim;
       for (int64_t d = 0; d < value_dim; ++d) out[d] += w * of(v[d], d);
@@ -57,6 +60,14 @@ class Formula {
   }
 
  private:
+  static constexpr double kHidden = -std::numeric_limits<double>::infinity();
+
+  // A hidden key has no effect, whatever its score is.
+  void AddBias(int64_t row, int64_t key, R* score) const {
+    const double bias = in_.BiasAt(row, key);
+    *score = bias == kHidden ? static_cast<R>(bias) : *score + static_cast<R>(bias);
+  }
+
   void ApplyParts(int64_t row, int64_t key, R* score) const {
     const ScorePlace place = {in_.first.query + row, in_.first.key + key, in_.first.head};
     for (const ScorePart* part : in_.spec.score_parts) {

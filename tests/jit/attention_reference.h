@@ -21,6 +21,7 @@
 #include "jit/attention/band.h"
 #include "jit/attention/score_part.h"
 #include "jit/kernel.h"
+#include "tests/jit/bias_rows.h"
 #include "tests/jit/jit_testing.h"
 #include "tests/jit/needs.h"
 #include "tests/jit/problems.h"
@@ -65,6 +66,7 @@ struct AttentionCase {
   float sink = 0, slope = 0;  // with sinks, Alibi()
   double softcap = 0;         // with Softcap()
   std::vector<T> q, k, v;     // rows of head_dim, head_dim, value_dim, adjoining
+  BiasRows bias;              // if the spec has one
 
   // Normal values times `sigma`.
   void Fill(uint64_t seed, double sigma = 1) {
@@ -80,6 +82,9 @@ struct AttentionCase {
   Band band() const { return Band::Of(spec.mask, left, offset); }
   IndexRange Keys(int64_t row) const { return band().Keys(row, kv_len); }
   int64_t SeenBy(int64_t row) const { return Keys(row).end; }
+  double BiasAt(int64_t row, int64_t key) const {
+    return spec.bias == Bias::kNone ? 0 : bias.at(row, key);
+  }
 
   // The arguments that score parts read.
   AttentionArgs PartArgs() const {
@@ -147,6 +152,7 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
   // Scratch is promised to be aligned, its contents are not: here they are NaN.
   GuardedBuffer scratch((kernel.scratch_bytes(in.kv_len, in.q_rows) + 63) / 64 * 64, flush);
   std::memset(scratch.data(), 0xFF, scratch.bytes());
+  const BiasMemory bias(in.spec, in.bias, flush);
   kernel.Run(AttentionArgs{.spec = &in.spec,
                            .q = q.data(),
                            .k = k.data(),
@@ -162,6 +168,8 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
                            .scale = in.scale,
                            .scratch = scratch.data(),
                            .left = in.left,
+                           .bias = bias.first(),
+                           .bias_stride = bias.stride(),
                            .sinks = &in.sink,
                            .alibi_slopes = &in.slope,
                            .softcap = in.softcap,

@@ -29,6 +29,7 @@ namespace jitattn::jit::testing {
 inline ops::AttentionProblem ProblemOf(const AttentionSpec& spec) {
   return {.dtype = spec.dtype,
           .mask = spec.mask,
+          .bias = spec.bias,
           .sinks = spec.sinks,
           .lse = spec.lse,
           .head_dim = spec.head_dim,
@@ -54,7 +55,7 @@ absl::Status ValidateFor(const Spec& spec, const ops::Config& config, const Cpu&
   return ops::Validate(config, ProblemOf(spec), cpu);
 }
 
-// Problems have no score parts; kernels may have.
+// Problems have no score parts and no bias; kernels may have.
 inline absl::Status ValidateFor(const AttentionSpec& spec, const ops::Config& config,
                                 const Cpu& cpu) {
   if (absl::Status s = ops::Validate(config, ProblemOf(spec), cpu); !s.ok()) return s;
@@ -68,7 +69,8 @@ inline absl::StatusOr<std::shared_ptr<const Kernel>> CompileFor(const AttentionS
                                                                 const Cpu& cpu) {
   const auto* tiles = config.If<TilesConfig>();
   const auto* rows = config.If<RowsConfig>();
-  if (!spec.has_score_parts() || (!tiles && !rows)) {
+  const bool is_problem = !spec.has_score_parts() && spec.bias == Bias::kNone;
+  if (is_problem || (!tiles && !rows)) {
     return ops::Compile(ProblemOf(spec), config, cpu);
   }
   return Compile(ops::KernelName(ProblemOf(spec), config), config.isa(), cpu,

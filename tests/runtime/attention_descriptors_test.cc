@@ -23,6 +23,8 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
+constexpr int32_t kBytes = -1;  // a type of memory: 0 is −∞, every other byte is 0
+
 // Rows of numbers in memory with strides of any sign and NaN between the rows.
 class Tensor {
  public:
@@ -48,6 +50,15 @@ class Tensor {
     ForEach([&](int64_t at) { Set(at, normal(random)); });
   }
 
+  // Every element is of(its column).
+  template <typename F>
+  void FillBy(F of) {
+    for (int64_t b = 0; b < count_[0]; ++b)
+      for (int64_t h = 0; h < count_[1]; ++h)
+        for (int64_t r = 0; r < count_[2]; ++r)
+          for (int64_t c = 0; c < cols_; ++c) Set(At(b, h, r) + c, of(c));
+  }
+
   double Get(int64_t b, int64_t h, int64_t r, int64_t c) const { return Load(At(b, h, r) + c); }
   void* data() { return bytes_.data() + first_ * Size(); }
   void CopyStrides(int64_t (&to)[3]) const { std::copy_n(stride_, 3, to); }
@@ -63,7 +74,9 @@ class Tensor {
   }
 
  private:
-  int Size() const { return dtype_ == JITATTN_F64 ? 8 : dtype_ == JITATTN_F32 ? 4 : 2; }
+  int Size() const {
+    return dtype_ == kBytes ? 1 : dtype_ == JITATTN_F64 ? 8 : dtype_ == JITATTN_F32 ? 4 : 2;
+  }
   int64_t At(int64_t b, int64_t h, int64_t r) const {
     return first_ + b * stride_[0] + h * stride_[1] + r * stride_[2];
   }
@@ -84,6 +97,8 @@ class Tensor {
   }
   double Load(int64_t at) const {
     switch (dtype_) {
+      case kBytes:
+        return LoadAs<uint8_t>(at) == 0 ? -kInf : 0;
       case JITATTN_F64:
         return LoadAs<double>(at);
       case JITATTN_BF16:
@@ -101,6 +116,8 @@ class Tensor {
   }
   void Set(int64_t at, double value) {
     switch (dtype_) {
+      case kBytes:
+        return SetAs(at, static_cast<uint8_t>(value == -kInf ? 0 : 1 + at % 255));
       case JITATTN_F64:
         return SetAs(at, value);
       case JITATTN_BF16:
@@ -131,6 +148,7 @@ class AttentionRun {
         q_(OfQueries(problem_.dtype, problem_.head_dim)),
         k_(OfKeys(problem_.head_dim)),
         v_(OfKeys(problem_.value_dim)),
+        bias_(DrawBias()),
         out_(OfQueries(problem_.dtype, problem_.value_dim)),
         lse_(OfQueries(problem_.dtype == JITATTN_F64 ? JITATTN_F64 : JITATTN_F32, 1)) {
     for (Tensor* input : {&q_, &k_, &v_}) input->FillNormal(random_);
@@ -145,15 +163,15 @@ class AttentionRun {
 
   std::string Describe() const {
     const jitattn_attention_problem& p = problem_;
-    return absl::StrCat("dtype ", p.dtype, " mask ", p.mask, " batch ", p.batch, " heads ", p.heads,
-                        ":", p.kv_heads, " ", args_.q_len, "×", args_.kv_len, " of ", p.q_len, "×",
-                        p.kv_len, " dims ", p.head_dim, ", ", p.value_dim, " window ",
-                        p.window_left, "+", p.window_right, " options ", p.options, " offset ",
-                        args_.causal_offset, " scale ", args_.scale, " chunk ", p.chunk, " q_lens ",
-                        args_.q_lens != nullptr, " kv_lens ", args_.kv_lens != nullptr, " begins ",
-                        args_.kv_begins != nullptr, " ragged ", args_.q_offsets != nullptr,
-                        args_.kv_offsets != nullptr, " offsets ", args_.causal_offsets != nullptr,
-                        " prefix ", args_.prefix_lens != nullptr);
+    return absl::StrCat(
+        "dtype ", p.dtype, " mask ", p.mask, " batch ", p.batch, " heads ", p.heads, ":",
+        p.kv_heads, " ", args_.q_len, "×", args_.kv_len, " of ", p.q_len, "×", p.kv_len, " dims ",
+        p.head_dim, ", ", p.value_dim, " window ", p.window_left, "+", p.window_right, " options ",
+        p.options, " bias ", p.bias, " offset ", args_.causal_offset, " scale ", args_.scale,
+        " chunk ", p.chunk, " q_lens ", args_.q_lens != nullptr, " kv_lens ",
+        args_.kv_lens != nullptr, " begins ", args_.kv_begins != nullptr, " ragged ",
+        args_.q_offsets != nullptr, args_.kv_offsets != nullptr, " offsets ",
+        args_.causal_offsets != nullptr, " prefix ", args_.prefix_lens != nullptr);
   }
 
   // "", or what is wrong.
@@ -202,7 +220,27 @@ class AttentionRun {
     }
     if (p.mask == JITATTN_MASK_CAUSAL && random_() % 3 == 0) p.chunk = Upto(60);
     p.options = static_cast<int32_t>(random_() % 16);
+    p.bias = random_() % 2 ? static_cast<int32_t>(random_() % 4) : JITATTN_BIAS_NONE;
     return p;
+  }
+
+  // The bias of each sequence, head and query, or the same for several of them. Some keys are
+  // hidden, alone, in runs, or from everybody.
+  Tensor DrawBias() {
+    const auto one_or = [&](int64_t count) { return random_() % 2 ? 1 : count; };
+    shared_[0] = one_or(problem_.batch), shared_[1] = one_or(problem_.heads);
+    shared_[2] = one_or(problem_.q_len);
+    const int32_t type = problem_.bias == JITATTN_BIAS_OWN    ? problem_.dtype
+                         : problem_.bias == JITATTN_BIAS_BOOL ? kBytes
+                                                              : JITATTN_F32;
+    Tensor bias(type, shared_[0], shared_[1], shared_[2], problem_.kv_len, random_);
+    std::normal_distribution<double> normal(0, 2);
+    const uint64_t one_in = 2 + random_() % 20;
+    const auto hidden_from = static_cast<int64_t>(random_() % (2 * problem_.kv_len));
+    bias.FillBy([&](int64_t key) {
+      return key >= hidden_from || random_() % one_in == 0 ? -kInf : normal(random_);
+    });
+    return bias;
   }
 
   // All arrays, of which a run uses some.
@@ -237,6 +275,11 @@ class AttentionRun {
     jitattn_attention_args_init(&args_, &problem_);
     args_.q = q_.data(), args_.k = k_.data(), args_.v = v_.data(), args_.out = out_.data();
     args_.lse = lse_.data();
+    args_.bias = bias_.data();
+    bias_.CopyStrides(args_.bias_strides);
+    for (int axis = 0; axis < 3; ++axis) {
+      if (shared_[axis] == 1) args_.bias_strides[axis] = 0;
+    }
     q_.CopyStrides(args_.q_strides);
     k_.CopyStrides(args_.k_strides);
     v_.CopyStrides(args_.v_strides);
@@ -302,6 +345,11 @@ class AttentionRun {
            (problem_.window_right == -1 || key <= middle + problem_.window_right);
   }
 
+  double Bias(int64_t b, int64_t head, int64_t row, int64_t key) const {
+    const auto index = [&](int axis, int64_t i) { return shared_[axis] == 1 ? 0 : i; };
+    return bias_.Get(index(0, b), index(1, head), index(2, row), key);
+  }
+
   double Score(int64_t b, int64_t head, int64_t row, int64_t key) const {
     const int64_t kv_head = head / (problem_.heads / problem_.kv_heads);
     double score = 0;
@@ -314,6 +362,7 @@ class AttentionRun {
       const auto distance = static_cast<double>(std::abs(key - row - OffsetOf(b)));
       score -= static_cast<double>(slopes_[head]) * distance;
     }
+    if (problem_.bias != JITATTN_BIAS_NONE) score += Bias(b, head, row, key);
     return score;
   }
 
@@ -339,7 +388,7 @@ class AttentionRun {
     for (int64_t key = 0; key < KeysOf(b); ++key) {
       weights[key] = Sees(b, row, key) ? Score(b, head, row, key) : -kInf;
       highest = std::max(highest, weights[key]);
-      if (Sees(b, row, key)) greatest_score = std::max(greatest_score, std::abs(weights[key]));
+      if (weights[key] > -kInf) greatest_score = std::max(greatest_score, std::abs(weights[key]));
     }
     double sum = Has(JITATTN_SINKS) && highest > -kInf ? std::exp(sinks_[head] - highest) : 0;
     for (double& weight : weights) {
@@ -389,7 +438,8 @@ class AttentionRun {
   const jitattn_attention_problem problem_;
   bool ragged_q_ = false, ragged_kv_ = false;
   const Lengths lengths_;
-  Tensor q_, k_, v_, out_, lse_;
+  int64_t shared_[3];  // the bias's sizes: 1, or as many as there are
+  Tensor q_, k_, v_, bias_, out_, lse_;
   std::vector<float> slopes_, sinks_;
   jitattn_attention_args args_;
 };
@@ -449,6 +499,25 @@ TEST(AttentionDescriptors, BadArgumentsOfOptionsAreNamed) {
                     }),
             JITATTN_OK);
   EXPECT_THAT(ErrorWith(16, [](Args&) {}), Mentions({"1", "options", "16"}));
+}
+
+TEST(AttentionDescriptors, BadBiasesAreNamed) {
+  jitattn_attention_problem problem;
+  jitattn_attention_problem_init(&problem, 1, 2, 4);
+  problem.bias = 4;
+  jitattn_plan* plan = nullptr;
+  EXPECT_EQ(jitattn_attention_plan(&problem, nullptr, &plan), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"bias", "4"}));
+  problem.bias = JITATTN_BIAS_F32;
+  std::vector<float> memory(32, 0);
+  jitattn_attention_args args;
+  jitattn_attention_args_init(&args, &problem);
+  args.q = &memory[0], args.k = &memory[8], args.v = &memory[16], args.out = &memory[24];
+  EXPECT_EQ(jitattn_attention(&problem, &args), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"bias"}));
+  args.bias = &memory[24];
+  EXPECT_EQ(jitattn_attention(&problem, &args), JITATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(jitattn_last_error()), Mentions({"out", "bias"}));
 }
 
 TEST(AttentionDescriptors, BadSequencesAreNamed) {
