@@ -35,7 +35,9 @@ void DescribeProblem(File& file, ops::Problem& problem) {
   DType dtype = problem.dtype();
   file.Word("dtype", dtype, DTypeFromName);
   problem.set_dtype(dtype);
-  for (const ops::Option& option : operation.options) file.Choice(option, problem);
+  for (const ops::Option& option : operation.options) {
+    file.Since(option.since).Choice(option, problem);
+  }
   for (const ops::Dim& dim : operation.dims) {
     int64_t size = dim.get(problem);
     file.Integer(dim.name, size, dim.least, dim.most);

@@ -31,7 +31,7 @@ struct Key {
 Key MakeKey(const ops::Problem& problem, const ops::Conditions& conditions);
 
 struct Record {
-  static constexpr int kFormatMajor = 1, kFormatMinor = 4;
+  static constexpr int kFormatMajor = 1, kFormatMinor = 5;
 
   Key key;
   ops::Problem problem;    // the exact problem that was tuned

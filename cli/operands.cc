@@ -68,11 +68,11 @@ absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t
     const ops::Array& a = arrays[i];
     std::vector<int64_t> shape = {a.rows, a.heads * a.cols};
     if (a.batch > 1) shape.insert(shape.begin(), a.batch);
-    auto array = Zeros(problem.dtype(), std::move(shape));
+    auto array = Zeros(a.type(problem), std::move(shape));
     if (!array.ok()) return array.status();
     made.push_back(*std::move(array));
     if (i + 1 < arrays.count) {
-      runtime::FillInput(problem.dtype(), made.back().data.data(), a.count(), seed, i);
+      runtime::FillInput(a.type(problem), made.back().data.data(), a.count(), seed, i);
     }
     data.push_back(made.back().data.data());
   }

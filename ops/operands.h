@@ -25,8 +25,10 @@ std::optional<Layout> LayoutFromName(std::string_view name);
 struct Array {
   std::string_view name = {};  // "q", "out"
   int64_t batch = 1, heads = 1, rows = 1, cols = 1;
+  std::optional<DType> dtype = {};  // none: the problem's
 
   int64_t count() const { return batch * heads * rows * cols; }
+  DType type(const Problem& problem) const { return dtype.value_or(problem.dtype()); }
 };
 
 // Strides of batch, head and row, in elements, for an array without gaps. Products of unchecked

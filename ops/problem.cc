@@ -76,7 +76,8 @@ absl::Status Validate(const Problem& problem) {
   }
   const Arrays arrays = operation.arrays(problem);
   for (int i = 0; i < arrays.count; ++i) {
-    if (absl::Status s = FitsInMemory(arrays[i], SizeOf(problem.dtype())); !s.ok()) return s;
+    if (absl::Status s = FitsInMemory(arrays[i], SizeOf(arrays[i].type(problem))); !s.ok())
+      return s;
   }
   return absl::OkStatus();
 }

@@ -110,9 +110,14 @@ struct Dim {
 struct Option {
   std::string_view name;                    // in records, JSON and CSV: "mask"
   std::span<const std::string_view> words;  // for the values 0, 1, …: "none", "causal"
-  std::string_view flag, help;              // sets the option to 1
+  // An option of more than two words takes one: `--flag WORD`. The flag of any other option stands
+  // alone and sets the option to 1.
+  std::string_view flag, help;
   int (*get)(const Problem&);
   void (*set)(Problem&, int);
+  int since = 0;  // minor format of the first records that have the option; in older ones it is 0
+
+  bool takes_word() const { return words.size() > 2; }
 };
 
 // DimOf<&AttentionProblem::heads>({.name = "heads", …}): `get` and `set` of that member.

@@ -141,7 +141,7 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   o->arrays_ = problem.operation().arrays(problem);
   int64_t at = kGapBytes;
   for (int i = 0; i < o->arrays_.count; ++i) {
-    o->bytes_[i] = o->arrays_[i].count() * SizeOf(problem.dtype());
+    o->bytes_[i] = o->arrays_[i].count() * SizeOf(o->arrays_[i].type(problem));
     o->at_[i] = at;
     at = SizeSum({at, SizeRoundedUp(o->bytes_[i], 64), kGapBytes});
   }
@@ -168,7 +168,8 @@ absl::StatusOr<std::unique_ptr<Operands>> Operands::Create(const ops::Problem& p
   o->memory_ = static_cast<char*>(memory);
   for (int64_t set = 0; set < o->sets_; ++set) {
     for (int i = 0; i < o->output(); ++i) {
-      FillInput(problem.dtype(), o->Operand(set, i), o->arrays_[i].count(), seed, i);
+      const ops::Array& array = o->arrays_[i];
+      FillInput(array.type(problem), o->Operand(set, i), array.count(), seed, i);
     }
   }
   return o;
@@ -191,7 +192,7 @@ absl::Status Operands::Run(const Plan& plan, int64_t set) const {
 void Operands::Poison() {
   char* out = Operand(0, output());
   const int64_t bytes = bytes_[output()];
-  switch (dtype_bytes()) {
+  switch (dtype_bytes(output())) {
     case 2:
       return Mark(out, bytes, kPoison16);
     case 4:
@@ -204,8 +205,9 @@ void Operands::Poison() {
 ops::Verdict Operands::Check() {
   const char* out = Operand(0, output());
   const int64_t bytes = bytes_[output()];
-  const std::string found = dtype_bytes() == 2   ? Examine(out, bytes, kPoison16)
-                            : dtype_bytes() == 4 ? Examine(out, bytes, kPoison32)
+  const int element_bytes = dtype_bytes(output());
+  const std::string found = element_bytes == 2   ? Examine(out, bytes, kPoison16)
+                            : element_bytes == 4 ? Examine(out, bytes, kPoison32)
                                                  : Examine(out, bytes, kPoison64);
   if (!found.empty()) {
     return {.correct = false, .share = std::numeric_limits<double>::infinity(), .what = found};
@@ -230,7 +232,7 @@ absl::StatusOr<double> Operands::ErrorToOriginal() {
   }
   double* wide = static_cast<double*>(original_->array(output()));
   const int64_t numbers = count(output());
-  ops::CallWithType(problem_.dtype(), [&]<typename T>() {
+  ops::CallWithType(arrays_.output().type(problem_), [&]<typename T>() {
     const T* narrow = static_cast<const T*>(array(output()));
     for (int64_t i = 0; i < numbers; ++i) wide[i] = static_cast<double>(narrow[i]);
   });

@@ -73,13 +73,13 @@ class Operands {
   // Set 0's arrays, inputs first and the output last, and the number of elements of each.
   int arrays() const { return arrays_.count; }
   void* array(int index) const { return Operand(0, index); }
-  int64_t count(int index) const { return bytes_[index] / dtype_bytes(); }
+  int64_t count(int index) const { return bytes_[index] / dtype_bytes(index); }
 
  private:
   Operands() = default;
   char* Operand(int64_t set, int index) const { return memory_ + set * set_bytes_ + at_[index]; }
   int output() const { return arrays_.count - 1; }
-  int dtype_bytes() const { return SizeOf(problem_.dtype()); }
+  int dtype_bytes(int index) const { return SizeOf(arrays_[index].type(problem_)); }
 
   ops::Problem problem_;
   int64_t sets_ = 1, set_bytes_ = 0;
