@@ -53,6 +53,7 @@ absl::Status Give(const char* name, const T& filled, T* theirs);
 // are not checked; ops::Validate checks them.
 absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* problem);
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
+absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_activation_problem* problem);
 
 struct PlanRequest {
   ops::RequestedConditions conditions;
