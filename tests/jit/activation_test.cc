@@ -7,6 +7,8 @@
 #include <limits>
 #include <random>
 #include <set>
+#include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -48,33 +50,31 @@ struct Variant {
   std::string name() const { return testing::NameFor(spec, config); }
 };
 
-void PrintTo(const Variant& v, std::ostream* os) { *os << v.name(); }
+constexpr Isa kIsas[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512};
 
-// One configuration for each way to compute, on each ISA and without one.
-std::vector<ops::Config> Ways(const SigmoidMulSpec& spec) {
-  std::vector<ops::Config> ways = {ops::PortableSigmoidMulConfig{}};
-  for (Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-    for (PowerTable table : {PowerTable::kNone, PowerTable::kRegister, PowerTable::kWide}) {
-      for (int reciprocal : {0, 1}) {
-        const ops::Config config =
-            SigmoidMulConfig{.isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
-        if (testing::CanonicalFor(spec, config) == config &&
-            testing::ValidateFor(spec, config, testing::FullCpu(Isa::kAvx512)).ok()) {
-          ways.push_back(config);
-        }
+// One configuration for each way to compute.
+std::vector<ops::Config> Ways(const SigmoidMulSpec& spec, Isa isa) {
+  if (isa == Isa::kPortable) return {ops::PortableSigmoidMulConfig{}};
+  std::vector<ops::Config> ways;
+  for (PowerTable table : {PowerTable::kNone, PowerTable::kRegister, PowerTable::kWide}) {
+    for (int reciprocal : {0, 1}) {
+      const ops::Config config =
+          SigmoidMulConfig{.isa = isa, .vecs = 2, .table = table, .reciprocal = reciprocal};
+      if (testing::CanonicalFor(spec, config) == config &&
+          testing::ValidateFor(spec, config, testing::FullCpu(Isa::kAvx512)).ok()) {
+        ways.push_back(config);
       }
     }
   }
   return ways;
 }
 
-std::vector<Variant> Variants() {
+// Each function of one input, in each way.
+std::vector<Variant> Variants(const Types& types, Isa isa) {
   std::vector<Variant> variants;
-  for (const Types& types : kTypes) {
-    for (Activation activation : kActivations) {
-      const SigmoidMulSpec spec = {.dtype = types.in, .out = types.out, .activation = activation};
-      for (const ops::Config& config : Ways(spec)) variants.push_back({spec, config});
-    }
+  for (Activation activation : kActivations) {
+    const SigmoidMulSpec spec = {.dtype = types.in, .out = types.out, .activation = activation};
+    for (const ops::Config& config : Ways(spec, isa)) variants.push_back({spec, config});
   }
   return variants;
 }
@@ -203,15 +203,20 @@ std::vector<T> Dense(int count) {
   return x;
 }
 
-class ActivationTest : public ::testing::TestWithParam<Variant> {
+// A test has a pair of types and an instruction set, and goes through all else.
+class ActivationTest : public ::testing::TestWithParam<std::tuple<Types, Isa>> {
  protected:
   void SetUp() override {
-    const Variant& v = GetParam();
-    for (DType dtype : {v.spec.dtype, v.spec.out_dtype()}) {
-      const std::string needs = testing::Needs(v.config.isa(), dtype);
+    const auto& [types, isa] = GetParam();
+    for (DType dtype : {types.in, OutDType(types.out, types.in)}) {
+      const std::string needs = testing::Needs(isa, dtype);
       if (!needs.empty()) GTEST_SKIP() << needs;
     }
   }
+
+  // check(variant, kernel, In(), Out()) for each variant, until one fails fatally.
+  template <typename Check>
+  void ForEach(const std::vector<Variant>& variants, const Check& check);
 };
 
 std::shared_ptr<const Kernel> MustCompile(const Variant& v) {
@@ -245,6 +250,17 @@ void ForTypes(const SigmoidMulSpec& spec, const Body& body) {
   }
 }
 
+template <typename Check>
+void ActivationTest::ForEach(const std::vector<Variant>& variants, const Check& check) {
+  for (const Variant& v : variants) {
+    SCOPED_TRACE(v.name());
+    const auto kernel = MustCompile(v);
+    ASSERT_NE(kernel, nullptr);
+    ForTypes(v.spec, [&](auto in, auto out) { check(v, *kernel, in, out); });
+    if (HasFatalFailure()) return;
+  }
+}
+
 template <typename In, typename Out>
 void CheckAccuracy(const Kernel& kernel, const SigmoidMulSpec& spec, const std::vector<In>& x) {
   std::vector<Out> y(x.size());
@@ -258,7 +274,6 @@ void CheckAccuracy(const Kernel& kernel, const SigmoidMulSpec& spec, const std::
     const double off = UlpsOff(y[i], exact, Absolute<Out>(spec, wide, exact));
     if (off > worst) worst = off, worst_at = i;
   }
-  ::testing::Test::RecordProperty("ulps", std::to_string(worst));
   EXPECT_LE(worst, Bound<Out>(spec.activation))
       << "x = " << std::hexfloat << static_cast<double>(x[worst_at])
       << ", y = " << static_cast<double>(y[worst_at]) << ", exact "
@@ -266,82 +281,96 @@ void CheckAccuracy(const Kernel& kernel, const SigmoidMulSpec& spec, const std::
 }
 
 TEST_P(ActivationTest, Accuracy) {
-  const Variant& v = GetParam();
-  const auto kernel = MustCompile(v);
-  ASSERT_NE(kernel, nullptr);
-  ForTypes(v.spec, [&]<typename In, typename Out>(In, Out) {
-    CheckAccuracy<In, Out>(*kernel, v.spec, EveryExponent<In>(sizeof(In) == 4 ? 30 : 4));
-    if constexpr (!kIsSmallFloat<In>) CheckAccuracy<In, Out>(*kernel, v.spec, Dense<In>(10000));
-  });
+  const auto& [types, isa] = GetParam();
+  ForEach(Variants(types, isa),
+          []<typename In, typename Out>(const Variant& v, const Kernel& kernel, In, Out) {
+            CheckAccuracy<In, Out>(kernel, v.spec, EveryExponent<In>(sizeof(In) == 4 ? 30 : 4));
+            if constexpr (!kIsSmallFloat<In>)
+              CheckAccuracy<In, Out>(kernel, v.spec, Dense<In>(10000));
+          });
+}
+
+// Each value alone among ordinary ones, in whole vectors and in the tail.
+template <typename In, typename Out>
+double Alone(const Kernel& kernel, const SigmoidMulSpec& spec, double value, size_t place) {
+  std::vector<In> x(37, static_cast<In>(1.0f));
+  std::vector<Out> y(37);
+  x[place] = static_cast<Compute<In>>(value);
+  kernel.Run(SigmoidMulArgs{&spec, x.data(), y.data(), 1, 37, 0, 0});
+  const double one = static_cast<double>(Exact(spec.activation, 1));
+  for (size_t i = 0; i < 37; ++i) {
+    if (i != place) EXPECT_NEAR(y[i], one, 1.0 / 128) << value << " spills over";
+  }
+  return static_cast<double>(y[place]);
 }
 
 TEST_P(ActivationTest, SpecialValues) {
-  const Variant& v = GetParam();
-  const auto kernel = MustCompile(v);
-  ASSERT_NE(kernel, nullptr);
-  ForTypes(v.spec, [&]<typename In, typename Out>(In, Out) {
-    // Each value alone among ordinary ones, in whole vectors and in the tail.
-    const auto at = [&](double value, size_t place) {
-      std::vector<In> x(37, static_cast<In>(1.0f));
-      std::vector<Out> y(37);
-      x[place] = static_cast<Compute<In>>(value);
-      kernel->Run(SigmoidMulArgs{&v.spec, x.data(), y.data(), 1, 37, 0, 0});
-      for (size_t i = 0; i < 37; ++i) {
-        if (i != place) {
-          EXPECT_NEAR(y[i], static_cast<double>(Exact(v.spec.activation, 1)), 1.0 / 128);
-        }
-      }
-      return static_cast<double>(y[place]);
-    };
+  const auto& [types, isa] = GetParam();
+  ForEach(Variants(types, isa), []<typename In, typename Out>(const Variant& v,
+                                                              const Kernel& kernel, In, Out) {
     for (size_t place : {0u, 9u, 36u}) {
-      EXPECT_TRUE(std::isnan(at(NAN, place)));
-      EXPECT_EQ(at(kInf, place), kInf);
-      const double lowest = at(-kInf, place);
+      const auto at = [&](double value) { return Alone<In, Out>(kernel, v.spec, value, place); };
+      EXPECT_TRUE(std::isnan(at(NAN)));
+      EXPECT_EQ(at(kInf), kInf);
       if (v.spec.activation == Activation::kSilu) {
-        EXPECT_TRUE(std::isnan(lowest));
+        EXPECT_TRUE(std::isnan(at(-kInf)));
       } else {
-        EXPECT_EQ(lowest, 0);
+        EXPECT_EQ(at(-kInf), 0);
       }
-      EXPECT_EQ(at(-1000, place), 0);
-      EXPECT_EQ(at(0, place), 0);
-      EXPECT_FALSE(std::signbit(at(0, place)));
+      EXPECT_EQ(at(-1000), 0);
+      EXPECT_EQ(at(0), 0);
+      EXPECT_FALSE(std::signbit(at(0)));
     }
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, ActivationTest, ::testing::ValuesIn(Variants()),
-                         [](const auto& info) { return info.param.name(); });
+std::string NameOfParam(const ::testing::TestParamInfo<std::tuple<Types, Isa>>& info) {
+  const auto& [types, isa] = info.param;
+  return std::string(Name(types.in)) + "_to_" + std::string(Name(OutDType(types.out, types.in))) +
+         "_" + std::string(Name(isa));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ActivationTest,
+                         ::testing::Combine(::testing::ValuesIn(kTypes),
+                                            ::testing::ValuesIn(kIsas)),
+                         NameOfParam);
 
 // ---- Gates, limits, strides, memory
 
-std::vector<Variant> GatedVariants() {
+// Each function, gate and kind of store.
+std::vector<Variant> GatedVariants(const Types& types, Isa isa) {
   std::vector<Variant> variants;
-  for (const Types& types : kTypes) {
-    for (Activation activation : kActivations) {
-      for (Gate gate : {Gate::kNone, Gate::kTwo, Gate::kPairs}) {
-        for (bool clamped : {false, true}) {
-          const SigmoidMulSpec spec = {types.in, types.out, activation, gate, clamped};
-          if (clamped && gate == Gate::kNone) continue;
-          const bool has_table = testing::CanonicalFor(spec, SigmoidMulConfig{.isa = Isa::kAvx2})
-                                     .As<SigmoidMulConfig>()
-                                     .table == PowerTable::kRegister;
-          const PowerTable table = has_table ? PowerTable::kRegister : PowerTable::kNone;
-          const bool odd = activation == Activation::kQuickGelu;  // vectors are not paired
+  const auto add = [&](const SigmoidMulSpec& spec, int non_temporal) {
+    const bool odd = spec.activation == Activation::kQuickGelu;  // vectors are not paired
+    const ops::Config config = SigmoidMulConfig{.isa = isa,
+                                                .vecs = odd ? 1 : 2,
+                                                .unroll = 2,
+                                                .table = PowerTable::kRegister,
+                                                .non_temporal = non_temporal};
+    variants.push_back({spec, testing::CanonicalFor(spec, config)});
+  };
+  for (Activation activation : kActivations) {
+    for (Gate gate : {Gate::kNone, Gate::kTwo, Gate::kPairs}) {
+      for (bool clamped : {false, true}) {
+        if (clamped && gate == Gate::kNone) continue;
+        const SigmoidMulSpec spec = {types.in, types.out, activation, gate, clamped};
+        if (isa == Isa::kPortable) {
           variants.push_back({spec, ops::PortableSigmoidMulConfig{}});
-          for (Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-            for (int non_temporal : {0, 1}) {
-              variants.push_back({spec, SigmoidMulConfig{.isa = isa,
-                                                         .vecs = odd ? 1 : 2,
-                                                         .unroll = 2,
-                                                         .table = table,
-                                                         .non_temporal = non_temporal}});
-            }
-          }
+        } else {
+          for (int non_temporal : {0, 1}) add(spec, non_temporal);
         }
       }
     }
   }
   return variants;
+}
+
+std::vector<Variant> AllGatedVariants(Isa isa) {
+  std::vector<Variant> all;
+  for (const Types& types : kTypes) {
+    for (const Variant& v : GatedVariants(types, isa)) all.push_back(v);
+  }
+  return all;
 }
 
 // Rows in guarded memory: `elements` of each, from the first to the last at `stride` elements.
@@ -407,54 +436,56 @@ void CheckGated(const Kernel& kernel, const SigmoidMulSpec& spec, int64_t rows, 
 }
 
 TEST_P(GatedActivationTest, GuardedRowsAgreeWithTheFormula) {
-  const Variant& v = GetParam();
-  const auto kernel = MustCompile(v);
-  ASSERT_NE(kernel, nullptr);
-  ForTypes(v.spec, [&]<typename In, typename Out>(In, Out) {
-    for (int64_t cols : {1, 2, 3, 5, 7, 8, 9, 15, 17, 31, 67, 130}) {
-      SCOPED_TRACE(cols);
-      CheckGated<In, Out>(*kernel, v.spec, 1, cols, false, GuardedBuffer::kFront);
-      CheckGated<In, Out>(*kernel, v.spec, 3, cols, false, GuardedBuffer::kBack);
-      CheckGated<In, Out>(*kernel, v.spec, 3, cols, true, GuardedBuffer::kBack);
-      if (::testing::Test::HasFatalFailure()) return;
-    }
-  });
+  const auto& [types, isa] = GetParam();
+  ForEach(GatedVariants(types, isa),
+          []<typename In, typename Out>(const Variant& v, const Kernel& kernel, In, Out) {
+            for (int64_t cols : {1, 2, 3, 5, 7, 8, 9, 15, 17, 31, 67, 130}) {
+              SCOPED_TRACE(cols);
+              CheckGated<In, Out>(kernel, v.spec, 1, cols, false, GuardedBuffer::kFront);
+              CheckGated<In, Out>(kernel, v.spec, 3, cols, false, GuardedBuffer::kBack);
+              CheckGated<In, Out>(kernel, v.spec, 3, cols, true, GuardedBuffer::kBack);
+              if (HasFatalFailure()) return;
+            }
+          });
 }
 
 // The bits of a run in place are those of another one.
+template <typename In>
+void CheckInPlace(const Kernel& kernel, const SigmoidMulSpec& spec) {
+  constexpr int64_t kCols = 131;
+  std::mt19937_64 random(3);
+  std::normal_distribution<float> normal(0, 3);
+  std::vector<In> x(kCols), up(kCols), out(kCols);
+  for (int64_t c = 0; c < kCols; ++c) x[c] = normal(random), up[c] = normal(random);
+  const auto run = [&](const void* from, const void* factors, void* to) {
+    SigmoidMulArgs args = {&spec, from, to, 1, kCols, 0, 0};
+    args.up = factors, args.limit = 3, args.up_offset = 1;
+    kernel.Run(args);
+  };
+  run(x.data(), up.data(), out.data());
+  std::vector<In> in_x = x, in_up = up;
+  run(in_x.data(), up.data(), in_x.data());
+  EXPECT_EQ(std::memcmp(in_x.data(), out.data(), kCols * sizeof(In)), 0);
+  if (spec.gate == Gate::kNone) return;
+  run(x.data(), in_up.data(), in_up.data());
+  EXPECT_EQ(std::memcmp(in_up.data(), out.data(), kCols * sizeof(In)), 0);
+}
+
 TEST_P(GatedActivationTest, InPlace) {
-  const Variant& v = GetParam();
-  if (v.spec.gate == Gate::kPairs || v.spec.out != OutType::kSame) return;
-  const auto kernel = MustCompile(v);
-  ASSERT_NE(kernel, nullptr);
-  ForTypes(v.spec, [&]<typename In, typename Out>(In, Out) {
-    constexpr int64_t kCols = 131;
-    std::mt19937_64 random(3);
-    std::normal_distribution<float> normal(0, 3);
-    std::vector<In> x(kCols), up(kCols), out(kCols);
-    for (int64_t c = 0; c < kCols; ++c) x[c] = normal(random), up[c] = normal(random);
-    const auto run = [&](const void* from, const void* factors, void* to) {
-      SigmoidMulArgs args = {&v.spec, from, to, 1, kCols, 0, 0};
-      args.up = factors, args.limit = 3, args.up_offset = 1;
-      kernel->Run(args);
-    };
-    run(x.data(), up.data(), out.data());
-    std::vector<In> in_x = x, in_up = up;
-    run(in_x.data(), up.data(), in_x.data());
-    EXPECT_EQ(std::memcmp(in_x.data(), out.data(), kCols * sizeof(In)), 0);
-    if (v.spec.gate == Gate::kNone) return;
-    run(x.data(), in_up.data(), in_up.data());
-    EXPECT_EQ(std::memcmp(in_up.data(), out.data(), kCols * sizeof(In)), 0);
-  });
+  const auto& [types, isa] = GetParam();
+  ForEach(GatedVariants(types, isa),
+          []<typename In>(const Variant& v, const Kernel& kernel, In, auto) {
+            if (v.spec.gate == Gate::kPairs || v.spec.out != OutType::kSame) return;
+            CheckInPlace<In>(kernel, v.spec);
+          });
 }
 
 // A NaN of the gate or of the factor is not bounded away.
 TEST_P(GatedActivationTest, NansStay) {
-  const Variant& v = GetParam();
-  if (v.spec.gate == Gate::kNone) return;
-  const auto kernel = MustCompile(v);
-  ASSERT_NE(kernel, nullptr);
-  ForTypes(v.spec, [&]<typename In, typename Out>(In, Out) {
+  const auto& [types, isa] = GetParam();
+  ForEach(GatedVariants(types, isa), []<typename In, typename Out>(const Variant& v,
+                                                                   const Kernel& kernel, In, Out) {
+    if (v.spec.gate == Gate::kNone) return;
     const bool pairs = v.spec.gate == Gate::kPairs;
     for (const bool of_gate : {true, false}) {
       std::vector<In> x(pairs ? 80 : 40, static_cast<In>(1.0f)), up(40, static_cast<In>(1.0f));
@@ -465,7 +496,7 @@ TEST_P(GatedActivationTest, NansStay) {
       }
       SigmoidMulArgs args = {&v.spec, x.data(), out.data(), 1, 40, 0, 0};
       args.up = up.data(), args.limit = 7, args.up_offset = 1;
-      kernel->Run(args);
+      kernel.Run(args);
       for (size_t i = 0; i < 40; ++i) {
         EXPECT_EQ(std::isnan(static_cast<float>(out[i])), i == 3 || i == 38) << i;
       }
@@ -473,8 +504,10 @@ TEST_P(GatedActivationTest, NansStay) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Gates, GatedActivationTest, ::testing::ValuesIn(GatedVariants()),
-                         [](const auto& info) { return info.param.name(); });
+INSTANTIATE_TEST_SUITE_P(All, GatedActivationTest,
+                         ::testing::Combine(::testing::ValuesIn(kTypes),
+                                            ::testing::ValuesIn(kIsas)),
+                         NameOfParam);
 
 // ---- Emission for described CPUs
 
@@ -489,9 +522,8 @@ TEST(ActivationCodeTest, EveryOptionChangesTheBytes) {
   for (const testing::DescribedCpu& described : testing::CpusOfDifferentCode()) {
     std::set<std::vector<uint8_t>> seen;
     size_t emitted = 0;
-    for (const Variant& v : GatedVariants()) {
-      if (v.config.isa() != described.cpu.isa ||
-          !testing::HasKernels(described.cpu, v.spec.dtype) ||
+    for (const Variant& v : AllGatedVariants(described.cpu.isa)) {
+      if (!testing::HasKernels(described.cpu, v.spec.dtype) ||
           !testing::HasKernels(described.cpu, v.spec.out_dtype())) {
         continue;
       }
@@ -504,8 +536,7 @@ TEST(ActivationCodeTest, EveryOptionChangesTheBytes) {
 }
 
 TEST(ActivationCodeTest, Avx2KernelsHaveNoEvex) {
-  for (const Variant& v : GatedVariants()) {
-    if (v.config.isa() != Isa::kAvx2) continue;
+  for (const Variant& v : AllGatedVariants(Isa::kAvx2)) {
     ASSERT_EQ(testing::FirstEvexInstruction(Emit(v, testing::FullCpu(Isa::kAvx512))), "")
         << v.name();
   }
