@@ -44,6 +44,10 @@ class Problem:
         if self.op not in ("attention", "sigmoid-mul"):
             raise NotImplementedError(f"attention and sigmoid-mul only, not {self.op}")
         self.is_attention = self.op == "attention"
+        plain = {"function": "silu", "gate": "none", "clamped": "no", "out_dtype": "same"}
+        others = any(problem.get(key, word) != word for key, word in plain.items())
+        if not self.is_attention and others:
+            raise NotImplementedError("SiLU of one input and one type only")
         self.causal, self.group, self.offset, self.scale = False, 1, 0, 1.0
         if self.is_attention:  # scale 1/√d; the causal mask is aligned bottom right
             self.causal = problem["mask"] == "causal"

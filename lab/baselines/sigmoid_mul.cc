@@ -56,6 +56,8 @@ class SigmoidMulBaseline final : public Baseline {
 }  // namespace
 
 std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops) {
+  const auto& p = problem.As<ops::SigmoidMulProblem>();
+  if (ops::SpecOf(p) != jit::SigmoidMulSpec{.dtype = p.dtype}) return nullptr;
   return std::make_unique<SigmoidMulBaseline>(problem, loops);
 }
 

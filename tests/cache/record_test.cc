@@ -122,7 +122,7 @@ TEST(Record, SectionsMustBeTables) {
   EXPECT_THAT(ErrorOf(text), Mentions({"result.median_s"}));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
   EXPECT_THAT(ErrorOf(text), Mentions({"result", "3"}));
-  EXPECT_THAT(ErrorOf("format = \"1.4\""), Mentions({"key"}));
+  EXPECT_THAT(ErrorOf("format = \"1.5\""), Mentions({"key"}));
 }
 
 struct BadValue {
@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadValueTest,
     ::testing::Values(
         BadValue{"", "format", "\"0.9\"", {"\"0.9\""}},
-        BadValue{"", "format", "\"1\"", {"\"1.4\""}},
+        BadValue{"", "format", "\"1\"", {"\"1.5\""}},
         BadValue{"", "format", "\"1.-1\"", {"format"}},
         BadValue{"", "format", "\"1.0.0\"", {"format"}}, BadValue{"", "format", "1.0", {"format"}},
         BadValue{"", "key", "\"../../etc/passwd\"", {"\"../../etc/passwd\""}},
@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"", "code_hash", "\"0x11112222333344445\"", {"code_hash"}},
         BadValue{"problem", "op", "\"axpy\"", {"problem.op", "\"axpy\""}},
         BadValue{"problem", "op", "\"\"", {"problem.op", "\"\""}},
-        BadValue{"problem", "op", "\"sigmoid-mul\"", {"problem.rows"}},
+        BadValue{"problem", "op", "\"sigmoid-mul\"", {"problem.function"}},
         BadValue{"problem", "dtype", "\"f8\"", {"problem.dtype", "\"f8\""}},
         BadValue{"problem", "mask", "\"\\u001b[31m\"", {"problem.mask", "\"\\u001b[31m\""}},
         BadValue{"problem", "batch", "0", {"problem.batch", "0", "1"}},
