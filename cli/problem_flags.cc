@@ -104,14 +104,33 @@ void ProblemFlags::AddTo(CLI::App* command) {
   std::set<std::string_view> options;
   for (const ops::Operation* operation : ops::Operations()) {
     for (const ops::Option& option : operation->options) {
-      if (!options.insert(option.flag).second) continue;
-      const std::string name(option.flag);
-      command
-          ->add_flag_callback(
-              name, [this, name] { chosen.insert(name); }, std::string(option.help))
-          ->group(kGroup);
+      if (options.insert(option.flag).second) AddOption(command, option)->group(kGroup);
     }
   }
+}
+
+CLI::Option* ProblemFlags::AddOption(CLI::App* command, const ops::Option& option) {
+  const std::string name(option.flag), help(option.help);
+  if (!option.takes_word) {
+    return command->add_flag_callback(
+        name, [this, name] { chosen.insert(name); }, help);
+  }
+  const std::span<const std::string_view> all = option.words;
+  return command
+      ->add_option_function<std::string>(
+          name,
+          [this, name, all](const std::string& word) {
+            words[name] = static_cast<int>(std::find(all.begin(), all.end(), word) - all.begin());
+          },
+          help)
+      ->check(CLI::Validator(OneOf(std::string(option.name), {all.begin(), all.end()}), ""))
+      ->type_name("WORD");
+}
+
+std::optional<int> ProblemFlags::option(const ops::Option& option) const {
+  if (chosen.contains(option.flag)) return 1;
+  const auto found = words.find(option.flag);
+  return found == words.end() ? std::nullopt : std::optional(found->second);
 }
 
 DType ProblemFlags::dtype_or_default() const {
@@ -125,6 +144,7 @@ std::optional<int64_t> ProblemFlags::size(std::string_view flag) const {
 
 std::string_view ProblemFlags::SizeOrOption() const {
   if (!sizes.empty()) return sizes.begin()->first;
+  if (!words.empty()) return words.begin()->first;
   return chosen.empty() ? std::string_view() : *chosen.begin();
 }
 
@@ -132,8 +152,8 @@ std::string_view ProblemFlags::FlagOf(const ops::Operation& operation) const {
   for (const ops::Dim& dim : operation.dims) {
     if (sizes.contains(dim.flag)) return dim.flag;
   }
-  for (const ops::Option& option : operation.options) {
-    if (chosen.contains(option.flag)) return option.flag;
+  for (const ops::Option& candidate : operation.options) {
+    if (option(candidate)) return candidate.flag;
   }
   return "";
 }
@@ -145,11 +165,16 @@ std::string_view ProblemFlags::FlagNotOf(const ops::Operation& operation) const 
         std::any_of(all.begin(), all.end(), [&](const ops::Dim& dim) { return dim.flag == flag; });
     if (!has) return flag;
   }
-  for (const std::string& flag : chosen) {
+  const auto has_option = [&](std::string_view flag) {
     const auto& all = operation.options;
-    const bool has = std::any_of(all.begin(), all.end(),
-                                 [&](const ops::Option& option) { return option.flag == flag; });
-    if (!has) return flag;
+    return std::any_of(all.begin(), all.end(),
+                       [&](const ops::Option& option) { return option.flag == flag; });
+  };
+  for (const auto& [flag, word] : words) {
+    if (!has_option(flag)) return flag;
+  }
+  for (const std::string& flag : chosen) {
+    if (!has_option(flag)) return flag;
   }
   return "";
 }
@@ -171,8 +196,8 @@ absl::StatusOr<ops::Problem> ProblemFlags::ProblemOf(const ops::Operation& opera
     given.push_back(found != sizes.end());
     if (found != sizes.end()) size.set(stated, found->second);
   }
-  for (const ops::Option& option : operation.options) {
-    if (chosen.contains(option.flag)) option.set(stated, 1);
+  for (const ops::Option& each : operation.options) {
+    if (const auto value = option(each)) each.set(stated, *value);
   }
   const auto problem = operation.from_flags(stated, given, dim);
   if (!problem.ok()) return problem;

@@ -20,7 +20,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace jitattn::cli {
 
@@ -44,7 +45,8 @@ struct ProblemFlags {
   std::string op;  // empty: every operation that the sizes describe
   std::vector<int64_t> dims;
   std::map<std::string, int64_t, std::less<>> sizes;  // by flag: {"--seq", 128}
-  std::set<std::string, std::less<>> chosen;          // options: "--causal"
+  std::set<std::string, std::less<>> chosen;          // options without a word: "--causal"
+  std::map<std::string, int, std::less<>> words;      // options with one: {"--gate", 2}
   std::string dtype;                                  // empty: f32
   bool takes_empty = false;  // sizes may be 0 where the operation allows it; set before AddTo
 
@@ -59,6 +61,8 @@ struct ProblemFlags {
 
   DType dtype_or_default() const;
   std::optional<int64_t> size(std::string_view flag) const;
+  // The value that the flags give to an option, if they do.
+  std::optional<int> option(const ops::Option& option) const;
   // A flag of a size or an option that was given; empty if none was. FlagOf: one that `operation`
   // has. FlagNotOf: one that it does not have.
   std::string_view SizeOrOption() const;
@@ -68,6 +72,7 @@ struct ProblemFlags {
   std::string_view AnyFlag() const;
 
  private:
+  CLI::Option* AddOption(CLI::App* command, const ops::Option& option);
   absl::StatusOr<ops::Problem> ProblemOf(const ops::Operation& operation,
                                          std::optional<int64_t> dim) const;
 };

@@ -21,7 +21,7 @@ bool Agree(const ProblemFlags& flags, const ops::Problem& problem) {
                        return flags.size(dim.flag).value_or(dim.get(problem)) == dim.get(problem);
                      }) &&
          std::all_of(options.begin(), options.end(), [&](const ops::Option& option) {
-           return !flags.chosen.contains(option.flag) || option.get(problem) == 1;
+           return flags.option(option).value_or(option.get(problem)) == option.get(problem);
          });
 }
 

@@ -183,6 +183,10 @@ void VectorIo::LoadPair(const Vec& x, const Vec& y, const Address& src) {
     return Load(y, Next(src));
   }
   a_.LoadVec(y, src);
+  SplitWords(x, y);
+}
+
+void VectorIo::SplitWords(const Vec& x, const Vec& y) {
   a_.vpslld(x, y, 16);
   a_.And(y, y, Bits(0xffff0000));
 }

@@ -82,6 +82,9 @@ class VectorIo {
   // REQUIRES: `dst` is aligned to pair_alignment().
   void StorePairNonTemporal(const Xbyak::Address& dst, const Vec& x, const Vec& y);
 
+  // x ← the even elements of a vector of memory in y, y ← its odd ones. REQUIRES: bf16.
+  void SplitWords(const Vec& x, const Vec& y);
+
   // Access only the bytes of the selected lanes; Load sets the other lanes to 0.
   void Load(const Vec& x, const Xbyak::Address& src, const TailMask& tail);
   void Store(const Xbyak::Address& dst, const Vec& x, const TailMask& tail);

@@ -44,6 +44,14 @@ class Problem:
         if self.op not in ("attention", "sigmoid-mul"):
             raise NotImplementedError(f"attention and sigmoid-mul only, not {self.op}")
         self.is_attention = self.op == "attention"
+        plain = {"function": "silu", "gate": "none", "clamped": "no", "out_dtype": "same",
+                 "bias": "none", "softcap": "no", "alibi": "no", "sinks": "no", "lse": "no",
+                 "chunk": 0}
+        others = any(problem.get(key, word) != word for key, word in plain.items())
+        if others or problem.get("mask") == "window":
+            raise NotImplementedError("attention without options, windows and chunks only"
+                                      if self.is_attention else
+                                      "SiLU of one input and one type only")
         self.causal, self.group, self.offset, self.scale = False, 1, 0, 1.0
         if self.is_attention:  # scale 1/√d; the causal mask is aligned bottom right
             self.causal = problem["mask"] == "causal"

@@ -112,8 +112,10 @@ struct Dim {
 struct Option {
   std::string_view name;                    // in records, JSON and CSV: "mask"
   std::span<const std::string_view> words;  // for the values 0, 1, …: "none", "causal"
-  std::string_view flag, help;              // sets the option to 1; "": another flag sets it
-  bool is_extra = false;                    // records leave the value 0 out
+  // With takes_word, `--flag WORD`; else the flag stands alone and sets the option to 1.
+  std::string_view flag, help;
+  bool takes_word = false;
+  bool is_extra = false;  // records leave the value 0 out
   int (*get)(const Problem&);
   void (*set)(Problem&, int);
 };

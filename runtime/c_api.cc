@@ -131,7 +131,15 @@ jitattn_status RunPlan(const jitattn_plan* plan, const Args* c_args) {
 }
 
 bool HasScratch(const jitattn_attention_args& args) { return args.scratch != nullptr; }
+bool HasScratch(const jitattn_activation_args&) { return false; }
 bool HasScratch(const jitattn_sigmoid_mul_args&) { return false; }
+
+// The arguments as the operation has them.
+const jitattn_attention_args& OperationArgs(const jitattn_attention_args& args) { return args; }
+const jitattn_activation_args& OperationArgs(const jitattn_activation_args& args) { return args; }
+jitattn_activation_args OperationArgs(const jitattn_sigmoid_mul_args& args) {
+  return ops::ActivationArgsOf(args);
+}
 
 // Arguments are checked against the caller's problem: the plan's problem, its bucket, is larger.
 template <typename CProblem, typename Args>
@@ -150,8 +158,9 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
     }
     const absl::StatusOr<OneShot> one_shot = OneShotPlan(*problem, /*hold=*/HasHostPool());
     if (!one_shot.ok()) return one_shot.status();
-    if (absl::Status status = CheckArgs(*problem, *args); !status.ok()) return status;
-    one_shot->plan->RunUnchecked(&*args);
+    const auto& run = OperationArgs(*args);
+    if (absl::Status status = CheckArgs(*problem, run); !status.ok()) return status;
+    one_shot->plan->RunUnchecked(&run);
     return absl::OkStatus();
   });
 }
@@ -177,6 +186,11 @@ jitattn_status jitattn_sigmoid_mul(const jitattn_sigmoid_mul_problem* problem,
   return RunOneShot(problem, args);
 }
 
+jitattn_status jitattn_activation(const jitattn_activation_problem* problem,
+                                  const jitattn_activation_args* args) {
+  return RunOneShot(problem, args);
+}
+
 jitattn_status jitattn_attention_plan(const jitattn_attention_problem* problem,
                                       const jitattn_plan_options* options, jitattn_plan** plan) {
   return MakePlan(problem, options, plan);
@@ -184,6 +198,11 @@ jitattn_status jitattn_attention_plan(const jitattn_attention_problem* problem,
 
 jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* problem,
                                         const jitattn_plan_options* options, jitattn_plan** plan) {
+  return MakePlan(problem, options, plan);
+}
+
+jitattn_status jitattn_activation_plan(const jitattn_activation_problem* problem,
+                                       const jitattn_plan_options* options, jitattn_plan** plan) {
   return MakePlan(problem, options, plan);
 }
 
@@ -211,6 +230,11 @@ jitattn_status jitattn_attention_merge(const jitattn_attention_merge_args* c_arg
     jitattn::ops::Merge(*dtype, *args);
     return absl::OkStatus();
   });
+}
+
+jitattn_status jitattn_activation_run(const jitattn_plan* plan,
+                                      const jitattn_activation_args* args) {
+  return RunPlan(plan, args);
 }
 
 size_t jitattn_plan_scratch_bytes(const jitattn_plan* plan) {

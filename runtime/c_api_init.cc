@@ -6,6 +6,7 @@
 
 #include "jitattn/jitattn.h"
 #include "ops/operands.h"
+#include "ops/sigmoid_mul/problem.h"
 #include "runtime/c_struct.h"
 #include "runtime/entry.h"
 
@@ -108,6 +109,30 @@ void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,
   args->rows = problem->rows;
   args->cols = problem->cols;
   args->x_stride = args->out_stride = problem->cols;
+}
+
+void jitattn_activation_problem_init(jitattn_activation_problem* problem, int64_t rows,
+                                     int64_t cols) {
+  if (!Clear(problem)) return;
+  problem->dtype = problem->out_dtype = JITATTN_F32;
+  problem->function = JITATTN_SILU;
+  problem->gate = JITATTN_GATE_NONE;
+  problem->rows = rows;
+  problem->cols = cols;
+}
+
+void jitattn_activation_args_init(jitattn_activation_args* args,
+                                  const jitattn_activation_problem* problem) {
+  if (!Clear(args) || problem == nullptr) return;
+  args->rows = problem->rows;
+  args->cols = args->x_stride = args->out_stride = problem->cols;
+  if (problem->gate == JITATTN_GATE_TWO) args->up_stride = problem->cols;
+  if (problem->gate == JITATTN_GATE_PAIRS) {
+    // Unsigned: a size too large for a problem must not overflow here.
+    args->x_stride = static_cast<int64_t>(2 * static_cast<uint64_t>(problem->cols));
+  }
+  args->alpha = jitattn::ops::kQuickAlpha;
+  args->limit = INFINITY;
 }
 
 void jitattn_plan_options_init(jitattn_plan_options* options) { Clear(options); }

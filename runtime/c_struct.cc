@@ -49,6 +49,23 @@ absl::Status CheckOptions(const jitattn_attention_problem& problem) {
   return absl::OkStatus();
 }
 
+absl::Status CheckActivation(const jitattn_activation_problem& problem) {
+  if (problem.function < JITATTN_SILU || problem.function > JITATTN_HARD_SWISH) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "function ", problem.function, ": must be JITATTN_SILU (0) to JITATTN_HARD_SWISH (5)"));
+  }
+  if (problem.gate < JITATTN_GATE_NONE || problem.gate > JITATTN_GATE_PAIRS) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("gate ", problem.gate,
+                     ": must be JITATTN_GATE_NONE (0), JITATTN_GATE_TWO (1) or "
+                     "JITATTN_GATE_PAIRS (2)"));
+  }
+  if (problem.reserved != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("reserved ", problem.reserved, ": must be 0"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<size_t> StructSize(const char* name, const void* data,
                                   std::span<const size_t> sizes) {
   if (data == nullptr) {
@@ -69,13 +86,13 @@ absl::StatusOr<size_t> StructSize(const char* name, const void* data,
 
 }  // namespace
 
-absl::StatusOr<DType> DTypeFromC(int32_t dtype) {
+absl::StatusOr<DType> DTypeFromC(int32_t dtype, const char* name) {
   if (dtype == JITATTN_F32) return DType::kF32;
   if (dtype == JITATTN_F64) return DType::kF64;
   if (dtype == JITATTN_BF16) return DType::kBF16;
   if (dtype == JITATTN_F16) return DType::kF16;
   return absl::InvalidArgumentError(
-      absl::StrCat("dtype ", dtype,
+      absl::StrCat(name, " ", dtype,
                    ": must be JITATTN_F32 (0), JITATTN_F64 (1), JITATTN_BF16 (2) or JITATTN_F16 "
                    "(3)"));
 }
@@ -142,6 +159,24 @@ absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* 
   const auto dtype = DTypeFromC(problem->dtype);
   if (!dtype.ok()) return dtype.status();
   return ops::SigmoidMulProblem{.dtype = *dtype, .rows = problem->rows, .cols = problem->cols};
+}
+
+absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_activation_problem* c_problem) {
+  Taken<jitattn_activation_problem> problem;
+  if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
+  const auto dtype = DTypeFromC(problem->dtype), out = DTypeFromC(problem->out_dtype, "out_dtype");
+  if (!dtype.ok()) return dtype.status();
+  if (!out.ok()) return out.status();
+  if (absl::Status s = CheckActivation(*problem); !s.ok()) return s;
+  return ops::SigmoidMulProblem{.dtype = *dtype,
+                                .out = *out == *dtype
+                                           ? jit::OutType::kSame
+                                           : static_cast<jit::OutType>(static_cast<int>(*out) + 1),
+                                .activation = static_cast<jit::Activation>(problem->function),
+                                .gate = static_cast<jit::Gate>(problem->gate),
+                                .clamped = problem->clamped != 0,
+                                .rows = problem->rows,
+                                .cols = problem->cols};
 }
 
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {

@@ -54,12 +54,13 @@ template <typename T>
 absl::Status Give(const char* name, const T& filled, T* theirs);
 
 // InvalidArgument if there is no such type.
-absl::StatusOr<DType> DTypeFromC(int32_t dtype);
+absl::StatusOr<DType> DTypeFromC(int32_t dtype, const char* name = "dtype");
 
 // Converts a problem. InvalidArgument if the struct is bad or an enum has no such value. Lengths
 // are not checked; ops::Validate checks them.
 absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* problem);
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* problem);
+absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_activation_problem* problem);
 
 struct PlanRequest {
   ops::RequestedConditions conditions;

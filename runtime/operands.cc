@@ -254,7 +254,7 @@ absl::StatusOr<double> Operands::ErrorToOriginal() {
   }
   double* wide = static_cast<double*>(original_->array(output()));
   const int64_t numbers = count(output());
-  ops::CallWithType(problem_.dtype(), [&]<typename T>() {
+  ops::CallWithType(arrays_.output().TypeIn(problem_), [&]<typename T>() {
     const T* narrow = static_cast<const T*>(array(output()));
     for (int64_t i = 0; i < numbers; ++i) wide[i] = static_cast<double>(narrow[i]);
   });

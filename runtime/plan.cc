@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ops/operation.h"
+#include "ops/sigmoid_mul/checker.h"
 #include "runtime/choose_config.h"
 
 namespace jitattn::runtime {
@@ -53,6 +54,17 @@ absl::Status Plan::Run(const ops::Operation& operation, const void* args) const 
   if (absl::Status status = impl_->runner->CheckScratch(args); !status.ok()) return status;
   impl_->runner->Run(args);
   return absl::OkStatus();
+}
+
+absl::Status Plan::Run(const jitattn_sigmoid_mul_args& args) const {
+  const auto* problem = impl_->problem.If<ops::SigmoidMulProblem>();
+  if (problem == nullptr) return WrongOperation(impl_->problem);
+  if (ops::SpecOf(*problem) != jit::SigmoidMulSpec{.dtype = problem->dtype}) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the plan is of ", ops::Describe(impl_->problem),
+                     ": jitattn_sigmoid_mul_run runs plans of SiLU of one input and one type"));
+  }
+  return Run(ops::ActivationArgsOf(args));
 }
 
 void Plan::RunUnchecked(const void* args) const { impl_->runner->Run(args); }

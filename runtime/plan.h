@@ -56,7 +56,9 @@ class Plan {
   // it).
   absl::Status Run(const ops::Operation& operation, const void* args) const;
   absl::Status Run(const jitattn_attention_args& args) const { return Run(ops::kAttention, &args); }
-  absl::Status Run(const jitattn_sigmoid_mul_args& args) const {
+  // REQUIRES for OK: a plan of SiLU of one input and one type.
+  absl::Status Run(const jitattn_sigmoid_mul_args& args) const;
+  absl::Status Run(const jitattn_activation_args& args) const {
     return Run(ops::kSigmoidMul, &args);
   }
 

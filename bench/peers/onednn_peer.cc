@@ -190,7 +190,7 @@ class OneDnnSwish {
   explicit OneDnnSwish(const PeerTask& task) : stream_(Engine()), threads_(task.threads) {
     const OmpThreads scope(threads_);
     const auto& p = task.problem.As<ops::SigmoidMulProblem>();
-    const auto& args = task.args.As<jitattn_sigmoid_mul_args>();
+    const auto& args = task.args.As<jitattn_activation_args>();
     const dnnl::memory::desc shape({p.rows * p.cols},
                                    static_cast<dnnl::memory::data_type>(TypeOf(p.dtype)),
                                    dnnl::memory::format_tag::a);

@@ -1,5 +1,5 @@
-/* jitattn computes attention and sigmoid-mul (SiLU) with kernels that it emits and tunes for
- * the CPU of this machine.
+/* jitattn computes attention and activations (SiLU, GELU, SwiGLU, ...) with kernels that it emits
+ * and tunes for the CPU of this machine.
  *
  * This is a plain C ABI. No call throws or aborts. No call changes the caller's floating-point
  * environment, thread count, affinity, signal handlers or locale. Every function may be called from
@@ -72,14 +72,14 @@ enum {
   JITATTN_LSE = 8      /* args.lse: the log-sum-exp of the scores of every row is written */
 };
 
-/* What args.bias adds to the scores, and its elements. A bias of -infinity, or a byte of 0, hides the
- * key from the query like a mask: whatever the key holds has no effect. The lowest finite number
- * hides nothing. */
+/* What args.bias adds to the scores, and its elements. A bias of -infinity, or a byte of 0, hides
+ * the key from the query like a mask: whatever the key holds has no effect. The lowest finite
+ * number hides nothing. */
 enum {
   JITATTN_BIAS_NONE = 0,
-  JITATTN_BIAS_F32 = 1,  /* floats */
-  JITATTN_BIAS_OWN = 2,  /* numbers of the operands' type */
-  JITATTN_BIAS_BOOL = 3  /* bytes: 0 hides the key, any other value adds nothing */
+  JITATTN_BIAS_F32 = 1, /* floats */
+  JITATTN_BIAS_OWN = 2, /* numbers of the operands' type */
+  JITATTN_BIAS_BOOL = 3 /* bytes: 0 hides the key, any other value adds nothing */
 };
 
 /* out[b][h][i][d] = sum_j softmax_j(score) * v[b][g][j][d],  g = h / (heads / kv_heads)
@@ -122,6 +122,48 @@ typedef struct jitattn_sigmoid_mul_problem {
 JITATTN_API void jitattn_sigmoid_mul_problem_init(jitattn_sigmoid_mul_problem* problem,
                                                   int64_t rows, int64_t cols);
 
+/* Activations f. "Sigmoid-mul" is the SiLU of one input; the others are of the same operation. */
+enum {
+  JITATTN_SILU = 0,       /* x * sigmoid(x) */
+  JITATTN_QUICK_GELU = 1, /* x * sigmoid(alpha * x) */
+  JITATTN_GELU = 2,       /* x * (1 + erf(x / sqrt(2))) / 2 */
+  JITATTN_GELU_TANH = 3,  /* x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2 */
+  JITATTN_RELU2 = 4,      /* max(x, 0)^2 */
+  JITATTN_HARD_SWISH = 5  /* x * min(max(x + 3, 0), 6) / 6 */
+};
+
+/* Where a gated activation finds the gate g and its factor u.
+ *   NONE   there is no factor: the input is x
+ *   TWO    g is x, u is up. Halves of one matrix are two inputs with the row stride of the matrix.
+ *   PAIRS  rows of x hold 2 * cols elements: g is the even ones, u the odd ones */
+enum { JITATTN_GATE_NONE = 0, JITATTN_GATE_TWO = 1, JITATTN_GATE_PAIRS = 2 };
+
+/* out[r][c] = f(x[r][c])                                             gate NONE
+ * out[r][c] = f(g[r][c]) * u[r][c]                                   gate TWO or PAIRS
+ * out[r][c] = f(min(g[r][c], limit)) * (clamp(u[r][c], -limit, limit) + up_offset)
+ *                                                                    and clamped is not 0
+ *
+ * dtype is the type of x and up, out_dtype the type of out; both are f64, or neither is. Everything
+ * is computed in float (f64: double), and a result is rounded once to out_dtype. cols is the number
+ * of columns of out. rows and cols are upper bounds for a plan's runs. `clamped` needs a gate.
+ * reserved must be 0.
+ * NaN gives NaN, +inf gives +inf, -inf gives 0, but NaN for SiLU, as its formula does.
+ * docs/numerics.md states the errors.
+ * Sources: Ramachandran et al. 2017 (SiLU); Hendrycks and Gimpel 2016 (GELU, its tanh and sigmoid
+ * forms); So et al. 2021 (squared ReLU); Howard et al. 2019 (hard-swish); Shazeer 2020 (gates). The
+ * clamped form is that of the GPT-OSS models. */
+typedef struct jitattn_activation_problem {
+  size_t struct_size;
+  int32_t dtype, out_dtype;
+  int32_t function, gate;
+  int32_t clamped, reserved;
+  int64_t rows, cols;
+} jitattn_activation_problem;
+
+/* Fills *problem: SiLU of f32 without a gate, rows by cols. */
+JITATTN_API void jitattn_activation_problem_init(jitattn_activation_problem* problem, int64_t rows,
+                                                 int64_t cols);
+
 /* ---- One run ------------------------------------------------------------------------------ */
 
 /* Strides are {batch, head, row} in elements; the elements of a row are contiguous.
@@ -149,10 +191,10 @@ typedef struct jitattn_attention_args {
                               * the keys that the row sees, and the sink; -infinity if there are
                               * none. Float, of JITATTN_F64 double. Overlaps no other operand */
   int64_t lse_strides[3];    /* batch, head, row, in elements */
-  const void* bias;          /* [batch][heads][q_len][kv_len], rows and keys counted in each sequence */
-  int64_t bias_strides[3];   /* batch, head, row, in elements; 0: the same for all. The keys of a row
-                              * are contiguous. Keys that the bias hides from every query cost
-                              * nothing, and runs of hidden keys are not read */
+  const void* bias; /* [batch][heads][q_len][kv_len], rows and keys counted in each sequence */
+  int64_t bias_strides[3]; /* batch, head, row, in elements; 0: the same for all. The keys of a row
+                            * are contiguous. Keys that the bias hides from every query cost
+                            * nothing, and runs of hidden keys are not read */
 
   /* The sequences of the batch, one entry for each; NULL: all of them have q_len queries and kv_len
    * keys. Nothing outside of a sequence is read or written, and keys that nobody sees may hold
@@ -194,6 +236,27 @@ typedef struct jitattn_sigmoid_mul_args {
 JITATTN_API void jitattn_sigmoid_mul_args_init(jitattn_sigmoid_mul_args* args,
                                                const jitattn_sigmoid_mul_problem* problem);
 
+/* Shapes: x [rows][cols] (PAIRS: [rows][2 * cols]), up [rows][cols] (read for TWO only), out
+ * [rows][cols]. Strides are between rows, in elements, and may be negative, those of the inputs
+ * also 0; the elements of a row are contiguous. out may be x, or up, if types and strides are equal
+ * and the gate is not PAIRS. REQUIRES: out overlaps the inputs in no other way. */
+typedef struct jitattn_activation_args {
+  size_t struct_size;
+  const void* x;
+  const void* up;
+  void* out;
+  int64_t rows, cols; /* each from 0 to the problem's value */
+  int64_t x_stride, up_stride, out_stride;
+  double alpha;            /* of quick GELU: 2^-16 to 2^16; not read for other functions */
+  double limit, up_offset; /* if the problem is clamped: limit above 0, or infinity, and a finite
+                            * up_offset. Else up_offset is 0, and limit is 0 or infinity */
+} jitattn_activation_args;
+
+/* Fills *args: the problem's rows and cols, contiguous strides, alpha 1.702, limit infinity,
+ * up_offset 0, null pointers. */
+JITATTN_API void jitattn_activation_args_init(jitattn_activation_args* args,
+                                              const jitattn_activation_problem* problem);
+
 /* ---- One-shot calls ----------------------------------------------------------------------- */
 
 /* Runs the operation with a plan of default options. The library keeps the plan for later calls
@@ -204,6 +267,8 @@ JITATTN_API jitattn_status jitattn_attention(const jitattn_attention_problem* pr
                                              const jitattn_attention_args* args);
 JITATTN_API jitattn_status jitattn_sigmoid_mul(const jitattn_sigmoid_mul_problem* problem,
                                                const jitattn_sigmoid_mul_args* args);
+JITATTN_API jitattn_status jitattn_activation(const jitattn_activation_problem* problem,
+                                              const jitattn_activation_args* args);
 
 /* ---- Plans -------------------------------------------------------------------------------- */
 
@@ -236,6 +301,9 @@ JITATTN_API jitattn_status jitattn_attention_plan(const jitattn_attention_proble
 JITATTN_API jitattn_status jitattn_sigmoid_mul_plan(const jitattn_sigmoid_mul_problem* problem,
                                                     const jitattn_plan_options* options,
                                                     jitattn_plan** plan);
+JITATTN_API jitattn_status jitattn_activation_plan(const jitattn_activation_problem* problem,
+                                                   const jitattn_plan_options* options,
+                                                   jitattn_plan** plan);
 /* Frees the plan; plan may be NULL. REQUIRES: no run of the plan is in progress. */
 JITATTN_API void jitattn_plan_free(jitattn_plan* plan);
 
@@ -245,6 +313,10 @@ JITATTN_API jitattn_status jitattn_attention_run(const jitattn_plan* plan,
                                                  const jitattn_attention_args* args);
 JITATTN_API jitattn_status jitattn_sigmoid_mul_run(const jitattn_plan* plan,
                                                    const jitattn_sigmoid_mul_args* args);
+/* A plan of jitattn_sigmoid_mul_plan also runs by jitattn_activation_run, and a plan of SiLU of one
+ * input and one type by jitattn_sigmoid_mul_run. */
+JITATTN_API jitattn_status jitattn_activation_run(const jitattn_plan* plan,
+                                                  const jitattn_activation_args* args);
 
 /* Returns the bytes that a caller who sets args.scratch must provide, 64-byte aligned. */
 JITATTN_API size_t jitattn_plan_scratch_bytes(const jitattn_plan* plan);

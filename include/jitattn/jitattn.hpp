@@ -92,6 +92,14 @@ struct MatrixShape {
   int64_t rows = 1, cols = 1;
 };
 
+// An activation of a matrix, gated or not. Out is the type of the output.
+struct ActivationShape {
+  int64_t rows = 1, cols = 1;       // of the output
+  int32_t function = JITATTN_SILU;  // JITATTN_GELU, …
+  int32_t gate = JITATTN_GATE_NONE;
+  bool clamped = false;
+};
+
 template <Element T>
 jitattn_attention_problem Problem(const AttentionShape& shape) {
   const auto or_same = [](int64_t size, int64_t other) { return size == kSame ? other : size; };
@@ -114,6 +122,19 @@ jitattn_sigmoid_mul_problem Problem(const MatrixShape& shape) {
   return problem;
 }
 
+// Not an overload of Problem, for which {.rows = 2, .cols = 3} would then be ambiguous.
+template <Element T, Element Out = T>
+jitattn_activation_problem ActivationProblem(const ActivationShape& shape) {
+  jitattn_activation_problem problem;
+  jitattn_activation_problem_init(&problem, shape.rows, shape.cols);
+  problem.dtype = kDType<T>;
+  problem.out_dtype = kDType<Out>;
+  problem.function = shape.function;
+  problem.gate = shape.gate;
+  problem.clamped = shape.clamped;
+  return problem;
+}
+
 // Arguments for contiguous operands. The caller may change lengths, strides, scale or causal_offset
 // before the run.
 template <Element T>
@@ -133,6 +154,19 @@ jitattn_sigmoid_mul_args Args(const jitattn_sigmoid_mul_problem& problem, const 
   jitattn_sigmoid_mul_args args;
   jitattn_sigmoid_mul_args_init(&args, &problem);
   args.x = x;
+  args.out = out;
+  return args;
+}
+
+// `up` is null unless the gate is JITATTN_GATE_TWO. The caller may change alpha, limit and
+// up_offset, too.
+template <Element T, Element Out>
+jitattn_activation_args Args(const jitattn_activation_problem& problem, const T* x, const T* up,
+                             Out* out) {
+  jitattn_activation_args args;
+  jitattn_activation_args_init(&args, &problem);
+  args.x = x;
+  args.up = up;
   args.out = out;
   return args;
 }
@@ -226,6 +260,31 @@ class SigmoidMulPlan : public Plan {
   jitattn_sigmoid_mul_problem problem_;
 };
 
+template <Element T, Element Out = T>
+class ActivationPlan : public Plan {
+ public:
+  static Result<ActivationPlan> Make(const ActivationShape& shape,
+                                     const PlanOptions& options = {}) {
+    const jitattn_activation_problem problem = ActivationProblem<T, Out>(shape);
+    jitattn_plan* plan = nullptr;
+    const jitattn_status code = jitattn_activation_plan(&problem, &options, &plan);
+    if (code != JITATTN_OK) return Status(code);
+    return ActivationPlan(plan, problem);
+  }
+
+  const jitattn_activation_problem& problem() const { return problem_; }
+
+  Status Run(const T* x, const T* up, Out* out) const { return Run(Args(problem_, x, up, out)); }
+  Status Run(const jitattn_activation_args& args) const {
+    return Status(jitattn_activation_run(get(), &args));
+  }
+
+ private:
+  ActivationPlan(jitattn_plan* plan, const jitattn_activation_problem& problem)
+      : Plan(plan), problem_(problem) {}
+  jitattn_activation_problem problem_;
+};
+
 // One-shot calls on contiguous operands. The library keeps the plan.
 template <Element T>
 Status Attention(const AttentionShape& shape, const T* q, const T* k, const T* v, T* out) {
@@ -239,6 +298,13 @@ Status SigmoidMul(const MatrixShape& shape, const T* x, T* out) {
   const jitattn_sigmoid_mul_problem problem = Problem<T>(shape);
   const jitattn_sigmoid_mul_args args = Args<T>(problem, x, out);
   return Status(jitattn_sigmoid_mul(&problem, &args));
+}
+
+template <Element T, Element Out>
+Status Activation(const ActivationShape& shape, const T* x, const T* up, Out* out) {
+  const jitattn_activation_problem problem = ActivationProblem<T, Out>(shape);
+  const jitattn_activation_args args = Args(problem, x, up, out);
+  return Status(jitattn_activation(&problem, &args));
 }
 
 }  // namespace jitattn

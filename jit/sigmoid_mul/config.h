@@ -33,7 +33,7 @@ struct SigmoidMulConfig {
 // Checks the rules besides the ladders. The error states the failed rule with numbers.
 absl::Status ValidateSigmoidMul(const SigmoidMulConfig& config, const SigmoidMulSpec& spec);
 
-SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config);
+SigmoidMulConfig CanonicalSigmoidMul(SigmoidMulConfig config, const SigmoidMulSpec& spec);
 
 }  // namespace jitattn::jit
 

@@ -191,12 +191,15 @@ void EmitSigmoid::LoadConstants() {
   if (two_registers()) a_.LoadVec(first_half_[0], *first_half_memory_);
 }
 
-void EmitSigmoid::Emit(std::span<const Vec> x) {
+void EmitSigmoid::Emit(std::span<const Vec> x, std::span<const Vec> t,
+                       std::span<const Vec> excess) {
   const int count = static_cast<int>(x.size());
   if (by_parts()) {
-    DenominatorByParts(x);
+    DenominatorByParts(t.first(count));
   } else {
-    by_adders() ? ReduceByAdders(x) : Reduce(x);
+    by_adders() ? ReduceByAdders(t.first(count)) : Reduce(t.first(count));
+    if (!excess.empty())
+      for (int i = 0; i < count; ++i) a_.Sub(r_[i], r_[i], excess[i]);
     Power(count);
     Denominator(count);
   }
@@ -204,9 +207,9 @@ void EmitSigmoid::Emit(std::span<const Vec> x) {
 }
 
 // Leaves r in r_ and k in the low bits of power_.
-void EmitSigmoid::Reduce(std::span<const Vec> x) {
-  const int count = static_cast<int>(x.size());
-  for (int i = 0; i < count; ++i) a_.Min(r_[i], x[i], Get(kHighest));
+void EmitSigmoid::Reduce(std::span<const Vec> t) {
+  const int count = static_cast<int>(t.size());
+  for (int i = 0; i < count; ++i) a_.Min(r_[i], t[i], Get(kHighest));
   for (int i = 0; i < count; ++i) a_.vmovaps(power_[i], Get(kMagic));
   for (int i = 0; i < count; ++i) a_.Fma231(power_[i], r_[i], Get(kLog2e));
   for (int i = 0; i < count; ++i) a_.Min(power_[i], power_[i], Get(kMost));
@@ -218,9 +221,9 @@ void EmitSigmoid::Reduce(std::span<const Vec> x) {
 
 // As Reduce(), with k/S in temp_. A NaN becomes an ordinary number here; y = x / d makes it NaN
 // again.
-void EmitSigmoid::ReduceByAdders(std::span<const Vec> x) {
-  const int count = static_cast<int>(x.size());
-  for (int i = 0; i < count; ++i) a_.vrangeps(r_[i], x[i], Get(kHighest), kSmallerMagnitude);
+void EmitSigmoid::ReduceByAdders(std::span<const Vec> t) {
+  const int count = static_cast<int>(t.size());
+  for (int i = 0; i < count; ++i) a_.vrangeps(r_[i], t[i], Get(kHighest), kSmallerMagnitude);
   for (int i = 0; i < count; ++i) a_.vmovaps(power_[i], Get(kMagic));
   for (int i = 0; i < count; ++i) a_.Fma231(power_[i], r_[i], Get(kLog2e));
   for (int i = 0; i < count; ++i) a_.Sub(temp_[i], power_[i], Get(kMagic));
@@ -286,10 +289,10 @@ void EmitSigmoid::Denominator(int count) {
 }
 
 // power_ ← d
-void EmitSigmoid::DenominatorByParts(std::span<const Vec> x) {
-  const int count = static_cast<int>(x.size());
+void EmitSigmoid::DenominatorByParts(std::span<const Vec> t) {
+  const int count = static_cast<int>(t.size());
   const Vecs &u = r_, &p = power_, &fraction = temp_;
-  for (int i = 0; i < count; ++i) a_.Mul(u[i], x[i], Get(kLog2e));
+  for (int i = 0; i < count; ++i) a_.Mul(u[i], t[i], Get(kLog2e));
   for (int i = 0; i < count; ++i) a_.vreduceps(fraction[i], u[i], kFraction);
   for (int i = 0; i < count; ++i) a_.vmovaps(p[i], Get(kTop));
   for (int k = top_ - 1; k >= 0; --k)

@@ -78,7 +78,17 @@ class EmitSigmoid {
 
   // x ← x·sigmoid(x) in place. Each instruction is issued across the whole group, so that
   // independent chains overlap. REQUIRES: x.size() ≤ in_flight.
-  void Emit(std::span<const Vec> x);
+  void Emit(std::span<const Vec> x) { Emit(x, x, {}); }
+  // x ← x·sigmoid(t − excess). An empty `excess` is 0. A relative error of 2^-24 of the argument is
+  // one of |t|·2^-24 of the result, up to 87 units of the last place; hence the second part.
+  // REQUIRES: t may lie in argument(), and `excess` in no register of this object; |excess| ≤
+  // 2^-10.
+  void Emit(std::span<const Vec> x, std::span<const Vec> t, std::span<const Vec> excess);
+
+  // One register of each per vector in flight, free between calls.
+  std::span<const Vec> argument() const { return power_.regs(); }
+  std::span<const Vec> spare() const { return r_.regs(); }
+  std::span<const Vec> more_spare() const { return temp_.regs(); }
 
  private:
   // The constants, in order of priority for registers.
@@ -107,9 +117,9 @@ class EmitSigmoid {
   double DeclareReduction();
   const Xbyak::Operand& Get(int name) const;
   std::vector<uint64_t> PowerTable(double kappa) const;
-  void Reduce(std::span<const Vec> x);
-  void ReduceByAdders(std::span<const Vec> x);
-  void DenominatorByParts(std::span<const Vec> x);
+  void Reduce(std::span<const Vec> t);
+  void ReduceByAdders(std::span<const Vec> t);
+  void DenominatorByParts(std::span<const Vec> t);
   void LookUp(const Vec& to, const Vec& index);
   void LookUpHalves(const Vec& to, const Vec& index);
   void Power(int count);

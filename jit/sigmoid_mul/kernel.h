@@ -10,8 +10,9 @@ namespace jitattn::jit {
 
 class Assembler;
 
-// Emits void(const SigmoidMulArgs*): out[r][c] = x[r][c] · sigmoid(x[r][c]), in place or not, at
-// any alignment. The code touches no byte outside the rows. EmitSigmoid states the error. REQUIRES:
+// Emits void(const SigmoidMulArgs*): the activation of `spec` (args.h), in place or not, at any
+// alignment. The code touches no byte outside the rows. EmitActivation states the error; a gate's
+// sum and product add half a unit in the last place of float (f64: double) each. REQUIRES:
 // ValidateSigmoidMul(config, spec) is OK.
 void EmitSigmoidMul(Assembler& a, const SigmoidMulSpec& spec, const SigmoidMulConfig& config);
 

@@ -94,7 +94,10 @@ class AttentionBaseline final : public Baseline {
 
 }  // namespace
 
+// Null for options, windows and chunks, which the loops do not have.
 std::unique_ptr<Baseline> MakeAttentionBaseline(const ops::Problem& problem, const Loops& loops) {
+  const auto& p = problem.As<ops::AttentionProblem>();
+  if (p.has_extras() || p.mask == jit::Mask::kWindow || p.chunk > 0) return nullptr;
   return std::make_unique<AttentionBaseline>(problem, loops);
 }
 

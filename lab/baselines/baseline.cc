@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/format.h"
@@ -56,9 +57,10 @@ absl::StatusOr<std::unique_ptr<Baseline>> Baseline::Create(std::string_view name
     return absl::UnimplementedError(Format("%s supports f32 and f64, not %s", name, Name(dtype)));
   }
   for (const auto& [operation, make] : kMakers) {
-    if (operation == &problem.operation()) return make(problem, LoopsOf(name, isa));
+    if (operation != &problem.operation()) continue;
+    if (auto baseline = make(problem, LoopsOf(name, isa))) return std::move(baseline);
   }
-  return absl::UnimplementedError(Format("%s does not support %s", name, problem.operation().name));
+  return absl::UnimplementedError(Format("%s does not support %s", name, ops::Describe(problem)));
 }
 
 absl::Status Baseline::Reserve(int threads, int64_t elements_a_thread) {

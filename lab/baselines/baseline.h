@@ -53,7 +53,7 @@ class Baseline {
   int64_t scratch_doubles_ = 0;  // of one thread
 };
 
-// Defined in attention.cc and sigmoid_mul.cc.
+// Defined in attention.cc and sigmoid_mul.cc. Null: the loops do not solve such problems.
 std::unique_ptr<Baseline> MakeAttentionBaseline(const ops::Problem& problem, const Loops& loops);
 std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops);
 

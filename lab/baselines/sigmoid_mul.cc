@@ -14,7 +14,7 @@ using Give = std::function<bool()>;
 // as the share.
 struct SigmoidMulJob {
   const ops::SigmoidMulProblem& problem;
-  const jitattn_sigmoid_mul_args& args;
+  const jitattn_activation_args& args;
   const Loops& loops;
   double* scratch;
   int64_t scratch_doubles;
@@ -41,7 +41,7 @@ class SigmoidMulBaseline final : public Baseline {
   SigmoidMulBaseline(const ops::Problem& problem, const Loops& loops) : Baseline(problem, loops) {}
 
   absl::StatusOr<bool> Run(const void* run, int threads, const Give& give_up) override {
-    const auto& args = *static_cast<const jitattn_sigmoid_mul_args*>(run);
+    const auto& args = *static_cast<const jitattn_activation_args*>(run);
     if (give_up()) return false;
     const auto& p = problem_.As<ops::SigmoidMulProblem>();
     const int64_t share = (p.rows * p.cols + threads - 1) / threads;
@@ -56,6 +56,8 @@ class SigmoidMulBaseline final : public Baseline {
 }  // namespace
 
 std::unique_ptr<Baseline> MakeSigmoidMulBaseline(const ops::Problem& problem, const Loops& loops) {
+  const auto& p = problem.As<ops::SigmoidMulProblem>();
+  if (ops::SpecOf(p) != jit::SigmoidMulSpec{.dtype = p.dtype}) return nullptr;
   return std::make_unique<SigmoidMulBaseline>(problem, loops);
 }
 

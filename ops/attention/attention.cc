@@ -120,6 +120,7 @@ constexpr Option kOptions[] = {
                         .help =
                             "a bias is added to the scores, of floats (f32) or of the operands' "
                             "type (own), or bytes hide keys (bool)",
+                        .takes_word = true,
                         .is_extra = true}),
     OptionOf<&P::softcap>({.name = "softcap",
                            .words = kNoYes,

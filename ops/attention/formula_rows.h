@@ -56,8 +56,8 @@ class FormulaRows {
   void Normalise(const RowId& id, size_t row);
   void Sum();
 
-  const AttentionProblem& problem_;
-  const jitattn_attention_args& args_;
+  const AttentionProblem problem_;
+  const jitattn_attention_args args_;
   const Sequence sequence_;
 
   const int64_t head_dim_, value_dim_;

@@ -1,5 +1,4 @@
-// x / (1 + exp(−x)) in higher precision, and the error of a result in units in the last place
-// (ulp).
+// The activations in higher precision, and the error of a result in units in the last place (ulp).
 
 #include "ops/sigmoid_mul/checker.h"
 
@@ -9,17 +8,27 @@
 #include <vector>
 
 #include "base/format.h"
+#include "jit/sigmoid_mul/formula.h"
 #include "ops/operation.h"
 
 namespace jitattn::ops {
 namespace {
 
+using jit::Activation;
+
 // A 16-bit result is a float result with a relative error e (emit_sigmoid.h), then rounded: off by
 // at most ½ + e · 2^digits ulp, with e · 2^digits = 2^-12.8 · 2^8 (bf16) and 2^-13.6 · 2^11 (f16).
+// A factor adds half an ulp of float for its sum, and as much for its product: each is up to an
+// ulp of the result.
 template <typename T>
-constexpr double kMaxUlps = std::is_same_v<T, BFloat16>  ? 0.54
-                            : std::is_same_v<T, Float16> ? 0.66
-                                                         : 2.5;
+double MaxUlps(const SigmoidMulProblem& p) {
+  const bool gated = p.gate != jit::Gate::kNone;
+  if (std::is_same_v<T, BFloat16>) return 0.54;
+  if (std::is_same_v<T, Float16>) return 0.66;
+  const double of_gelu = std::is_same_v<T, double> ? 9 : 6;
+  const double ulps = p.activation == Activation::kGelu ? of_gelu : 2.5;
+  return gated ? ulps + 2 : ulps;
+}
 
 // The cost of an element, an exponential and a division, in multiplications.
 constexpr double kElementOps = 64;
@@ -46,10 +55,16 @@ double UlpOf(Wide<T> value) {
   return std::ldexp(1.0, exponent - std::numeric_limits<T>::digits + 1);
 }
 
+// A sigmoid below this, e^-87 (double: e^-708), is beyond the range of its exponential.
 template <typename T>
+constexpr double kLeastSigmoid = std::is_same_v<T, double> ? 3.4e-308 : 1.7e-38;
+
+template <typename In, typename T>
 class SigmoidMulChecker : public Checker {
  public:
-  SigmoidMulChecker(const jitattn_sigmoid_mul_args& args, double max_ops) : args_(args) {
+  SigmoidMulChecker(const SigmoidMulProblem& problem, const jitattn_activation_args& args,
+                    double max_ops)
+      : problem_(problem), args_(args) {
     const double affordable = max_ops / kElementOps;
     const int64_t cols = std::max<int64_t>(1, args.cols);
     const int64_t count = static_cast<int64_t>(std::clamp<double>(
@@ -62,15 +77,7 @@ class SigmoidMulChecker : public Checker {
     if (args.rows > 0) rows_ = SampleRows(args.rows, count, 0);
     if (args.cols > 0) blocks_ = SampleRows(blocks, block_count, 0);
     for (const int64_t row : rows_) {
-      const T* x = static_cast<const T*>(args.x) + row * args.x_stride;
-      ForEachColumn([&](int64_t column) {
-        const Wide<T> wide = static_cast<Wide<T>>(x[column]);
-        const Wide<T> truth = wide / (1 + std::exp(-wide));
-        truth_.push_back(truth);
-        // Stored now, since a kernel that works in place overwrites x.
-        allowed_.push_back(x[column] < kUnderflowFrom<T> ? kUnderflowBound<T>
-                                                         : kMaxUlps<T> * UlpOf<T>(truth));
-      });
+      ForEachColumn([&](int64_t column) { AddTruth(row, column); });
     }
   }
 
@@ -104,6 +111,47 @@ class SigmoidMulChecker : public Checker {
  private:
   static constexpr int64_t kBlock = 4096;
 
+  // Stored now, since a kernel that works in place overwrites its input.
+  void AddTruth(int64_t row, int64_t column) {
+    const bool pairs = problem_.gate == jit::Gate::kPairs;
+    const In* x = static_cast<const In*>(args_.x) + row * args_.x_stride;
+    if (problem_.gate == jit::Gate::kNone) return Add(x[column], 1);
+    const In gate = pairs ? x[2 * column] : x[column];
+    const In factor = pairs ? x[2 * column + 1]
+                            : static_cast<const In*>(args_.up)[row * args_.up_stride + column];
+    if (!problem_.clamped) return Add(gate, factor);
+    const jit::ActivationNumbers numbers = {args_.alpha, args_.limit, args_.up_offset};
+    Add(jit::ClampedGate<Wide<T>>(gate, numbers), jit::ClampedFactor<Wide<T>>(factor, numbers));
+  }
+
+  void Add(Wide<T> gate, Wide<T> factor) {
+    const Wide<T> f = jit::ActivationOf<Wide<T>>(problem_.activation, gate, args_.alpha);
+    truth_.push_back(f * factor);
+    const Wide<T> truth = truth_.back();
+    if (problem_ == SigmoidMulProblem{.dtype = problem_.dtype,
+                                      .rows = problem_.rows,
+                                      .cols = problem_.cols} &&
+        gate < kUnderflowFrom<T>) {
+      allowed_.push_back(kUnderflowBound<T>);
+      return;
+    }
+    double allowed = MaxUlps<T>(problem_) * UlpOf<T>(truth);
+    if (std::isfinite(truth)) allowed += BelowNormal(f, gate) * std::abs(factor);
+    allowed_.push_back(allowed);
+  }
+
+  // What f may be off where it is not a normal number, or its sigmoid is none.
+  double BelowNormal(Wide<T> f, Wide<T> gate) const {
+    const bool is_plain_small = kIsSmallFloat<T> && problem_.gate == jit::Gate::kNone;
+    double off = is_plain_small ? 0 : std::numeric_limits<Compute<T>>::denorm_min();
+    const bool sigmoid = problem_.activation == Activation::kSilu ||
+                         problem_.activation == Activation::kQuickGelu ||
+                         problem_.activation == Activation::kGeluTanh;
+    const double least = kLeastSigmoid<T> * static_cast<double>(std::abs(gate));
+    if (sigmoid && !kIsSmallFloat<T> && std::abs(f) < least) off += least;
+    return off;
+  }
+
   template <typename Body>
   void ForEachColumn(Body body) const {
     for (const int64_t block : blocks_) {
@@ -112,7 +160,8 @@ class SigmoidMulChecker : public Checker {
     }
   }
 
-  const jitattn_sigmoid_mul_args args_;
+  const SigmoidMulProblem problem_;
+  const jitattn_activation_args args_;
   std::vector<int64_t> rows_, blocks_;
   std::vector<Wide<T>> truth_;
   std::vector<double> allowed_;
@@ -121,10 +170,24 @@ class SigmoidMulChecker : public Checker {
 }  // namespace
 
 std::unique_ptr<Checker> MakeSigmoidMulChecker(const SigmoidMulProblem& problem,
-                                               const jitattn_sigmoid_mul_args& args,
+                                               const jitattn_activation_args& args,
                                                double max_ops) {
-  return CallWithType(problem.dtype, [&]<typename T>() -> std::unique_ptr<Checker> {
-    return std::make_unique<SigmoidMulChecker<T>>(args, max_ops);
+  const auto make = [&]<typename In, typename Out>() -> std::unique_ptr<Checker> {
+    return std::make_unique<SigmoidMulChecker<In, Out>>(problem, args, max_ops);
+  };
+  return CallWithType(problem.dtype, [&]<typename In>() -> std::unique_ptr<Checker> {
+    if constexpr (std::is_same_v<In, double>) {
+      return make.template operator()<double, double>();
+    } else {
+      switch (SpecOf(problem).out_dtype()) {
+        case DType::kBF16:
+          return make.template operator()<In, BFloat16>();
+        case DType::kF16:
+          return make.template operator()<In, Float16>();
+        default:
+          return make.template operator()<In, float>();
+      }
+    }
   });
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/small_float.h"
@@ -23,7 +26,7 @@ namespace {
 using P = SigmoidMulProblem;
 using C = jit::SigmoidMulConfig;
 
-jit::SigmoidMulSpec SpecOf(const Problem& problem) { return {.dtype = problem.dtype()}; }
+jit::SigmoidMulSpec SpecOf(const Problem& problem) { return SpecOf(problem.As<P>()); }
 
 // ---- The "vectors" algorithm
 
@@ -80,6 +83,7 @@ constexpr Field kFields[] = {
 Config VectorsHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   const P& p = problem.As<P>();
   C c{.isa = cpu.isa, .threads = WorthwhileThreads(problem, cpu, threads), .vecs = 4};
+  const jit::SigmoidMulSpec spec = SpecOf(p);
   if (cpu.isa != Isa::kAvx512) {
     const bool two = p.dtype == DType::kF32 || p.dtype == DType::kBF16;  // bf16: a pair
     c.vecs = two ? 2 : 3;
@@ -96,13 +100,15 @@ Config VectorsHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   c.non_temporal = Bytes(problem) > static_cast<double>(cpu.l3_bytes);
   // Beyond the L2 the page table entries come from as far away as the data.
   if (Bytes(problem) > static_cast<double>(cpu.l2_bytes)) c.page_ahead = 16;
+  c = jit::CanonicalSigmoidMul(c, spec);
+  // Other functions, and factors, take more registers a vector than SiLU.
+  while (c.vecs > 1 && !jit::ValidateSigmoidMul(c, spec).ok()) --c.vecs;
   return c;
 }
 
 double VectorsEstimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const P& p = problem.As<P>();
   const C& c = config.As<C>();
-  const double bytes = SizeOf(p.dtype);
   const double elements = static_cast<double>(p.rows) * static_cast<double>(p.cols);
   const double group = c.vecs * c.unroll;
   // `busy`: cycles in which a vector's polynomial, division and the rest occupy the units.
@@ -114,7 +120,7 @@ double VectorsEstimate(const Problem& problem, const Config& config, const Cpu& 
   const double compute = vectors * std::max(busy, waiting) / c.threads;
   // Memory delivers about 8 bytes a cycle to one core and twice that to all of them. Ordinary
   // stores read a line before they write it: three transfers instead of two.
-  const double traffic = 2 * elements * bytes;
+  const double traffic = Bytes(problem);
   const bool in_cache = traffic <= 0.8 * static_cast<double>(cpu.l3_bytes);
   double memory;
   if (in_cache) {
@@ -167,6 +173,41 @@ constexpr Dim kDims[] = {
                      .least = 1}),
 };
 
+constexpr std::string_view kTypeWords[] = {"same", "f32", "f64", "bf16", "f16"};
+constexpr std::string_view kActivationWords[] = {"silu",      "quick-gelu", "gelu",
+                                                 "gelu-tanh", "relu2",      "hard-swish"};
+constexpr std::string_view kGateWords[] = {"none", "two", "pairs"};
+constexpr std::string_view kClampedWords[] = {"no", "yes"};
+
+constexpr Option kOptions[] = {
+    OptionOf<&P::activation>(
+        {.name = "function",
+         .words = kActivationWords,
+         .flag = "--function",
+         .help = "of sigmoid-mul: silu, quick-gelu, gelu, gelu-tanh, relu2 or hard-swish (silu)",
+         .takes_word = true,
+         .is_extra = true}),
+    OptionOf<&P::gate>({.name = "gate",
+                        .words = kGateWords,
+                        .flag = "--gate",
+                        .help = "inputs of sigmoid-mul: none, one; two, gate and factor in two "
+                                "matrices; pairs, in turn in one of twice the columns (none)",
+                        .takes_word = true,
+                        .is_extra = true}),
+    OptionOf<&P::clamped>(
+        {.name = "clamped",
+         .words = kClampedWords,
+         .flag = "--clamped",
+         .help = "gates are bounded by a limit, and an offset is added to factors",
+         .is_extra = true}),
+    OptionOf<&P::out>({.name = "out_dtype",
+                       .words = kTypeWords,
+                       .flag = "--out-dtype",
+                       .help = "type of the output of sigmoid-mul (same)",
+                       .takes_word = true,
+                       .is_extra = true}),
+};
+
 constexpr const Algorithm* kAlgorithms[] = {&kVectors, &kPortableSigmoidMul};
 
 absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> given,
@@ -177,7 +218,26 @@ absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> g
   P p = stated.As<P>();
   if (!given[0]) p.rows = *dim;
   if (!given[1]) p.cols = *dim;
+  if (p.out != jit::OutType::kSame && SpecOf(p).out_dtype() == p.dtype) p.out = jit::OutType::kSame;
   return p;
+}
+
+absl::Status ValidateOptions(const Problem& problem) {
+  const P& p = problem.As<P>();
+  const DType out = SpecOf(p).out_dtype();
+  const std::string name(Name(out));
+  if (p.out != jit::OutType::kSame && out == p.dtype) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("out_dtype ", name, ": must be same if it equals dtype"));
+  }
+  if ((out == DType::kF64) != (p.dtype == DType::kF64)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "out_dtype ", name, " of dtype ", std::string(Name(p.dtype)), ": f64 goes only with f64"));
+  }
+  if (p.clamped && p.gate == jit::Gate::kNone) {
+    return absl::InvalidArgumentError("clamped yes, but gate none: only gates are clamped");
+  }
+  return absl::OkStatus();
 }
 
 double Elements(const Problem& problem) {
@@ -187,44 +247,143 @@ double Elements(const Problem& problem) {
 
 Arrays ArraysOf(const Problem& problem) {
   const P& p = problem.As<P>();
-  return {.array = {Array{"x", 1, 1, p.rows, p.cols}, {"out", 1, 1, p.rows, p.cols}}, .count = 2};
+  // Half of the largest number of columns may be doubled without overflow; Validate refuses more.
+  const bool pairs = p.gate == jit::Gate::kPairs && p.cols <= INT64_MAX / 2;
+  const Array x = {"x", 1, 1, p.rows, pairs ? 2 * p.cols : p.cols};
+  const Array up = {"up", 1, 1, p.rows, p.cols};
+  const Array out = {"out", 1, 1, p.rows, p.cols, SpecOf(p).out_dtype()};
+  if (p.gate == jit::Gate::kTwo) return {.array = {x, up, out}, .count = 3};
+  return {.array = {x, out}, .count = 2};
 }
 
 Args Bind(const Problem& problem, Layout, std::span<void* const> data) {
   const P& p = problem.As<P>();
-  return Args(jitattn_sigmoid_mul_args{.struct_size = sizeof(jitattn_sigmoid_mul_args),
-                                       .x = data[0],
-                                       .out = data[1],
-                                       .rows = p.rows,
-                                       .cols = p.cols,
-                                       .x_stride = p.cols,
-                                       .out_stride = p.cols});
+  const bool two = p.gate == jit::Gate::kTwo;
+  jitattn_activation_args args{.struct_size = sizeof(jitattn_activation_args),
+                               .x = data[0],
+                               .up = two ? data[1] : nullptr,
+                               .out = data[data.size() - 1],
+                               .rows = p.rows,
+                               .cols = p.cols,
+                               .x_stride = p.gate == jit::Gate::kPairs ? 2 * p.cols : p.cols,
+                               .up_stride = two ? p.cols : 0,
+                               .out_stride = p.cols,
+                               .alpha = kQuickAlpha};
+  if (p.clamped) {  // the numbers of the GPT-OSS models
+    args.limit = 7;
+    args.up_offset = 1;
+  }
+  return Args(args);
 }
 
 // The cost depends only on the number of elements, so a bucket has one row.
 Problem BucketOf(const Problem& problem) {
   const P& p = problem.As<P>();
-  return P{.dtype = p.dtype, .rows = 1, .cols = LengthBucket(p.rows * p.cols)};
+  P bucket = p;
+  bucket.rows = 1;
+  bucket.cols = LengthBucket(p.rows * p.cols);
+  return bucket;
+}
+
+// "silu_f32", "quick_gelu_pairs_clamped_bf16_to_f32".
+std::string CodeName(const Problem& problem) {
+  const P& p = problem.As<P>();
+  constexpr std::string_view kNames[] = {"silu",      "quick_gelu", "gelu",
+                                         "gelu_tanh", "relu2",      "hard_swish"};
+  std::string name(kNames[static_cast<int>(p.activation)]);
+  if (p.gate != jit::Gate::kNone) {
+    absl::StrAppend(&name, "_", std::string(kGateWords[static_cast<int>(p.gate)]));
+  }
+  if (p.clamped) name += "_clamped";
+  absl::StrAppend(&name, "_", std::string(Name(p.dtype)));
+  if (p.out != jit::OutType::kSame) {
+    absl::StrAppend(&name, "_to_", std::string(Name(SpecOf(p).out_dtype())));
+  }
+  return name;
+}
+
+// "sigmoid-mul f32 64×64", "sigmoid-mul gelu f32 to bf16 64×64, gate two, clamped".
+std::string DescribeProblem(const Problem& problem) {
+  const P& p = problem.As<P>();
+  std::string text = "sigmoid-mul ";
+  if (p.activation != jit::Activation::kSilu) {
+    absl::StrAppend(&text, std::string(kActivationWords[static_cast<int>(p.activation)]), " ");
+  }
+  absl::StrAppend(&text, std::string(Name(p.dtype)));
+  if (p.out != jit::OutType::kSame) {
+    absl::StrAppend(&text, " to ", std::string(Name(SpecOf(p).out_dtype())));
+  }
+  absl::StrAppend(&text, " ", p.rows, "×", p.cols);
+  if (p.gate != jit::Gate::kNone) {
+    absl::StrAppend(&text, ", gate ", std::string(kGateWords[static_cast<int>(p.gate)]));
+  }
+  return p.clamped ? text + ", clamped" : text;
+}
+
+double BytesOf(const Problem& problem) {
+  const P& p = problem.As<P>();
+  const int inputs = p.gate == jit::Gate::kNone ? 1 : 2;
+  return (inputs * SizeOf(p.dtype) + SizeOf(SpecOf(p).out_dtype())) * Elements(problem);
+}
+
+// The numbers of a run, as far as the problem's code has them.
+absl::Status CheckNumbers(const P& p, const jitattn_activation_args& args) {
+  if (p.activation == jit::Activation::kQuickGelu &&
+      !(args.alpha >= kLeastAlpha && args.alpha <= 1 / kLeastAlpha)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("alpha ", args.alpha, ": must be in 2^-16 … 2^16"));
+  }
+  if (!p.clamped) {
+    const bool none = (args.limit == 0 || args.limit == INFINITY) && args.up_offset == 0;
+    if (none) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("limit ", args.limit, " and up_offset ", args.up_offset,
+                     ": must be infinite, or 0, and 0, since the problem is not clamped"));
+  }
+  // Numbers beyond float's range would become infinite there.
+  const double most = p.dtype == DType::kF64 ? std::numeric_limits<double>::max()
+                                             : std::numeric_limits<float>::max();
+  if (!(args.limit > 0) || (args.limit > most && args.limit != INFINITY)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "limit ", args.limit, ": must be above 0, and at most ", most, " or infinite"));
+  }
+  if (!(std::abs(args.up_offset) <= most)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("up_offset ", args.up_offset, ": must be at most ", most, " in magnitude"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status CheckArgs(const SigmoidMulProblem& p, const jitattn_sigmoid_mul_args& args) {
+absl::Status CheckArgs(const SigmoidMulProblem& p, const jitattn_activation_args& args) {
+  if (absl::Status s = CheckNumbers(p, args); !s.ok()) return s;
   if (absl::Status s = CheckSize("rows", args.rows, p.rows); !s.ok()) return s;
   if (absl::Status s = CheckSize("cols", args.cols, p.cols); !s.ok()) return s;
   if (args.rows == 0 || args.cols == 0) return absl::OkStatus();
 
-  const int bytes = SizeOf(p.dtype);
-  Operand x = MakeOperand("x", args.x, bytes, 1, 1, args.rows, args.cols, {0, 0, args.x_stride});
-  Operand out =
-      MakeOperand("out", args.out, bytes, 1, 1, args.rows, args.cols, {0, 0, args.out_stride});
+  const int bytes = SizeOf(p.dtype), out_bytes = SizeOf(SpecOf(p).out_dtype());
+  const bool pairs = p.gate == jit::Gate::kPairs, two = p.gate == jit::Gate::kTwo;
+  const auto operand = [&](const char* name, const void* base, int size, int64_t cols,
+                           int64_t stride) {
+    return MakeOperand(name, base, size, 1, 1, args.rows, cols, {0, 0, stride});
+  };
+  Operand x = operand("x", args.x, bytes, pairs ? 2 * args.cols : args.cols, args.x_stride);
+  Operand up = operand("up", two ? args.up : nullptr, bytes, args.cols, args.up_stride);
+  Operand out = operand("out", args.out, out_bytes, args.cols, args.out_stride);
   if (absl::Status s = CheckOperand(x, bytes); !s.ok()) return s;
-  if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
-  // In place is allowed: each element is read before it is written, by the same thread.
-  if (args.x == args.out && (args.rows == 1 || args.x_stride == args.out_stride)) {
-    return CheckOut(out, {});
+  if (two) {
+    if (absl::Status s = CheckOperand(up, bytes); !s.ok()) return s;
   }
-  return CheckOut(out, {&x});
+  if (absl::Status s = CheckOperand(out, out_bytes); !s.ok()) return s;
+  // In place is allowed: each element is read before it is written, by the same thread.
+  const auto in_place = [&](const void* input, int64_t stride) {
+    return input == args.out && p.out == jit::OutType::kSame && !pairs &&
+           (args.rows == 1 || stride == args.out_stride);
+  };
+  const Operand none = {"", {}};
+  return CheckOut(out, {in_place(args.x, args.x_stride) ? &none : &x,
+                        two && in_place(args.up, args.up_stride) ? &none : &up});
 }
 
 const Algorithm kVectors = {
@@ -233,8 +392,8 @@ const Algorithm kVectors = {
     .blank = [] { return Config(C{}); },
     .validate = [](const Config& config, const Problem& problem,
                    const Cpu&) { return jit::ValidateSigmoidMul(config.As<C>(), SpecOf(problem)); },
-    .canonical = [](const Config& config, const Problem&) -> Config {
-      return jit::CanonicalSigmoidMul(config.As<C>());
+    .canonical = [](const Config& config, const Problem& problem) -> Config {
+      return jit::CanonicalSigmoidMul(config.As<C>(), SpecOf(problem));
     },
     .heuristic = VectorsHeuristic,
     .estimate = VectorsEstimate,
@@ -266,7 +425,7 @@ const Operation kSigmoidMul = {
     .name = "sigmoid-mul",
     .rate = Rate::kBytes,
     .dims = kDims,
-    .options = {},
+    .options = kOptions,
     .algorithms = kAlgorithms,
     .blank = [] { return Problem(P{}); },
     .from_flags = FromFlags,
@@ -275,18 +434,11 @@ const Operation kSigmoidMul = {
           const P& p = problem.As<P>();
           return p.rows == dim && p.cols == dim;
         },
+    .validate = ValidateOptions,
     .flops = [](const Problem& problem) { return kSigmoidMulFlops * Elements(problem); },
-    .bytes =
-        [](const Problem& problem) { return 2.0 * SizeOf(problem.dtype()) * Elements(problem); },
-    .describe =
-        [](const Problem& problem) {
-          const P& p = problem.As<P>();
-          return absl::StrCat("sigmoid-mul ", std::string(Name(p.dtype)), " ", p.rows, "×", p.cols);
-        },
-    .code_name =
-        [](const Problem& problem) {
-          return absl::StrCat("silu_", std::string(Name(problem.dtype())));
-        },
+    .bytes = BytesOf,
+    .describe = DescribeProblem,
+    .code_name = CodeName,
     .bucket = BucketOf,
     .extents =
         [](const Problem& problem) {
@@ -297,12 +449,12 @@ const Operation kSigmoidMul = {
     .bind = Bind,
     .check_args =
         [](const Problem& problem, const void* args) {
-          return CheckArgs(problem.As<P>(), *static_cast<const jitattn_sigmoid_mul_args*>(args));
+          return CheckArgs(problem.As<P>(), *static_cast<const jitattn_activation_args*>(args));
         },
     .make_checker =
         [](const Problem& problem, const void* args, double max_ops) {
-          return MakeSigmoidMulChecker(
-              problem.As<P>(), *static_cast<const jitattn_sigmoid_mul_args*>(args), max_ops);
+          return MakeSigmoidMulChecker(problem.As<P>(),
+                                       *static_cast<const jitattn_activation_args*>(args), max_ops);
         },
     .heuristic =
         [](const Problem& problem, const Cpu& cpu, int threads) {

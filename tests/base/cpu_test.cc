@@ -15,6 +15,7 @@
 #include "base/small_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/emulated.h"
 #include "tests/mentions.h"
 #include "tests/scoped_env.h"
 
@@ -68,6 +69,7 @@ TEST(IsaTest, NamesRoundTrip) {
 }
 
 TEST(CpuTest, AgreesWithTheKernelsFlags) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   const std::string flags = CpuInfoFlags();
   if (flags.empty()) GTEST_SKIP() << "needs flags in /proc/cpuinfo";
   const auto has = [&](const char* flag) {

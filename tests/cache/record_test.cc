@@ -122,7 +122,7 @@ TEST(Record, SectionsMustBeTables) {
   EXPECT_THAT(ErrorOf(text), Mentions({"result.median_s"}));
   text = absl::StrReplaceAll(text, {{"date = ", "result = 3\ndate = "}});
   EXPECT_THAT(ErrorOf(text), Mentions({"result", "3"}));
-  EXPECT_THAT(ErrorOf("format = \"1.4\""), Mentions({"key"}));
+  EXPECT_THAT(ErrorOf("format = \"1.5\""), Mentions({"key"}));
 }
 
 struct BadValue {

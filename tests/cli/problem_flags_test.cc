@@ -80,6 +80,32 @@ TEST(ProblemFlagsTest, FlagsAloneSayWhichOperationIsMeant) {
                         .q_len = 77, .kv_len = 77, .head_dim = 64, .value_dim = 32}));
 }
 
+TEST(ProblemFlagsTest, OptionsOfSeveralWords) {
+  ProblemFlags flags;
+  flags.sizes = {{"--rows", 3}, {"--cols", 5}};
+  flags.words = {{"--function", 2}, {"--gate", 1}, {"--out-dtype", 3}};
+  flags.chosen = {"--clamped"};
+  const auto problem = flags.OneProblem();
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_EQ(*problem, ops::Problem(ops::SigmoidMulProblem{.out = jit::OutType::kBF16,
+                                                          .activation = jit::Activation::kGelu,
+                                                          .gate = jit::Gate::kTwo,
+                                                          .clamped = true,
+                                                          .rows = 3,
+                                                          .cols = 5}));
+  flags.dtype = "bf16";  // its own type is no other type
+  EXPECT_EQ(flags.OneProblem()->As<ops::SigmoidMulProblem>().out, jit::OutType::kSame);
+  flags.words.erase("--gate");
+  EXPECT_THAT(Error(flags), Mentions({"clamped", "gate none"}));
+  flags = {};
+  flags.op = "attention";
+  flags.dims = {64};
+  flags.words = {{"--gate", 1}};
+  EXPECT_THAT(Error(flags), Mentions({"--gate", "attention"}));
+  EXPECT_EQ(flags.FlagOf(ops::kSigmoidMul), "--gate");
+  EXPECT_EQ(flags.FlagNotOf(ops::kAttention), "--gate");
+}
+
 TEST(ProblemFlagsTest, ErrorsCarryTheValueAndTheRule) {
   ProblemFlags flags;
   EXPECT_THAT(Error(flags), Mentions({"--dim"}));

@@ -19,7 +19,7 @@ constexpr uint32_t kMxcsrModes = 0xFFC0, kDefaultMxcsr = 0x1F80;
 
 std::vector<Case> Cases(const Cpu& cpu) {
   std::vector<Case> cases;
-  for (const auto make : {AttentionCases, SigmoidMulCases, FaultCases}) {
+  for (const auto make : {AttentionCases, SigmoidMulCases, ActivationCases, FaultCases}) {
     std::vector<Case> more = make(cpu);
     cases.insert(cases.end(), std::make_move_iterator(more.begin()),
                  std::make_move_iterator(more.end()));

@@ -33,6 +33,7 @@ std::vector<Case> Cases(const Cpu& cpu);
 
 std::vector<Case> AttentionCases(const Cpu& cpu);
 std::vector<Case> SigmoidMulCases(const Cpu& cpu);
+std::vector<Case> ActivationCases(const Cpu& cpu);
 std::vector<Case> FaultCases(const Cpu& cpu);
 
 // ---- Parts of cases ----

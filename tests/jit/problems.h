@@ -37,7 +37,11 @@ inline ops::AttentionProblem ProblemOf(const AttentionSpec& spec) {
 }
 
 inline ops::SigmoidMulProblem ProblemOf(const SigmoidMulSpec& spec) {
-  return {.dtype = spec.dtype};
+  return {.dtype = spec.dtype,
+          .out = spec.out,
+          .activation = spec.activation,
+          .gate = spec.gate,
+          .clamped = spec.clamped};
 }
 
 // Here `config` is a configuration of any algorithm: TilesConfig, RowsConfig,

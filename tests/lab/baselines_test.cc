@@ -105,6 +105,18 @@ TEST(BaselineTest, GivesUpWhenAsked) {
   }
 }
 
+// Loops of SiLU are no measure for another function, or for two inputs.
+TEST(BaselineTest, OtherActivationsAreRefused) {
+  for (const BaselineInfo& info : Baselines()) {
+    ops::SigmoidMulProblem gelu = {.activation = jit::Activation::kGelu}, two;
+    two.gate = jit::Gate::kTwo;
+    for (const ops::SigmoidMulProblem& problem : {gelu, two}) {
+      const absl::Status status = Baseline::Create(info.name, problem, Isa::kPortable).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << info.name;
+    }
+  }
+}
+
 TEST(BaselineTest, UnknownNamesAreRefused) {
   const auto none = Baseline::Create("magic", ops::AttentionProblem{}, Isa::kPortable);
   EXPECT_THAT(std::string(none.status().message()), Mentions({"magic"}));

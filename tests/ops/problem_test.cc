@@ -89,6 +89,48 @@ TEST(WindowTest, WidthsAreBucketedAsLengths) {
   EXPECT_EQ(Validate(p).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(OptionTest, TablesAreWellFormed) {
+  for (const Operation* operation : Operations()) {
+    std::set<std::string_view> words;
+    for (const Option& option : operation->options) {
+      EXPECT_TRUE(words.insert(option.name).second) << option.name << " twice";
+      EXPECT_TRUE(words.insert(option.flag).second) << option.flag << " twice";
+      EXPECT_FALSE(option.help.empty()) << option.name;
+      EXPECT_EQ(option.get(operation->blank()), 0) << option.name;
+      EXPECT_GE(option.words.size(), option.takes_word ? 3u : 2u) << option.name;
+      Problem problem = operation->blank();
+      option.set(problem, 1);
+      for (const Option& other : operation->options) {
+        EXPECT_EQ(other.get(problem), &other == &option ? 1 : 0)
+            << option.name << " sets " << other.name;
+      }
+    }
+  }
+}
+
+TEST(OptionTest, OptionsOfSigmoidMulGiveKernelsOtherNames) {
+  const auto name = [](const SigmoidMulProblem& p) { return kSigmoidMul.code_name(p); };
+  EXPECT_EQ(name({}), "silu_f32");
+  EXPECT_EQ(name({.activation = jit::Activation::kGelu}), "gelu_f32");
+  EXPECT_EQ(name({.dtype = DType::kBF16,
+                  .out = jit::OutType::kF32,
+                  .activation = jit::Activation::kQuickGelu,
+                  .gate = jit::Gate::kPairs,
+                  .clamped = true}),
+            "quick_gelu_pairs_clamped_bf16_to_f32");
+  std::set<std::string> names;
+  for (const Option& option : kSigmoidMul.options) {
+    for (size_t word = 0; word < option.words.size(); ++word) {
+      if (option.name == "out_dtype" && option.words[word] == "f32") continue;  // the type itself
+      Problem problem = SigmoidMulProblem{};
+      option.set(problem, static_cast<int>(word));
+      const bool first = names.insert(kSigmoidMul.code_name(problem)).second;
+      EXPECT_EQ(first, word > 0 || option.name == "function") << option.name << " " << word;
+      EXPECT_EQ(SameCode(problem, SigmoidMulProblem{}), word == 0);
+    }
+  }
+}
+
 TEST(DimTest, TablesAreWellFormed) {
   for (const Operation* operation : Operations()) {
     std::set<std::string_view> words;
@@ -141,6 +183,22 @@ TEST(ValidateTest, AcceptsEdges) {
       Validate(AttentionProblem{.heads = 12, .kv_heads = 4, .head_dim = 4096, .value_dim = 1})
           .ok());
   EXPECT_TRUE(Validate(SigmoidMulProblem{.rows = 1, .cols = (int64_t{1} << 60) - 1}).ok());
+}
+
+TEST(ValidateTest, OptionsOfSigmoidMul) {
+  using jit::Gate, jit::OutType;
+  EXPECT_TRUE(Validate(SigmoidMulProblem{.gate = Gate::kTwo, .clamped = true}).ok());
+  EXPECT_TRUE(Validate(SigmoidMulProblem{.dtype = DType::kBF16, .out = OutType::kF16}).ok());
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.clamped = true}), Mentions({"clamped", "gate none"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.out = OutType::kF32}),
+              Mentions({"out_dtype f32", "same"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.dtype = DType::kF64, .out = OutType::kF32}),
+              Mentions({"out_dtype f32", "dtype f64", "f64 goes only with f64"}));
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.dtype = DType::kBF16, .out = OutType::kF64}),
+              Mentions({"out_dtype f64", "dtype bf16"}));
+  // The second half of a pair counts.
+  EXPECT_THAT(ErrorOf(SigmoidMulProblem{.gate = Gate::kPairs, .cols = int64_t{1} << 59}),
+              Mentions({"x has", "2^62"}));
 }
 
 TEST(ValidateTest, NamesTheValueAndTheRule) {

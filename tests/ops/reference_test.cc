@@ -271,7 +271,7 @@ TEST(SampleRows, HasTheEndsTheBordersAndNoRowTwice) {
 template <typename T>
 Verdict CheckSigmoid(const std::vector<T>& x, const std::vector<T>& y) {
   const int64_t cols = static_cast<int64_t>(x.size());
-  const jitattn_sigmoid_mul_args args = {.x = x.data(), .rows = 1, .cols = cols};
+  const jitattn_activation_args args = {.x = x.data(), .rows = 1, .cols = cols};
   const SigmoidMulProblem problem{
       .dtype = sizeof(T) == 8 ? DType::kF64 : DType::kF32, .rows = 1, .cols = cols};
   return MakeSigmoidMulChecker(problem, args, kDefaultMaxOps)->Check(y.data());
@@ -324,12 +324,12 @@ TYPED_TEST(SigmoidMulReference, NonFinite) {
 TEST(SigmoidMulReferenceSampling, LongRowsAndManyRowsAndInPlace) {
   const int64_t rows = 64, cols = 10000;
   std::vector<float> x(rows * cols, 0.5f);
-  const jitattn_sigmoid_mul_args args = {.x = x.data(),
-                                         .out = x.data(),
-                                         .rows = rows,
-                                         .cols = cols,
-                                         .x_stride = cols,
-                                         .out_stride = cols};
+  const jitattn_activation_args args = {.x = x.data(),
+                                        .out = x.data(),
+                                        .rows = rows,
+                                        .cols = cols,
+                                        .x_stride = cols,
+                                        .out_stride = cols};
   const SigmoidMulProblem problem{.rows = rows, .cols = cols};
   const auto all = MakeSigmoidMulChecker(problem, args, kDefaultMaxOps);
   const auto some = MakeSigmoidMulChecker(problem, args, 64.0 * 3 * cols);
@@ -344,6 +344,73 @@ TEST(SigmoidMulReferenceSampling, LongRowsAndManyRowsAndInPlace) {
   const Verdict verdict = all->Check(x.data());
   EXPECT_FALSE(verdict.correct);
   EXPECT_THAT(verdict.what, Mentions({"37", "9999"}));
+}
+
+// ---- Activations
+
+// Results off by less than the bound are right, and by far more wrong, for every option.
+TEST(ActivationReference, HoldsEveryOptionToItsFormula) {
+  using jit::Activation, jit::Gate;
+  const long double root = std::sqrt(2.0L), c = 2 * std::sqrt(2 / std::acos(-1.0L));
+  const auto formula = [&](Activation activation, long double g) -> long double {
+    const long double t = activation == Activation::kQuickGelu  ? 1.5L * g
+                          : activation == Activation::kGeluTanh ? c * (g + 0.044715L * g * g * g)
+                                                                : g;
+    if (activation == Activation::kGelu) return g * (1 + std::erf(g / root)) / 2;
+    if (activation == Activation::kRelu2) return g > 0 ? g * g : 0;
+    if (activation == Activation::kHardSwish) return g * std::clamp(g + 3, 0.0L, 6.0L) / 6;
+    return g / (1 + std::exp(-t));
+  };
+  for (int function = 0; function <= 5; ++function) {
+    for (const Gate gate : {Gate::kNone, Gate::kTwo, Gate::kPairs}) {
+      for (const bool clamped : {false, true}) {
+        if (clamped && gate == Gate::kNone) continue;
+        const SigmoidMulProblem problem = {.activation = static_cast<Activation>(function),
+                                           .gate = gate,
+                                           .clamped = clamped,
+                                           .rows = 2,
+                                           .cols = 1};
+        SCOPED_TRACE(Describe(problem));
+        const long double g[] = {5, -0.75}, u[] = {-4, 0.5}, limit = clamped ? 2 : 100;
+        const std::vector<float> x = gate == Gate::kPairs ? std::vector<float>{5, -4, -0.75, 0.5}
+                                                          : std::vector<float>{5, -0.75};
+        const std::vector<float> up = {-4, 0.5};
+        const jitattn_activation_args args = {.x = x.data(),
+                                              .up = up.data(),
+                                              .rows = 2,
+                                              .cols = 1,
+                                              .x_stride = gate == Gate::kPairs ? 2 : 1,
+                                              .up_stride = 1,
+                                              .out_stride = 1,
+                                              .alpha = 1.5,
+                                              .limit = static_cast<double>(limit),
+                                              .up_offset = clamped ? 1.0 : 0};
+        std::vector<float> y(2);
+        for (int i = 0; i < 2; ++i) {
+          const long double factor = std::clamp(u[i], -limit, limit) + (clamped ? 1 : 0);
+          y[i] = static_cast<float>(formula(problem.activation, std::min(g[i], limit)) *
+                                    (gate == Gate::kNone ? 1 : factor));
+        }
+        const auto checker = MakeSigmoidMulChecker(problem, args, kDefaultMaxOps);
+        EXPECT_TRUE(checker->Check(y.data()).correct) << checker->Check(y.data()).what;
+        std::vector<float> wrong = y;
+        wrong[0] *= 1.000002f;  // some 20 ulp
+        EXPECT_FALSE(checker->Check(wrong.data()).correct);
+      }
+    }
+  }
+}
+
+TEST(ActivationReference, RoundsToTheTypeOfTheOutput) {
+  const std::vector<float> x = {1.25f};
+  const SigmoidMulProblem problem = {.out = jit::OutType::kBF16,
+                                     .activation = jit::Activation::kRelu2};
+  const jitattn_activation_args args = {.x = x.data(), .rows = 1, .cols = 1};
+  const auto checker = MakeSigmoidMulChecker(problem, args, kDefaultMaxOps);
+  BFloat16 y = 1.5625f;
+  EXPECT_TRUE(checker->Check(&y).correct);
+  ++y.bits;
+  EXPECT_FALSE(checker->Check(&y).correct);
 }
 
 // ---- As the tables have them
@@ -361,7 +428,7 @@ TEST(Checkers, OfTheOperationsAreThoseOfTheirProblems) {
 
   std::vector<float> x = {0.5f, -2}, y = {Exact(0.5f), Exact(-2.0f)};
   const SigmoidMulProblem problem{.rows = 2, .cols = 1};
-  const jitattn_sigmoid_mul_args args = {
+  const jitattn_activation_args args = {
       .x = x.data(), .rows = 2, .cols = 1, .x_stride = 1, .out_stride = 1};
   const auto silu = kSigmoidMul.make_checker(problem, &args, kDefaultMaxOps);
   EXPECT_EQ(silu->rows(), 2);

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "parallel/fp_environment.h"
+#include "tests/emulated.h"
 #include "tests/parallel/calls.h"
 #include "tests/runtime/runtime_testing.h"
 
@@ -136,6 +137,7 @@ using HooksDeathTest = testing::Test;
 
 // In a fresh process: a hook can be set only once.
 TEST(HooksDeathTest, HostPoolReplacesOpenMp) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
@@ -158,6 +160,7 @@ TEST(HooksDeathTest, HostPoolReplacesOpenMp) {
 }
 
 TEST(HooksDeathTest, ThreadBudgetKeepsToOmpNumThreads) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   setenv("OMP_NUM_THREADS", "1", 1);
   EXPECT_EXIT(_exit(ThreadBudget(0)), testing::ExitedWithCode(1), "");

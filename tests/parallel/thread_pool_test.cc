@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "parallel/parallel.h"
+#include "tests/emulated.h"
 #include "tests/parallel/calls.h"
 #include "tests/runtime/runtime_testing.h"
 
@@ -144,6 +145,7 @@ using ThreadsDeathTest = testing::Test;
 
 // In fresh processes, since the choice is made once.
 TEST(ThreadsDeathTest, OpenMpByChoice) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   setenv("JITATTN_THREADS", "openmp", 1);
   EXPECT_EXIT(
@@ -165,6 +167,7 @@ TEST(ThreadsDeathTest, OpenMpByChoice) {
 }
 
 TEST(ThreadsDeathTest, ThreadsThatAreRefusedLeaveTheCaller) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
@@ -180,6 +183,7 @@ TEST(ThreadsDeathTest, ThreadsThatAreRefusedLeaveTheCaller) {
 }
 
 TEST(ThreadsDeathTest, BudgetsKeepToTheLimits) {
+  if (Emulated()) GTEST_SKIP() << "needs a native process";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EQ(ThreadBudget(5000), kMaxThreads);
   setenv("OMP_THREAD_LIMIT", "1", 1);

@@ -439,4 +439,20 @@ TEST(CApiDeathTest, PortablePathByEnvironment) {
               testing::ExitedWithCode(0), "");
 }
 
+TEST(CppApi, Activations) {
+  const jitattn::ActivationShape shape = {
+      .rows = 2, .cols = 5, .function = JITATTN_RELU2, .gate = JITATTN_GATE_TWO};
+  const float x[] = {1, -1, 2, 3, -4, 0, 5, 6, -7, 8}, up[] = {1, 1, 2, 3, 1, 1, 2, 2, 1, 1};
+  float out[10] = {}, again[10] = {};
+  jitattn::PlanOptions options;
+  options.ignore_cache = 1;
+  const auto plan = jitattn::ActivationPlan<float>::Make(shape, options);
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  ASSERT_TRUE((*plan).Run(x, up, out).ok());
+  ASSERT_TRUE(jitattn::Activation(shape, x, up, again).ok());
+  const float expected[] = {1, 0, 8, 27, 0, 0, 50, 72, 0, 64};
+  EXPECT_THAT(out, testing::ElementsAreArray(expected));
+  EXPECT_THAT(again, testing::ElementsAreArray(expected));
+}
+
 }  // namespace
