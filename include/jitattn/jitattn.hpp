@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -86,6 +87,12 @@ struct AttentionShape {
   int64_t q_len = 1, kv_len = kSame;
   int64_t head_dim = 64, value_dim = kSame;
   bool causal = false;
+  // A window, in place of a causal mask: keys before and behind the query's own; −1: no limit.
+  std::optional<int64_t> window_left = std::nullopt;
+  int64_t window_right = 0;
+  int64_t chunk = 0;                 // of a causal mask; 0: none
+  int32_t options = 0;               // JITATTN_SOFTCAP + …
+  int32_t bias = JITATTN_BIAS_NONE;  // the elements of args.bias
 };
 
 struct MatrixShape {
@@ -106,7 +113,14 @@ jitattn_attention_problem Problem(const AttentionShape& shape) {
   jitattn_attention_problem problem;
   jitattn_attention_problem_init(&problem, shape.heads, shape.q_len, shape.head_dim);
   problem.dtype = kDType<T>;
-  problem.mask = shape.causal ? JITATTN_MASK_CAUSAL : JITATTN_MASK_NONE;
+  problem.mask = shape.window_left ? JITATTN_MASK_WINDOW
+                 : shape.causal    ? JITATTN_MASK_CAUSAL
+                                   : JITATTN_MASK_NONE;
+  problem.window_left = shape.window_left.value_or(0);
+  problem.window_right = shape.window_left ? shape.window_right : 0;
+  problem.chunk = shape.chunk;
+  problem.options = shape.options;
+  problem.bias = shape.bias;
   problem.batch = shape.batch;
   problem.kv_heads = or_same(shape.kv_heads, shape.heads);
   problem.kv_len = or_same(shape.kv_len, shape.q_len);

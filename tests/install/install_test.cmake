@@ -54,6 +54,9 @@ run(${CMAKE_COMMAND} -S ${SOURCE}/examples -B ${WORK}/by_cmake -G ${GENERATOR}
     -DCMAKE_C_FLAGS=${CFLAGS} -DCMAKE_CXX_FLAGS=${CXXFLAGS})
 run(${CMAKE_COMMAND} --build ${WORK}/by_cmake)
 check_examples(${WORK}/by_cmake/attention_c ${WORK}/by_cmake/attention_cpp)
+# These compare their own results.
+run(${WORK}/by_cmake/decoder_c)
+run(${WORK}/by_cmake/decoder_cpp)
 
 find_program(pkg_config pkg-config)
 if(NOT pkg_config)
