@@ -25,9 +25,13 @@ Json ToJson(const ops::Problem& problem) {
                {"describe", ops::Describe(problem)},
                {"dtype", Name(problem.dtype())}};
   for (const ops::Option& option : operation.options) {
-    json[std::string(option.name)] = option.words[option.get(problem)];
+    const int value = option.get(problem);
+    if (value != 0 || !option.is_extra) json[std::string(option.name)] = option.words[value];
   }
-  for (const ops::Dim& dim : operation.dims) json[std::string(dim.name)] = dim.get(problem);
+  for (const ops::Dim& dim : operation.dims) {
+    const int64_t size = dim.get(problem);
+    if (size != 0 || !dim.is_extra) json[std::string(dim.name)] = size;
+  }
   return json;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "jit/attention/args.h"
+#include "jit/attention/score_part.h"
 
 namespace jitattn::jit {
 namespace {

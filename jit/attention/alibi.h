@@ -3,9 +3,9 @@
 #ifndef JITATTN_JIT_ATTENTION_ALIBI_H_
 #define JITATTN_JIT_ATTENTION_ALIBI_H_
 
-#include "jit/attention/score_part.h"
-
 namespace jitattn::jit {
+
+class ScorePart;
 
 // The slopes are AttentionArgs::alibi_slopes.
 const ScorePart& Alibi();

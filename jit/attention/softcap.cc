@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "jit/attention/args.h"
+#include "jit/attention/score_part.h"
 #include "jit/parts/emit_tanh.h"
 
 namespace jitattn::jit {

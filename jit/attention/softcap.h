@@ -3,9 +3,9 @@
 #ifndef JITATTN_JIT_ATTENTION_SOFTCAP_H_
 #define JITATTN_JIT_ATTENTION_SOFTCAP_H_
 
-#include "jit/attention/score_part.h"
-
 namespace jitattn::jit {
+
+class ScorePart;
 
 // The cap is AttentionArgs::softcap.
 const ScorePart& Softcap();

@@ -10,9 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "jit/attention/alibi.h"
 #include "jit/attention/band.h"
-#include "jit/attention/softcap.h"
 #include "jit/attention/spec.h"
 #include "ops/problem.h"
 
@@ -45,19 +43,8 @@ extern const Operation kAttention;
 template <>
 inline constexpr const Operation* OperationOf<AttentionProblem> = &kAttention;
 
-inline jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
-  jit::AttentionSpec spec = {.dtype = problem.dtype,
-                             .mask = problem.mask,
-                             .head_dim = static_cast<int>(problem.head_dim),
-                             .value_dim = static_cast<int>(problem.value_dim),
-                             .bias = problem.bias,
-                             .sinks = problem.sinks,
-                             .lse = problem.lse};
-  int parts = 0;
-  if (problem.softcap) spec.score_parts[parts++] = &jit::Softcap();
-  if (problem.alibi) spec.score_parts[parts++] = &jit::Alibi();
-  return spec;
-}
+// The part of the problem that is compiled into kernels.
+jit::AttentionSpec SpecOf(const AttentionProblem& problem);
 
 // The keys that the queries of a run see. `offset`: of the causal mask's or the window's middle.
 inline jit::Band BandOf(const AttentionProblem& problem, int64_t offset) {

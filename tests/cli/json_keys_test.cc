@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/cpu.h"
-#include "tests/lab/plot_testing.h"
 #include "tests/cli/process.h"
+#include "tests/lab/plot_testing.h"
 
 namespace jitattn::cli {
 namespace {
@@ -42,14 +42,15 @@ std::map<std::string, std::vector<std::pair<std::string, std::string>>> ReadDocu
   return sections;
 }
 
-// The keys of a section, with the sections that its types refer to put in their place.
+// The keys of a section, with the sections that its types refer to put in their place. A key that
+// may be absent ends with '?'.
 void AddDocumented(const std::string& section, const std::string& prefix, Keys* keys) {
   static const auto document = ReadDocument();
   ASSERT_TRUE(document.contains(section)) << section;
   for (const auto& [key, type] : document.at(section)) {
     const std::string reference = Between(type, "(#", ")");
     if (reference.empty()) {
-      keys->insert(prefix + key);
+      keys->insert(prefix + key + (type.ends_with(", or absent") ? "?" : ""));
     } else {
       AddDocumented(reference, prefix + key + ".", keys);
     }
@@ -69,6 +70,7 @@ void AddPaths(const Json& json, const std::string& path, Keys* paths) {
 }
 
 bool Matches(const std::string& path, const std::string& documented) {
+  if (documented.ends_with("?")) return path + "?" == documented;
   if (documented.ends_with("*")) {
     return path.starts_with(documented.substr(0, documented.size() - 1));
   }
@@ -103,6 +105,7 @@ class JsonKeysTest : public testing::Test {
       EXPECT_TRUE(known) << path << " is printed and not documented";
     }
     for (const std::string& key : documented) {
+      if (key.ends_with("?")) continue;
       bool seen = false;
       for (const std::string& path : printed_) {
         seen |= Matches(path, key) || IsEmptyContainerOf(key, path);
@@ -272,6 +275,11 @@ TEST_F(JsonKeysTest, Run) {
   DamageOneRecord();
   Collect({"run", "--dim", "32", "--repeat", "1"});
   Collect({"run", "--dim", "32", "--repeat", "1", "--check"});
+  Collect({"run", "--seq", "20", "--head-dim", "8", "--causal", "--chunk", "7", "--softcap",
+           "--alibi", "--sinks", "--lse", "--bias", "bool", "--check"});
+  Collect({"run", "--seq", "20", "--head-dim", "8", "--window-left", "7", "--window-right", "1"});
+  Collect({"run", "--rows", "2", "--cols", "9", "--function", "gelu", "--gate", "two", "--clamped",
+           "--out-dtype", "bf16", "--check"});
   Compare("jitattn run");
 }
 

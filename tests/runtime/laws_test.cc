@@ -275,13 +275,13 @@ TEST(EveryTunable, ThreadsChangeTheScheduleOfSigmoidMul) {
   std::set<size_t> sizes;
   for (const int threads : {1, 2, 3}) {
     std::vector<float> x(64 * 1024);
-    const jitattn_sigmoid_mul_args args = {.struct_size = sizeof args,
-                                           .x = x.data(),
-                                           .out = x.data(),
-                                           .rows = 64,
-                                           .cols = 1024,
-                                           .x_stride = 1024,
-                                           .out_stride = 1024};
+    const jitattn_activation_args args = {.struct_size = sizeof args,
+                                          .x = x.data(),
+                                          .out = x.data(),
+                                          .rows = 64,
+                                          .cols = 1024,
+                                          .x_stride = 1024,
+                                          .out_stride = 1024};
     RunRecorded(problem, jit::SigmoidMulConfig{.threads = threads}, RecordSigmoidMul, &args);
     int64_t elements = 0;
     for (const int64_t count : calls) elements += count;

@@ -121,7 +121,8 @@ TEST(MergeArguments, BadOnesAreNamed) {
     args.out = &memory[16], args.lse = &memory[32];
     change(args);
     const jitattn_status status = jitattn_attention_merge(&args);
-    return std::to_string(status) + (status == JITATTN_OK ? "" : jitattn_last_error());
+    return std::to_string(status) +
+           (status == JITATTN_OK ? "" : std::string(": ") + jitattn_last_error());
   };
   using Args = jitattn_attention_merge_args;
   EXPECT_EQ(error([](Args&) {}), "0");
