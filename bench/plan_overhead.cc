@@ -11,8 +11,8 @@
 
 #include "benchmark/benchmark.h"
 #include "jitattn/jitattn.h"
-#include "ops/attention/problem.h"
 #include "lab/measuring/kernel_calls.h"
+#include "ops/attention/problem.h"
 #include "runtime/plan.h"
 
 namespace {

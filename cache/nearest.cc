@@ -17,13 +17,19 @@ std::optional<double> Distance(const Key& a, const Key& b) {
   if (!comparable) return std::nullopt;
   const ops::Operation& operation = a.bucket.operation();
   const auto of_a = operation.extents(a.bucket), of_b = operation.extents(b.bucket);
-  double sum = 0;
-  for (size_t i = 0; i < of_a.size(); ++i) {
-    const double ratio = std::max(of_a[i] / of_b[i], of_b[i] / of_a[i]);
-    if (ratio > 2) return std::nullopt;
+  double sum = 0, largest = 1;
+  const auto compare = [&](double one, double other) {
+    const double ratio = std::max(one / other, other / one);
+    largest = std::max(largest, ratio);
     sum += std::log2(ratio);
+  };
+  for (size_t i = 0; i < of_a.size(); ++i) compare(of_a[i], of_b[i]);
+  for (const ops::Dim& dim : operation.dims) {
+    if (!dim.is_extra) continue;
+    // A width of 0 is a length of 1.
+    compare(1 + static_cast<double>(dim.get(a.bucket)), 1 + static_cast<double>(dim.get(b.bucket)));
   }
-  return sum;
+  return largest > 2 ? std::nullopt : std::optional(sum);
 }
 
 }  // namespace jitattn::cache

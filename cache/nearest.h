@@ -13,8 +13,9 @@ namespace jitattn::cache {
 // code, threads, isa or buffers differ, or if any length differs by more than a factor of two: such
 // a configuration may well be slower than the heuristic's.
 //
-// The lengths are Operation::extents. Attention: q_len, kv_len, batch · heads (independent pieces
-// of work) and batch · kv_heads (the amount of K and V). Sigmoid-mul: rows · cols.
+// The lengths are Operation::extents, and the widths of windows and chunks. Attention: q_len,
+// kv_len, batch · heads (independent pieces of work) and batch · kv_heads (the amount of K and V).
+// Sigmoid-mul: rows · cols.
 std::optional<double> Distance(const Key& a, const Key& b);
 
 }  // namespace jitattn::cache

@@ -1,9 +1,8 @@
 /* Causal attention from C: a plan, one run, and one element compared with the formula. */
+#include <jitattn/jitattn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <jitattn/jitattn.h>
 
 enum { HEADS = 8, LENGTH = 256, DIM = 64, SIZE = HEADS * LENGTH * DIM };
 static float q[SIZE], k[SIZE], v[SIZE], out[SIZE];

@@ -1,11 +1,10 @@
 /* A decoder layer's attention and MLP gate with a growing KV cache, for two sequences of different
  * lengths: a prefill, then single tokens. Positions (RoPE) are applied outside, before the cache is
  * appended. Every result is compared with the formula in double. */
+#include <jitattn/jitattn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <jitattn/jitattn.h>
 
 enum { BATCH = 2, HEADS = 8, KV_HEADS = 2, DIM = 64, CAPACITY = 256, STEPS = 4, HIDDEN = 512 };
 

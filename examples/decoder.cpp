@@ -6,9 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
-
 #include <jitattn/jitattn.hpp>
+#include <vector>
 
 namespace {
 

@@ -147,9 +147,8 @@ absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
   if (lookup.match != cache::Match::kNone) {
     const cache::Record& record = lookup.found->record;
     // A record may serve a problem with other options, whose code is another.
-    const auto hash = ops::SameCode(record.problem, problem)
-                          ? std::optional<uint64_t>(record.code_hash)
-                          : std::nullopt;
+    std::optional<uint64_t> hash;
+    if (ops::SameCode(record.problem, problem)) hash = record.code_hash;
     if (attempts.Try(record.config, std::move(source), hash)) return attempts.Take();
     source = {.reason = why_portable.empty() ? "default configuration" : why_portable};
   }

@@ -1,5 +1,5 @@
-// Messages are checked for the data that they carry (a value, a flag, a field, a path and line), not
-// for their sentences, which may be reworded.
+// Messages are checked for the data that they carry (a value, a flag, a field, a path and line),
+// not for their sentences, which may be reworded.
 
 #ifndef JITATTN_TESTS_MENTIONS_H_
 #define JITATTN_TESTS_MENTIONS_H_

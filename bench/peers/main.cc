@@ -67,13 +67,14 @@ class PeerContender final : public lab::Contender {
 };
 
 lab::LinkedMethod MethodOf(const Peer& peer) {
-  return {peer.name, peer.version,
-          [peer](const ops::Problem& problem, const runtime::Operands& operands)
-              -> absl::StatusOr<std::unique_ptr<lab::Contender>> {
-            auto contender = std::make_unique<PeerContender>(peer, problem, operands);
-            if (absl::Status status = contender->Prepare(1); !status.ok()) return status;
-            return contender;
-          }};
+  return {
+      peer.name, peer.version,
+      [peer](const ops::Problem& problem,
+             const runtime::Operands& operands) -> absl::StatusOr<std::unique_ptr<lab::Contender>> {
+        auto contender = std::make_unique<PeerContender>(peer, problem, operands);
+        if (absl::Status status = contender->Prepare(1); !status.ok()) return status;
+        return contender;
+      }};
 }
 
 void AddPeers(const std::vector<Peer>& peers) {

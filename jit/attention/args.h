@@ -49,7 +49,8 @@ struct AttentionArgs {
   // queries and, "rows" only, between query heads; either may be 0.
   const void* bias = nullptr;
   int64_t bias_stride = 0, bias_head_stride = 0;
-  // Of the call's first head and, in "rows", one for each head of the group.
+  // These point to the number of the call's first head; "rows" kernels read one for each head of
+  // the group.
   const float* sinks = nullptr;         // logits, in the units of the scores
   const float* alibi_slopes = nullptr;  // subtracted from a score: slope · |key − query|
   double softcap = 0;

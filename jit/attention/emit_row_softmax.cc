@@ -46,28 +46,35 @@ void EmitRowSoftmax::EmitReset() {
 }
 
 void EmitRowSoftmax::EmitResetToSinks() {
-  const Vecs value = a_.pool().LeaseVecs("sink");
+  const Vecs sink = a_.pool().LeaseVecs("sink"), weight = a_.pool().LeaseVecs("its weight");
+  {
+    const Gprs to = a_.pool().LeaseGprs("m");
+    a_.lea(to, max());
+    EmitOfHeads(to, offsetof(AttentionArgs, sinks), sink, EmitSink);
+  }
+  a_.LoadVec(sink, max());
+  EmitWeightOfSink(a_, weight, sink);
+  a_.StoreVec(sum(), weight);
+}
+
+// The vector at `to` ← for each row, the entry of its head in the array of floats that the argument
+// at `offset` points to; `emit` loads an entry into lane 0. Clobbers `to`.
+void EmitRowSoftmax::EmitOfHeads(const Reg64& to, size_t offset, const Vec& temp,
+                                 void (*emit)(Assembler&, const Xbyak::Xmm&,
+                                              const Xbyak::Address&)) {
   const Gprs list = a_.pool().LeaseGprs("list"), row = a_.pool().LeaseGprs("rows left");
-  const Gprs to = a_.pool().LeaseGprs("m of the row"), at = a_.pool().LeaseGprs("sink");
+  const Gprs at = a_.pool().LeaseGprs("entry");
   a_.mov(list, ctx_.at(&RowsFrame::tile));
-  a_.lea(to, max());
   a_.Repeat(row, ctx_.layout.rows, [&] {
-    EmitHeadOfRow(list, at);
-    a_.shl(at, 2);
-    a_.add(at, ctx_.arg(offsetof(AttentionArgs, sinks)));
-    EmitSink(a_, Xbyak::Xmm(value[0].getIdx()), a_.ptr[at[0]]);
-    EmitToLanes(to, value);
+    a_.mov(at, a_.qword[list[0] + ctx_.layout.of_head]);
+    a_.sub(at, ctx_.arg(offsetof(AttentionArgs, first_head)));
+    a_.shl(at, std::countr_zero(sizeof(float)));
+    a_.add(at, ctx_.arg(offset));
+    emit(a_, Xbyak::Xmm(temp.getIdx()), a_.ptr[at[0]]);
+    EmitToLanes(to, temp);
     a_.add(list, 8);
     a_.add(to, ctx_.layout.elem_bytes);
   });
-  a_.LoadVec(value, a_.Const(1));
-  a_.StoreVec(sum(), value);
-}
-
-// head ← the head of the row at `list`, counted from the call's first head.
-void EmitRowSoftmax::EmitHeadOfRow(const Reg64& list, const Reg64& head) {
-  a_.mov(head, a_.qword[list + ctx_.layout.of_head]);
-  a_.sub(head, ctx_.arg(offsetof(AttentionArgs, first_head)));
 }
 
 Xbyak::Address EmitRowSoftmax::Coordinates(Coordinate what) {
@@ -110,7 +117,8 @@ void EmitRowSoftmax::EmitFirstCoordinates(const EmitScoreParts& parts) {
   for (const Coordinate what : kCoordinates) {
     if (!parts.Needs(what)) continue;
     if (what == Coordinate::kSlope) {
-      EmitSlopes();
+      a_.lea(to, Coordinates(what));
+      EmitOfHeads(to, offsetof(AttentionArgs, alibi_slopes), x, EmitFloat);
       continue;
     }
     const int64_t entries = what == Coordinate::kHead ? layout.of_head : layout.of_query;
@@ -194,24 +202,6 @@ void EmitRowSoftmax::EmitHide() {
     if (ctx_.has_left_end()) hide(first[0], kLess);
     a_.Add(index, index, a_.Const(layout.keys));
     a_.add(scores, layout.vec_bytes);
-  });
-}
-
-// Writes the slopes of a vector's rows.
-void EmitRowSoftmax::EmitSlopes() {
-  const Vecs slope = a_.pool().LeaseVecs("slope");
-  const Gprs list = a_.pool().LeaseGprs("list"), row = a_.pool().LeaseGprs("rows left");
-  const Gprs to = a_.pool().LeaseGprs("slopes"), at = a_.pool().LeaseGprs("slope");
-  a_.mov(list, ctx_.at(&RowsFrame::tile));
-  a_.lea(to, Coordinates(Coordinate::kSlope));
-  a_.Repeat(row, ctx_.layout.rows, [&] {
-    EmitHeadOfRow(list, at);
-    a_.shl(at, 2);
-    a_.add(at, ctx_.arg(offsetof(AttentionArgs, alibi_slopes)));
-    EmitFloat(a_, Xbyak::Xmm(slope[0].getIdx()), a_.ptr[at[0]]);
-    EmitToLanes(to, slope);
-    a_.add(list, 8);
-    a_.add(to, ctx_.layout.elem_bytes);
   });
 }
 

@@ -57,11 +57,11 @@ class EmitRowSoftmax {
   Xbyak::Address Coordinates(Coordinate what);
   void EmitFirstCoordinates(const EmitScoreParts& parts);
   void EmitResetToSinks();
-  void EmitHeadOfRow(const Xbyak::Reg64& list, const Xbyak::Reg64& head);
+  void EmitOfHeads(const Xbyak::Reg64& to, size_t offset, const Vec& temp,
+                   void (*emit)(Assembler&, const Xbyak::Xmm&, const Xbyak::Address&));
   void EmitIntegerToLanes(const Xbyak::Reg64& to, const Xbyak::Reg64& number, const Vec& temp);
   // Stores lane 0 in the lanes of its row in the vector at `to`.
   void EmitToLanes(const Xbyak::Reg64& to, const Vec& vec);
-  void EmitSlopes();
   void ForEachGroup(const std::function<void(const Xbyak::Reg64&)>& body);
   void Fold(const Vec& x, const Vec& temp, const std::function<void()>& meet);
 

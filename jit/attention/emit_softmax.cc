@@ -47,7 +47,8 @@ void EmitSoftmax::EmitReset(const Reg64& state) {
   }
 }
 
-// The state after one key whose score is the sink, and whose value is 0.
+// The state after one key whose score is the sink, and whose value is 0: m = sink, l = 1. Without a
+// sink l = 0, and m lies so low that every finite score moves it.
 void EmitSoftmax::EmitResetToSink(const Reg64& state) {
   const Vecs sink = a_.pool().LeaseVecs("sink"), value = a_.pool().LeaseVecs("initial value");
   a_.Broadcast(sink, ctx_.at(&TilesFrame::sink));
@@ -58,7 +59,7 @@ void EmitSoftmax::EmitResetToSink(const Reg64& state) {
   if (ctx_.config.fuse_exp) store(Layout::kChunkSum);
   a_.Sub(value, value, sink);
   store(Layout::kMinusMax);
-  a_.LoadVec(value, a_.Const(1));
+  EmitWeightOfSink(a_, value, sink);
   store(Layout::kSum);
   a_.Add(value, sink, a_.Const(kRescaleThreshold));
   store(Layout::kThreshold);
@@ -69,8 +70,11 @@ void EmitSoftmax::EmitLseOfNoKeys(const Reg64& state) {
   const Vecs value = a_.pool().LeaseVecs("log-sum-exp");
   a_.mov(state, ctx_.arg(offsetof(AttentionArgs, scratch)));
   if (ctx_.spec.sinks) {
-    a_.Broadcast(value, ctx_.at(&TilesFrame::sink));
-    a_.Mul(value, value, a_.Const(std::numbers::ln2));
+    const Gprs sinks = a_.pool().LeaseGprs("sinks");
+    a_.mov(sinks, ctx_.arg(offsetof(AttentionArgs, sinks)));
+    const Xbyak::Xmm sink(value[0].getIdx());
+    EmitFloat(a_, sink, a_.ptr[sinks[0]]);
+    a_.Broadcast(value, sink);
   } else {
     a_.LoadVec(value, a_.Const(-kInfinity));
   }

@@ -36,11 +36,34 @@ void EmitFloat(Assembler& a, const Xbyak::Xmm& x, const Xbyak::Address& from) {
   if (a.compute() == DType::kF64) a.vcvtss2sd(x, x, x);
 }
 
+namespace {
+
+Xbyak::Address Lowest(Assembler& a) {
+  return a.Const(a.compute() == DType::kF64 ? std::numeric_limits<double>::lowest()
+                                            : double{std::numeric_limits<float>::lowest()});
+}
+
+}  // namespace
+
+void EmitWeightOfSink(Assembler& a, const Vec& weight, const Vec& sink) {
+  constexpr int kNotEqual = 4;  // predicate NEQ_UQ: true for NaN
+  const bool f64 = a.compute() == DType::kF64;
+  const auto lowest = Lowest(a), one = a.Const(1);
+  if (a.avx512()) {
+    const Opmasks some = a.pool().LeaseMasks("has a sink");
+    f64 ? a.vcmppd(some[0], sink, lowest, kNotEqual) : a.vcmpps(some[0], sink, lowest, kNotEqual);
+    const Vec masked = weight | some[0] | Xbyak::util::T_z;
+    f64 ? a.vmovapd(masked, one) : a.vmovaps(masked, one);
+  } else {
+    f64 ? a.vcmppd(weight, sink, lowest, kNotEqual) : a.vcmpps(weight, sink, lowest, kNotEqual);
+    a.And(weight, weight, one);
+  }
+}
+
 void EmitSink(Assembler& a, const Xbyak::Xmm& x, const Xbyak::Address& from) {
   EmitFloat(a, x, from);
   const bool f64 = a.compute() == DType::kF64;
-  const auto lowest = a.Const(f64 ? std::numeric_limits<double>::lowest()
-                                  : double{std::numeric_limits<float>::lowest()});
+  const auto lowest = Lowest(a);
   const auto log2e = a.Const(std::numbers::log2e);
   f64 ? a.vmulsd(x, x, log2e) : a.vmulss(x, x, log2e);
   f64 ? a.vmaxsd(x, x, lowest) : a.vmaxss(x, x, lowest);

@@ -18,8 +18,12 @@ void EmitInverseOfSum(Assembler& a, const AttentionSpec& spec, const Vec& x, con
 void EmitLogSum(Assembler& a, const Vec& sum, const Xbyak::Operand& minus_max);
 inline constexpr int kLogSumVecsNeeded = EmitLog2::kVecsNeeded;
 
-// x ← log2 e · the float at `from`, in lane 0, in the compute type; at least the lowest number.
+// x ← log2 e · the float at `from`, in lane 0, in the compute type; at least the lowest number,
+// which stands for a sink of −∞.
 void EmitSink(Assembler& a, const Xbyak::Xmm& x, const Xbyak::Address& from);
+
+// weight ← 1, the weight of a sink when m is the sink; 0 where there is no sink, since it is −∞.
+void EmitWeightOfSink(Assembler& a, const Vec& weight, const Vec& sink);
 
 // x ← the float at `from`, in lane 0, in the compute type.
 void EmitFloat(Assembler& a, const Xbyak::Xmm& x, const Xbyak::Address& from);

@@ -5,17 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sizes.h"
-#include "base/small_float.h"
 #include "jit/attention/band.h"
 #include "jit/attention/bias.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/algorithms.h"
 #include "ops/attention/checker.h"
 #include "ops/attention/problem.h"
-#include "ops/attention/sequence.h"
-#include "ops/check_operand.h"
 #include "ops/operation.h"
-#include "parallel/scratch.h"
 
 namespace jitattn::ops {
 namespace {
@@ -394,146 +390,7 @@ const Algorithm* AlgorithmOfOld(const std::function<std::string(std::string_view
   return lanes.empty() || lanes == "queries" ? &kTiles : nullptr;
 }
 
-// Operands with a row for each query or each key. The rows of a ragged batch are those of one long
-// sequence.
-Operand OfQueries(const char* name, const void* base, int bytes, const P& p,
-                  const jitattn_attention_args& args, int64_t cols, const int64_t (&strides)[3]) {
-  const bool ragged = args.q_offsets != nullptr;
-  return MakeOperand(name, base, bytes, ragged ? 1 : args.batch, p.heads,
-                     ragged ? args.q_offsets[args.batch] : args.q_len, cols, strides);
-}
-Operand OfKeys(const char* name, const void* base, int bytes, const P& p,
-               const jitattn_attention_args& args, int64_t cols, const int64_t (&strides)[3]) {
-  const bool ragged = args.kv_offsets != nullptr;
-  return MakeOperand(name, base, bytes, ragged ? 1 : args.batch, p.kv_heads,
-                     ragged ? args.kv_offsets[args.batch] : args.kv_len, cols, strides);
-}
-
-Operand LseOperand(const P& p, const jitattn_attention_args& args) {
-  return OfQueries("lse", args.lse, SizeOf(ComputeType(p.dtype)), p, args, 1, args.lse_strides);
-}
-
-// Each of `count` numbers must be in 0 … most. A null array is right.
-absl::Status CheckEach(const char* name, const int64_t* numbers, int64_t count, int64_t most) {
-  for (int64_t i = 0; numbers != nullptr && i < count; ++i) {
-    if (numbers[i] < 0 || numbers[i] > most) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, "[", i, "] ", numbers[i], ": must be in 0 … ", most));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The offsets must rise by the lengths, each in 0 … most.
-absl::Status CheckOffsets(const char* name, const int64_t* offsets, const int64_t* lens,
-                          int64_t count, int64_t most) {
-  if (offsets == nullptr) return absl::OkStatus();
-  if (offsets[0] < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, "[0] ", offsets[0], ": must be 0 or more"));
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t least = lens != nullptr ? lens[i] : 0;
-    // Written so that nothing overflows.
-    const bool rises = offsets[i + 1] >= offsets[i] && offsets[i + 1] - offsets[i] >= least;
-    if (!rises || (lens == nullptr && offsets[i + 1] - offsets[i] > most)) {
-      return absl::InvalidArgumentError(absl::StrCat(name, "[", i + 1, "] ", offsets[i + 1],
-                                                     ": must be ", least, " to ", most,
-                                                     " more than the one before, ", offsets[i]));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckSequences(const P& p, const jitattn_attention_args& args) {
-  for (const absl::Status& s :
-       {CheckEach("q_lens", args.q_lens, args.batch, args.q_len),
-        CheckEach("kv_lens", args.kv_lens, args.batch, args.kv_len),
-        CheckEach("kv_begins", args.kv_begins, args.batch, INT64_MAX),
-        CheckEach("prefix_lens", args.prefix_lens, args.batch, jit::Band::kFar),
-        CheckOffsets("q_offsets", args.q_offsets, args.q_lens, args.batch, args.q_len),
-        CheckOffsets("kv_offsets", args.kv_offsets, args.kv_lens, args.batch, args.kv_len)}) {
-    if (!s.ok()) return s;
-  }
-  if (args.prefix_lens != nullptr && p.mask != jit::Mask::kCausal) {
-    return absl::InvalidArgumentError("prefix_lens: only causal masks have prefixes");
-  }
-  return absl::OkStatus();
-}
-
-// One number for each head, contiguous.
-absl::Status CheckPerHead(const char* name, const float* numbers, int64_t heads) {
-  Operand operand = MakeOperand(name, numbers, sizeof(float), 1, 1, 1, heads, {0, 0, 0});
-  return CheckOperand(operand, sizeof(float));
-}
-
-absl::Status CheckBias(const P& p, const jitattn_attention_args& args, const Operand& out) {
-  if (args.kv_len == 0) return absl::OkStatus();
-  const int bytes = jit::BiasBytes(SpecOf(p));
-  Operand bias = MakeOperand("bias", args.bias, bytes, args.batch, p.heads, args.q_len, args.kv_len,
-                             args.bias_strides);
-  if (absl::Status s = CheckOperand(bias, bytes); !s.ok()) return s;
-  return CheckOut(out, {&bias});
-}
-
-absl::Status CheckExtras(const P& p, const jitattn_attention_args& args, const Operand& out,
-                         const Operand& q) {
-  if (p.softcap && !(args.softcap > 0 && std::isfinite(args.softcap))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("softcap ", args.softcap, ": must be above 0, and finite"));
-  }
-  if (p.bias != jit::Bias::kNone) {
-    if (absl::Status s = CheckBias(p, args, out); !s.ok()) return s;
-  }
-  if (p.alibi) {
-    if (absl::Status s = CheckPerHead("alibi_slopes", args.alibi_slopes, p.heads); !s.ok())
-      return s;
-  }
-  if (p.sinks) {
-    if (absl::Status s = CheckPerHead("sinks", args.sinks, p.heads); !s.ok()) return s;
-  }
-  if (!p.lse) return absl::OkStatus();
-  Operand lse = LseOperand(p, args);
-  if (absl::Status s = CheckOperand(lse, SizeOf(ComputeType(p.dtype))); !s.ok()) return s;
-  return CheckOut(lse, {&q, &out});
-}
-
 }  // namespace
-
-absl::Status CheckArgs(const AttentionProblem& p, const jitattn_attention_args& args) {
-  if (absl::Status s = CheckSize("batch", args.batch, p.batch); !s.ok()) return s;
-  if (absl::Status s = CheckSize("q_len", args.q_len, p.q_len); !s.ok()) return s;
-  if (absl::Status s = CheckSize("kv_len", args.kv_len, p.kv_len); !s.ok()) return s;
-  if (args.batch == 0 || args.q_len == 0) return absl::OkStatus();  // the run accesses no memory
-  if (HasSequences(args)) {
-    if (absl::Status s = CheckSequences(p, args); !s.ok()) return s;
-  }
-
-  if (reinterpret_cast<uintptr_t>(args.scratch) % kScratchAlignment != 0) {
-    return absl::InvalidArgumentError("scratch is not aligned to 64 bytes");
-  }
-
-  const int bytes = SizeOf(p.dtype);
-  Operand q = OfQueries("q", args.q, bytes, p, args, p.head_dim, args.q_strides);
-  Operand out = OfQueries("out", args.out, bytes, p, args, p.value_dim, args.out_strides);
-  if (absl::Status s = CheckOperand(q, bytes); !s.ok()) return s;
-  if (absl::Status s = CheckOperand(out, bytes); !s.ok()) return s;
-  if (p.has_extras()) {
-    if (absl::Status s = CheckExtras(p, args, out, q); !s.ok()) return s;
-  }
-  if (args.kv_len == 0) return CheckOut(out, {&q});
-
-  Operand k = OfKeys("k", args.k, bytes, p, args, p.head_dim, args.k_strides);
-  Operand v = OfKeys("v", args.v, bytes, p, args, p.value_dim, args.v_strides);
-  if (absl::Status s = CheckOperand(k, bytes); !s.ok()) return s;
-  if (absl::Status s = CheckOperand(v, bytes); !s.ok()) return s;
-  if (p.lse) {
-    Operand lse = LseOperand(p, args);
-    lse.region.Measure();
-    if (absl::Status s = CheckOut(lse, {&k, &v}); !s.ok()) return s;
-  }
-  return CheckOut(out, {&q, &k, &v});
-}
 
 double PaddedFlops(const AttentionProblem& p, LaneAxis of_qk, LaneAxis of_pv) {
   const auto products = [&](int64_t columns, LaneAxis lanes) {

@@ -3,7 +3,6 @@
 #ifndef JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 #define JITATTN_OPS_ATTENTION_KERNEL_ARGS_H_
 
-#include <algorithm>
 #include <cstdint>
 
 #include "jit/attention/args.h"
@@ -29,12 +28,11 @@ struct CallRange {
 inline void AddExtras(const AttentionProblem& problem, const jitattn_attention_args& run,
                       const Sequence& sequence, const CallRange& range, jit::AttentionArgs& args) {
   args.softcap = run.softcap;
-  args.first_query =
-      range.first_row + std::clamp(sequence.offset, -jit::Band::kFar, jit::Band::kFar);
+  args.first_query = range.first_row + sequence.offset;
   if (problem.alibi) args.alibi_slopes = run.alibi_slopes + range.head;
   if (problem.sinks) args.sinks = run.sinks + range.head;
   if (problem.bias != jit::Bias::kNone) {
-    const int64_t bytes = jit::BiasBytes(SpecOf(problem));
+    const int64_t bytes = jit::BiasBytes(*args.spec);
     args.bias = static_cast<const char*>(run.bias) +
                 (sequence.batch * run.bias_strides[0] + range.head * run.bias_strides[1] +
                  range.first_row * run.bias_strides[2] + range.first_key) *

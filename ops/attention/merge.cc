@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/sizes.h"
 #include "base/small_float.h"
 #include "ops/check_operand.h"
 #include "ops/operation.h"
@@ -22,6 +23,13 @@ constexpr int64_t kElementsOfThread = 1 << 16;
 
 // Sums held at once. `out` may be one of the parts: its columns are read before they are written.
 constexpr int64_t kColumns = 64;
+
+int64_t Rows(const MergeArgs& args) { return SizeProduct({args.batch, args.heads, args.q_len}); }
+
+// Of a result. A row counts as one element at least.
+int64_t Elements(const MergeArgs& args) {
+  return SizeProduct({Rows(args), std::max<int64_t>(args.value_dim, 1)});
+}
 
 struct Place {
   int64_t batch, head, row;
@@ -76,7 +84,7 @@ struct Job {
 void MergeRows(int worker, void* context) {
   const Job& job = *static_cast<const Job*>(context);
   const MergeArgs& args = *job.args;
-  const int64_t rows = args.batch * args.heads * args.q_len;
+  const int64_t rows = Rows(args);
   const int64_t first = rows * worker / job.workers, end = rows * (worker + 1) / job.workers;
   CallWithType(job.dtype, [&]<typename T>() {
     for (int64_t i = first; i < end; ++i) {
@@ -97,11 +105,16 @@ absl::Status CheckMerge(DType dtype, const MergeArgs& args) {
                                                    {"heads", args.heads},
                                                    {"q_len", args.q_len},
                                                    {"value_dim", args.value_dim}};
-  constexpr int64_t kMost = int64_t{1} << 40;
   for (const auto& [name, size] : sizes) {
-    if (absl::Status s = CheckSize(name, size, kMost); !s.ok()) return s;
+    if (size >= 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(name, " ", size, ": must be 0 or more"));
   }
-  if (args.batch * args.heads == 0 || args.q_len == 0) return absl::OkStatus();
+  if (Elements(args) == kTooLarge) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("batch ", args.batch, ", heads ", args.heads, ", q_len ", args.q_len,
+                     ", value_dim ", args.value_dim, ": more elements than memory can hold"));
+  }
+  if (Rows(args) == 0) return absl::OkStatus();
   if (args.part_outs == nullptr || args.part_lses == nullptr) {
     return absl::InvalidArgumentError("part_outs or part_lses is a null pointer");
   }
@@ -126,7 +139,9 @@ absl::Status CheckMerge(DType dtype, const MergeArgs& args) {
 }
 
 void Merge(DType dtype, const MergeArgs& args) {
-  const int64_t elements = args.batch * args.heads * args.q_len * args.value_dim * args.parts;
+  // Results without columns take no memory, which would bound the number of rows.
+  if (args.value_dim == 0 && args.lse == nullptr) return;
+  const int64_t elements = SizeProduct({Elements(args), args.parts});
   const int workers =
       static_cast<int>(std::clamp<int64_t>(elements / kElementsOfThread, 1, ThreadBudget(0)));
   Job job{dtype, &args, workers};

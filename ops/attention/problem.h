@@ -7,7 +7,6 @@
 #ifndef JITATTN_OPS_ATTENTION_PROBLEM_H_
 #define JITATTN_OPS_ATTENTION_PROBLEM_H_
 
-#include <algorithm>
 #include <cstdint>
 
 #include "jit/attention/band.h"
@@ -47,8 +46,8 @@ inline constexpr const Operation* OperationOf<AttentionProblem> = &kAttention;
 jit::AttentionSpec SpecOf(const AttentionProblem& problem);
 
 // The keys that the queries of a run see. `offset`: of the causal mask's or the window's middle.
+// REQUIRES: offset and widths are within ±Band::kFar.
 inline jit::Band BandOf(const AttentionProblem& problem, int64_t offset) {
-  offset = std::clamp(offset, -jit::Band::kFar, jit::Band::kFar);
   return jit::Band::Of(problem.mask, offset - problem.window_left, offset + problem.window_right);
 }
 

@@ -115,7 +115,8 @@ class RowsRunner : public Runner {
 
  private:
   struct Task {
-    int64_t head;  // a kv head, counted over the batch
+    int64_t head;     // a kv head, counted over the batch
+    int64_t kv_head;  // the same, counted in its sequence
     Sequence sequence;
     jit::IndexRange keys;
   };
@@ -129,9 +130,12 @@ class RowsRunner : public Runner {
 
   // Parts begin at the same keys in every sequence; those behind a sequence's last key are empty.
   Task TaskOf(const Run& run, int64_t parts, int64_t task) const {
-    const int64_t head = task / parts, first = task % parts * split_.keys;
+    const int64_t head = parts == 1 ? task : task / parts;
+    const int64_t first = (task - head * parts) * split_.keys;
+    const int64_t batch = head / problem_.kv_heads;
     return {.head = head,
-            .sequence = SequenceOf(run, head / problem_.kv_heads),
+            .kv_head = head - batch * problem_.kv_heads,
+            .sequence = SequenceOf(run, batch),
             .keys = {first, parts == 1 ? run.kv_len : first + split_.keys}};
   }
 
@@ -143,9 +147,8 @@ class RowsRunner : public Runner {
 
   jit::AttentionArgs ArgsOf(const Run& run, const Task& task, const Piece& piece,
                             const jit::IndexRange& keys, void* scratch) const {
-    const int64_t kv_head = task.head % problem_.kv_heads;
-    const CallRange range{.head = kv_head * group_,
-                          .kv_head = kv_head,
+    const CallRange range{.head = task.kv_head * group_,
+                          .kv_head = task.kv_head,
                           .heads = group_,
                           .first_row = piece.first_row,
                           .rows = piece.rows,
@@ -162,9 +165,9 @@ class RowsRunner : public Runner {
     if (next >= tasks) return;
     const Task task = TaskOf(run, parts, next);
     const jit::IndexRange keys = Common(task.keys, {task.sequence.kv_begin, task.sequence.kv_end});
-    args.next_k = static_cast<const char*>(run.k) +
-                  task.sequence.KeyAt(run.k_strides, task.head % problem_.kv_heads, keys.first) *
-                      SizeOf(problem_.dtype);
+    args.next_k =
+        static_cast<const char*>(run.k) +
+        task.sequence.KeyAt(run.k_strides, task.kv_head, keys.first) * SizeOf(problem_.dtype);
     args.next_keys = keys.size();
   }
 

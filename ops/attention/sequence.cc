@@ -3,22 +3,16 @@
 #include "ops/attention/sequence.h"
 
 namespace jitattn::ops {
-namespace {
-
-// As far from 0 as a position matters; sums of two do not overflow.
-int64_t Far(int64_t position) { return std::clamp(position, -jit::Band::kFar, jit::Band::kFar); }
-
-}  // namespace
-
 Sequence UnevenSequence(const jitattn_attention_args& run, int64_t batch) {
-  Sequence s = {.batch = batch, .q_len = run.q_len, .kv_end = run.kv_len};
+  Sequence s = {
+      .batch = batch, .q_len = run.q_len, .kv_end = run.kv_len, .q_part = batch, .kv_part = batch};
   if (run.q_offsets != nullptr) {
-    s.q_ragged = true;
+    s.q_part = 0;
     s.q_row = run.q_offsets[batch];
     s.q_len = run.q_offsets[batch + 1] - s.q_row;
   }
   if (run.kv_offsets != nullptr) {
-    s.kv_ragged = true;
+    s.kv_part = 0;
     s.kv_row = run.kv_offsets[batch];
     s.kv_end = run.kv_offsets[batch + 1] - s.kv_row;
   }
@@ -27,17 +21,17 @@ Sequence UnevenSequence(const jitattn_attention_args& run, int64_t batch) {
   if (run.kv_begins != nullptr) s.kv_begin = std::min(run.kv_begins[batch], s.kv_end);
   if (run.prefix_lens != nullptr) s.prefix = run.prefix_lens[batch];
   // The mask keeps its distance from the bottom-right corner.
-  s.offset = run.causal_offsets != nullptr
-                 ? run.causal_offsets[batch]
-                 : Far(run.causal_offset) + (s.kv_end - s.q_len) - (run.kv_len - run.q_len);
+  s.offset = Far(run.causal_offsets != nullptr
+                     ? run.causal_offsets[batch]
+                     : Far(run.causal_offset) + (s.kv_end - s.q_len) - (run.kv_len - run.q_len));
   return s;
 }
 
 Piece FirstPiece(const AttentionProblem& problem, const Sequence& s, int64_t first_row,
                  int64_t rows) {
-  const int64_t offset = Far(s.offset), first = first_row + offset;  // the row's position
+  const int64_t first = first_row + s.offset;  // the row's position
   Piece piece = {.first_row = first_row, .rows = rows, .keys = {s.kv_begin, s.kv_end}};
-  piece.band = jit::Band::Of(problem.mask, 0, offset);
+  piece.band = jit::Band::Of(problem.mask, 0, s.offset);
   if (s.prefix > 0 && first < s.prefix) {
     piece.rows = std::min(rows, s.prefix - first);
     piece.keys.end = std::min(s.kv_end, s.prefix);
@@ -58,7 +52,7 @@ Piece FirstPiece(const AttentionProblem& problem, const Sequence& s, int64_t fir
 
 jit::IndexRange KeysOf(const AttentionProblem& problem, const Sequence& s, int64_t row) {
   jit::IndexRange keys = BandOf(problem, s.offset).Clipped(s.q_len, s.kv_end).Keys(row, s.kv_end);
-  const int64_t position = row + Far(s.offset);
+  const int64_t position = row + s.offset;
   if (s.prefix > 0 && position < s.prefix) {
     keys = {0, std::min(s.prefix, s.kv_end)};
   } else if (problem.chunk > 0 && position >= 0) {

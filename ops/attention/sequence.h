@@ -12,22 +12,27 @@
 
 namespace jitattn::ops {
 
+// As far from 0 as a position matters; sums of two do not overflow.
+inline int64_t Far(int64_t position) {
+  return std::clamp(position, -jit::Band::kFar, jit::Band::kFar);
+}
+
 // One sequence of a run.
 struct Sequence {
   int64_t batch = 0;  // its index
   int64_t q_len = 0;
   int64_t kv_begin = 0, kv_end = 0;  // its keys; those before kv_begin are padding
-  int64_t offset = 0;                // query i is at the position of key i + offset
+  int64_t offset = 0;                // query i is at the position of key i + offset; within ±kFar
   int64_t prefix = 0;                // causal: every query sees the keys before this one
-  int64_t q_row = 0, kv_row = 0;     // ragged batches: where it begins in the rows of all of them
-  bool q_ragged = false, kv_ragged = false;
+  // Where its rows begin. The rows of a ragged batch are those of part 0.
+  int64_t q_part = 0, q_row = 0, kv_part = 0, kv_row = 0;
 
   // Elements from an operand's pointer to a row of the sequence.
   int64_t QueryAt(const int64_t (&strides)[3], int64_t head, int64_t row) const {
-    return (q_ragged ? 0 : batch * strides[0]) + head * strides[1] + (q_row + row) * strides[2];
+    return q_part * strides[0] + head * strides[1] + (q_row + row) * strides[2];
   }
   int64_t KeyAt(const int64_t (&strides)[3], int64_t head, int64_t key) const {
-    return (kv_ragged ? 0 : batch * strides[0]) + head * strides[1] + (kv_row + key) * strides[2];
+    return kv_part * strides[0] + head * strides[1] + (kv_row + key) * strides[2];
   }
 };
 
@@ -43,7 +48,12 @@ Sequence UnevenSequence(const jitattn_attention_args& run, int64_t batch);
 // Inline, for small calls.
 inline Sequence SequenceOf(const jitattn_attention_args& run, int64_t batch) {
   if (HasSequences(run)) return UnevenSequence(run, batch);
-  return {.batch = batch, .q_len = run.q_len, .kv_end = run.kv_len, .offset = run.causal_offset};
+  return {.batch = batch,
+          .q_len = run.q_len,
+          .kv_end = run.kv_len,
+          .offset = Far(run.causal_offset),
+          .q_part = batch,
+          .kv_part = batch};
 }
 
 // Consecutive queries that see, under one band, keys of one range.

@@ -128,11 +128,9 @@ class SigmoidMulChecker : public Checker {
     const Wide<T> f = jit::ActivationOf<Wide<T>>(problem_.activation, gate, args_.alpha);
     truth_.push_back(f * factor);
     const Wide<T> truth = truth_.back();
-    if (problem_ == SigmoidMulProblem{.dtype = problem_.dtype,
-                                      .rows = problem_.rows,
-                                      .cols = problem_.cols} &&
-        gate < kUnderflowFrom<T>) {
-      allowed_.push_back(kUnderflowBound<T>);
+    if (SpecOf(problem_) == jit::SigmoidMulSpec{.dtype = problem_.dtype}) {
+      allowed_.push_back(gate < kUnderflowFrom<T> ? kUnderflowBound<T>
+                                                  : MaxUlps<T>(problem_) * UlpOf<T>(truth));
       return;
     }
     double allowed = MaxUlps<T>(problem_) * UlpOf<T>(truth);

@@ -37,6 +37,16 @@ TEST(Distance, BatchAndHeadsAreAmountsOfWork) {
   EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), std::nullopt);
 }
 
+TEST(Distance, WidthsOfWindowsAreLengths) {
+  ops::AttentionProblem a = Attention(1024, 1024), b = a;
+  a.mask = b.mask = jit::Mask::kWindow;
+  a.window_left = 127;
+  b.window_left = 255;
+  EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), 1.0);
+  b.window_left = 511;
+  EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), std::nullopt);
+}
+
 TEST(Distance, EmptyLengthsAreShort) {
   EXPECT_EQ(Distance(KeyOf(Attention(0, 0)), KeyOf(Attention(1, 1))), 0.0);
   EXPECT_EQ(Distance(KeyOf(Attention(0, 64)), KeyOf(Attention(64, 64))), std::nullopt);

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "cli/clean.h"
-#include "lab/gzip.h"
 #include "cli/json.h"
 #include "cli/text.h"
 #include "cli/text_file.h"
-#include "tests/lab/plot_testing.h"
+#include "lab/gzip.h"
 #include "tests/cli/process.h"
+#include "tests/lab/plot_testing.h"
 #include "tests/mentions.h"
 
 namespace jitattn::cli {
@@ -204,7 +204,8 @@ TEST(HostileFiles, WhatUnpacksToTooMuchIsRefused) {
   const std::string member = ReadFile(folder / "zeros.gz");
   EXPECT_EQ(lab::Gunzip(member, 1 << 20).value().size(), size_t{1} << 20);
   EXPECT_FALSE(lab::Gunzip(member, (1 << 20) - 1).ok());
-  EXPECT_EQ(lab::Gunzip(member + member + member, 2 << 20).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(lab::Gunzip(member + member + member, 2 << 20).status().code(),
+            absl::StatusCode::kDataLoss);
   std::string bomb;
   for (int i = 0; i < 600; ++i) bomb += member;  // 600 MiB in less than 1
   EXPECT_LT(bomb.size(), size_t{1} << 20);

@@ -5,8 +5,8 @@
 
 #include "cache/toml.h"
 #include "cli/clean.h"
-#include "lab/gzip.h"
 #include "fuzz.h"
+#include "lab/gzip.h"
 #include "ops/attention/problem.h"
 #include "ops/config.h"
 #include "ops/operation.h"

@@ -272,18 +272,12 @@ INSTANTIATE_TEST_SUITE_P(All, AttentionOfManyKeysTest,
                                            ManyKeys{Isa::kPortable, int64_t{5} << 22}),
                          ManyKeysName);
 
-std::string ParamName(const ::testing::TestParamInfo<AttentionExtremesTest::ParamType>& info) {
-  return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                      std::string(Name(std::get<1>(info.param))), "_",
-                      testing::NameOf(std::get<2>(info.param)));
-}
-
 INSTANTIATE_TEST_SUITE_P(
     All, AttentionExtremesTest,
     ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
                        ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
                        ::testing::Values(Mask::kNone, Mask::kCausal)),
-    ParamName);
+    testing::ParamName);
 
 }  // namespace
 }  // namespace jitattn::jit

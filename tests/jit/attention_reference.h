@@ -38,6 +38,11 @@ class AttentionKernelTest : public ::testing::TestWithParam<std::tuple<Isa, DTyp
   DType dtype() const { return std::get<1>(GetParam()); }
   Mask mask() const { return std::get<2>(GetParam()); }
 
+  // check(spec with random head sizes, a form's kernel, a zero of the type, random, seed) for
+  // `seeds` seeds and every form (RandomForms).
+  template <typename F>
+  void ForRandomForms(AttentionSpec spec, uint64_t seeds, F check);
+
   // f(T()) with T the type of the parameter.
   template <typename F>
   void ForType(F f) {
@@ -53,6 +58,12 @@ class AttentionKernelTest : public ::testing::TestWithParam<std::tuple<Isa, DTyp
     }
   }
 };
+
+// "avx2_f32_causal".
+inline std::string ParamName(const ::testing::TestParamInfo<AttentionKernelTest::ParamType>& info) {
+  const auto& [isa, dtype, mask] = info.param;
+  return absl::StrCat(std::string(Name(isa)), "_", std::string(Name(dtype)), "_", NameOf(mask));
+}
 
 template <typename T>
 struct AttentionCase {
@@ -270,6 +281,45 @@ inline ops::Config RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& c
   }
   if (random() % 2 != 0) return RandomRows(isa, spec, cpu, random);
   return RandomTiles(isa, spec, cpu, random);
+}
+
+// One configuration of each form: "tiles" by the form of P·V, with exponentials on the accumulators
+// and on stored scores, and "rows" with and without pairs. Without an ISA the portable one.
+inline std::vector<ops::Config> RandomForms(Isa isa, const AttentionSpec& spec,
+                                            std::mt19937_64& random) {
+  if (isa == Isa::kPortable) return {ops::PortableAttentionConfig{}};
+  const bool pairs = spec.dtype == DType::kBF16 && isa == Isa::kAvx512 && HostCpu().avx512_bf16;
+  std::vector<ops::Config> configs;
+  for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
+    for (const int fuse : {0, 1}) {
+      if (pv == PvForm::kPairs && (fuse == 1 || !pairs)) continue;
+      configs.push_back(DrawConfig<TilesConfig>(isa, spec, HostCpu(), random, [&](TilesConfig& c) {
+        c.pv = pv;
+        c.fuse_exp = fuse;
+      }));
+    }
+  }
+  for (const int in_pairs : {0, 1}) {
+    if (in_pairs > pairs) continue;
+    configs.push_back(DrawConfig<RowsConfig>(isa, spec, HostCpu(), random,
+                                             [&](RowsConfig& c) { c.pairs = in_pairs; }));
+  }
+  return configs;
+}
+
+template <typename F>
+void AttentionKernelTest::ForRandomForms(AttentionSpec spec, uint64_t seeds, F check) {
+  for (uint64_t seed = 0; seed < seeds; ++seed) {
+    std::mt19937_64 random(seed);
+    spec.head_dim = 1 + static_cast<int>(random() % 40);
+    spec.value_dim = 1 + static_cast<int>(random() % 40);
+    for (const ops::Config& config : RandomForms(isa(), spec, random)) {
+      const auto kernel = CompileFor(spec, config, HostCpu());
+      ASSERT_TRUE(kernel.ok()) << kernel.status();
+      ForType([&](auto zero) { check(spec, **kernel, zero, random, seed); });
+      if (HasFatalFailure()) return;
+    }
+  }
 }
 
 }  // namespace jitattn::jit::testing

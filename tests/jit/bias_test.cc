@@ -105,30 +105,6 @@ void Spoil(AttentionCase<T>* in) {
 
 class BiasTest : public testing::AttentionKernelTest {
  protected:
-  // One configuration of each form: "tiles" by the form of P·V, with exponentials on the
-  // accumulators and on stored scores, and "rows" with and without pairs.
-  std::vector<ops::Config> RandomConfigs(const AttentionSpec& spec, std::mt19937_64& random) const {
-    if (isa() == Isa::kPortable) return {ops::PortableAttentionConfig{}};
-    const bool pairs = dtype() == DType::kBF16 && isa() == Isa::kAvx512 && HostCpu().avx512_bf16;
-    std::vector<ops::Config> configs;
-    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
-      for (const int fuse : {0, 1}) {
-        if (pv == PvForm::kPairs && (fuse == 1 || !pairs)) continue;
-        configs.push_back(
-            testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random, [&](TilesConfig& c) {
-              c.pv = pv;
-              c.fuse_exp = fuse;
-            }));
-      }
-    }
-    for (const int in_pairs : {0, 1}) {
-      if (in_pairs > pairs) continue;
-      configs.push_back(testing::DrawConfig<RowsConfig>(
-          isa(), spec, HostCpu(), random, [&](RowsConfig& c) { c.pairs = in_pairs; }));
-    }
-    return configs;
-  }
-
   AttentionSpec RandomSpec(Bias bias, std::mt19937_64& random) const {
     return {dtype(), mask(), Pick<int>(kDims, random), Pick<int>(kDims, random), bias};
   }
@@ -275,7 +251,7 @@ class BiasTest : public testing::AttentionKernelTest {
       for (const Bias bias : Kinds(dtype())) {
         std::mt19937_64 random(seed);
         const AttentionSpec spec = RandomSpec(bias, random);
-        for (const ops::Config& config : RandomConfigs(spec, random)) {
+        for (const ops::Config& config : testing::RandomForms(isa(), spec, random)) {
           const auto kernel = testing::CompileFor(spec, config, HostCpu());
           ASSERT_TRUE(kernel.ok()) << kernel.status();
           ForType([&](auto zero) { check(**kernel, spec, config, zero, random, seed); });
@@ -353,7 +329,7 @@ TEST_P(BiasTest, AfterScoreParts) {
     std::mt19937_64 random(50);
     AttentionSpec spec = RandomSpec(bias, random);
     spec.score_parts = {&softcap, &distance};
-    for (const ops::Config& config : RandomConfigs(spec, random)) {
+    for (const ops::Config& config : testing::RandomForms(isa(), spec, random)) {
       const auto kernel = testing::CompileFor(spec, config, HostCpu());
       ASSERT_TRUE(kernel.ok()) << kernel.status();
       ForType([&](auto zero) { Check(**kernel, RandomCase<decltype(zero)>(spec, random), 1); });
@@ -448,11 +424,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
                        ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
                        ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
-    [](const auto& info) {
-      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                          std::string(Name(std::get<1>(info.param))), "_",
-                          testing::NameOf(std::get<2>(info.param)));
-    });
+    testing::ParamName);
 
 // The library's own reference has the bias of a kernel's arguments.
 TEST(FormulaBiasTest, AgreesWithTheFormulaOfTheTests) {

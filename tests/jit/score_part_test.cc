@@ -21,38 +21,16 @@ constexpr double kScale = 1.0 / 8, kLargestScore = 256;
 
 class ScorePartTest : public testing::AttentionKernelTest {
  protected:
-  // One configuration of each form of P·V, and one of "rows".
-  std::vector<ops::Config> RandomConfigs(const AttentionSpec& spec, std::mt19937_64& random) const {
-    if (isa() == Isa::kPortable) return {ops::PortableAttentionConfig{}};
-    const bool pairs = dtype() == DType::kBF16 && isa() == Isa::kAvx512 && HostCpu().avx512_bf16;
-    std::vector<ops::Config> configs = {testing::RandomRows(isa(), spec, HostCpu(), random)};
-    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
-      if (pv == PvForm::kPairs && !pairs) continue;
-      configs.push_back(
-          testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random, [&](TilesConfig& c) {
-            c.pv = pv;
-            if (pv == PvForm::kPairs) c.fuse_exp = 0;
-          }));
-    }
-    return configs;
-  }
-
-  void Check(AttentionSpec spec, uint64_t seeds) {
-    for (uint64_t seed = 0; seed < seeds && !HasFatalFailure(); ++seed) {
-      std::mt19937_64 random(seed);
-      spec.head_dim = 1 + static_cast<int>(random() % 40);
-      spec.value_dim = 1 + static_cast<int>(random() % 40);
-      for (const ops::Config& config : RandomConfigs(spec, random)) {
-        ForType([&](auto zero) { CheckShapes<decltype(zero)>(spec, config, random, seed); });
-      }
-    }
+  void Check(const AttentionSpec& spec, uint64_t seeds) {
+    ForRandomForms(
+        spec, seeds,
+        [&](const AttentionSpec& form, const Kernel& kernel, auto zero, std::mt19937_64& random,
+            uint64_t seed) { CheckShapes<decltype(zero)>(form, kernel, random, seed); });
   }
 
   template <typename T>
-  void CheckShapes(const AttentionSpec& spec, const ops::Config& config, std::mt19937_64& random,
+  void CheckShapes(const AttentionSpec& spec, const Kernel& kernel, std::mt19937_64& random,
                    uint64_t seed) {
-    const auto kernel = testing::CompileFor(spec, config, HostCpu());
-    ASSERT_TRUE(kernel.ok()) << kernel.status();
     for (int i = 0; i < 2; ++i) {
       AttentionCase<T> in{.spec = spec, .scale = kScale};
       in.q_rows = 1 + static_cast<int64_t>(random() % 150);
@@ -67,8 +45,8 @@ class ScorePartTest : public testing::AttentionKernelTest {
       auto expected = testing::Expect(in);
       expected.plain_error =
           4 * expected.plain_error + kLargestScore * std::numeric_limits<double>::epsilon();
-      ASSERT_TRUE(testing::AsExactAsAPlainLoop(expected, RunKernel(**kernel, in)))
-          << (*kernel)->name() << "\n"
+      ASSERT_TRUE(testing::AsExactAsAPlainLoop(expected, RunKernel(kernel, in)))
+          << kernel.name() << "\n"
           << in.Describe() << ", seed " << seed;
     }
   }
@@ -103,11 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
                        ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
                        ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
-    [](const auto& info) {
-      return absl::StrCat(std::string(Name(std::get<0>(info.param))), "_",
-                          std::string(Name(std::get<1>(info.param))), "_",
-                          testing::NameOf(std::get<2>(info.param)));
-    });
+    testing::ParamName);
 
 // Registers that a part asks for count: what is valid can be emitted, and one more is refused.
 TEST(ScorePartRegistersTest, AreThoseOfTheKernel) {

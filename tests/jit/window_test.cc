@@ -29,30 +29,6 @@ class WindowTest : public testing::AttentionKernelTest {
     return {dtype(), Mask::kWindow, Pick<int>(kDims, random), Pick<int>(kDims, random)};
   }
 
-  // One configuration of each form: "tiles" by the form of P·V, with exponentials on the
-  // accumulators and on stored scores, and "rows" with and without pairs.
-  std::vector<ops::Config> RandomConfigs(const AttentionSpec& spec, std::mt19937_64& random) const {
-    if (isa() == Isa::kPortable) return {ops::PortableAttentionConfig{}};
-    const bool pairs = dtype() == DType::kBF16 && isa() == Isa::kAvx512 && HostCpu().avx512_bf16;
-    std::vector<ops::Config> configs;
-    for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
-      for (const int fuse : {0, 1}) {
-        if (pv == PvForm::kPairs && (fuse == 1 || !pairs)) continue;
-        configs.push_back(
-            testing::DrawConfig<TilesConfig>(isa(), spec, HostCpu(), random, [&](TilesConfig& c) {
-              c.pv = pv;
-              c.fuse_exp = fuse;
-            }));
-      }
-    }
-    for (const int in_pairs : {0, 1}) {
-      if (in_pairs > pairs) continue;
-      configs.push_back(testing::DrawConfig<RowsConfig>(
-          isa(), spec, HostCpu(), random, [&](RowsConfig& c) { c.pairs = in_pairs; }));
-    }
-    return configs;
-  }
-
   template <typename T>
   void Check(const ops::Config& config, const AttentionCase<T>& in, uint64_t seed) {
     const auto kernel = testing::CompileFor(in.spec, config, HostCpu());
@@ -99,7 +75,7 @@ TEST_P(WindowTest, RandomShapesAndConfigurations) {
   for (uint64_t seed = 0; seed < 6 && !HasFatalFailure(); ++seed) {
     std::mt19937_64 random(seed);
     const AttentionSpec spec = RandomSpec(random);
-    for (const ops::Config& config : RandomConfigs(spec, random)) {
+    for (const ops::Config& config : testing::RandomForms(isa(), spec, random)) {
       ForType([&](auto zero) {
         for (int i = 0; i < 4 && !HasFatalFailure(); ++i)
           Check(config, RandomCase<decltype(zero)>(spec, random), seed);
@@ -112,7 +88,7 @@ TEST_P(WindowTest, WhatARowDoesNotSeeNeverReachesIt) {
   for (uint64_t seed = 100; seed < 105 && !HasFatalFailure(); ++seed) {
     std::mt19937_64 random(seed);
     const AttentionSpec spec = RandomSpec(random);
-    for (const ops::Config& config : RandomConfigs(spec, random)) {
+    for (const ops::Config& config : testing::RandomForms(isa(), spec, random)) {
       ForType([&](auto zero) {
         for (int i = 0; i < 4 && !HasFatalFailure(); ++i) {
           auto in = RandomCase<decltype(zero)>(spec, random);
@@ -131,7 +107,7 @@ TEST_P(WindowTest, ExtremeEnds) {
   constexpr int64_t kEnds[] = {kMin, kMin + 1, -1000, -89, 0, 39, 41, int64_t{1} << 32, kMax};
   std::mt19937_64 random(9);
   const AttentionSpec spec = {dtype(), Mask::kWindow, 8, 5};
-  for (const ops::Config& config : RandomConfigs(spec, random)) {
+  for (const ops::Config& config : testing::RandomForms(isa(), spec, random)) {
     for (const int64_t left : kEnds) {
       for (const int64_t right : kEnds) {
         ForType([&](auto zero) {
@@ -150,7 +126,8 @@ TEST_P(WindowTest, ExtremeEnds) {
 // taken in the same order.
 TEST_P(WindowTest, WithoutALeftEndItIsCausal) {
   std::mt19937_64 random(10);
-  for (const ops::Config& config : RandomConfigs({dtype(), Mask::kWindow, 20, 33}, random)) {
+  for (const ops::Config& config :
+       testing::RandomForms(isa(), {dtype(), Mask::kWindow, 20, 33}, random)) {
     if (config.If<RowsConfig>() == nullptr && isa() != Isa::kPortable) continue;
     ForType([&](auto zero) {
       AttentionCase<decltype(zero)> in{.spec = {dtype(), Mask::kWindow, 20, 33},

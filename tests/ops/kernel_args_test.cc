@@ -133,7 +133,9 @@ TEST(PieceTest, CoverTheRowsOnce) {
             const jit::IndexRange seen =
                 piece.band.From(row, piece.keys.first).Keys(0, piece.keys.size());
             EXPECT_EQ(seen.size(), keys.size()) << row;
-            if (keys.size() > 0) EXPECT_EQ(seen.first + piece.keys.first, keys.first) << row;
+            if (keys.size() > 0) {
+              EXPECT_EQ(seen.first + piece.keys.first, keys.first) << row;
+            }
           }
         });
         EXPECT_EQ(next, 37);

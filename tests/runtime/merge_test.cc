@@ -129,6 +129,15 @@ TEST(MergeArguments, BadOnesAreNamed) {
   EXPECT_THAT(error([](Args& a) { a.parts = 0; }), Mentions({"1", "parts", "0"}));
   EXPECT_THAT(error([](Args& a) { a.dtype = 9; }), Mentions({"1", "dtype", "9"}));
   EXPECT_THAT(error([](Args& a) { a.q_len = -1; }), Mentions({"1", "q_len", "-1"}));
+  EXPECT_THAT(error([](Args& a) { a.batch = a.heads = int64_t{1} << 40; }),
+              Mentions({"1", "batch", "1099511627776"}));
+  EXPECT_EQ(error([](Args& a) {
+              a.batch = a.heads = 1 << 20, a.value_dim = 0, a.lse = nullptr;
+              for (auto* strides : {&a.part_strides, &a.part_lse_strides, &a.out_strides}) {
+                (*strides)[0] = (*strides)[1] = (*strides)[2] = 0;
+              }
+            }),
+            "0");
   EXPECT_THAT(error([](Args& a) { a.out = nullptr; }), Mentions({"1", "out"}));
   EXPECT_THAT(error([](Args& a) { a.part_lses = nullptr; }), Mentions({"1", "part_lses"}));
   EXPECT_THAT(error([](Args& a) { a.out_strides[2] = 1; }), Mentions({"1", "out"}));
