@@ -34,6 +34,7 @@ class TailMask {
   void Fma231Outside(const Vec& acc, const Vec& x, const Xbyak::Operand& y);
 
  private:
+  friend class KvIo;
   friend class VectorIo;
   Assembler& a_;
   Vecs vec_;

@@ -25,6 +25,36 @@ absl::Status CheckSize(const char* name, int64_t value, int64_t most) {
                                                  ", the size in the stated problem"));
 }
 
+absl::Status CheckEach(const char* name, const int64_t* numbers, int64_t count, int64_t most) {
+  for (int64_t i = 0; numbers != nullptr && i < count; ++i) {
+    if (numbers[i] < 0 || numbers[i] > most) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, "[", i, "] ", numbers[i], ": must be in 0 … ", most));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOffsets(const char* name, const int64_t* offsets, const int64_t* lens,
+                          int64_t count, int64_t most) {
+  if (offsets == nullptr) return absl::OkStatus();
+  if (offsets[0] < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, "[0] ", offsets[0], ": must be 0 or more"));
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t least = lens != nullptr ? lens[i] : 0;
+    // Written so that nothing overflows.
+    const bool rises = offsets[i + 1] >= offsets[i] && offsets[i + 1] - offsets[i] >= least;
+    if (!rises || (lens == nullptr && offsets[i + 1] - offsets[i] > most)) {
+      return absl::InvalidArgumentError(absl::StrCat(name, "[", i + 1, "] ", offsets[i + 1],
+                                                     ": must be ", least, " to ", most,
+                                                     " more than the one before, ", offsets[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOperand(Operand& operand, int element_bytes) {
   MemoryRegion& region = operand.region;
   if (region.base == nullptr) {
@@ -58,14 +88,21 @@ absl::Status CheckOut(const Operand& out, std::initializer_list<const Operand*> 
 }
 
 Operand MakeOperand(const char* name, const void* base, int element_bytes, int64_t batch,
-                    int64_t heads, int64_t rows, int64_t cols, const int64_t (&strides)[3]) {
-  return {
+                    int64_t heads, int64_t rows, int64_t cols, const int64_t (&strides)[3],
+                    int64_t inner) {
+  Operand operand = {
       name,
       {.base = base,
        .row_bytes = cols * element_bytes,
-       .count = {batch, heads, rows},
+       .count = {batch, heads, rows, 1},
        .stride = {StrideBytes(strides[0], element_bytes), StrideBytes(strides[1], element_bytes),
-                  StrideBytes(strides[2], element_bytes)}}};
+                  StrideBytes(strides[2], element_bytes), 0}}};
+  if (inner != 0 && inner != 1) {
+    operand.region.row_bytes = element_bytes;
+    operand.region.count[3] = cols;
+    operand.region.stride[3] = StrideBytes(inner, element_bytes);
+  }
+  return operand;
 }
 
 }  // namespace jitattn::ops

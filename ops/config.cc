@@ -84,7 +84,7 @@ absl::Status Validate(const Config& config, const Problem& problem, const Cpu& c
         "isa ", std::string(Name(isa)), capped ? " is capped: " : " is not available: ",
         "this process may use ", std::string(Name(cpu.isa))));
   }
-  if (problem.dtype() == DType::kF16 && isa != Isa::kPortable && !cpu.f16c) {
+  if (NeedsF16c(problem) && isa != Isa::kPortable && !cpu.f16c) {
     return absl::InvalidArgumentError(
         absl::StrCat("isa ", std::string(Name(isa)), " needs F16C for f16, which this CPU lacks"));
   }

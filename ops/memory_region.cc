@@ -18,21 +18,41 @@ struct Lattice {
   int64_t divisor = 0;  // 0: a single row
 
   explicit Lattice(const MemoryRegion& region) : row_bytes(region.row_bytes) {
-    bool merged[3] = {false, false, false};
+    bool merged[MemoryRegion::kAxes] = {};
     for (bool again = true; again;) {
       again = false;
-      for (int d = 0; d < 3; ++d) {
+      for (int d = 0; d < MemoryRegion::kAxes; ++d) {
         if (!merged[d] && region.count[d] > 1 && region.stride[d] == row_bytes) {
           row_bytes *= region.count[d];
           merged[d] = again = true;
         }
       }
     }
-    for (int d = 0; d < 3; ++d) {
+    for (int d = 0; d < MemoryRegion::kAxes; ++d) {
       if (!merged[d] && region.count[d] > 1) divisor = std::gcd(divisor, region.stride[d]);
     }
   }
 };
+
+// The region with rows that cover everything between their first and their last element.
+MemoryRegion Spanned(MemoryRegion region) {
+  const int64_t span = (region.count[3] - 1) * region.stride[3];
+  region.base = static_cast<const char*>(region.base) + std::min<int64_t>(span, 0);
+  region.row_bytes += std::llabs(span);
+  region.count[3] = 1;
+  return region;
+}
+
+// Whether the rows are apart on a circle whose length divides all strides.
+bool AreApart(const MemoryRegion& a, const MemoryRegion& b) {
+  const Lattice la(a), lb(b);
+  const int64_t divisor = std::gcd(la.divisor, lb.divisor);
+  if (divisor == 0) return false;  // two single rows whose ranges meet
+  // On a circle of `divisor` bytes, b's row begins `from` bytes after a's.
+  const int64_t distance = reinterpret_cast<intptr_t>(b.base) - reinterpret_cast<intptr_t>(a.base);
+  const int64_t from = (distance % divisor + divisor) % divisor;
+  return from >= la.row_bytes && from + lb.row_bytes <= divisor;
+}
 
 using Int128 = __int128;
 
@@ -78,25 +98,24 @@ bool MeetsOnTwo(const Axis& a, const Axis& b, Int128 offset, Int128 reach) {
 }  // namespace
 
 bool MayOverlap(const MemoryRegion& a, const MemoryRegion& b) {
-  if (a.high <= b.low || b.high <= a.low) return false;
-  const Lattice la(a), lb(b);
-  const int64_t divisor = std::gcd(la.divisor, lb.divisor);
-  if (divisor == 0) return true;  // two single rows whose ranges meet
-  // On a circle of `divisor` bytes, b's row begins `from` bytes after a's.
-  const int64_t distance = reinterpret_cast<intptr_t>(b.base) - reinterpret_cast<intptr_t>(a.base);
-  const int64_t from = (distance % divisor + divisor) % divisor;
-  return from < la.row_bytes || from + lb.row_bytes > divisor;
+  if (a.high <= b.low || b.high <= a.low || AreApart(a, b)) return false;
+  const bool spread = a.count[3] > 1 || b.count[3] > 1;
+  return !spread || !AreApart(a.count[3] > 1 ? Spanned(a) : a, b.count[3] > 1 ? Spanned(b) : b);
 }
 
 // Two rows share a byte if |Σ i[d] · stride[d]| < row_bytes for some i ≠ 0 with |i[d]| < count[d].
 // The signs of the strides do not matter, since the signs of i are free.
 bool OverlapsItself(const MemoryRegion& region) {
-  Axis axes[3];
+  Axis axes[MemoryRegion::kAxes];  // from the shortest stride to the longest
   int used = 0;
-  for (int d = 0; d < 3; ++d) {
-    if (region.count[d] > 1) axes[used++] = {std::llabs(region.stride[d]), region.count[d]};
+  for (int d = 0; d < MemoryRegion::kAxes; ++d) {
+    if (region.count[d] <= 1) continue;
+    const Axis axis = {std::llabs(region.stride[d]), region.count[d]};
+    int place = used++;
+    for (; place > 0 && axis.stride < axes[place - 1].stride; --place)
+      axes[place] = axes[place - 1];
+    axes[place] = axis;
   }
-  std::sort(axes, axes + used, [](const Axis& a, const Axis& b) { return a.stride < b.stride; });
   // The usual layouts: each axis steps over everything that the shorter axes cover.
   int64_t covered = region.row_bytes;
   int nested = 0;
@@ -105,6 +124,7 @@ bool OverlapsItself(const MemoryRegion& region) {
   }
   if (nested == used) return false;
   if (nested == 0) return true;  // neighbouring rows of the shortest stride overlap
+  if (used == MemoryRegion::kAxes) return true;
 
   const Int128 reach = region.row_bytes - 1;
   if (used == 2) return MeetsOnTwo(axes[0], axes[1], 0, reach);

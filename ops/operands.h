@@ -22,10 +22,14 @@ std::optional<Layout> LayoutFromName(std::string_view name);
 
 // How an array is filled before a measurement.
 enum class Fill {
-  kNormal,  // an input: normally distributed numbers
-  kSlopes,  // an input: the slopes of ALiBi, 2^(−8 (i + 1) / count)
-  kBytes,   // an input: bytes of which one in eight is 0, the others 1
-  kOutput,  // not at all: the run writes it
+  kNormal,    // an input: normally distributed numbers
+  kSlopes,    // an input: the slopes of ALiBi, 2^(−8 (i + 1) / count)
+  kBytes,     // an input: bytes of which one in eight is 0, the others 1
+  kIntegers,  // an input: int8, four in an element; normally distributed
+  kQ8Blocks,  // an input: ggml's blocks of 17 elements of 16 bits; normally distributed
+  kScales,    // an input: the factors of integers, which make them normally distributed numbers
+  kPages,     // an input: the numbers of pages, int32, in random order
+  kOutput,    // not at all: the run writes it
 };
 
 // An input, or an output: rows of `cols` numbers, for each of `heads` heads of each of `batch`
@@ -47,7 +51,7 @@ Strides DenseStrides(const Array& array, Layout layout);
 
 // The arrays of an operation's run: inputs and further results, and the output last.
 struct Arrays {
-  static constexpr int kMost = 8;
+  static constexpr int kMost = 16;
   std::array<Array, kMost> array;
   int count = 0;
 

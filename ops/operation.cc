@@ -75,9 +75,20 @@ const Algorithm* FindAlgorithm(const Operation& operation, std::string_view name
 
 Config DefaultConfig(const Problem& problem, const Cpu& cpu, int threads) {
   const bool emits =
-      cpu.isa != Isa::kPortable && (problem.dtype() != DType::kF16 || cpu.f16c);  // as in Validate
+      cpu.isa != Isa::kPortable && (!NeedsF16c(problem) || cpu.f16c);  // as in Validate
   const Cpu usable = emits ? cpu : Capped(cpu, Isa::kPortable);
   return Canonical(problem.operation().heuristic(problem, usable, threads), problem);
+}
+
+Config FixedBitsConfig(const Problem& problem, const Cpu& cpu, int threads) {
+  const auto reduce = problem.operation().of_fixed_bits;
+  if (reduce == nullptr) return DefaultConfig(problem, cpu, threads);
+  Config config = DefaultConfig(reduce(problem), cpu, 1);
+  for (const Field& field : config.algorithm().fields) {
+    if (field.role != Field::Role::kThreads) continue;
+    field.set(config, WorthwhileThreads(problem, cpu, threads));
+  }
+  return Canonical(config, problem);
 }
 
 double WorthwhileFlops(const Problem& problem, const Cpu& cpu) {
@@ -91,6 +102,12 @@ int WorthwhileThreads(const Problem& problem, const Cpu& cpu, int threads) {
 
 double EstimateCycles(const Problem& problem, const Config& config, const Cpu& cpu) {
   return config.algorithm().estimate(problem, config, cpu);
+}
+
+bool NeedsF16c(const Problem& problem) {
+  const Operation& operation = problem.operation();
+  return operation.needs_f16c != nullptr ? operation.needs_f16c(problem)
+                                         : problem.dtype() == DType::kF16;
 }
 
 absl::StatusOr<std::shared_ptr<const jit::Kernel>> Compile(const Problem& problem,

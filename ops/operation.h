@@ -95,6 +95,8 @@ struct Operation {
   bool (*is_of_dim)(const Problem& problem, int64_t dim);
   // The rules beyond the bounds of the sizes. Null: there are none.
   absl::Status (*validate)(const Problem& problem) = nullptr;
+  // Whether its kernels convert f16, for which AVX2 code needs F16C. Null: if that is the type.
+  bool (*needs_f16c)(const Problem& problem) = nullptr;
   double (*flops)(const Problem& problem);
   double (*bytes)(const Problem& problem);
   std::string (*describe)(const Problem& problem);
@@ -119,6 +121,9 @@ struct Operation {
   // InvalidArgument, with the value and the rule, if `args` exceed the problem, are misaligned or
   // overlap. Takes some ten nanoseconds for valid arguments.
   absl::Status (*check_args)(const Problem& problem, const void* args);
+  // Runs `runner` on checked arguments, and what has to be done besides its kernels.
+  // ResourceExhausted if there is no memory for that. Null: runner.Run(args).
+  absl::Status (*run)(const Problem& problem, const Runner& runner, const void* args) = nullptr;
   // The reference results of one run. The inputs that `args` point to must live as long as the
   // checker. `max_ops`: limit on the multiplications; beyond it the checker samples rows.
   std::unique_ptr<Checker> (*make_checker)(const Problem& problem, const void* args,
@@ -127,6 +132,10 @@ struct Operation {
   // The best guess without measuring, from the heuristic of one of the algorithms. REQUIRES: this
   // process may use cpu.isa.
   Config (*heuristic)(const Problem& problem, const Cpu& cpu, int threads);
+  // The problem whose default configuration for one thread serves plans with fixed bits: without
+  // the sizes that other sequences, or the batch, may change. Null: no size changes the bits of the
+  // default configuration's results.
+  Problem (*of_fixed_bits)(const Problem& problem) = nullptr;
   // Upper bound on the operations of the formula that one core completes in a cycle, with the time
   // for reading. Determines the least work for which waking a thread pays.
   double (*flops_per_cycle)(const Problem& problem, const Cpu& cpu);
@@ -156,6 +165,10 @@ absl::Status RegisterOperation(const Operation& operation);
 // `threads` threads, fewer if the problem is too small for waking them to pay.
 Config DefaultConfig(const Problem& problem, const Cpu& cpu, int threads);
 
+// As DefaultConfig, but apart from the threads the same whatever the batch, the lengths and the
+// number of threads are; see Operation::of_fixed_bits.
+Config FixedBitsConfig(const Problem& problem, const Cpu& cpu, int threads);
+
 // The least floating-point operations for which waking a thread pays, and the number of threads, at
 // most `threads`, that the problem has enough work for.
 double WorthwhileFlops(const Problem& problem, const Cpu& cpu);
@@ -168,6 +181,9 @@ double EstimateCycles(const Problem& problem, const Config& config, const Cpu& c
 // jit::Compile (jit/compile.h).
 absl::StatusOr<std::shared_ptr<const jit::Kernel>> Compile(const Problem& problem,
                                                            const Config& config, const Cpu& cpu);
+
+// Operation::needs_f16c.
+bool NeedsF16c(const Problem& problem);
 
 // Calls the template lambda `make` with the C++ type of `dtype`:
 // CallWithType(dtype, []<typename T>() { … }).

@@ -54,6 +54,7 @@ bool SameCode(const Problem& a, const Problem& b) {
   }
   const std::span<const Dim> dims = a.operation().dims;
   return std::all_of(dims.begin(), dims.end(), [&](const Dim& dim) {
+    if (dim.is_feature) return (dim.get(a) != 0) == (dim.get(b) != 0);
     return dim.role != Dim::Role::kInCode || dim.get(a) == dim.get(b);
   });
 }

@@ -102,6 +102,8 @@ struct Dim {
   int64_t least;
   // Problems have the size 0 unless it is stated. Records and their keys leave it out if it is 0.
   bool is_extra = false;
+  // Extra sizes only: problems that have this size have other code than those that do not.
+  bool is_feature = false;
   // Only for sizes with a limit of their own; Validate bounds all of them by the bytes of arrays.
   int64_t most = std::numeric_limits<int64_t>::max();
   int64_t (*get)(const Problem&);

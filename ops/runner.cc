@@ -69,8 +69,12 @@ void Runner::RunThread(int worker, void* threads) {
     scratch = all.scratch != nullptr ? all.scratch + worker * runner.scratch_stride_
                                      : lease.emplace(runner.scratch_).memory();
   }
-  const auto take = [&] { return all.next.fetch_add(1, std::memory_order_relaxed); };
   const int64_t tasks = all.run.tasks;
+  if (all.run.threads == 1) {  // nobody else takes tasks
+    for (int64_t task = 0; task < tasks; ++task) runner.RunTask(all.run, task, task + 1, scratch);
+    return;
+  }
+  const auto take = [&] { return all.next.fetch_add(1, std::memory_order_relaxed); };
   // The last tasks are not taken early: the first thread that is free takes them.
   const int64_t last_early = runner.takes_early() ? tasks - 2 * runner.options_.threads : 0;
   for (int64_t task = take(); task < tasks;) {

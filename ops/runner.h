@@ -41,6 +41,8 @@ class Runner {
 
   // The scratch that a caller must bring for a run: for all threads, and the shared memory.
   int64_t scratch_bytes() const;
+  // The most threads of a run.
+  int threads() const { return options_.threads; }
   // The scratch of one thread.
   int64_t thread_scratch_bytes() const { return options_.scratch_bytes; }
   // InvalidArgument if `args` bring scratch and state a size below scratch_bytes().
@@ -76,7 +78,6 @@ class Runner {
   virtual bool takes_early() const { return false; }
 
   const jit::Kernel& kernel() const { return *options_.kernel; }
-  int threads() const { return options_.threads; }
 
  private:
   struct Threads;

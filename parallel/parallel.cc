@@ -1,8 +1,7 @@
-// Runs a function on several threads. Only this file includes OpenMP.
+// Runs a function on several threads. Only this file uses OpenMP.
 
 #include "parallel/parallel.h"
 
-#include <omp.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "base/thread_local.h"
 #include "parallel/fp_environment.h"
 #include "parallel/hooks.h"
+#include "parallel/openmp.h"
 #include "parallel/thread_pool.h"
 
 namespace jitattn::inline base {
@@ -56,24 +56,15 @@ void RunBody(int32_t index, void* data) noexcept {
   in_body = outer;
 }
 
-void RunOnOpenMp(int count, Job* job) {
-  // num_threads changes no setting of the program. It is an upper bound: if the runtime grants
-  // fewer threads (a limit, a dynamic adjustment), each takes several bodies.
-#pragma omp parallel num_threads(count)
-  {
-    const int stride = omp_get_num_threads();
-    for (int i = omp_get_thread_num(); i < count; i += stride) RunBody(i, job);
-  }
-}
-
 enum class Threads : int { kUnknown, kOwn, kOpenMp };
 
 Threads ReadThreads() {
   const char* word = Env("JITATTN_THREADS");
   if (word == nullptr || std::string_view(word) == "pool") return Threads::kOwn;
-  if (std::string_view(word) == "openmp") return Threads::kOpenMp;
+  if (kHasOpenMp && std::string_view(word) == "openmp") return Threads::kOpenMp;
   Log(LogLevel::kWarning,
-      absl::StrCat("ignoring JITATTN_THREADS=", word, ": expected pool or openmp"));
+      absl::StrCat("ignoring JITATTN_THREADS=", word, ": expected pool",
+                   kHasOpenMp ? " or openmp" : ", as this build has no OpenMP"));
   return Threads::kOwn;
 }
 
@@ -86,19 +77,6 @@ Threads ThreadsOfChoice() {
     choice.store(threads, std::memory_order_relaxed);
   }
   return threads;
-}
-
-// With OMP_PROC_BIND or OMP_PLACES, OpenMP binds the thread that loads it, before anyone can read
-// the process's affinity. OpenMP's places are that affinity.
-std::vector<int> CpusOfPlaces() {
-  std::vector<int> cpus;
-  if (omp_get_proc_bind() == omp_proc_bind_false) return cpus;
-  for (int place = 0; place < omp_get_num_places(); ++place) {
-    std::vector<int> ids(static_cast<size_t>(omp_get_place_num_procs(place)));
-    omp_get_place_proc_ids(place, ids.data());
-    cpus.insert(cpus.end(), ids.begin(), ids.end());
-  }
-  return cpus;
 }
 
 // Initialised when the library is loaded, since the CPU is described only once, for the first
@@ -129,12 +107,12 @@ int ThreadsFor(double work, double planned_work, double worthwhile, int threads)
 
 void ParallelFor(int count, void (*body)(int index, void* context), void* context) {
   Job job{.body = body, .context = context};
-  if (count <= 1 || in_body || InForkedChild() || omp_in_parallel()) {
+  if (count <= 1 || in_body || InForkedChild() || InOpenMpRegion()) {
     for (int i = 0; i < count; ++i) RunBody(i, &job);
   } else if (const HostPool* pool = host_pool.get()) {
     pool->parallel_for(count, RunBody, &job, pool->context);
   } else if (ThreadsOfChoice() == Threads::kOpenMp) {
-    RunOnOpenMp(count, &job);
+    RunOnOpenMp(count, [&](int i) { RunBody(i, &job); });
   } else {
     RunOnPool(count, RunBody, &job);
   }
@@ -146,11 +124,9 @@ bool SetParallelForHook(ParallelForHook hook, void* context) {
 }
 
 int ThreadBudget(int requested) {
-  const int limit = std::clamp(omp_get_thread_limit(), 1, kMaxThreads);
+  const int limit = std::clamp(OpenMpThreadLimit(), 1, kMaxThreads);
   if (requested > 0) return std::min(requested, limit);
-  // omp_get_max_threads() is OMP_NUM_THREADS if set, or the program's last omp_set_num_threads(),
-  // or every logical CPU. It is below the number of cores only if somebody wants that.
-  return std::clamp(std::min(HostCpu().physical_cores, omp_get_max_threads()), 1, limit);
+  return std::clamp(std::min(HostCpu().physical_cores, OpenMpMaxThreads()), 1, limit);
 }
 
 }  // namespace jitattn::inline base

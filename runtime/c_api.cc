@@ -6,12 +6,14 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/cpu.h"
 #include "base/log.h"
 #include "jitattn/jitattn.h"
+#include "ops/attention/append.h"
 #include "ops/attention/checker.h"
 #include "ops/attention/merge.h"
 #include "ops/conditions.h"
@@ -19,6 +21,7 @@
 #include "ops/operation.h"
 #include "ops/sigmoid_mul/checker.h"
 #include "parallel/allocator.h"
+#include "parallel/parallel.h"
 #include "runtime/c_struct.h"
 #include "runtime/entry.h"
 #include "runtime/given_config.h"
@@ -84,9 +87,12 @@ absl::Status CheckHooksOpen(const char* hook) {
 absl::StatusOr<PlanOptions> OptionsOf(const PlanRequest& request, const ops::Problem& problem,
                                       const Cpu& cpu) {
   PlanOptions options = {.conditions = ops::Resolve(request.conditions, cpu),
-                         .use_cache = request.use_cache};
+                         .use_cache = request.use_cache,
+                         .fixed_bits = request.fixed_bits,
+                         .miss_file = request.miss_file};
   if (!request.config.empty()) {
-    auto config = GivenConfig(request.config, problem, cpu, options.conditions.threads);
+    auto config =
+        GivenConfig(request.config, problem, cpu, options.conditions.threads, request.fixed_bits);
     if (!config.ok()) return config.status();
     // Without an explicit number of threads, the configuration's own number holds.
     if (request.conditions.threads == 0) options.conditions.threads = config->threads();
@@ -120,12 +126,20 @@ jitattn_status MakePlan(const CProblem* c_problem, const jitattn_plan_options* c
   });
 }
 
+// Arguments with the structs to which they point.
+template <typename Args>
+absl::Status TakeArgs(const Args* c_args, Taken<Args>* args) {
+  if (absl::Status status = args->Take("args", c_args); !status.ok()) return status;
+  if constexpr (std::is_same_v<Args, jitattn_attention_args>) return CheckAppendStructs(**args);
+  return absl::OkStatus();
+}
+
 template <typename Args>
 jitattn_status RunPlan(const jitattn_plan* plan, const Args* c_args) {
   return Guarded([&]() -> absl::Status {
     if (plan == nullptr) return absl::InvalidArgumentError("plan is a null pointer");
     Taken<Args> args;
-    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
+    if (absl::Status status = TakeArgs(c_args, &args); !status.ok()) return status;
     return plan->plan->Run(*args);
   });
 }
@@ -150,7 +164,7 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
     const auto problem = FromC(c_problem);
     if (!problem.ok()) return problem.status();
     Taken<Args> args;
-    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
+    if (absl::Status status = TakeArgs(c_args, &args); !status.ok()) return status;
     if (HasScratch(*args)) {
       return absl::InvalidArgumentError(
           "scratch must be null in a one-shot call, whose scratch size cannot be queried: make a "
@@ -160,8 +174,7 @@ jitattn_status RunOneShot(const CProblem* c_problem, const Args* c_args) {
     if (!one_shot.ok()) return one_shot.status();
     const auto& run = OperationArgs(*args);
     if (absl::Status status = CheckArgs(*problem, run); !status.ok()) return status;
-    one_shot->plan->RunUnchecked(&run);
-    return absl::OkStatus();
+    return one_shot->plan->RunUnchecked(&run);
   });
 }
 
@@ -228,6 +241,16 @@ jitattn_status jitattn_attention_merge(const jitattn_attention_merge_args* c_arg
     if (!dtype.ok()) return dtype.status();
     if (absl::Status status = jitattn::ops::CheckMerge(*dtype, *args); !status.ok()) return status;
     jitattn::ops::Merge(*dtype, *args);
+    return absl::OkStatus();
+  });
+}
+
+jitattn_status jitattn_append(const jitattn_append_args* c_args) {
+  return Guarded([&]() -> absl::Status {
+    Taken<jitattn_append_args> args;
+    if (absl::Status status = args.Take("args", c_args); !status.ok()) return status;
+    if (absl::Status status = jitattn::ops::CheckAppend(*args); !status.ok()) return status;
+    jitattn::ops::Append(*args, jitattn::ThreadBudget(0));
     return absl::OkStatus();
   });
 }

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "ops/attention/kv.h"
 
 namespace jitattn::runtime {
 namespace {
@@ -29,16 +31,30 @@ jit::Bias BiasFromC(const jitattn_attention_problem& problem, DType dtype) {
   return floats ? jit::Bias::kF32 : static_cast<jit::Bias>(problem.bias);
 }
 
+absl::StatusOr<jit::KvType> KvTypeFromC(const jitattn_attention_problem& problem, DType dtype) {
+  if (problem.kv_type < JITATTN_KV_OWN || problem.kv_type > JITATTN_KV_Q8_0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "kv_type ", problem.kv_type,
+        ": must be JITATTN_KV_OWN (0), JITATTN_KV_F32 (1), JITATTN_KV_BF16 (2), JITATTN_KV_F16 "
+        "(3), JITATTN_KV_I8 (4) or JITATTN_KV_Q8_0 (5)"));
+  }
+  if (problem.reserved != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("reserved ", problem.reserved, ": must be 0"));
+  }
+  return ops::NameKvType(static_cast<jit::KvType>(problem.kv_type), dtype);
+}
+
 // A width of a window. −1 means no limit; other negative numbers are left for ops::Validate.
 int64_t WidthFromC(int64_t width) { return width == -1 ? jit::Band::kFar : width; }
 
 absl::Status CheckOptions(const jitattn_attention_problem& problem) {
-  constexpr int32_t kAll = JITATTN_SOFTCAP | JITATTN_ALIBI | JITATTN_SINKS | JITATTN_LSE;
+  constexpr int32_t kAll = JITATTN_SOFTCAP | JITATTN_ALIBI | JITATTN_SINKS | JITATTN_LSE |
+                           JITATTN_OUT_GATE | JITATTN_BF16_MATH;
   if ((problem.options & ~kAll) != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("options ", problem.options,
-                     ": must be a sum of JITATTN_SOFTCAP (1), "
-                     "JITATTN_ALIBI (2), JITATTN_SINKS (4) and JITATTN_LSE (8)"));
+                     ": must be a sum of JITATTN_SOFTCAP (1), JITATTN_ALIBI (2), JITATTN_SINKS "
+                     "(4), JITATTN_LSE (8), JITATTN_OUT_GATE (16) and JITATTN_BF16_MATH (32)"));
   }
   if (problem.bias < JITATTN_BIAS_NONE || problem.bias > JITATTN_BIAS_BOOL) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -84,6 +100,17 @@ absl::StatusOr<size_t> StructSize(const char* name, const void* data,
   return size;
 }
 
+// An entry of another version's size, or of another size than the first one.
+absl::Status CheckOddAppend(const jitattn_attention_args& args, int64_t i, const char* entry,
+                            size_t size) {
+  const std::string name = absl::StrCat("appends[", i, "]");
+  jitattn_append_args copy;
+  absl::Status s = CopyIn(name.c_str(), entry, kStructSizes<jitattn_append_args>, &copy);
+  if (!s.ok() || size == args.appends->struct_size) return s;
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, ".struct_size ", size, ": must be that of appends[0], ", args.appends->struct_size));
+}
+
 }  // namespace
 
 absl::StatusOr<DType> DTypeFromC(int32_t dtype, const char* name) {
@@ -125,6 +152,21 @@ absl::Status CopyOut(const char* name, const void* filled, std::span<const size_
   return absl::OkStatus();
 }
 
+absl::Status CheckAppendStructs(const jitattn_attention_args& args) {
+  if (args.appends == nullptr) return absl::OkStatus();
+  const char* entry = reinterpret_cast<const char*>(args.appends);
+  for (int64_t i = 0; i < args.append_count; ++i) {
+    size_t size;
+    std::memcpy(&size, entry, sizeof size);
+    if (size != sizeof(jitattn_append_args) || size != args.appends->struct_size) {
+      absl::Status s = CheckOddAppend(args, i, entry, size);
+      if (!s.ok()) return s;
+    }
+    entry += size;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_problem) {
   Taken<jitattn_attention_problem> problem;
   if (absl::Status s = problem.Take("problem", c_problem); !s.ok()) return s;
@@ -133,6 +175,8 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
   const auto mask = MaskFromC(problem->mask);
   if (!mask.ok()) return mask.status();
   if (absl::Status s = CheckOptions(*problem); !s.ok()) return s;
+  const auto kv_type = KvTypeFromC(*problem, *dtype);
+  if (!kv_type.ok()) return kv_type.status();
   const auto has = [&](int32_t option) { return (problem->options & option) != 0; };
   return ops::AttentionProblem{.dtype = *dtype,
                                .mask = *mask,
@@ -141,6 +185,9 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
                                .alibi = has(JITATTN_ALIBI),
                                .sinks = has(JITATTN_SINKS),
                                .lse = has(JITATTN_LSE),
+                               .out_gate = has(JITATTN_OUT_GATE),
+                               .bf16_math = has(JITATTN_BF16_MATH),
+                               .kv_type = *kv_type,
                                .batch = problem->batch,
                                .heads = problem->heads,
                                .kv_heads = problem->kv_heads,
@@ -150,7 +197,9 @@ absl::StatusOr<ops::AttentionProblem> FromC(const jitattn_attention_problem* c_p
                                .value_dim = problem->value_dim,
                                .window_left = WidthFromC(problem->window_left),
                                .window_right = WidthFromC(problem->window_right),
-                               .chunk = problem->chunk};
+                               .chunk = problem->chunk,
+                               .kv_scale_block = problem->kv_scale_block,
+                               .page_size = problem->page_size};
 }
 
 absl::StatusOr<ops::SigmoidMulProblem> FromC(const jitattn_sigmoid_mul_problem* c_problem) {
@@ -200,8 +249,14 @@ absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* c_options) {
   request.conditions.threads = options->threads;
   request.conditions.buffers =
       options->buffers == JITATTN_BUFFERS_COLD ? ops::Buffers::kCold : ops::Buffers::kHot;
+  if (options->fixed_bits != 0 && options->tune != 0) {
+    return absl::InvalidArgumentError(
+        "tune and fixed_bits: plans with fixed bits use no tuned configuration");
+  }
+  request.fixed_bits = options->fixed_bits != 0;
   request.use_cache = options->ignore_cache == 0;
   if (options->config != nullptr) request.config = options->config;
+  if (options->miss_file != nullptr) request.miss_file = options->miss_file;
   // A given configuration leaves nothing to tune, and without the cache there is no record to
   // replace.
   request.tune = options->tune != 0 && request.config.empty() && options->ignore_cache == 0;

@@ -23,12 +23,16 @@ namespace jitattn::runtime {
 template <typename T>
 inline constexpr std::array<size_t, 1> kStructSizes = {sizeof(T)};
 template <>
-inline constexpr std::array<size_t, 2> kStructSizes<jitattn_attention_problem> = {
-    offsetof(jitattn_attention_problem, window_left), sizeof(jitattn_attention_problem)};
+inline constexpr std::array<size_t, 3> kStructSizes<jitattn_attention_problem> = {
+    offsetof(jitattn_attention_problem, window_left), offsetof(jitattn_attention_problem, kv_type),
+    sizeof(jitattn_attention_problem)};
 template <>
-inline constexpr std::array<size_t, 3> kStructSizes<jitattn_attention_args> = {
+inline constexpr std::array<size_t, 4> kStructSizes<jitattn_attention_args> = {
     offsetof(jitattn_attention_args, scratch_bytes), offsetof(jitattn_attention_args, softcap),
-    sizeof(jitattn_attention_args)};
+    offsetof(jitattn_attention_args, k_scales), sizeof(jitattn_attention_args)};
+template <>
+inline constexpr std::array<size_t, 2> kStructSizes<jitattn_plan_options> = {
+    offsetof(jitattn_plan_options, fixed_bits), sizeof(jitattn_plan_options)};
 
 // A caller's struct, read as this version's. A struct of an older caller lacks the later fields,
 // which are read as zero. A struct of a newer caller may be larger; the additional bytes must be
@@ -53,6 +57,10 @@ class Taken {
 template <typename T>
 absl::Status Give(const char* name, const T& filled, T* theirs);
 
+// InvalidArgument if an entry of args.appends has a size that no version had, or another one than
+// the first entry. Entries are read at the distance of that size.
+absl::Status CheckAppendStructs(const jitattn_attention_args& args);
+
 // InvalidArgument if there is no such type.
 absl::StatusOr<DType> DTypeFromC(int32_t dtype, const char* name = "dtype");
 
@@ -66,8 +74,10 @@ struct PlanRequest {
   ops::RequestedConditions conditions;
   bool use_cache = true;
   std::string config;  // "": the caller gave none
+  bool fixed_bits = false;
   bool tune = false;
   double tune_seconds = 0;
+  std::string miss_file;  // "": none
 };
 // Converts plan options; a null pointer gives the defaults.
 absl::StatusOr<PlanRequest> FromC(const jitattn_plan_options* options);

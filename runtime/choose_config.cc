@@ -9,14 +9,21 @@
 #include "base/format.h"
 #include "base/made_once.h"
 #include "ops/operation.h"
+#include "runtime/record_miss.h"
 #include "runtime/stale_code.h"
 
 namespace jitattn::runtime {
 namespace {
 
 cache::Lookup Find(const ops::Problem& problem, const PlanOptions& options) {
-  if (!options.use_cache) return {};
+  if (!options.use_cache || options.fixed_bits) return {};
   return LayersOf(options).Find(cache::MakeKey(problem, options.conditions));
+}
+
+ops::Config DefaultFor(const ops::Problem& problem, const Cpu& cpu, const PlanOptions& options) {
+  const int threads = options.conditions.threads;
+  return options.fixed_bits ? ops::FixedBitsConfig(problem, cpu, threads)
+                            : ops::DefaultConfig(problem, cpu, threads);
 }
 
 // The source of the record that was found, else of the default.
@@ -25,7 +32,9 @@ PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
   PlanSource source;
   source.match = lookup.match;
   source.rejected = lookup.rejected;
-  if (lookup.match == cache::Match::kNone) {
+  if (options.fixed_bits) {
+    source.reason = "default configuration for fixed bits: records are not used";
+  } else if (lookup.match == cache::Match::kNone) {
     source.reason = options.use_cache ? "no record: default configuration"
                                       : "default configuration: the cache is ignored";
   } else {
@@ -48,7 +57,8 @@ PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
   }
   if (why_portable.empty()) return source;
   // The portable path has records of its own, since its number of threads is worth tuning.
-  const bool tells_more = lookup.match != cache::Match::kNone || !source.rejected.empty();
+  const bool tells_more =
+      lookup.match != cache::Match::kNone || !source.rejected.empty() || options.fixed_bits;
   source.reason = tells_more ? absl::StrCat(why_portable, "; ", source.reason) : why_portable;
   return source;
 }
@@ -57,8 +67,7 @@ PlanSource SourceOf(const cache::Lookup& lookup, const PlanOptions& options,
 std::string WhyPortable(const ops::Problem& problem, const Cpu& cpu) {
   if (cpu.detected_isa == Isa::kPortable) return "portable path: this CPU has no AVX2";
   if (cpu.isa == Isa::kPortable) return "portable path: emitted code is switched off";
-  const DType dtype = problem.dtype();
-  if (dtype == DType::kF16 && !cpu.f16c) return "portable path: this CPU has no F16C";
+  if (ops::NeedsF16c(problem) && !cpu.f16c) return "portable path: this CPU has no F16C";
   return "";
 }
 
@@ -79,9 +88,8 @@ class Attempts {
   bool Try(const ops::Config& config, PlanSource source,
            std::optional<uint64_t> recorded_hash = std::nullopt);
   bool TryPortable() {
-    return Try(
-        ops::DefaultConfig(problem_, Capped(cpu_, Isa::kPortable), options_.conditions.threads),
-        {.reason = "portable path"});
+    return Try(DefaultFor(problem_, Capped(cpu_, Isa::kPortable), options_),
+               {.reason = "portable path"});
   }
 
   // REQUIRES: there was an attempt.
@@ -143,6 +151,9 @@ absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
   }
   const std::string why_portable = WhyPortable(problem, cpu);
   const cache::Lookup lookup = Find(problem, options);
+  if (options.use_cache && lookup.match != cache::Match::kExact && !options.miss_file.empty()) {
+    RecordMiss(options.miss_file, problem, cpu, options.conditions);
+  }
   PlanSource source = SourceOf(lookup, options, why_portable);
   if (lookup.match != cache::Match::kNone) {
     const cache::Record& record = lookup.found->record;
@@ -152,7 +163,7 @@ absl::StatusOr<Choice> ChooseConfig(const ops::Problem& problem, const Cpu& cpu,
     if (attempts.Try(record.config, std::move(source), hash)) return attempts.Take();
     source = {.reason = why_portable.empty() ? "default configuration" : why_portable};
   }
-  const ops::Config usual = ops::DefaultConfig(problem, cpu, options.conditions.threads);
+  const ops::Config usual = DefaultFor(problem, cpu, options);
   if (attempts.Try(usual, std::move(source))) return attempts.Take();
   if (why_portable.empty()) attempts.TryPortable();
   return attempts.Take();

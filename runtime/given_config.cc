@@ -118,16 +118,19 @@ Cpu CpuMeant(const std::vector<Setting>& settings, const ops::Operation& operati
 }  // namespace
 
 absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
-                                        const Cpu& cpu, int threads) {
+                                        const Cpu& cpu, int threads, bool fixed_bits) {
   const ops::Operation& operation = problem.operation();
   const std::vector<Setting> settings = SettingsOf(text);
   if (absl::Status s = CheckSettings(settings, operation); !s.ok()) return s;
   const Cpu base = CpuMeant(settings, operation, cpu);
-  ops::Config config = ops::DefaultConfig(problem, base, threads);
+  ops::Config config = fixed_bits ? ops::FixedBitsConfig(problem, base, threads)
+                                  : ops::DefaultConfig(problem, base, threads);
   const ops::Algorithm& meant = AlgorithmMeant(settings, operation, config.algorithm());
   // Where no code is emitted, the fields of an emitted algorithm are checked but have no effect.
   if (config.isa() != Isa::kPortable && &meant != &config.algorithm()) {
-    config = ops::Canonical(meant.heuristic(problem, base, threads), problem);
+    const auto reduce = fixed_bits ? operation.of_fixed_bits : nullptr;
+    config = ops::Canonical(
+        meant.heuristic(reduce != nullptr ? reduce(problem) : problem, base, threads), problem);
   }
   const bool is_meant = &meant == &config.algorithm();
   for (const Setting& setting : settings) {

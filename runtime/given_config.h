@@ -16,9 +16,9 @@ namespace jitattn::runtime {
 // or the first that has all the fields. "isa=avx2" starts from the default of a CPU capped to that
 // ISA. Where no code is emitted, fields of an emitted algorithm have no effect. InvalidArgument
 // names a field that does not exist, is given twice or has no such value. The whole configuration
-// is validated by Plan::Create, not here.
+// is validated by Plan::Create, not here. `fixed_bits`: the default is ops::FixedBitsConfig.
 absl::StatusOr<ops::Config> GivenConfig(std::string_view text, const ops::Problem& problem,
-                                        const Cpu& cpu, int threads);
+                                        const Cpu& cpu, int threads, bool fixed_bits = false);
 
 // True if one algorithm of the operation, the one that `text` names if any, has all fields in
 // `text`.

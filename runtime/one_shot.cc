@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/env.h"
 #include "base/fork.h"
 #include "runtime/thread_state.h"
 #include "runtime/undisturbed.h"
@@ -71,7 +72,10 @@ absl::StatusOr<std::shared_ptr<const Plan>> FindOrMake(const ops::Problem& probl
   if (auto plan = Find(bucket)) return plan;
   // Outside of the lock, so that other threads' calls do not wait for this kernel.
   const Undisturbed undisturbed;
-  auto plan = Plan::Create(bucket, HostCpu(), {.conditions = ops::Resolve({}, HostCpu())});
+  const char* const miss_file = Env("JITATTN_MISS_FILE");
+  auto plan = Plan::Create(bucket, HostCpu(),
+                           {.conditions = ops::Resolve({}, HostCpu()),
+                            .miss_file = miss_file == nullptr ? "" : miss_file});
   if (!plan.ok()) return plan;
   return Insert(bucket, *std::move(plan));
 }

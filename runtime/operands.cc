@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "base/rng.h"
 #include "base/sizes.h"
 #include "base/small_file.h"
+#include "jit/attention/kv_row.h"
 #include "parallel/parallel.h"
 
 namespace jitattn::runtime {
@@ -37,35 +39,62 @@ constexpr uint64_t kPoison64 = 0x7ff8deadbeef0001;
 
 constexpr int64_t kFillBlock = 1 << 16;
 
-template <typename T>
+template <typename T, T (*kDraw)(Rng&)>
 struct FillJob {
   T* out;
   int64_t count;
   uint64_t seed;
   int workers;
+
+  static void FillBlocks(int worker, void* context) {
+    const auto& job = *static_cast<const FillJob*>(context);
+    for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
+      Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
+      const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
+      for (int64_t i = block * kFillBlock; i < end; ++i) job.out[i] = kDraw(rng);
+    }
+  }
 };
+
+// In parallel, since the first thread that touches a page determines its NUMA node.
+template <typename T, T (*kDraw)(Rng&)>
+void FillInParallel(void* out, int64_t count, uint64_t seed) {
+  using Job = FillJob<T, kDraw>;
+  const int64_t blocks = (count + kFillBlock - 1) / kFillBlock;
+  Job job{static_cast<T*>(out), count, seed,
+          static_cast<int>(std::clamp<int64_t>(blocks, 1, ThreadBudget(0)))};
+  ParallelFor(job.workers, Job::FillBlocks, &job);
+}
 
 // Every type is rounded from the same float64 numbers, so that types differ by rounding alone.
 template <typename T>
-void FillBlocks(int worker, void* context) {
-  const auto& job = *static_cast<const FillJob<T>*>(context);
-  for (int64_t block = worker; block * kFillBlock < job.count; block += job.workers) {
-    Rng rng(job.seed * 0x10001 + static_cast<uint64_t>(block));
-    const int64_t end = std::min(job.count, (block + 1) * kFillBlock);
-    for (int64_t i = block * kFillBlock; i < end; ++i) {
-      job.out[i] = static_cast<Compute<T>>(rng.NearlyNormal());
-    }
-  }
+T DrawNumber(Rng& rng) {
+  return static_cast<Compute<T>>(rng.NearlyNormal());
 }
 
-// In parallel, since the first thread that touches a page determines its NUMA node.
-template <typename T>
-void FillInParallel(T* out, int64_t count, uint64_t seed) {
-  const int64_t blocks = (count + kFillBlock - 1) / kFillBlock;
-  FillJob<T> job{out, count, seed,
-                 static_cast<int>(std::clamp<int64_t>(blocks, 1, ThreadBudget(0)))};
-  ParallelFor(job.workers, FillBlocks<T>, &job);
+// Integers and their scales: products are about as large as numbers. NearlyNormal() is below 3.5.
+constexpr double kIntegersOfOne = 32;
+int8_t DrawInteger(Rng& rng) {
+  return static_cast<int8_t>(std::lrint(kIntegersOfOne * rng.NearlyNormal()));
 }
+float DrawScale(Rng& rng) {
+  return static_cast<float>(std::exp2(rng.Uniform(-1, 1)) / kIntegersOfOne);
+}
+
+struct Q8Block {
+  Float16 scale;
+  int8_t elements[jit::kQ8Elements];
+};
+static_assert(sizeof(Q8Block) == jit::kQ8Bytes);
+
+Q8Block DrawQ8Block(Rng& rng) {
+  Q8Block block;
+  block.scale = DrawScale(rng);
+  for (int8_t& element : block.elements) element = DrawInteger(rng);
+  return block;
+}
+
+uint8_t DrawSeen(Rng& rng) { return rng.Below(8) != 0; }
 
 template <typename T>
 void FillSlopes(T* out, int64_t count) {
@@ -123,20 +152,42 @@ void FillInput(DType dtype, void* out, int64_t count, uint64_t seed, int index) 
   constexpr uint64_t kStreams = 4;  // of a seed; the first arrays of a run have them
   const uint64_t stream = seed * kStreams + static_cast<uint64_t>(index);
   ops::CallWithType(dtype,
-                    [&]<typename T>() { FillInParallel(static_cast<T*>(out), count, stream); });
+                    [&]<typename T>() { FillInParallel<T, DrawNumber<T>>(out, count, stream); });
 }
+
+namespace {
+
+// The numbers of all pages, in random order.
+void FillPages(std::span<int32_t> pages, uint64_t seed) {
+  Rng rng(seed);
+  for (size_t i = 0; i < pages.size(); ++i) pages[i] = static_cast<int32_t>(i);
+  rng.Shuffle(pages);
+}
+
+}  // namespace
 
 void FillArray(const ops::Problem& problem, int index, uint64_t seed, void* data) {
   const ops::Array array = problem.operation().arrays(problem)[index];
   const DType dtype = array.TypeIn(problem);
-  if (array.fill == ops::Fill::kBytes) {
-    Rng rng(seed);
-    auto* const bytes = static_cast<uint8_t*>(data);
-    for (int64_t i = 0; i < array.count() * SizeOf(dtype); ++i) bytes[i] = rng.Below(8) != 0;
-    return;
+  const int64_t bytes = array.count() * SizeOf(dtype);
+  const uint64_t stream = seed * ops::Arrays::kMost + static_cast<uint64_t>(index);
+  switch (array.fill) {
+    case ops::Fill::kBytes:
+      return FillInParallel<uint8_t, DrawSeen>(data, bytes, seed);
+    case ops::Fill::kIntegers:
+      return FillInParallel<int8_t, DrawInteger>(data, bytes, stream);
+    case ops::Fill::kQ8Blocks:
+      return FillInParallel<Q8Block, DrawQ8Block>(data, bytes / jit::kQ8Bytes, stream);
+    case ops::Fill::kScales:
+      return FillInParallel<float, DrawScale>(data, array.count(), stream);
+    case ops::Fill::kPages:
+      return FillPages({static_cast<int32_t*>(data), static_cast<size_t>(array.count())}, seed);
+    case ops::Fill::kSlopes:
+      return ops::CallWithType(
+          dtype, [&]<typename T>() { FillSlopes(static_cast<T*>(data), array.count()); });
+    default:
+      return FillInput(dtype, data, array.count(), seed, index);
   }
-  if (array.fill != ops::Fill::kSlopes) return FillInput(dtype, data, array.count(), seed, index);
-  ops::CallWithType(dtype, [&]<typename T>() { FillSlopes(static_cast<T*>(data), array.count()); });
 }
 
 int64_t AvailableMemoryBytes() {
@@ -244,6 +295,8 @@ absl::StatusOr<double> Operands::ErrorToOriginal() {
   if (original_ == nullptr) {
     ops::Problem problem = problem_;
     problem.set_dtype(DType::kF64);
+    // Keys and values of another type are the data themselves, not roundings of it.
+    if (!ops::Validate(problem).ok()) return Check().max_error;
     // The same seed and layout: each element here was rounded from the same element there.
     auto made = Create(problem, {.layout = layout_}, seed_);
     if (!made.ok()) return made.status();

@@ -23,10 +23,13 @@ namespace jitattn::runtime {
 struct PlanOptions {
   ops::Conditions conditions;
   bool use_cache = true;
+  // No record is looked up, and without `config` the configuration is ops::FixedBitsConfig.
+  bool fixed_bits = false;
   std::optional<ops::Config> config;  // if set, no record is looked up
   std::string config_origin = "configuration given by the caller";  // the text about it in `reason`
   const cache::Layers* layers = nullptr;  // null: those of the process, from the environment
   bool log_stale = true;                  // log a warning about a record with stale code
+  std::string miss_file;  // gets the problem if no exact record is found (RecordMiss); "": none
 };
 
 // The origin of a plan's configuration.
@@ -51,7 +54,8 @@ class Plan {
   ~Plan();
 
   // Runs on `args`, the C struct of `operation`. InvalidArgument if this is a plan of another
-  // operation, `args` exceed the problem, a pointer is null, or the output overlaps an input.
+  // operation, `args` exceed the problem, a pointer is null, or the output overlaps an input;
+  // ResourceExhausted if there is no memory for copies of operands (Operation::run).
   // REQUIRES of every run: this thread has the default floating-point environment (the C ABI sets
   // it).
   absl::Status Run(const ops::Operation& operation, const void* args) const;
@@ -64,7 +68,7 @@ class Plan {
 
   // Run without checks, for a caller that has checked `args` against a smaller problem. REQUIRES:
   // `args` are those of this plan's operation, and its check_args(problem(), args) would be OK.
-  void RunUnchecked(const void* args) const;
+  absl::Status RunUnchecked(const void* args) const;
 
   const ops::Problem& problem() const;
   const ops::Config& config() const;

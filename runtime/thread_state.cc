@@ -10,6 +10,14 @@
 #include <new>
 #include <span>
 
+#if defined(_LIBCPP_VERSION)
+// LLVM's header lacks this function of the C++ ABI.
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals();
+}  // namespace __cxxabiv1
+#endif
+
 namespace jitattn::runtime {
 namespace {
 

@@ -69,7 +69,11 @@ enum {
                         * score, query i being at position i + causal_offset (Press et al. 2022) */
   JITATTN_SINKS = 4,   /* args.sinks: one more logit for each head takes part in the sum of weights,
                         * with a value of 0 (Xiao et al. 2023; GPT-OSS) */
-  JITATTN_LSE = 8      /* args.lse: the log-sum-exp of the scores of every row is written */
+  JITATTN_LSE = 8,     /* args.lse: the log-sum-exp of the scores of every row is written */
+  JITATTN_OUT_GATE = 16, /* args.gate: a result is multiplied by sigmoid(gate) before it is rounded
+                          * to the type (Qwen3-Next) */
+  JITATTN_BF16_MATH = 32 /* f32 only: the caller grants the error of products whose factors are
+                          * rounded to bf16 first; sums stay float. Used where it is faster */
 };
 
 /* What args.bias adds to the scores, and its elements. A bias of -infinity, or a byte of 0, hides
@@ -82,13 +86,31 @@ enum {
   JITATTN_BIAS_BOOL = 3 /* bytes: 0 hides the key, any other value adds nothing */
 };
 
+/* Types of the keys and values, if they are not those of q and out. Their exact values, and for the
+ * integers float products with their scales, enter the same computation in float. None but OWN goes
+ * with JITATTN_F64.
+ *   I8    int8; element e of a row is byte * scale[e / kv_scale_block] (args.k_scales, v_scales)
+ *   Q8_0  ggml's blocks of 34 bytes: an IEEE binary16 scale, then the int8 of 32 elements. Strides
+ *         of k and v are in blocks; head_dim and value_dim are multiples of 32 */
+enum {
+  JITATTN_KV_OWN = 0,
+  JITATTN_KV_F32 = 1,
+  JITATTN_KV_BF16 = 2,
+  JITATTN_KV_F16 = 3,
+  JITATTN_KV_I8 = 4,
+  JITATTN_KV_Q8_0 = 5
+};
+
 /* out[b][h][i][d] = sum_j softmax_j(score) * v[b][g][j][d],  g = h / (heads / kv_heads)
  *   score = scale * q[b][h][i].k[b][g][j], then the softcap, ALiBi, the bias, the mask
  *   causal: query i sees keys j <= i + causal_offset
  *   window: query i sees keys i + causal_offset - window_left <= j
  *                                     <= i + causal_offset + window_right
  *   chunk:  query i sees only keys j with floor(j / chunk) = floor((i + causal_offset) / chunk)
- * batch, q_len and kv_len are upper bounds for the runs of a plan; the other members are exact. */
+ * batch, q_len and kv_len are upper bounds for the runs of a plan; the other members are exact.
+ * docs/numerics.md states the errors of results, docs/attention.md the names of options elsewhere.
+ * Sources: Vaswani et al. 2017 (attention); Milakov & Gimelshein 2018 (the sum over keys in one
+ * pass); Dao et al. 2022 (in tiles). */
 typedef struct jitattn_attention_problem {
   size_t struct_size;
   int32_t dtype, mask;
@@ -97,6 +119,11 @@ typedef struct jitattn_attention_problem {
   int64_t chunk;                     /* JITATTN_MASK_CAUSAL only (Llama 4); 0: no chunks */
   int32_t options;                   /* JITATTN_SOFTCAP + ... */
   int32_t bias;                      /* JITATTN_BIAS_NONE, ... */
+  int32_t kv_type, reserved;         /* JITATTN_KV_OWN, ...; 0 */
+  int64_t
+      kv_scale_block; /* JITATTN_KV_I8 only: elements of a row that share a scale, a multiple of
+                       * 32; 0: all of the row (a scale per token, or, by strides of 0, per head) */
+  int64_t page_size;  /* > 0: k and v are pages of this many keys, found by args.block_table */
 } jitattn_attention_problem;
 
 /* Fills *problem: f32, no mask, batch 1, kv_heads = heads, kv_len = q_len = length,
@@ -166,7 +193,8 @@ JITATTN_API void jitattn_activation_problem_init(jitattn_activation_problem* pro
 
 /* ---- One run ------------------------------------------------------------------------------ */
 
-/* Strides are {batch, head, row} in elements; the elements of a row are contiguous.
+/* Strides are {batch, head, row} in elements; the elements of a row are contiguous, unless q_inner,
+ * k_inner, v_inner or out_inner says otherwise.
  * REQUIRES: out overlaps no input.
  * Shapes: q [batch][heads][q_len][head_dim], k [batch][kv_heads][kv_len][head_dim],
  * v [batch][kv_heads][kv_len][value_dim], out [batch][heads][q_len][value_dim].
@@ -209,12 +237,50 @@ typedef struct jitattn_attention_args {
                                   * bottom-right corner of its sequence as causal_offset is from
                                   * that of q_len x kv_len */
   const int64_t* prefix_lens;    /* causal only: every query also sees the keys before this one */
+
+  /* JITATTN_KV_I8: finite, [batch][kv_heads][kv_len][blocks]; strides {batch, head, row} in
+   * elements, each may be 0; the blocks of a row are contiguous. Where kv_scale_block is 0 there is
+   * one block; else k has ceil(head_dim / kv_scale_block) and v has ceil(value_dim /
+   * kv_scale_block). With kv_offsets rows are those of k. Scales of keys that are not read are not
+   * read. With pages the first stride is from page to page, as that of k. */
+  const float* k_scales;
+  const float* v_scales;
+  int64_t k_scale_strides[3], v_scale_strides[3];
+  /* Pages: key j of sequence b is row j % page_size of page block_table[b * block_table_stride +
+   * j / page_size]. k and v point to page 0; k_strides and v_strides are {page, head, row}. Entries
+   * of pages of which nobody sees a key are not read, nor are these pages. A negative entry that is
+   * read is an error; that an entry is too high, or (with a bias) negative, is not noticed. With
+   * several sequences block_table_stride is at least the number of pages of the longest one.
+   * kv_offsets must be NULL. REQUIRES: out and lse overlap no page that is read (with a bias this
+   * is not checked). The pages of vLLM and of FlashAttention's block_table. */
+  const int32_t* block_table;
+  int64_t block_table_stride;
+  const void* gate; /* JITATTN_OUT_GATE: of the operands' type and the shape of out, which it must
+                     * not overlap. NaN gives NaN, or 0 in rows that see no key; -infinity gives
+                     * 0. The log-sum-exp is that of the scores, without the gate */
+  int64_t gate_strides[3];
+  /* Distances between the elements of a row, in elements, of any sign; 0 means 1. An operand for
+   * which it is neither 0 nor 1 is copied into memory that the run allocates: rows of queries that
+   * exist, and rows of keys from the first to the last that the mask leaves to a query, also those
+   * that only a bias hides. Without that memory the run fails, and nothing is written.
+   * REQUIRES: the elements of out do not overlap; with an out_inner each stride of out, in some
+   * order, steps over everything that the shorter ones cover. Those of JITATTN_KV_Q8_0 are 0 or 1.
+   */
+  int64_t q_inner, k_inner, v_inner, out_inner;
+  int64_t bias_keys; /* 0 to kv_len: the bias has this many keys, and a sequence's keys behind them
+                      * are hidden, like those behind a length. Masks stay where they are (ONNX
+                      * pads a short mask in this way). 0: kv_len keys */
+  /* Done before the attention, in this order: rows are moved to k, v (or q), as jitattn_append
+   * does. Everything is checked before the first of them. A call without queries moves rows, too.
+   * All entries have one struct_size. */
+  const struct jitattn_append_args* appends;
+  int64_t append_count;
 } jitattn_attention_args;
 
-/* Fills *args: the problem's lengths, contiguous strides, scale 1/sqrt(head_dim), causal_offset for
- * a bottom-right mask, softcap 0, null pointers. The function fills the members of version 1 (up to
- * scratch), in every version of the library. The macro of the same name fills all members in this
- * header. */
+/* Fills *args: the problem's lengths, contiguous strides (also of pages and the block
+ * table), scale 1/sqrt(head_dim), causal_offset for a bottom-right mask, softcap 0, null pointers.
+ * The function fills the members of version 1 (up to scratch), in every version of the library. The
+ * macro of the same name fills all members in this header. */
 JITATTN_API void jitattn_attention_args_init(jitattn_attention_args* args,
                                              const jitattn_attention_problem* problem);
 JITATTN_API void jitattn_attention_args_init_sized(jitattn_attention_args* args, size_t size,
@@ -261,7 +327,12 @@ JITATTN_API void jitattn_activation_args_init(jitattn_activation_args* args,
 
 /* Runs the operation with a plan of default options. The library keeps the plan for later calls
  * whose problems fall into the same bucket of sizes. The first call for a bucket loads the cached
- * record and emits the kernel.
+ * record and emits the kernel. If there is no exact record, and the environment variable
+ * JITATTN_MISS_FILE is set, the problem is appended to the file that it names, as to
+ * jitattn_plan_options.miss_file.
+ * The struct of the problem has the formula, that of the arguments the shapes and strides.
+ * Errors: JITATTN_INVALID_ARGUMENT if a value breaks a rule, JITATTN_OUT_OF_MEMORY; the output is
+ * untouched then.
  * REQUIRES: args->scratch is NULL; the caller cannot query the size that such a plan needs. */
 JITATTN_API jitattn_status jitattn_attention(const jitattn_attention_problem* problem,
                                              const jitattn_attention_args* args);
@@ -276,6 +347,7 @@ typedef struct jitattn_plan jitattn_plan;
 
 enum { JITATTN_BUFFERS_HOT = 0, JITATTN_BUFFERS_COLD = 1 };
 
+/* How a plan is made. Zeros are the defaults. */
 typedef struct jitattn_plan_options {
   size_t struct_size;
   int32_t threads;      /* upper bound; 0: one per physical core available to this process. Also
@@ -288,13 +360,35 @@ typedef struct jitattn_plan_options {
                          * values in the default configuration for the problem and this CPU;
                          * "algorithm=rows ..." selects the algorithm. NULL or "": the best known
                          * configuration */
+  /* Nonzero: the bits of a sequence's results depend on nothing but its own operands, lengths and
+   * positions, and on the problem's type, heads, head sizes, mask and options. They are the same
+   * for any number of threads, alone or in a batch of any other sequences, ragged or padded, and in
+   * plans for any batch, q_len and kv_len, except that the q_len of both plans must be 1, or from 2
+   * to 16, or more. On CPUs of the same kind, with the same version of the library. A query's
+   * results also depend on the other queries of its sequence in the same run, as they may share a
+   * tile with it: the last row of a prompt and the same row as a decoding step may differ.
+   * Records are not used, and `tune` must be 0. With `config`, fields that it sets must be the same
+   * in both plans. docs/attention.md says what this costs. */
+  int32_t fixed_bits;
+  int32_t reserved;
+  const char* miss_file; /* if no exact record exists (after `tune`, if set), the problem is
+                          * appended to this file, which `jitattn tune --from FILE` reads. A problem
+                          * is in it once, and it has at most 1 MiB. A file that cannot be written
+                          * is a log message, once in a process, and no error. Not read with config
+                          * or ignore_cache. NULL or "": none */
 } jitattn_plan_options;
 
-/* Fills *options with the defaults: zeros and NULL. */
+/* Fills *options with the defaults: zeros and NULL. The function fills the members of version 1 (up
+ * to config), in every version of the library. The macro of the same name fills all members in this
+ * header. */
 JITATTN_API void jitattn_plan_options_init(jitattn_plan_options* options);
+JITATTN_API void jitattn_plan_options_init_sized(jitattn_plan_options* options, size_t size);
+#define jitattn_plan_options_init(options) \
+  jitattn_plan_options_init_sized((options), sizeof(jitattn_plan_options))
 
 /* Makes a plan and stores it in *plan, or NULL on failure. options may be NULL for the defaults.
- * The caller frees the plan with jitattn_plan_free(). */
+ * The caller frees the plan with jitattn_plan_free().
+ * Errors: JITATTN_INVALID_ARGUMENT if a value breaks a rule, JITATTN_OUT_OF_MEMORY. */
 JITATTN_API jitattn_status jitattn_attention_plan(const jitattn_attention_problem* problem,
                                                   const jitattn_plan_options* options,
                                                   jitattn_plan** plan);
@@ -307,8 +401,10 @@ JITATTN_API jitattn_status jitattn_activation_plan(const jitattn_activation_prob
 /* Frees the plan; plan may be NULL. REQUIRES: no run of the plan is in progress. */
 JITATTN_API void jitattn_plan_free(jitattn_plan* plan);
 
-/* Runs the plan. The call takes no lock and allocates no memory. Any number of threads may run one
- * plan concurrently. */
+/* Runs the plan. The call takes no lock and allocates no memory, but for copies of operands that
+ * have an inner stride (q_inner). Any number of threads may run one plan concurrently.
+ * Errors: JITATTN_INVALID_ARGUMENT if a value breaks a rule, JITATTN_OUT_OF_MEMORY without memory
+ * for copies; the output is untouched then. */
 JITATTN_API jitattn_status jitattn_attention_run(const jitattn_plan* plan,
                                                  const jitattn_attention_args* args);
 JITATTN_API jitattn_status jitattn_sigmoid_mul_run(const jitattn_plan* plan,
@@ -363,7 +459,106 @@ typedef struct jitattn_attention_merge_args {
 /* Fills *args: the problem's type and sizes, contiguous strides, parts 0, null pointers. */
 JITATTN_API void jitattn_attention_merge_args_init(jitattn_attention_merge_args* args,
                                                    const jitattn_attention_problem* problem);
+
+/* Merges the parts. The call allocates no memory. */
 JITATTN_API jitattn_status jitattn_attention_merge(const jitattn_attention_merge_args* args);
+
+/* ---- Appending ---------------------------------------------------------------------------- */
+
+/* The operand of attention whose type, shape and strides jitattn_append_args_init() takes. */
+enum { JITATTN_APPEND_Q = 0, JITATTN_APPEND_K = 1, JITATTN_APPEND_V = 2 };
+enum { JITATTN_NORM_NONE = 0, JITATTN_NORM_RMS = 1 };
+/* The pairs of elements that rotary embedding rotates, among rotary_dim ones:
+ *   HALVES      e and e + rotary_dim / 2 (GPT-NeoX, Llama of Hugging Face, ggml's NEOX)
+ *   NEIGHBOURS  2 e and 2 e + 1 (GPT-J, ONNX's interleaved, ggml's NORMAL) */
+enum { JITATTN_ROPE_NONE = 0, JITATTN_ROPE_HALVES = 1, JITATTN_ROPE_NEIGHBOURS = 2 };
+
+/* Moves rows into a KV cache, or into a plain tensor: row i of sequence b becomes row begin_b + i.
+ *   x = from[b][h][i]                                                    [dim]
+ *   norm RMS: x[e] = x[e] / sqrt(mean(x^2) + norm_eps) * (norm_weight[e] + norm_offset)
+ *   rope: of pair e in 0 ... rotary_dim / 2 - 1, elements x1 and x2 of the rotary_dim elements from
+ *         rotary_begin on, with c = cos_table[p][e] and s = sin_table[p][e] at the row's position p
+ *         x1, x2 = x1 * c - x2 * s, x2 * c + x1 * s
+ *   to[b][h][begin_b + i] = x in to_type
+ * All of that is computed in float (F64: double) and rounded once, to nearest, ties to even. A row
+ * that is neither normalised, rotated nor converted is copied as it is.
+ *   I8    scale = max|x| / 127 over the elements that share a scale, but 2^-126 at least unless all
+ *         of them are 0; byte = x / scale, rounded to nearest, ties away from zero. So an element
+ *         is off by half a scale at most. If one of them is NaN or infinite, scale is NaN and the
+ *         bytes are 0: all of them read as NaN.
+ *   Q8_0  what ggml's quantize_row_q8_0_ref writes: d = max|x| / 127 over 32 elements,
+ *         byte = roundf(x * (1 / d)), 0 if d is 0, and d as binary16. NaN and infinities as above.
+ * Rows beyond the lengths are neither read nor written. Rows are moved by several threads if there
+ * are many; the bits do not depend on that.
+ * `to` may be `from` if every row stays where it is and elements keep their size. REQUIRES: in all
+ * other cases rows of `to` (and scales) overlap neither each other nor anything that is read.
+ * Errors: JITATTN_INVALID_ARGUMENT, before anything is written; docs/numerics.md bounds rounding.
+ * Sources: Su et al. 2021 (RoFormer), Zhang & Sennrich 2019 (RMSNorm), Kwon et al. 2023 (pages). */
+typedef struct jitattn_append_args {
+  size_t struct_size;
+  int32_t from_type;               /* JITATTN_F32, ... */
+  int32_t to_type;                 /* JITATTN_KV_OWN: from_type. JITATTN_F64 goes with OWN only */
+  int64_t batch, heads, rows, dim; /* rows: the most of a sequence; dim: 1 to 4096 */
+  const void* from;                /* [batch][heads][rows][dim] */
+  void* to;                        /* [batch][heads][to_len][dim] */
+  int64_t from_strides[3]; /* batch, head, row, in elements. The elements of a row are contiguous */
+  int64_t to_strides[3];   /* the same; Q8_0: in blocks; with pages: page, head, row */
+  const int64_t* from_lens;    /* rows of each sequence, 0 to `rows`; NULL: all have `rows` */
+  const int64_t* from_offsets; /* [batch + 1] ragged: rows from_offsets[b] to from_offsets[b + 1] of
+                                * `from` are sequence b; the batch stride is not used. With
+                                * from_lens, as many of them as that states */
+  int64_t to_begin;            /* the place of the first row in each sequence of `to` */
+  const int64_t* to_begins;    /* [batch], in place of to_begin; NULL: to_begin for all */
+  int64_t to_len;              /* rows for which a sequence of `to` has room */
+
+  /* > 0: `to` consists of pages of this many rows; row j of sequence b is row j % page_size of page
+   * block_table[b * block_table_stride + j / page_size]. Entries of pages to which no row goes are
+   * not read. 0: no pages */
+  int64_t page_size;
+  const int32_t* block_table;
+  int64_t block_table_stride;
+
+  /* I8: [batch][heads][to_len][blocks], strides as those of `to`, the blocks of a row contiguous */
+  float* scales;
+  int64_t scale_strides[3];
+  int64_t scale_block;  /* elements of a row that share a scale, a multiple of 32; 0: all of them */
+  int32_t fixed_scales; /* nonzero: scales are given, and only read; strides may be 0. Bytes are
+                         * clamped to -127 ... 127; NaN, and any x if the scale is not positive and
+                         * finite, gives 0 */
+
+  int32_t norm;             /* JITATTN_NORM_NONE, JITATTN_NORM_RMS */
+  const void* norm_weight;  /* [dim]; NULL: x is not multiplied by anything */
+  int32_t norm_weight_type; /* JITATTN_F32, ... */
+  int32_t rope;             /* JITATTN_ROPE_NONE, ... */
+  double norm_eps;          /* >= 0 */
+  double norm_offset;       /* Gemma: 1 */
+
+  /* Element e of row p of both tables is [p * rotary_stride + e * rotary_inner], e < rotary_dim
+   * / 2. Tables [positions][rotary_dim] in which every angle is there twice (Hugging Face) have
+   * stride rotary_dim and, if the second half repeats the first, inner 1; if neighbours are the
+   * same, inner 2. In vLLM's cos_sin_cache sin_table begins rotary_dim / 2 elements behind
+   * cos_table; complex numbers are inner 2 with sin_table = cos_table + 1. Tables with a row for
+   * each token have b * rows + i as positions. */
+  int64_t rotary_begin, rotary_dim; /* rotary_dim is even; the other elements stay as they are */
+  const float* cos_table;
+  const float* sin_table;
+  int64_t rotary_len;       /* rows that the tables have */
+  int64_t rotary_stride;    /* 0: rotary_dim / 2 */
+  int64_t rotary_inner;     /* 0: 1 */
+  const int64_t* positions; /* of row i of sequence b: positions[b * position_stride + i]; ragged:
+                             * positions[from_offsets[b] + i]. Each 0 to rotary_len - 1. NULL:
+                             * begin_b + i, the row's place in `to` */
+  int64_t position_stride;  /* 0: the same positions in all sequences */
+} jitattn_append_args;
+
+/* Fills *args for rows of an operand of the problem (JITATTN_APPEND_Q, K or V), which are as many
+ * as there are queries. `from`: of the problem's type, contiguous. `to`: the operand as
+ * jitattn_attention_args_init() has it, with its type, scale block and page size; scales
+ * contiguous. to_begin: 0 for Q; kv_len - q_len for K and V, so that the rows are the last ones. No
+ * norm (eps 1e-6), no rope (rotary_dim: all of a row; position_stride: the rows), null pointers. */
+JITATTN_API void jitattn_append_args_init(jitattn_append_args* args, int32_t operand,
+                                          const jitattn_attention_problem* problem);
+JITATTN_API jitattn_status jitattn_append(const jitattn_append_args* args);
 
 /* ---- Hooks -------------------------------------------------------------------------------- */
 

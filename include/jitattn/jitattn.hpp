@@ -91,8 +91,11 @@ struct AttentionShape {
   std::optional<int64_t> window_left = std::nullopt;
   int64_t window_right = 0;
   int64_t chunk = 0;                 // of a causal mask; 0: none
+  int64_t page_size = 0;             // keys of a page of k and v; 0: no pages
   int32_t options = 0;               // JITATTN_SOFTCAP + …
   int32_t bias = JITATTN_BIAS_NONE;  // the elements of args.bias
+  int32_t kv_type = JITATTN_KV_OWN;  // of the keys and values: JITATTN_KV_I8, …
+  int64_t kv_scale_block = 0;        // JITATTN_KV_I8: columns that share a scale; 0: all
 };
 
 struct MatrixShape {
@@ -119,8 +122,11 @@ jitattn_attention_problem Problem(const AttentionShape& shape) {
   problem.window_left = shape.window_left.value_or(0);
   problem.window_right = shape.window_left ? shape.window_right : 0;
   problem.chunk = shape.chunk;
+  problem.page_size = shape.page_size;
   problem.options = shape.options;
   problem.bias = shape.bias;
+  problem.kv_type = shape.kv_type;
+  problem.kv_scale_block = shape.kv_scale_block;
   problem.batch = shape.batch;
   problem.kv_heads = or_same(shape.kv_heads, shape.heads);
   problem.kv_len = or_same(shape.kv_len, shape.q_len);
@@ -160,6 +166,17 @@ jitattn_attention_args Args(const jitattn_attention_problem& problem, const T* q
   args.k = k;
   args.v = v;
   args.out = out;
+  return args;
+}
+
+// The same with keys and values of another type (AttentionShape::kv_type). For JITATTN_KV_I8 the
+// caller adds k_scales and v_scales.
+template <Element T>
+jitattn_attention_args ArgsOfCache(const jitattn_attention_problem& problem, const T* q,
+                                   const void* k, const void* v, T* out) {
+  jitattn_attention_args args = Args<T>(problem, q, nullptr, nullptr, out);
+  args.k = k;
+  args.v = v;
   return args;
 }
 
@@ -298,6 +315,22 @@ class ActivationPlan : public Plan {
       : Plan(plan), problem_(problem) {}
   jitattn_activation_problem problem_;
 };
+
+// Contiguous rows for an operand of the problem: JITATTN_APPEND_Q, K or V. `to`: the operand, of
+// its own type. The caller adds strides, lengths, norm, rope, scales and pages, and passes them to
+// Append(), or several of them to a run as args.appends.
+template <Element T>
+jitattn_append_args AppendArgs(const jitattn_attention_problem& problem, int32_t operand,
+                               const T* from, void* to) {
+  jitattn_append_args args;
+  jitattn_append_args_init(&args, operand, &problem);
+  args.from_type = kDType<T>;
+  args.from = from;
+  args.to = to;
+  return args;
+}
+
+inline Status Append(const jitattn_append_args& args) { return Status(jitattn_append(&args)); }
 
 // One-shot calls on contiguous operands. The library keeps the plan.
 template <Element T>

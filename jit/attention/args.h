@@ -60,6 +60,27 @@ struct AttentionArgs {
 
   // Position of the call in the operation, for score parts only.
   int64_t first_query = 0, first_key = 0, first_head = 0;
+
+  // KvType::kI8: the scales of `k` and `v`, one or several a row, contiguous (KvRow::scales).
+  // Strides between rows in bytes; 0: all rows have the same.
+  const float* k_scales = nullptr;
+  const float* v_scales = nullptr;
+  int64_t k_scale_stride = 0, v_scale_stride = 0;
+  // The output gate, of the operands' type; rows as those of `out`. Strides in bytes.
+  const void* gate = nullptr;
+  int64_t gate_stride = 0, gate_head_stride = 0;
+
+  // Pages only. `k` and `v` are row 0 of page 0. Key j is row (page_row + j) % page_size of the
+  // page block_table[(page_row + j) / page_size]. Entries of pages of which no row sees a key are
+  // not read. With pages the rows that this thread reads next begin at row next_page_row of the
+  // page *next_block_table, of the pages of next_k.
+  const int32_t* block_table = nullptr;
+  int64_t page_size = 0, page_row = 0;
+  // Bytes between pages: of k, v, and their scales.
+  int64_t k_page_stride = 0, v_page_stride = 0;
+  int64_t k_scale_page_stride = 0, v_scale_page_stride = 0;
+  const int32_t* next_block_table = nullptr;
+  int64_t next_page_row = 0;
 };
 
 }  // namespace jitattn::jit

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/cpu.h"
+#include "jit/attention/kv_row.h"
 #include "jit/attention/spec.h"
 #include "jit/parts/emit_exp.h"
 
@@ -29,15 +30,28 @@ inline int CapAt(int value, int limit, std::span<const int> ladder) {
   return cap == ladder.end() ? value : std::min(value, *cap);
 }
 
-// True if products of bf16 pairs are possible for this ISA and type. CheckPairs also asks the CPU.
+// Whether products of bf16 pairs are possible for this ISA and problem: of operands in memory, or
+// of operands that are rounded first. CheckPairs also asks the CPU.
 inline bool FitsPairs(Isa isa, const AttentionSpec& spec) {
-  return spec.dtype == DType::kBF16 && isa == Isa::kAvx512;
+  return spec.dtype == DType::kBF16 && HasOwnKv(spec) && isa == Isa::kAvx512;
+}
+inline bool FitsRoundedPairs(Isa isa, const AttentionSpec& spec) {
+  return (spec.dtype == DType::kBF16 || spec.bf16_math) && HasOwnKv(spec) && isa == Isa::kAvx512;
 }
 
-// `what` names the setting that selects pairs.
-inline absl::Status CheckPairs(std::string_view what, Isa isa, const AttentionSpec& spec,
+// The type for which exponentials are exact enough: pairs round them to bf16.
+inline DType WeightType(const AttentionSpec& spec, bool pairs) {
+  return pairs ? DType::kBF16 : spec.dtype;
+}
+
+// `what` names the setting that selects pairs, `fits` says whether the problem allows them.
+inline absl::Status CheckPairs(std::string_view what, bool fits, Isa isa, const AttentionSpec& spec,
                                const Cpu& cpu) {
-  if (FitsPairs(isa, spec) && cpu.avx512_bf16) return absl::OkStatus();
+  if (fits && cpu.avx512_bf16) return absl::OkStatus();
+  if (!HasOwnKv(spec)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(what), " needs keys and values of the queries' type"));
+  }
   return absl::InvalidArgumentError(
       absl::StrCat(std::string(what), " needs bf16 and avx512 with AVX-512 BF16: the problem is ",
                    std::string(Name(spec.dtype)), ", the isa ", std::string(Name(isa)),
@@ -56,13 +70,13 @@ inline std::string Block(std::string_view names, int rows, int vecs) {
   return absl::StrCat(std::string(names), " ", rows, " × ", vecs);
 }
 
-inline absl::Status CheckDegree(int degree, Isa isa, const AttentionSpec& spec) {
+inline absl::Status CheckDegree(int degree, Isa isa, DType weights) {
   if (degree == 0) return absl::OkStatus();
-  const std::span<const int> degrees = EmitExp::Degrees(isa, spec.dtype);
+  const std::span<const int> degrees = EmitExp::Degrees(isa, weights);
   if (std::find(degrees.begin(), degrees.end(), degree) != degrees.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("exp_degree ", degree, ": expected one of ", absl::StrJoin(degrees, ", "),
-                   " with ", std::string(Name(spec.dtype)), " and ", std::string(Name(isa))));
+                   " with ", std::string(Name(weights)), " and ", std::string(Name(isa))));
 }
 
 }  // namespace jitattn::jit

@@ -12,6 +12,7 @@ namespace {
 using Xbyak::Address;
 using Xbyak::Label;
 using Xbyak::Reg64;
+using Xbyak::RegExp;
 
 }  // namespace
 
@@ -21,22 +22,26 @@ int EmitDots::VecsNeeded(const RowsConfig& config, const AttentionSpec& spec) {
   const int tail = depth % lanes != 0 ? TailMask::VecsNeeded(config.isa) : 0;
   const int sums = config.qk_keys * config.tile_rows;
   // The last keys, fewer than a vector of scores, are taken one at a time.
-  return config.qk_keys + 1 + sums + EmitFold::VecsNeeded(lanes, config.tile_rows) + tail;
+  const int scales = config.qk_keys * KvIo::ScaleVecs(spec, spec.head_dim);
+  return config.qk_keys + 1 + sums + EmitFold::VecsNeeded(lanes, config.tile_rows) + tail + scales;
 }
 
 struct EmitDots::Registers {
   Registers(const RowsContext& ctx)
-      : io(ctx.a, ctx.layout.pairs ? DType::kF32 : ctx.spec.dtype),
+      : io(ctx.a, ctx.spec, ctx.spec.head_dim, ctx.layout.pairs),
         k(ctx.a.pool().LeaseGprs("key")),
         stride(ctx.a.pool().LeaseGprs("stride of K")),
         q(ctx.a.pool().LeaseGprs("packed queries")),
         to(ctx.a.pool().LeaseGprs("scores")),
         left(ctx.a.pool().LeaseGprs("keys left")),
         count(ctx.a.pool().LeaseGprs("count")),
-        ahead(ctx, ctx.spec.head_dim * SizeOf(ctx.spec.dtype)),
+        ahead(ctx, io.row().bytes, ctx.config.qk_keys),
+        list(ctx.a.pool().LeaseGprs("address of the key", ctx.spec.paged ? 1 : 0)),
         x(ctx.a.pool().LeaseVecs("columns of K", ctx.config.qk_keys)),
         y(ctx.a.pool().LeaseVecs("columns of Q")),
-        sums(ctx.a.pool().LeaseVecs("sums", ctx.config.qk_keys * ctx.layout.rows)) {
+        sums(ctx.a.pool().LeaseVecs("sums", ctx.config.qk_keys * ctx.layout.rows)),
+        scales(ctx.a.pool().LeaseVecs(
+            "scale", ctx.config.qk_keys * KvIo::ScaleVecs(ctx.spec, ctx.spec.head_dim))) {
     if (ctx.layout.odd) {
       words = ctx.a.pool().LeaseMasks("words of the row's end");
     } else if (ctx.layout.tail() > 0) {
@@ -45,10 +50,12 @@ struct EmitDots::Registers {
   }
   const Vec& sum(int key, int row, int rows) const { return sums[key * rows + row]; }
 
-  VectorIo io;
+  KvIo io;
   const Gprs k, stride, q, to, left, count;
   EmitPrefetch ahead;
-  const Vecs x, y, sums;
+  // Pages: the key's entry in the list of addresses. Then `stride` leads to the step's second key.
+  const Gprs list;
+  const Vecs x, y, sums, scales;
   std::optional<TailMask> tail;
   Opmasks words;  // replaces `tail` if the row ends in half a pair
 };
@@ -62,8 +69,12 @@ void EmitDots::EmitBlock() {
   const int keys = ctx_.layout.keys;
   Registers r(ctx_);
   Label next, rest, done;
-  a_.mov(r.k, ctx_.at(&RowsFrame::k));
-  a_.mov(r.stride, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+  if (ctx_.spec.paged) {
+    a_.mov(r.list[0], ctx_.at(&RowsFrame::k));
+  } else {
+    a_.mov(r.k, ctx_.at(&RowsFrame::k));
+    a_.mov(r.stride, ctx_.arg(offsetof(AttentionArgs, k_stride)));
+  }
   a_.mov(r.q, ctx_.at(&RowsFrame::tile));
   a_.add(r.q, static_cast<int>(ctx_.layout.queries));
   a_.lea(r.to, ctx_.in_scratch(ctx_.layout.scores));
@@ -73,7 +84,7 @@ void EmitDots::EmitBlock() {
     a_.mov(r.count[0].cvt32(), ctx_.layout.tail_words(ctx_.spec.head_dim));
     a_.kmovd(r.words[0], r.count[0].cvt32());
   }
-  r.ahead.Start(r.k, r.stride, r.left);
+  ctx_.spec.paged ? r.ahead.StartInList(r.list[0]) : r.ahead.Start(r.k, r.stride, r.left);
   a_.sub(r.left, keys);
   a_.jl(rest, a_.T_NEAR);
   a_.AlignCode(32);
@@ -96,47 +107,77 @@ void EmitDots::EmitVector(Registers& r, int together, bool last) {
   EmitFold fold(a_, together * rows);
   std::vector<Vec> sums(r.sums.regs().begin(), r.sums.regs().begin() + together * rows);
   for (int key = 0; key < ctx_.layout.keys; key += together) {
-    EmitColumns(r, together, !last);
+    if (ctx_.spec.paged) EmitLoadAddresses(r, last ? 0 : key, together, !last);
+    EmitColumns(r, key, together, !last);
     fold.Add(sums);
     if (!last) {
       for (int i = 0; i < together; ++i) {
-        a_.add(r.k, r.stride);
+        if (!ctx_.spec.paged) a_.add(r.k, r.stride);
         r.ahead.NextRow();
       }
     } else if (key + 1 < ctx_.layout.keys) {  // behind the last key: repeat it
-      a_.lea(r.count, a_.ptr[r.k[0] + r.stride[0]]);
+      const Reg64& at = ctx_.spec.paged ? r.list[0] : r.k[0];
+      ctx_.spec.paged ? a_.lea(r.count, a_.ptr[at + 8]) : a_.lea(r.count, a_.ptr[at + r.stride[0]]);
       a_.dec(r.left);
-      a_.cmovg(r.k, r.count);
+      a_.cmovg(at, r.count);
     }
   }
   if (ctx_.layout.pairs) {
     const int scale = static_cast<int>(offsetof(RowsFrame, scale));
     a_.vmulps(fold.Result(), fold.Result(), a_.ptr_b[ctx_.frame + scale]);
   }
+  if (r.io.row().scaled_at_once()) {
+    const auto distance = ctx_.layout.k_scales - ctx_.layout.scores;
+    a_.Mul(fold.Result(), fold.Result(), a_.ptr[r.to[0] + distance]);
+  }
   a_.StoreVec(a_.ptr[r.to[0]], fold.Result());
   a_.add(r.to, a_.vec_bytes());
+  if (!ctx_.spec.paged || last) return;
+  a_.add(r.list[0], ctx_.layout.keys * 8);
+  r.ahead.EndStep();
 }
 
-void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
+// Pages: the addresses of keys from `key` of the vector on, and of those that are fetched ahead.
+void EmitDots::EmitLoadAddresses(Registers& r, int key, int together, bool ahead) {
+  a_.mov(r.k, a_.qword[r.list[0] + key * 8]);
+  if (together > 1) {
+    a_.mov(r.stride, a_.qword[r.list[0] + (key + 1) * 8]);
+    a_.sub(r.stride, r.k);
+  }
+  if (ahead) r.ahead.LoadRows(together);
+}
+
+// x[key] ← a vector of the key `key` behind first_key, which counts in the vector of scores.
+void EmitDots::LoadKey(Registers& r, int first_key, int key, int vec, bool partial) {
+  const RowsLayout& layout = ctx_.layout;
+  const RegExp row = key == 0 ? RegExp(r.k[0]) : r.k[0] + r.stride[0];
+  if (partial && layout.odd) {
+    a_.vmovdqu16(r.x[key] | r.words[0] | Xbyak::util::T_z, a_.ptr[row + r.io.Offset(vec)]);
+    return;
+  }
+  const TailMask* tail = partial ? &*r.tail : nullptr;
+  if (!r.io.row().scaled_in_blocks()) return r.io.Load(r.x[key], row, vec, tail);
+  if (r.io.StartsBlock(vec)) {
+    const int64_t of_key = layout.k_scales - layout.scores +
+                           int64_t{first_key + key} * layout.rows * layout.elem_bytes;
+    r.io.LoadScale(r.scales[key], row, vec, r.to[0] + (of_key + layout.ScaleAt(r.io.BlockOf(vec))));
+  }
+  r.io.Load(r.x[key], row, vec, tail, r.scales[key]);
+}
+
+void EmitDots::EmitColumns(Registers& r, int first_key, int together, bool ahead) {
   const int rows = ctx_.layout.rows;
   const int bytes = a_.vec_bytes(), key_bytes = r.io.vec_bytes();
   const int whole = ctx_.layout.whole_vecs(), tail = ctx_.layout.tail();
   const int unroll = ctx_.config.depth_vecs;
-  const int loops = whole > unroll ? whole / unroll : 0;
+  // The place of a block's scale is constant in straight code only.
+  const int loops = whole > unroll && !r.io.row().scaled_in_blocks() ? whole / unroll : 0;
 
   const auto multiply = [&](const Vec& sum, const Vec& x, const Xbyak::Operand& y) {
     ctx_.layout.pairs ? a_.vdpbf16ps(sum, x, y) : a_.Fma231(sum, x, y);
   };
   const auto column = [&](int i, bool partial) {
-    for (int key = 0; key < together; ++key) {
-      const Address src =
-          key == 0 ? a_.ptr[r.k[0] + i * key_bytes] : a_.ptr[r.k[0] + r.stride[0] + i * key_bytes];
-      if (partial && ctx_.layout.odd) {
-        a_.vmovdqu16(r.x[key] | r.words[0] | Xbyak::util::T_z, src);
-      } else {
-        partial ? r.io.Load(r.x[key], src, *r.tail) : r.io.Load(r.x[key], src);
-      }
-    }
+    for (int key = 0; key < together; ++key) LoadKey(r, first_key, key, i, partial);
     for (int row = 0; row < rows; ++row) {
       const Address q = a_.ptr[r.q[0] + row * ctx_.layout.query_bytes + i * bytes];
       if (together > 1) a_.LoadVec(r.y, q);
@@ -162,9 +203,13 @@ void EmitDots::EmitColumns(Registers& r, int together, bool ahead) {
   });
   const int moved = loops * unroll;
   for (int i = 0; moved + i < whole + (tail > 0); ++i) {
-    if (loops == 0 && i * key_bytes % 64 == 0) fetch(i * key_bytes / 64, 1);
+    const int line = r.io.Offset(i) / 64;
+    if (loops == 0 && (i == 0 || line != r.io.Offset(i - 1) / 64)) fetch(line, 1);
     column(i, moved + i == whole);
   }
+  // A row ends a few bytes behind its last vector's line if scales lie in it.
+  const int last = r.io.Offset(std::max(0, whole + (tail > 0) - 1)) / 64;
+  if (loops == 0) fetch(last + 1, r.ahead.lines() - last - 1);
   if (moved > 0) {
     a_.sub(r.k, moved * key_bytes);
     a_.sub(r.q, moved * bytes);

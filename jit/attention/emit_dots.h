@@ -3,6 +3,7 @@
 #ifndef JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
 #define JITATTN_JIT_ATTENTION_EMIT_DOTS_H_
 
+#include "jit/attention/kv_io.h"
 #include "jit/attention/rows_layout.h"
 #include "jit/attention/rows_prefetch.h"
 #include "jit/parts/emit_fold.h"
@@ -12,7 +13,7 @@ namespace jitattn::jit {
 
 class EmitDots {
  public:
-  // A vector of K per key, one of Q, the sums, and partial sums waiting in the fold.
+  // A vector of K per key, one of Q, the sums, partial sums waiting in the fold, and scales.
   static int VecsNeeded(const RowsConfig& config, const AttentionSpec& spec);
 
   explicit EmitDots(const RowsContext& ctx) : ctx_(ctx), a_(ctx.a) {}
@@ -24,7 +25,9 @@ class EmitDots {
  private:
   struct Registers;
   void EmitVector(Registers& r, int together, bool last);
-  void EmitColumns(Registers& r, int together, bool ahead);
+  void EmitLoadAddresses(Registers& r, int key, int together, bool ahead);
+  void EmitColumns(Registers& r, int first_key, int together, bool ahead);
+  void LoadKey(Registers& r, int first_key, int key, int vec, bool partial);
 
   const RowsContext& ctx_;
   Assembler& a_;

@@ -50,6 +50,10 @@ void EmitRowLists::EmitFirst() {
     a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias)));
     a_.mov(ctx_.at(&RowsFrame::bias), temp);
   }
+  if (ctx_.spec.gate) {
+    a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, gate)));
+    a_.mov(ctx_.at(&RowsFrame::gate), temp);
+  }
   if (!ctx_.has_places()) return;
   a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, first_query)));
   a_.mov(ctx_.at(&RowsFrame::query), temp);
@@ -99,8 +103,18 @@ void EmitRowLists::EmitTile() {
     a_.mov(a_.qword[list[0] + layout.outs], out);
     EmitSeen(list, out, temp);
     if (ctx_.has_places()) EmitPlace(list, head, out);
-    if (ctx_.spec.lse) EmitLseAddress(list, head, out);
-    if (ctx_.has_bias()) EmitBias(list, head, out);
+    if (ctx_.spec.lse) {
+      EmitAddress(list, ctx_.layout.lses, head, offsetof(AttentionArgs, lse_head_stride),
+                  &RowsFrame::lse, out);
+    }
+    if (ctx_.has_bias()) {
+      EmitAddress(list, ctx_.layout.biases, head, offsetof(AttentionArgs, bias_head_stride),
+                  &RowsFrame::bias, out);
+    }
+    if (ctx_.spec.gate) {
+      EmitAddress(list, ctx_.layout.gates, head, offsetof(AttentionArgs, gate_head_stride),
+                  &RowsFrame::gate, out);
+    }
     EmitPack(q, to, count, scale, x, tail ? &*tail : nullptr);
     a_.add(list, 8);
 
@@ -126,6 +140,10 @@ void EmitRowLists::EmitTile() {
     if (ctx_.has_bias()) {
       a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, bias_stride)));
       a_.add(ctx_.at(&RowsFrame::bias), temp);
+    }
+    if (ctx_.spec.gate) {
+      a_.mov(temp, ctx_.arg(offsetof(AttentionArgs, gate_stride)));
+      a_.add(ctx_.at(&RowsFrame::gate), temp);
     }
     a_.L(same_query);
     a_.mov(ctx_.at(&RowsFrame::head), head);
@@ -155,19 +173,13 @@ void EmitRowLists::EmitPlace(const Reg64& list, const Reg64& head, const Reg64& 
   a_.mov(a_.qword[list + ctx_.layout.of_head], temp);
 }
 
-void EmitRowLists::EmitLseAddress(const Reg64& list, const Reg64& head, const Reg64& temp) {
+// Writes the address of the row's elements of an operand. `first`: those of the query's first head.
+void EmitRowLists::EmitAddress(const Reg64& list, int64_t in_list, const Reg64& head,
+                               size_t head_stride, int64_t RowsFrame::*first, const Reg64& temp) {
   a_.mov(temp, head);
-  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, lse_head_stride)));
-  a_.add(temp, ctx_.at(&RowsFrame::lse));
-  a_.mov(a_.qword[list + ctx_.layout.lses], temp);
-}
-
-// Writes the address of the row's bias.
-void EmitRowLists::EmitBias(const Reg64& list, const Reg64& head, const Reg64& temp) {
-  a_.mov(temp, head);
-  a_.imul(temp, ctx_.arg(offsetof(AttentionArgs, bias_head_stride)));
-  a_.add(temp, ctx_.at(&RowsFrame::bias));
-  a_.mov(a_.qword[list + ctx_.layout.biases], temp);
+  a_.imul(temp, ctx_.arg(head_stride));
+  a_.add(temp, ctx_.at(first));
+  a_.mov(a_.qword[list + in_list], temp);
 }
 
 void EmitRowLists::EmitPack(const Reg64& q, const Reg64& to, const Reg64& count, const Vec& scale,

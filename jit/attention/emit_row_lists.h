@@ -23,8 +23,8 @@ class EmitRowLists {
   void EmitFirstStart(const Xbyak::Reg64& last, const Xbyak::Reg64& temp);
   void EmitSeen(const Xbyak::Reg64& list, const Xbyak::Reg64& key, const Xbyak::Reg64& temp);
   void EmitPlace(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
-  void EmitLseAddress(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
-  void EmitBias(const Xbyak::Reg64& list, const Xbyak::Reg64& head, const Xbyak::Reg64& temp);
+  void EmitAddress(const Xbyak::Reg64& list, int64_t in_list, const Xbyak::Reg64& head,
+                   size_t head_stride, int64_t RowsFrame::*first, const Xbyak::Reg64& temp);
   void EmitPack(const Xbyak::Reg64& q, const Xbyak::Reg64& to, const Xbyak::Reg64& count,
                 const Vec& scale, const Vec& x, const TailMask* tail);
 

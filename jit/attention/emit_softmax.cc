@@ -7,6 +7,7 @@
 #include <numbers>
 #include <vector>
 
+#include "jit/attention/config_rules.h"
 #include "jit/attention/emit_sum.h"
 #include "jit/vector_io.h"
 
@@ -234,7 +235,7 @@ void EmitSoftmax::EmitRescale(int vecs, const Reg64& state, const Reg64& scores)
     }
   }
   {
-    EmitExp exp(a_, 1, 0, ctx_.spec.dtype, ctx_.config.exp_degree);
+    EmitExp exp(a_, 1, 0, WeightType(ctx_.spec, ctx_.layout.pairs), ctx_.config.exp_degree);
     for (int c = 0; c < vecs; ++c) exp.Emit({&alpha[c], 1});
   }
   const Vecs value = a_.pool().LeaseVecs("rescale");
@@ -393,8 +394,8 @@ void EmitSoftmax::EmitStoredColumns(const Reg64& state, const Reg64& scores, con
   const Vecs interleave = a_.pool().LeaseVecs("order of a pair's words", pairs ? 1 : 0);
   const Vecs ones = a_.pool().LeaseVecs("pairs of 1", pairs ? 1 : 0);
   const Gprs to = a_.pool().LeaseGprs("pairs", pairs || ctx_.has_left_end() ? 1 : 0);
-  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0), ctx_.spec.dtype,
-              ctx_.config.exp_degree);
+  EmitExp exp(a_, group, a_.pool().free_vecs() - EmitExp::VecsNeeded(group, 0),
+              WeightType(ctx_.spec, pairs), ctx_.config.exp_degree);
   exp.LoadConstants();
   if (pairs) {
     a_.vmovups(interleave[0],

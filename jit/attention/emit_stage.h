@@ -1,4 +1,5 @@
-// Stages keys and values: copies them into scratch as contiguous rows, 16-bit types as floats.
+// Stages keys and values: copies them, from pages too, into scratch as contiguous rows of the
+// compute type, or floats as pairs of bf16.
 
 #ifndef JITATTN_JIT_ATTENTION_EMIT_STAGE_H_
 #define JITATTN_JIT_ATTENTION_EMIT_STAGE_H_

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "jit/attention/emit_gate.h"
 #include "jit/parts/emit_transpose.h"
 #include "jit/vector_io.h"
 
@@ -268,61 +269,95 @@ void EmitTransposedValues::EmitEnd(const EmitTileGemm& gemm) {
     for (int c = 0; c < gemm.vecs(); ++c) a_.StoreVec(Accumulator(r, c), gemm.acc(r, c));
 }
 
+// Registers and emitters of the output.
+struct EmitTransposedValues::Output {
+  Output(Assembler& a, const AttentionSpec& spec, int lanes)
+      : io(a, spec.dtype), x(a, "square of outputs") {
+    if (spec.value_dim % lanes > 0) mask.emplace(a);
+    RegPool& pool = a.pool();
+    rows = pool.LeaseGprs("rows of this vector");
+    stride = pool.LeaseGprs("stride");
+    left = pool.LeaseGprs("rows left");
+    from = pool.LeaseGprs("outputs, transposed");
+    src = pool.LeaseGprs("load");
+    dst = pool.LeaseGprs("output columns");
+    row = pool.LeaseGprs("row");
+    blocks = pool.LeaseGprs("blocks");
+    if (!spec.gate) return;
+    gate_rows = pool.LeaseGprs("gates of the rows of this vector");
+    gate_columns = pool.LeaseGprs("gate columns");
+    gates = pool.LeaseGprs("gates of the row");
+    gate.emplace(a, spec.dtype);
+  }
+
+  VectorIo io;
+  EmitTranspose x;
+  std::optional<TailMask> mask;
+  Gprs rows, stride, left, from, src, dst, row, blocks;
+  Gprs gate_rows, gate_columns, gates;
+  std::optional<EmitGate> gate;
+};
+
 // for each vector of rows:            `left` rows, at most `lanes`
 //   for each `lanes` columns d:
 //     x[i] = Ot[d + i]
 //     transpose x
-//     O[i][d …] = x[i]   for i < left
+//     O[i][d …] = x[i] [· sigmoid(gate)]   for i < left
 void EmitTransposedValues::EmitOutput() {
   SectionScope section(a_, "output");
   const TilesLayout& layout = ctx_.layout;
   const int lanes = layout.lanes;
   const int whole = ctx_.spec.value_dim / lanes, tail = ctx_.spec.value_dim % lanes;
-  VectorIo io(a_, ctx_.spec.dtype);
-  EmitTranspose x(a_, "square of outputs");
-  std::optional<TailMask> mask;
-  if (tail > 0) mask.emplace(a_);
-  RegPool& pool = a_.pool();
-  const Gprs rows = pool.LeaseGprs("rows of this vector"), stride = pool.LeaseGprs("stride");
-  const Gprs left = pool.LeaseGprs("rows left"), from = pool.LeaseGprs("outputs, transposed");
-  const Gprs src = pool.LeaseGprs("load"), dst = pool.LeaseGprs("output columns");
-  const Gprs row = pool.LeaseGprs("row"), blocks = pool.LeaseGprs("blocks");
-
-  const auto square = [&](int columns) {
-    for (int i = 0; i < columns; ++i) a_.LoadVec(x[i], a_.ptr[src[0] + i * layout.tile_bytes]);
-    x.Emit();
-    Label end;
-    a_.mov(row, dst);
-    for (int i = 0; i < lanes; ++i) {
-      if (i > 0) {
-        a_.cmp(left, i);
-        a_.jle(end, a_.T_NEAR);
-        a_.add(row, stride);
-      }
-      columns == lanes ? io.Store(a_.ptr[row[0]], x[i]) : io.Store(a_.ptr[row[0]], x[i], *mask);
-    }
-    a_.L(end);
-  };
-
-  if (tail > 0) mask->Set(tail, blocks);
-  a_.mov(stride, ctx_.arg(offsetof(AttentionArgs, out_stride)));
-  a_.mov(rows, ctx_.at(&TilesFrame::out));
-  a_.mov(left, ctx_.at(&TilesFrame::rows));
-  a_.lea(from, a_.ptr[state_ + static_cast<int>(layout.outputs)]);
+  Output o(a_, ctx_.spec, lanes);
+  if (tail > 0) o.mask->Set(tail, o.blocks);
+  if (o.gate) ctx_.LoadGates(o.gate_rows[0]);
+  a_.mov(o.stride, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+  a_.mov(o.rows, ctx_.at(&TilesFrame::out));
+  a_.mov(o.left, ctx_.at(&TilesFrame::rows));
+  a_.lea(o.from, a_.ptr[state_ + static_cast<int>(layout.outputs)]);
   Label top;
   a_.L(top);
-  a_.mov(src, from);
-  a_.mov(dst, rows);
-  a_.Repeat(blocks, whole, [&] {
-    square(lanes);
-    a_.add(src, lanes * layout.tile_bytes);
-    a_.add(dst, io.vec_bytes());
+  a_.mov(o.src, o.from);
+  a_.mov(o.dst, o.rows);
+  if (o.gate) a_.mov(o.gate_columns[0], o.gate_rows[0]);
+  a_.Repeat(o.blocks, whole, [&] {
+    EmitSquare(o, lanes);
+    a_.add(o.src, lanes * layout.tile_bytes);
+    a_.add(o.dst, o.io.vec_bytes());
+    if (o.gate) a_.add(o.gate_columns[0], o.io.vec_bytes());
   });
-  if (tail > 0) square(tail);
-  AddMultiple(a_, rows, stride, lanes);
-  a_.add(from, layout.vec_bytes);
-  a_.sub(left, lanes);
+  if (tail > 0) EmitSquare(o, tail);
+  AddMultiple(a_, o.rows, o.stride, lanes);
+  if (o.gate) {
+    a_.imul(o.blocks, ctx_.arg(offsetof(AttentionArgs, gate_stride)), lanes);
+    a_.add(o.gate_rows[0], o.blocks);
+  }
+  a_.add(o.from, layout.vec_bytes);
+  a_.sub(o.left, lanes);
   a_.jg(top, a_.T_NEAR);
+}
+
+void EmitTransposedValues::EmitSquare(Output& o, int columns) {
+  const int lanes = ctx_.layout.lanes;
+  const TailMask* const tail = columns == lanes ? nullptr : &*o.mask;
+  for (int i = 0; i < columns; ++i)
+    a_.LoadVec(o.x[i], a_.ptr[o.src[0] + i * ctx_.layout.tile_bytes]);
+  o.x.Emit();
+  Label end;
+  a_.mov(o.row, o.dst);
+  if (o.gate) a_.mov(o.gates[0], o.gate_columns[0]);
+  for (int i = 0; i < lanes; ++i) {
+    if (i > 0) {
+      a_.cmp(o.left, i);
+      a_.jle(end, a_.T_NEAR);
+      a_.add(o.row, o.stride);
+      if (o.gate) a_.add(o.gates[0], ctx_.arg(offsetof(AttentionArgs, gate_stride)));
+    }
+    if (o.gate) o.gate->Emit(o.x[i], a_.ptr[o.gates[0]], tail);
+    tail == nullptr ? o.io.Store(a_.ptr[o.row[0]], o.x[i])
+                    : o.io.Store(a_.ptr[o.row[0]], o.x[i], *tail);
+  }
+  a_.L(end);
 }
 
 }  // namespace jitattn::jit

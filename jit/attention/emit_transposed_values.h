@@ -26,6 +26,8 @@ class EmitTransposedValues {
   void EmitOutput();
 
  private:
+  struct Output;
+  void EmitSquare(Output& o, int columns);
   void EmitGroup(int vecs);
   void EmitBlock(int rows, int vecs);
   void EmitKeys(EmitTileGemm& gemm);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "jit/attention/emit_gate.h"
+
 namespace jitattn::jit {
 namespace {
 
@@ -403,10 +405,12 @@ void EmitValues::EmitStore(const EmitTileGemm& gemm, const RowAddresses& out,
   }
 }
 
-// for each row:  out = O, rounded
+// for each row:  out = O [· sigmoid(gate)], rounded
+// O of types that are not converted lies in the output already, and still in the L1.
 void EmitValues::EmitOutput() {
   SectionScope section(a_, "output");
   const int whole = ctx_.spec.value_dim / a_.lanes(), tail = ctx_.spec.value_dim % a_.lanes();
+  const bool converts = ctx_.layout.converts;
   VectorIo io(a_, ctx_.spec.dtype, ctx_.layout.pairs ? Denormals::kMayFlush : Denormals::kKeep);
   RegPool& pool = a_.pool();
   const Vecs x = pool.LeaseVecs("outputs");
@@ -418,23 +422,38 @@ void EmitValues::EmitOutput() {
     mask.emplace(a_);
     mask->Set(tail, blocks);
   }
-  a_.lea(from, a_.ptr[state_ + static_cast<int>(ctx_.layout.outputs)]);
+  std::optional<EmitGate> gate;
+  const int gate_regs = ctx_.spec.gate ? 1 : 0;
+  const Gprs gate_row = pool.LeaseGprs("gates of the row", gate_regs);
+  const Gprs gates = pool.LeaseGprs("gates", gate_regs);
+  if (ctx_.spec.gate) {
+    gate.emplace(a_, ctx_.spec.dtype);
+    ctx_.LoadGates(gate_row[0]);
+  }
+  if (converts) a_.lea(from, a_.ptr[state_ + static_cast<int>(ctx_.layout.outputs)]);
   a_.mov(row, ctx_.at(&TilesFrame::out));
   a_.mov(rows, ctx_.at(&TilesFrame::rows));
   a_.WhileAtLeast(rows, 1, [&] {
     a_.mov(to, row);
+    if (gate) a_.mov(gates[0], gate_row[0]);
     a_.Repeat(blocks, whole, [&] {
-      a_.LoadVec(x, a_.ptr[from[0]]);
+      converts ? a_.LoadVec(x, a_.ptr[from[0]]) : io.Load(x, a_.ptr[to[0]]);
+      if (gate) {
+        gate->Emit(x, a_.ptr[gates[0]]);
+        a_.add(gates[0], io.vec_bytes());
+      }
       io.Store(a_.ptr[to[0]], x);
-      a_.add(from, a_.vec_bytes());
+      if (converts) a_.add(from, a_.vec_bytes());
       a_.add(to, io.vec_bytes());
     });
     if (tail > 0) {
-      a_.LoadVec(x, a_.ptr[from[0]]);
+      converts ? a_.LoadVec(x, a_.ptr[from[0]]) : io.Load(x, a_.ptr[to[0]], *mask);
+      if (gate) gate->Emit(x, a_.ptr[gates[0]], &*mask);
       io.Store(a_.ptr[to[0]], x, *mask);
-      a_.add(from, a_.vec_bytes());
+      if (converts) a_.add(from, a_.vec_bytes());
     }
     a_.add(row, ctx_.arg(offsetof(AttentionArgs, out_stride)));
+    if (gate) a_.add(gate_row[0], ctx_.arg(offsetof(AttentionArgs, gate_stride)));
   });
 }
 

@@ -26,7 +26,7 @@ struct Blocks {
     down = config.tile_rows / config.pv_rows;
     passes = (whole + (rest > 0)) * down;
     // With one pass each key is read once, so the whole block is one run.
-    const int row_bytes = spec.value_dim * SizeOf(spec.dtype);
+    const int row_bytes = KvRow(spec, spec.value_dim).bytes;
     run = passes == 1
               ? config.kv_block
               : std::max<int>(config.pv_unroll,
@@ -47,12 +47,12 @@ int EmitWeightedSum::VecsNeeded(const RowsConfig& config, const AttentionSpec& s
   const int rest = blocks.rest > 0 ? EmitTileGemm::VecsNeeded(config.pv_rows, blocks.rest, false) +
                                          (blocks.tail > 0 ? TailMask::VecsNeeded(config.isa) : 0)
                                    : 0;
-  return std::max(whole, rest);
+  return std::max(whole, rest) + KvIo::ScaleVecs(spec, spec.value_dim);
 }
 
 struct EmitWeightedSum::Registers {
   Registers(const RowsContext& ctx)
-      : io(ctx.a, ctx.spec.dtype),
+      : io(ctx.a, ctx.spec, ctx.spec.value_dim),
         v(ctx.a.pool().LeaseGprs("V of the key")),
         stride(ctx.a.pool().LeaseGprs("stride of V")),
         p(ctx.a.pool().LeaseGprs("P of the key")),
@@ -60,11 +60,18 @@ struct EmitWeightedSum::Registers {
         left(ctx.a.pool().LeaseGprs("keys left")),
         run_v(ctx.a.pool().LeaseGprs("V of the run")),
         run_p(ctx.a.pool().LeaseGprs("P of the run")),
-        ahead(ctx, ctx.spec.value_dim * SizeOf(ctx.spec.dtype)) {}
+        ahead(ctx, io.row().bytes),
+        scale(ctx.a.pool().LeaseVecs("scale", KvIo::ScaleVecs(ctx.spec, ctx.spec.value_dim))),
+        row(ctx.a.pool().LeaseGprs("address of V", ctx.spec.paged ? 1 : 0)) {}
 
-  VectorIo io;
+  KvIo io;
   const Gprs v, stride, p, sums, left, run_v, run_p;
   EmitPrefetch ahead;
+  const Vecs scale;
+  // Pages: the address of V of the key, which `v` points to, as run_v does to that of the run. Then
+  // `stride` leads to the first of the columns.
+  const Gprs row;
+  Xbyak::RegExp values() const { return row.size() > 0 ? row[0] + stride[0] : Xbyak::RegExp(v[0]); }
   std::optional<TailMask> tail;
 };
 
@@ -91,7 +98,9 @@ void EmitWeightedSum::EmitBlock() {
   Registers r(ctx_);
   const int group_bytes = ctx_.config.pv_vecs * r.io.vec_bytes();
   Label next_run, next_columns, done;
-  a_.mov(r.stride, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  const bool paged = ctx_.spec.paged;
+  const Gprs& columns = paged ? r.stride : r.run_v;
+  if (!paged) a_.mov(r.stride, ctx_.arg(offsetof(AttentionArgs, v_stride)));
   a_.mov(r.run_v, ctx_.at(&RowsFrame::v));
   a_.lea(r.run_p, ctx_.in_scratch(ctx_.layout.scores));
   a_.mov(r.left, ctx_.at(&RowsFrame::common));
@@ -102,17 +111,25 @@ void EmitWeightedSum::EmitBlock() {
   a_.mov(r.left, ctx_.at(&RowsFrame::block_keys));
   a_.test(r.left, r.left);
   a_.jz(done, a_.T_NEAR);
-  r.ahead.Start(r.run_v, r.stride, r.left);
+  paged ? r.ahead.StartInList(r.run_v) : r.ahead.Start(r.run_v, r.stride, r.left);
+  if (paged) a_.xor_(r.stride.regs()[0].cvt32(), r.stride.regs()[0].cvt32());
   a_.Clamp(r.left[0], blocks.run, r.v);
   a_.mov(ctx_.at(&RowsFrame::run_keys), r.left);
   a_.sub(ctx_.at(&RowsFrame::block_keys), r.left);
   a_.lea(r.sums, ctx_.in_scratch(ctx_.layout.sums));
-  if (blocks.whole > 0) {
+  const int vecs = ctx_.config.pv_vecs;
+  // The place of a block's scale is constant in straight code only.
+  const bool straight = r.io.row().scaled_in_blocks();
+  for (int group = 0; straight && group < blocks.whole; ++group) {
+    EmitColumns(r, {.first = group * vecs, .vecs = vecs, .masked = false});
+    a_.add(r.sums, vecs * a_.vec_bytes());
+  }
+  if (!straight && blocks.whole > 0) {
     a_.mov(ctx_.at(&RowsFrame::columns), blocks.whole);
     a_.L(next_columns);
-    EmitColumns(r, ctx_.config.pv_vecs, false);
-    a_.add(r.run_v, group_bytes);
-    a_.add(r.sums, ctx_.config.pv_vecs * a_.vec_bytes());
+    EmitColumns(r, {.first = 0, .vecs = vecs, .masked = false});
+    a_.add(columns, group_bytes);
+    a_.add(r.sums, vecs * a_.vec_bytes());
     a_.dec(ctx_.at(&RowsFrame::columns));
     a_.jnz(next_columns, a_.T_NEAR);
   }
@@ -121,12 +138,18 @@ void EmitWeightedSum::EmitBlock() {
       r.tail.emplace(a_);
       r.tail->Set(blocks.tail, r.left);
     }
-    EmitColumns(r, blocks.rest, blocks.tail > 0);
+    EmitColumns(r, {.first = straight ? blocks.whole * vecs : 0,
+                    .vecs = blocks.rest,
+                    .masked = blocks.tail > 0});
     r.tail.reset();
   }
-  a_.sub(r.run_v, blocks.whole * group_bytes);
-  a_.mov(r.left, r.stride);
-  a_.imul(r.left, ctx_.at(&RowsFrame::run_keys));
+  if (paged) {
+    a_.imul(r.left, ctx_.at(&RowsFrame::run_keys), 8);
+  } else {
+    if (!straight) a_.sub(r.run_v, blocks.whole * group_bytes);
+    a_.mov(r.left, r.stride);
+    a_.imul(r.left, ctx_.at(&RowsFrame::run_keys));
+  }
   a_.add(r.run_v, r.left);
   a_.imul(r.left, ctx_.at(&RowsFrame::run_keys), ctx_.layout.rows * ctx_.layout.elem_bytes);
   a_.add(r.run_p, r.left);
@@ -138,7 +161,7 @@ void EmitWeightedSum::EmitBlock() {
 void EmitWeightedSum::EmitSkipUnseen(Registers& r) {
   const auto first = ctx_.at(&RowsFrame::common_first);
   a_.mov(r.v, first);
-  a_.imul(r.v, r.stride);
+  ctx_.spec.paged ? a_.shl(r.v, 3) : a_.imul(r.v, r.stride);
   a_.add(r.run_v, r.v);
   a_.imul(r.v, first, ctx_.layout.rows * ctx_.layout.elem_bytes);
   a_.add(r.run_p, r.v);
@@ -147,11 +170,11 @@ void EmitWeightedSum::EmitSkipUnseen(Registers& r) {
   a_.cmovl(r.left, r.v);
 }
 
-// Takes `vecs` vectors of columns for every row. Preserves `sums` and `run_p`.
-void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
+// Takes the columns for every row. Preserves `sums` and `run_p`.
+void EmitWeightedSum::EmitColumns(Registers& r, const Columns& columns) {
   const RowsLayout& layout = ctx_.layout;
   const int rows = ctx_.config.pv_rows, unroll = ctx_.config.pv_unroll;
-  const int down = layout.rows / rows;
+  const int down = layout.rows / rows, vecs = columns.vecs;
   EmitTileGemm gemm(a_, "outputs", rows, vecs, false);
   const auto sum = [&](int row, int c) {
     return a_.ptr[r.sums[0] + row * layout.output_bytes + c * layout.vec_bytes];
@@ -162,8 +185,8 @@ void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
     a_.mov(r.left, ctx_.at(&RowsFrame::run_keys));
     for (int row = 0; row < rows; ++row)
       for (int c = 0; c < vecs; ++c) a_.LoadVec(gemm.acc(row, c), sum(row, c));
-    a_.WhileAtLeast(r.left, unroll, [&] { EmitKeys(r, gemm, unroll, masked, true); });
-    if (unroll > 1) a_.WhileAtLeast(r.left, 1, [&] { EmitKeys(r, gemm, 1, masked, false); });
+    a_.WhileAtLeast(r.left, unroll, [&] { EmitKeys(r, gemm, unroll, columns, true); });
+    if (unroll > 1) a_.WhileAtLeast(r.left, 1, [&] { EmitKeys(r, gemm, 1, columns, false); });
     for (int row = 0; row < rows; ++row)
       for (int c = 0; c < vecs; ++c) a_.StoreVec(sum(row, c), gemm.acc(row, c));
   };
@@ -180,7 +203,21 @@ void EmitWeightedSum::EmitColumns(Registers& r, int vecs, bool masked) {
   a_.sub(r.sums, layout.rows * layout.output_bytes);
 }
 
-void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked,
+// x ← vector c of the columns, of the key `key` behind P's.
+void EmitWeightedSum::LoadValue(Registers& r, const Vec& x, int key, int c,
+                                const Columns& columns) {
+  const RowsLayout& layout = ctx_.layout;
+  const int vec = columns.first + c;
+  const TailMask* tail = columns.masked && c + 1 == columns.vecs ? &*r.tail : nullptr;
+  if (!r.io.row().scaled_in_blocks()) return r.io.Load(x, r.values(), vec, tail);
+  if (c == 0 || r.io.StartsBlock(vec)) {
+    const int64_t of_key = layout.v_scales - layout.scores + key * layout.rows * layout.elem_bytes;
+    r.io.LoadScale(r.scale, r.values(), vec, r.p[0] + (of_key + layout.ScaleAt(r.io.BlockOf(vec))));
+  }
+  r.io.Load(x, r.values(), vec, tail, r.scale);
+}
+
+void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, const Columns& columns,
                                bool ahead) {
   const RowsLayout& layout = ctx_.layout;
   const Blocks blocks(ctx_.spec, ctx_.config);
@@ -191,19 +228,54 @@ void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool 
   }
   int line = 0;
   const int lines = fetched * r.ahead.lines();
+  const bool paged = ctx_.spec.paged;
   for (int key = 0; key < keys; ++key) {
+    if (paged) a_.mov(r.row[0], a_.qword[r.v[0] + key * 8]);
     gemm.Step([&](int row) { return r.p[0] + (key * layout.rows + row) * layout.elem_bytes; },
-              [&](const Vec& x, int c) {
-                const auto src = a_.ptr[r.v[0] + c * r.io.vec_bytes()];
-                masked&& c + 1 == gemm.vecs() ? r.io.Load(x, src, *r.tail) : r.io.Load(x, src);
-              });
-    a_.add(r.v, r.stride);
+              [&](const Vec& x, int c) { LoadValue(r, x, key, c, columns); });
+    if (!paged) a_.add(r.v, r.stride);
     for (; line < lines * (key + 1) / keys; ++line) {
+      if (paged && line % r.ahead.lines() == 0) r.ahead.LoadRows(1);
       r.ahead.Line(line % r.ahead.lines());
       if ((line + 1) % r.ahead.lines() == 0) r.ahead.NextRow();
     }
   }
   a_.add(r.p, keys * layout.rows * layout.elem_bytes);
+  if (!paged) return;
+  a_.add(r.v, keys * 8);
+  r.ahead.EndStep();
+}
+
+// to += p · the key's values. Clobbers v, acc, from, to and count.
+void EmitWeightedSum::EmitAddRow(const AddedRow& r, const TailMask* tail) {
+  const RowsLayout& layout = ctx_.layout;
+  const int whole = ctx_.spec.value_dim / layout.lanes;
+  KvIo io(a_, ctx_.spec, ctx_.spec.value_dim);
+  const auto add = [&] {
+    a_.LoadVec(r.acc, a_.ptr[r.to]);
+    a_.Fma231(r.acc, r.p, r.v);
+    a_.StoreVec(a_.ptr[r.to], r.acc);
+  };
+  if (!io.row().scaled_in_blocks()) {
+    a_.Repeat(r.count, whole, [&] {
+      io.Load(r.v, r.from, 0);
+      add();
+      a_.add(r.from, io.vec_bytes());
+      a_.add(r.to, layout.vec_bytes);
+    });
+    if (tail == nullptr) return;
+    io.Load(r.v, r.from, 0, tail);
+    return add();
+  }
+  const Vecs scale = a_.pool().LeaseVecs("scale");
+  const int64_t scales = layout.v_scales - layout.scores;
+  for (int vec = 0; vec < whole + (tail != nullptr); ++vec) {
+    if (io.StartsBlock(vec))
+      io.LoadScale(scale, r.from, vec, r.p_at + (scales + layout.ScaleAt(io.BlockOf(vec))));
+    io.Load(r.v, r.from, vec, vec == whole ? tail : nullptr, scale);
+    add();
+    a_.add(r.to, layout.vec_bytes);
+  }
 }
 
 // for each of the keys:
@@ -211,14 +283,13 @@ void EmitWeightedSum::EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool 
 void EmitWeightedSum::EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame::*end) {
   SectionScope section(a_, "diagonal");
   const RowsLayout& layout = ctx_.layout;
-  const int whole = ctx_.spec.value_dim / layout.lanes, rest = ctx_.spec.value_dim % layout.lanes;
+  const int rest = ctx_.spec.value_dim % layout.lanes;
   RegPool& pool = a_.pool();
   const Vecs p = pool.LeaseVecs("P"), v = pool.LeaseVecs("V"), acc = pool.LeaseVecs("sum");
   const Gprs key = pool.LeaseGprs("key"), row = pool.LeaseGprs("row");
   const Gprs row_v = pool.LeaseGprs("V of the key"), from = pool.LeaseGprs("V");
   const Gprs p_at = pool.LeaseGprs("P of the key"), sums = pool.LeaseGprs("sums");
   const Gprs count = pool.LeaseGprs("count"), temp = pool.LeaseGprs("temp");
-  VectorIo io(a_, ctx_.spec.dtype);
   std::optional<TailMask> tail;
   if (rest > 0) {
     tail.emplace(a_);
@@ -226,8 +297,9 @@ void EmitWeightedSum::EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame:
   }
   Label next_key, done;
   a_.mov(key, ctx_.at(first));
+  const bool paged = ctx_.spec.paged;  // row_v is the list of the addresses of V
   a_.mov(row_v, key);
-  a_.imul(row_v, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  paged ? a_.shl(row_v, 3) : a_.imul(row_v, ctx_.arg(offsetof(AttentionArgs, v_stride)));
   a_.add(row_v, ctx_.at(&RowsFrame::v));
   a_.imul(p_at, key, layout.rows * layout.elem_bytes);
   a_.lea(p_at, a_.ptr[p_at[0] + ctx_.scratch + layout.scores]);
@@ -247,29 +319,17 @@ void EmitWeightedSum::EmitDiagonal(int64_t RowsFrame::*first, int64_t RowsFrame:
     a_.cmp(temp, a_.qword[count[0] + row[0] * 8 + layout.starts]);
     a_.jl(unseen, a_.T_NEAR);
   }
-  {
-    const auto column = [&](bool partial) {
-      partial ? io.Load(v, a_.ptr[from[0]], *tail) : io.Load(v, a_.ptr[from[0]]);
-      a_.LoadVec(acc, a_.ptr[temp[0]]);
-      a_.Fma231(acc, p, v);
-      a_.StoreVec(a_.ptr[temp[0]], acc);
-    };
-    a_.Broadcast(p, a_.ptr[p_at[0] + row[0] * layout.elem_bytes]);
-    a_.mov(from, row_v);
-    a_.mov(temp, sums);
-    a_.Repeat(count, whole, [&] {
-      column(false);
-      a_.add(from, io.vec_bytes());
-      a_.add(temp, layout.vec_bytes);
-    });
-    if (rest > 0) column(true);
-  }
+  a_.Broadcast(p, a_.ptr[p_at[0] + row[0] * layout.elem_bytes]);
+  paged ? a_.mov(from, a_.qword[row_v[0]]) : a_.mov(from, row_v);
+  a_.mov(temp, sums);
+  EmitAddRow({.p = p, .v = v, .acc = acc, .from = from, .to = temp, .p_at = p_at, .count = count},
+             tail ? &*tail : nullptr);
   a_.L(unseen);
   a_.add(sums, layout.output_bytes);
   a_.inc(row);
   a_.cmp(row, layout.rows);
   a_.jl(next_row, a_.T_NEAR);
-  a_.add(row_v, ctx_.arg(offsetof(AttentionArgs, v_stride)));
+  paged ? a_.add(row_v, 8) : a_.add(row_v, ctx_.arg(offsetof(AttentionArgs, v_stride)));
   a_.add(p_at, layout.rows * layout.elem_bytes);
   a_.inc(key);
   a_.jmp(next_key, a_.T_NEAR);

@@ -3,6 +3,7 @@
 #ifndef JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
 #define JITATTN_JIT_ATTENTION_EMIT_WEIGHTED_SUM_H_
 
+#include "jit/attention/kv_io.h"
 #include "jit/attention/rows_layout.h"
 #include "jit/attention/rows_prefetch.h"
 #include "jit/parts/emit_tile_gemm.h"
@@ -28,8 +29,21 @@ class EmitWeightedSum {
  private:
   struct Registers;
   void EmitSkipUnseen(Registers& r);
-  void EmitColumns(Registers& r, int vecs, bool masked);
-  void EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, bool masked, bool ahead);
+  // Vectors of columns: those of a register block. `first`: the first one's number, or 0 if run_v
+  // moves along the columns.
+  struct Columns {
+    int first, vecs;
+    bool masked;  // the last one ends the row
+  };
+  void EmitColumns(Registers& r, const Columns& columns);
+  void EmitKeys(Registers& r, EmitTileGemm& gemm, int keys, const Columns& columns, bool ahead);
+  // A row of V, and the sums to which it is added.
+  struct AddedRow {
+    const Vec &p, &v, &acc;
+    const Xbyak::Reg64 &from, &to, &p_at, &count;
+  };
+  void EmitAddRow(const AddedRow& row, const TailMask* tail);
+  void LoadValue(Registers& r, const Vec& x, int key, int c, const Columns& columns);
 
   const RowsContext& ctx_;
   Assembler& a_;

@@ -25,6 +25,7 @@
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
 #include "jit/attention/bias.h"
+#include "jit/attention/kv_number.h"
 #include "jit/attention/score_part.h"
 #include "jit/parts/exp_polynomial.h"
 
@@ -135,19 +136,24 @@ inline T ExpOfNonPositive(T x) {
 template <typename T>
 struct Scratch {
   static constexpr int kLanes = Simd<T>::kLanes;
-  explicit Scratch(void* memory, int head_dim)
+  Scratch(void* memory, const AttentionSpec& spec)
       : scores(static_cast<T*>(memory)),
         queries(scores + kBlock * kLanes),
-        outputs(queries + int64_t{head_dim} * kLanes) {}
+        outputs(queries + int64_t{spec.head_dim} * kLanes),
+        rows(reinterpret_cast<char*>(outputs + int64_t{spec.value_dim} * kLanes)) {}
 
   T* scores;   // [kBlock][kLanes]
   T* queries;  // [head_dim][kLanes]
   T* outputs;  // [value_dim][kLanes]
+  char* rows;  // keys, then values, of another type than the queries or in pages  [kBlock][dim]
 };
 
-template <typename S>
+// kConverts: keys and values are stored in another type than S, and converted to T a block at a
+// time.
+template <typename S, bool kConverts>
 class Tile {
   using T = Compute<S>;
+  using K = std::conditional_t<kConverts, T, S>;  // the type in which they are multiplied
 
  public:
   static constexpr int kLanes = Simd<T>::kLanes;
@@ -158,7 +164,7 @@ class Tile {
         first_row_(first_row),
         rows_(static_cast<int>(std::min<int64_t>(kLanes, args.q_rows - first_row))),
         band_(Band::Of(spec_.mask, args.left, args.right).From(first_row, 0)),
-        scratch_(args.scratch, spec_.head_dim) {
+        scratch_(args.scratch, spec_) {
     std::fill_n(max_, kLanes, spec_.sinks ? static_cast<T>(*args.sinks) : -kInfinity);
     if (spec_.sinks) std::fill_n(sum_, kLanes, T{*args.sinks == -kInfinity ? T{0} : T{1}});
   }
@@ -193,14 +199,41 @@ class Tile {
   }
 
   void Scores(int64_t key, int keys) {
-    const char* k = static_cast<const char*>(args_.k) + key * args_.k_stride;
+    const Rows k = RowsOf(key, keys, /*values=*/false);
     std::fill_n(scratch_.scores, keys * kLanes, T{0});
-    Multiply<S>(k, keys, args_.k_stride, sizeof(S), scratch_.queries, spec_.head_dim,
+    Multiply<K>(k.first, keys, k.stride, sizeof(K), scratch_.queries, spec_.head_dim,
                 scratch_.scores);
     const T scale = static_cast<T>(args_.scale);
     for (int i = 0; i < keys * kLanes; ++i) scratch_.scores[i] *= scale;
     if (spec_.has_score_parts()) ApplyParts(key, keys);
     if (spec_.bias != Bias::kNone) AddBias(key, keys);
+  }
+
+  // Rows of keys or values in type K.
+  struct Rows {
+    const char* first;
+    int64_t stride;  // bytes
+  };
+  // Those of the block: in place, or copied if they have another type or lie in pages. Rows that no
+  // query sees are not read then, and are 0.
+  Rows RowsOf(int64_t key, int keys, bool values) {
+    const KvArray array = values ? ValuesOf(args_) : KeysOf(args_);
+    if (!kConverts && !spec_.paged) return {array.RowAt(key), array.stride};
+    const KvRow row(spec_, values ? spec_.value_dim : spec_.head_dim);
+    const int64_t bytes = int64_t{row.dim} * static_cast<int64_t>(sizeof(K));
+    for (int j = 0; j < keys; ++j) {
+      char* const to = scratch_.rows + j * bytes;
+      const IndexRange lanes = LanesThatSee(key + j);
+      if (lanes.size() == 0 || lanes.first >= rows_ || !Seen(j)) {
+        std::memset(to, 0, static_cast<size_t>(bytes));
+      } else if constexpr (kConverts) {
+        ReadKvRow(spec_, row, array.RowAt(key + j), array.ScalesAt(key + j),
+                  reinterpret_cast<T*>(to));
+      } else {
+        std::memcpy(to, array.RowAt(key + j), static_cast<size_t>(bytes));
+      }
+    }
+    return {scratch_.rows, bytes};
   }
 
   // −∞ hides the key.
@@ -278,22 +311,22 @@ class Tile {
   }
 
   void AddValues(int64_t key, int keys) {
-    const char* v = static_cast<const char*>(args_.v) + key * args_.v_stride;
+    const Rows v = RowsOf(key, keys, /*values=*/true);
     int all = 0;  // keys at the block's beginning that every lane sees
     while (all < keys && LanesThatSee(key + all).size() == kLanes && Seen(all)) ++all;
     if (all == keys) {
-      return Multiply<S>(v, spec_.value_dim, sizeof(S), args_.v_stride, scratch_.scores, keys,
+      return Multiply<K>(v.first, spec_.value_dim, sizeof(K), v.stride, scratch_.scores, keys,
                          scratch_.outputs);
     }
     // The other keys skip the lanes that do not see them, instead of multiplying by 0: 0·NaN is
     // NaN. They still enter the block's sum, so that a row's bits do not depend on its lane.
     for (int d = 0; d < spec_.value_dim; ++d) {
       T sums[kLanes] = {};
-      const char* column = v + d * sizeof(S);
-      Multiply<S>(column, 1, sizeof(S), args_.v_stride, scratch_.scores, all, sums);
+      const char* column = v.first + d * sizeof(K);
+      Multiply<K>(column, 1, sizeof(K), v.stride, scratch_.scores, all, sums);
       for (int j = all; j < keys; ++j) {
         if (!Seen(j)) continue;
-        const T value = LoadScalar<S>(column + j * args_.v_stride);
+        const T value = LoadScalar<K>(column + j * v.stride);
         const IndexRange lanes = LanesThatSee(key + j);
         for (int64_t lane = lanes.first; lane < lanes.end; ++lane)
           sums[lane] += value * scratch_.scores[j * kLanes + lane];
@@ -308,11 +341,19 @@ class Tile {
       const bool sees_any =
           KeysSeenBy(lane).size() > 0 && (spec_.bias == Bias::kNone || sum_[lane] != 0);
       for (int d = 0; d < spec_.value_dim; ++d) {
-        const S y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
-        std::memcpy(row + d * sizeof(S), &y, sizeof y);
+        T y = sees_any ? scratch_.outputs[d * kLanes + lane] / sum_[lane] : T{0};
+        if (spec_.gate && sees_any) y = Gated(y, lane, d);
+        const S rounded = y;
+        std::memcpy(row + d * sizeof(S), &rounded, sizeof rounded);
       }
       if (spec_.lse) StoreLse(lane);
     }
+  }
+
+  T Gated(T y, int lane, int column) const {
+    const char* const gates =
+        static_cast<const char*>(args_.gate) + (first_row_ + lane) * args_.gate_stride;
+    return y / (T{1} + std::exp(-LoadScalar<S>(gates + column * sizeof(S))));
   }
 
   void StoreLse(int lane) const {
@@ -337,7 +378,14 @@ class Tile {
 
 template <typename S>
 void RunTiles(const AttentionArgs& args) {
-  for (int64_t row = 0; row < args.q_rows; row += Tile<S>::kLanes) Tile<S>(args, row).Run();
+  const auto run = [&]<bool kConverts>() {
+    using OfType = Tile<S, kConverts>;
+    for (int64_t row = 0; row < args.q_rows; row += OfType::kLanes) OfType(args, row).Run();
+  };
+  if constexpr (!std::is_same_v<S, double>) {
+    if (!HasOwnKv(*args.spec)) return run.template operator()<true>();
+  }
+  run.template operator()<false>();
 }
 
 }  // namespace
@@ -358,7 +406,11 @@ void RunPortableAttention(const void* args) {
 
 int64_t PortableAttentionScratchBytes(const AttentionSpec& spec) {
   constexpr int64_t kRowBytes = kPacks * 16;
-  return (kBlock + int64_t{spec.head_dim} + spec.value_dim) * kRowBytes;
+  const bool copies = spec.paged || !HasOwnKv(spec);
+  const int64_t dims = int64_t{spec.head_dim} + spec.value_dim;
+  return (kBlock + dims) * kRowBytes + (copies ? kBlock * std::max(spec.head_dim, spec.value_dim) *
+                                                     SizeOf(ComputeType(spec.dtype))
+                                               : 0);
 }
 
 }  // namespace jitattn::jit

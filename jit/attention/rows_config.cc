@@ -13,11 +13,28 @@
 
 namespace jitattn::jit {
 
+namespace {
+
+// Scales in blocks are read by straight code for all columns of the values, at most 1024 times the
+// code of a key and a register block: half of an assembler's buffer.
+absl::Status CheckStraightCode(const RowsConfig& config, const AttentionSpec& spec) {
+  if (!KvRow(spec, spec.value_dim).scaled_in_blocks()) return absl::OkStatus();
+  const int vecs = ValueVecs(config.isa, spec);
+  const int groups = (vecs + config.pv_vecs - 1) / config.pv_vecs;
+  if (groups * config.pv_unroll <= 1024) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "pv_vecs ", config.pv_vecs, " gives ", groups, " groups of value columns, times pv_unroll ",
+      config.pv_unroll, " above 1024: keys and values have scales in blocks"));
+}
+
+}  // namespace
+
 absl::Status ValidateRows(const RowsConfig& config, const AttentionSpec& spec, const Cpu& cpu) {
   const Isa isa = config.isa;
-  if (absl::Status s = CheckDegree(config.exp_degree, isa, spec); !s.ok()) return s;
+  if (absl::Status s = CheckDegree(config.exp_degree, isa, spec.dtype); !s.ok()) return s;
   if (config.pairs) {
-    if (absl::Status s = CheckPairs("pairs 1", isa, spec, cpu); !s.ok()) return s;
+    if (absl::Status s = CheckPairs("pairs 1", FitsPairs(isa, spec), isa, spec, cpu); !s.ok())
+      return s;
   }
   const int lanes = Lanes(isa, spec.dtype);
   if (config.tile_rows > lanes) {
@@ -40,6 +57,7 @@ absl::Status ValidateRows(const RowsConfig& config, const AttentionSpec& spec, c
   s = CheckRegisters(isa, Block("pv_rows × pv_vecs", config.pv_rows, config.pv_vecs),
                      EmitWeightedSum::VecsNeeded(config, spec));
   if (!s.ok()) return s;
+  if (s = CheckStraightCode(config, spec); !s.ok()) return s;
   return CheckRegisters(isa, absl::StrCat("exp_vecs ", config.exp_vecs),
                         EmitRowSoftmax::VecsNeeded(config, spec));
 }
@@ -52,6 +70,8 @@ RowsConfig CanonicalRows(RowsConfig config, const AttentionSpec& spec) {
   const int lanes = Lanes(config.isa, spec.dtype);
   const int depth = config.pairs ? (spec.head_dim + 1) / 2 : spec.head_dim;
   config.depth_vecs = CapAt(config.depth_vecs, std::max(1, depth / lanes), Ladders::kDepthVecs);
+  // Their scales' places are constants of straight code.
+  if (KvRow(spec, spec.head_dim).scaled_in_blocks()) config.depth_vecs = Ladders::kDepthVecs[0];
   return config;
 }
 

@@ -4,9 +4,12 @@
 
 #include <optional>
 
+#include "jit/attention/emit_addresses.h"
 #include "jit/attention/emit_dots.h"
+#include "jit/attention/emit_gate.h"
 #include "jit/attention/emit_row_bias.h"
 #include "jit/attention/emit_row_lists.h"
+#include "jit/attention/emit_row_scales.h"
 #include "jit/attention/emit_row_softmax.h"
 #include "jit/attention/emit_scale.h"
 #include "jit/attention/emit_weighted_sum.h"
@@ -31,6 +34,8 @@ class RowsEmitter {
         parts_(a, spec, frame_[0] + ctx_.score_slots()),
         lists_(ctx_),
         bias_(ctx_),
+        scales_(ctx_),
+        addresses_(ctx_),
         dots_(ctx_),
         softmax_(ctx_, part_),
         values_(ctx_) {}
@@ -42,6 +47,7 @@ class RowsEmitter {
   void EmitReset();
   void EmitFirstBlock();
   void EmitNextBlock();
+  void EmitNextPagedBlock();
   void EmitStep();
   void EmitTile();
   void EmitValues();
@@ -58,6 +64,8 @@ class RowsEmitter {
   EmitScoreParts parts_;
   EmitRowLists lists_;
   EmitRowBias bias_;
+  EmitRowScales scales_;
+  EmitAddresses addresses_;
   EmitDots dots_;
   EmitRowSoftmax softmax_;
   EmitWeightedSum values_;
@@ -68,12 +76,15 @@ class RowsEmitter {
 // parts > 0: for each tile, for each part:  (m, l, O) = both merged
 // else, for each block of kv_block keys that any row sees:
 //   fetch the pages of its values, and of the next block's keys
+//   [key-value pages: list the addresses of the block's rows]
 //   for each tile:                        the block stays in the L2
 //     S = score parts(Q·Kᵀ) + bias, −∞ where a row does not see the key
 //     m moves, P = 2^(S − m), l = l · alpha + sums of P
+//     [one scale for a key's values: P = P · scale]
 //     O = O · alpha + P·V               summed from 0 and then added: over many blocks the error
 //                                       grows with the number of blocks, not of keys
 // for each tile:  out = O / l             [parts == kPart: m, l, O stay in `part`]
+//                 [gate: · sigmoid(gate)]
 void RowsEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label next_block, merge, finished, done;
@@ -103,6 +114,7 @@ void RowsEmitter::Emit() {
     a_.jge(finished, a_.T_NEAR);
   }
   EmitNextBlock();
+  scales_.EmitBlock();
   ForEachTile([&] { EmitTile(); });
   EmitStep();
   a_.jmp(next_block, a_.T_NEAR);
@@ -179,10 +191,14 @@ void RowsEmitter::EmitReset() {
 
 void RowsEmitter::EmitFirstBlock() {
   if (ctx_.has_bias()) bias_.EmitFirst();
+  const bool from_later = ctx_.has_left_end() || ctx_.has_bias();
+  if (ctx_.spec.paged) {
+    if (!from_later) a_.mov(ctx_.at(&Frame::first_key), 0);
+    return addresses_.EmitFirst();
+  }
   const Gprs temp = a_.pool().LeaseGprs("temp"), keys = a_.pool().LeaseGprs("keys");
   Copy(&Frame::next_k, ctx_.arg(offsetof(AttentionArgs, k)), temp);
   Copy(&Frame::v, ctx_.arg(offsetof(AttentionArgs, v)), temp);
-  const bool from_later = ctx_.has_left_end() || ctx_.has_bias();
   if (!from_later) a_.mov(ctx_.at(&Frame::first_key), 0);
   a_.mov(keys, ctx_.at(&Frame::seen));
   if (from_later) {
@@ -197,12 +213,13 @@ void RowsEmitter::EmitFirstBlock() {
   }
   a_.Clamp(keys[0], ctx_.config.kv_block, temp);
   EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), keys,
-                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+                 KvRow(ctx_.spec, ctx_.spec.head_dim).bytes);
 }
 
 // After the run's last block, the next block is the first one of another run.
 void RowsEmitter::EmitNextBlock() {
   if (ctx_.has_bias()) bias_.EmitBlock();
+  if (ctx_.spec.paged) return EmitNextPagedBlock();
   const Gprs keys = a_.pool().LeaseGprs("keys"), left = a_.pool().LeaseGprs("keys left");
   const Gprs k = a_.pool().LeaseGprs("next K"), temp = a_.pool().LeaseGprs("temp");
   a_.mov(left, ctx_.at(&Frame::seen));
@@ -232,10 +249,21 @@ void RowsEmitter::EmitNextBlock() {
   a_.mov(ctx_.at(&Frame::next_k), k);
   if (ctx_.has_bias()) a_.mov(keys, ctx_.at(&Frame::block));
   EmitFetchPages(ctx_, ctx_.at(&Frame::v), ctx_.arg(offsetof(AttentionArgs, v_stride)), keys,
-                 ctx_.spec.value_dim * SizeOf(ctx_.spec.dtype));
+                 KvRow(ctx_.spec, ctx_.spec.value_dim).bytes);
   a_.Clamp(left[0], ctx_.config.kv_block, temp);
   EmitFetchPages(ctx_, ctx_.at(&Frame::next_k), ctx_.arg(offsetof(AttentionArgs, k_stride)), left,
-                 ctx_.spec.head_dim * SizeOf(ctx_.spec.dtype));
+                 KvRow(ctx_.spec, ctx_.spec.head_dim).bytes);
+}
+
+void RowsEmitter::EmitNextPagedBlock() {
+  if (!ctx_.has_bias()) {
+    const Gprs keys = a_.pool().LeaseGprs("keys"), temp = a_.pool().LeaseGprs("temp");
+    a_.mov(keys, ctx_.at(&Frame::seen));
+    a_.sub(keys, ctx_.at(&Frame::first_key));
+    a_.Clamp(keys[0], ctx_.config.kv_block, temp);
+    a_.mov(ctx_.at(&Frame::block), keys);
+  }
+  addresses_.EmitBlock();
 }
 
 // Moves behind the block, or to the next block if a bias hides the keys between.
@@ -248,6 +276,7 @@ void RowsEmitter::EmitStep() {
     a_.mov(step, ctx_.at(&Frame::block));
   }
   a_.add(ctx_.at(&Frame::first_key), step);
+  if (ctx_.spec.paged) return;
   a_.imul(step, ctx_.arg(offsetof(AttentionArgs, v_stride)));
   a_.add(ctx_.at(&Frame::v), step);
 }
@@ -296,6 +325,7 @@ void RowsEmitter::EmitTile() {
   softmax_.EmitHide();
   a_.L(all_seen);
   softmax_.EmitBlock();
+  scales_.EmitToWeights();
   EmitValues();
   softmax_.EmitRescale(/*add_sums=*/true);
   a_.L(sees_none);
@@ -395,6 +425,7 @@ void RowsEmitter::EmitOutput() {
   const Gprs row_o = a_.pool().LeaseGprs("O of the row"), o = a_.pool().LeaseGprs("O");
   const Gprs to = a_.pool().LeaseGprs("output"), list = a_.pool().LeaseGprs("lists");
   const Gprs factor = a_.pool().LeaseGprs("1/l");
+  const Gprs gates = a_.pool().LeaseGprs("gates", ctx_.spec.gate ? 1 : 0);
   std::optional<TailMask> tail;
   if (rest > 0) {
     tail.emplace(a_);
@@ -402,6 +433,8 @@ void RowsEmitter::EmitOutput() {
   }
   softmax_.EmitInverse();
   if (ctx_.spec.lse) EmitStoreLse(rows, list, factor, count);
+  std::optional<EmitGate> gate;
+  if (ctx_.spec.gate) gate.emplace(a_, ctx_.spec.dtype);
   a_.mov(rows, ctx_.at(&Frame::rows_left));
   a_.Clamp(rows[0], layout.rows, count);
   a_.lea(row_o, a_.ptr[part_[0] + layout.outputs]);
@@ -420,15 +453,21 @@ void RowsEmitter::EmitOutput() {
     a_.Zero(inverse);
     a_.L(sees);
     a_.mov(to, a_.qword[list[0] + layout.outs]);
+    if (gate) a_.mov(gates[0], a_.qword[list[0] + layout.gates]);
     a_.mov(o, row_o);
     a_.Repeat(count, whole, [&] {
       a_.Mul(x, inverse, a_.ptr[o[0]]);
+      if (gate) {
+        gate->Emit(x, a_.ptr[gates[0]]);
+        a_.add(gates[0], io.vec_bytes());
+      }
       io.Store(a_.ptr[to[0]], x);
       a_.add(o, layout.vec_bytes);
       a_.add(to, io.vec_bytes());
     });
     if (rest > 0) {
       a_.Mul(x, inverse, a_.ptr[o[0]]);
+      if (gate) gate->Emit(x, a_.ptr[gates[0]], &*tail);
       io.Store(a_.ptr[to[0]], x, *tail);
     }
     a_.add(row_o, layout.output_bytes);

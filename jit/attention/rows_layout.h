@@ -9,6 +9,7 @@
 #include "jit/assembler.h"
 #include "jit/attention/args.h"
 #include "jit/attention/emit_score_parts.h"
+#include "jit/attention/kv_row.h"
 #include "jit/attention/rows_config.h"
 
 namespace jitattn::jit {
@@ -22,6 +23,8 @@ namespace jitattn::jit {
 //   sums      P·V of the current block of keys          [rows][value_dim]
 //   coordinates   score parts: a vector per Coordinate, for a vector of scores
 //   bias_block    bias of the scores                    [kv_block][rows], and a vector
+//   k_scales, v_scales    integer keys and values: planes of scales  [kv_block][rows], and a vector
+//   addresses     pages: of the rows of K and V, see EmitAddresses
 //   tiles     for each tile of the run:
 //     limits    end of the keys that a row sees, 64 bits each  [rows]
 //     outs      address of a row's output               [rows]
@@ -29,10 +32,15 @@ namespace jitattn::jit {
 //     of_query, of_head    score parts, sinks: a row's query and head in the operation  [rows]
 //     lses      address of a row's log-sum-exp          [rows]
 //     biases    address of a row's bias of the call's first key  [rows]
+//     gates     address of a row's gates                [rows]
 //     queries   scale · Q, usually with log2 e (pairs: Q)  [rows][head_dim]
 //     part      m, l   vectors;  O   [rows][value_dim]  (kPart: in AttentionArgs::part instead)
 //
 // Rows of Q, O and the sums are padded with zeros to whole vectors.
+//
+// One scale for a key, or for its values, is repeated for every row. Scales of blocks of columns:
+// plane i holds those of the blocks i·pv_rows …, repeated for every pv_rows rows, since register
+// blocks of P·V reach them by one displacement from P.
 //
 // With vdpbf16ps (pairs), Q·Kᵀ multiplies pairs of bf16 in the memory order of Q and K: an element
 // is two columns. The scores are scaled instead of the queries.
@@ -44,6 +52,7 @@ struct RowsLayout {
   int depth;         // elements of a row of Q and K: the head size, or half of it
   bool odd;          // the last pair is one column and 0
   int rows;          // per tile
+  int pv_rows;       // of a register block of P·V
   int keys;          // per vector of scores
   int query_bytes;   // a packed row of Q
   int output_bytes;  // a row of O
@@ -53,11 +62,13 @@ struct RowsLayout {
   int64_t part_bytes;
 
   static constexpr int kAlpha = 0;  // offsets in scratch
-  int64_t scores, sums, coordinates, bias_block, tiles;
+  int64_t scores, sums, coordinates, bias_block, k_scales, v_scales, addresses, tiles;
 
   static constexpr int kLimits = 0;  // offsets in a tile
-  int64_t outs, starts, of_query, of_head, lses, biases, queries, part;
+  int64_t outs, starts, of_query, of_head, lses, biases, gates, queries, part;
   int64_t tile_bytes;
+
+  int64_t scale_plane;  // bytes
 
   // The whole vectors of a row of Q and K, and the elements behind them.
   int whole_vecs() const { return (depth - (odd ? 1 : 0)) / lanes; }
@@ -65,6 +76,11 @@ struct RowsLayout {
   // An opmask of the words at the row's end, if the head size is odd.
   uint32_t tail_words(int head_dim) const {
     return (1u << (head_dim - whole_vecs() * lanes * 2)) - 1;
+  }
+
+  // Offset of a block's scale from the key's first one.
+  int64_t ScaleAt(int block) const {
+    return block / pv_rows * scale_plane + int64_t{block % pv_rows} * elem_bytes;
   }
 
   int64_t Tiles(int64_t all_rows) const { return (all_rows + rows - 1) / rows; }
@@ -104,6 +120,13 @@ struct RowsFrame {
   int64_t scan_key, scan_bits;  // see EmitKeyRuns
   int64_t next_key;             // first key of the next block
   int64_t row_end[32];          // elements at a row's end, copied
+
+  int64_t gate;  // output gate only: of the next row's query, first head
+
+  // Pages only. Then k and v are lists of addresses (EmitAddresses), and next_k is row 0 of page 0
+  // of the keys that are read next.
+  int64_t entry, row;  // the block's first key: its page's entry of the table, its row there
+  int64_t list_end;    // of the addresses that are known
 };
 
 // The context of all emitters of the kernel.
@@ -122,9 +145,13 @@ struct RowsContext {
   bool has_places() const { return spec.has_score_parts() || spec.sinks; }
   bool has_bias() const { return spec.bias != Bias::kNone; }
   // Offset in the stack frame of the score parts' slots.
-  int score_slots() const { return has_bias() ? sizeof(RowsFrame) : offsetof(RowsFrame, bias); }
+  int score_slots() const {
+    if (spec.paged) return sizeof(RowsFrame);
+    if (spec.gate) return offsetof(RowsFrame, entry);
+    return has_bias() ? offsetof(RowsFrame, gate) : offsetof(RowsFrame, bias);
+  }
   int frame_bytes() const {
-    if (has_places() || has_bias() || spec.lse) {
+    if (has_places() || has_bias() || spec.lse || spec.gate || spec.paged) {
       return score_slots() + EmitScoreParts::FrameBytes(spec);
     }
     return has_left_end() ? offsetof(RowsFrame, query) : offsetof(RowsFrame, start);

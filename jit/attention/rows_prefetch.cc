@@ -8,12 +8,6 @@ using Xbyak::Address;
 using Xbyak::Label;
 using Xbyak::Reg64;
 
-namespace {
-
-constexpr int kPageBytes = 4096;
-
-}  // namespace
-
 // end = row + rows · stride
 // for each page from row to end, or for each row if rows are further apart:  fetch its first line
 void EmitFetchPages(const RowsContext& ctx, const Address& row, const Address& stride,
@@ -26,8 +20,8 @@ void EmitFetchPages(const RowsContext& ctx, const Address& row, const Address& s
   a.mov(at, row);
   a.imul(end, stride);
   a.add(end, at);
-  a.mov(step, kPageBytes);
-  if (row_bytes < kPageBytes) {
+  a.mov(step, kMemoryPageBytes);
+  if (row_bytes < kMemoryPageBytes) {
     a.cmp(step, stride);
     a.cmovl(step, stride);
   }
@@ -42,10 +36,15 @@ void EmitFetchPages(const RowsContext& ctx, const Address& row, const Address& s
   a.L(done);
 }
 
-EmitPrefetch::EmitPrefetch(const RowsContext& ctx, int row_bytes)
+EmitPrefetch::EmitPrefetch(const RowsContext& ctx, int row_bytes, int rows)
     : ctx_(ctx), a_(ctx.a), row_bytes_(row_bytes) {
   if (!active()) return;
   row_ = a_.pool().LeaseGprs("row fetched ahead");
+  if (ctx.spec.paged) {
+    second_ = a_.pool().LeaseGprs("row after it", rows - 1);
+    entry_ = a_.pool().LeaseGprs("its place in the list");
+    return;
+  }
   stride_ = a_.pool().LeaseGprs("its stride");
   rows_ = a_.pool().LeaseGprs("rows to the end of its block");
 }
@@ -58,8 +57,30 @@ void EmitPrefetch::Start(const Reg64& row, const Reg64& stride, const Reg64& row
   a_.lea(rows_, a_.ptr[rows - ctx_.config.prefetch]);
 }
 
+void EmitPrefetch::StartInList(const Reg64& entry) {
+  if (active()) a_.lea(entry_, a_.ptr[entry + ctx_.config.prefetch * 8]);
+}
+
+void EmitPrefetch::LoadRows(int rows) {
+  if (!active()) return;
+  a_.mov(row_, a_.qword[entry_[0] + moved_]);
+  if (rows > 1) a_.mov(second_, a_.qword[entry_[0] + (moved_ + 8)]);
+}
+
+void EmitPrefetch::EndStep() {
+  if (moved_ > 0) a_.add(entry_, moved_);
+  moved_ = 0;
+}
+
+// Pages: behind the lists, whose end is that of the known addresses, starts again with the rows of
+// K, which are in a cache already.
 void EmitPrefetch::Turn(int rows, const Address& next, const Address& next_stride) {
   if (!active()) return;
+  if (ctx_.spec.paged) {
+    a_.cmp(entry_, ctx_.at(&RowsFrame::list_end));
+    a_.cmovge(entry_, ctx_.at(&RowsFrame::k));
+    return;
+  }
   Label here;
   a_.sub(rows_, rows);
   a_.jns(here, a_.T_NEAR);
@@ -71,11 +92,17 @@ void EmitPrefetch::Turn(int rows, const Address& next, const Address& next_strid
 
 void EmitPrefetch::Line(int line, int row) {
   if (!active() || line >= lines()) return;
+  if (ctx_.spec.paged) return a_.prefetcht1(a_.ptr[(row == 0 ? row_ : second_)[0] + line * 64]);
   a_.prefetcht1(row == 0 ? a_.ptr[row_[0] + line * 64] : a_.ptr[row_[0] + stride_[0] + line * 64]);
 }
 
 void EmitPrefetch::NextRow() {
-  if (active()) a_.add(row_, stride_);
+  if (!active()) return;
+  if (ctx_.spec.paged) {
+    moved_ += 8;
+  } else {
+    a_.add(row_, stride_);
+  }
 }
 
 }  // namespace jitattn::jit

@@ -16,9 +16,14 @@ namespace jitattn::jit {
 
 absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec, const Cpu& cpu) {
   const Isa isa = config.isa;
-  if (absl::Status s = CheckDegree(config.exp_degree, isa, spec); !s.ok()) return s;
-  if (config.pv == PvForm::kPairs) {
-    if (absl::Status s = CheckPairs("pv pairs", isa, spec, cpu); !s.ok()) return s;
+  const bool pairs = config.pv == PvForm::kPairs;
+  if (absl::Status s = CheckDegree(config.exp_degree, isa, WeightType(spec, pairs)); !s.ok()) {
+    return s;
+  }
+  if (pairs) {
+    if (absl::Status s = CheckPairs("pv pairs", FitsRoundedPairs(isa, spec), isa, spec, cpu);
+        !s.ok())
+      return s;
   }
   if (config.qk_vecs > config.q_vecs) {
     return absl::InvalidArgumentError(
@@ -52,19 +57,24 @@ absl::Status ValidateTiles(const TilesConfig& config, const AttentionSpec& spec,
 
 TilesConfig CanonicalTiles(TilesConfig config, const AttentionSpec& spec) {
   using Ladders = TilesLadders;
-  if (config.exp_degree == 0) config.exp_degree = EmitExp::Degrees(config.isa, spec.dtype).front();
-  if (SizeOf(spec.dtype) == 2) config.pack = 0;  // copied always
+  if (config.pv == PvForm::kPairs && !FitsRoundedPairs(config.isa, spec))
+    config.pv = PvForm::kNatural;
+  const bool pairs = config.pv == PvForm::kPairs;
+  if (config.exp_degree == 0) {
+    config.exp_degree = EmitExp::Degrees(config.isa, WeightType(spec, pairs)).front();
+  }
+  const bool copied = SizeOf(spec.dtype) == 2 || pairs || !HasOwnKv(spec) || spec.paged;
+  if (copied) config.pack = 0;  // always
   if (config.isa != Isa::kAvx512) config.qk_embed = config.pv_embed = 0;
   // With one vector per row every broadcast has a single use and is part of its FMA anyway.
   if (config.qk_vecs == 1) config.qk_embed = 0;
-  if (config.pv == PvForm::kPairs && !FitsPairs(config.isa, spec)) config.pv = PvForm::kNatural;
   if (config.pv != PvForm::kTransposed) {
     config.pv_vecs = CapAt(config.pv_vecs, ValueVecs(config.isa, spec), Ladders::kPvVecs);
   } else {
     config.pv_rows = CapAt(config.pv_rows, spec.value_dim, Ladders::kPvRows);
   }
   if (config.pv_vecs == 1) config.pv_embed = 0;
-  const int depth = spec.head_dim / (config.pv == PvForm::kPairs ? 2 : 1);
+  const int depth = spec.head_dim / (pairs ? 2 : 1);
   config.qk_unroll = CapAt(config.qk_unroll, std::max(1, depth), Ladders::kQkUnroll);
   return config;
 }

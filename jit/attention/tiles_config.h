@@ -22,7 +22,8 @@ struct TilesConfig {
   int threads = 1;
   int q_vecs = 4;      // tile height, in vectors of queries
   int kv_block = 128;  // keys whose scores exist at once
-  int pack = 0;        // 1: copy keys and values to contiguous rows first (always for 16-bit types)
+  // 1: copy keys and values to contiguous rows first (always if they are converted or in pages)
+  int pack = 0;
   int qk_keys = 6;     // register block of Q·Kᵀ: keys …
   int qk_vecs = 4;     // … × vectors of queries
   int qk_unroll = 4;   // steps of the head dimension per iteration

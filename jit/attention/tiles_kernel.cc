@@ -69,6 +69,7 @@ class TilesEmitter {
 //     [last chunk: 1/l]
 //     O = O · alpha + P·V                  [last chunk: · 1/l]
 //   no such key: O = 0
+//   [gate: O = O · sigmoid(gate)]
 void TilesEmitter::Emit() {
   SectionScope section(a_, "attention");
   Label main, next_tile, next_chunk, nothing_seen, tile_done;
@@ -119,7 +120,7 @@ void TilesEmitter::Emit() {
   a_.jl(next_chunk, a_.T_NEAR);
   if (transposed()) {
     transposed_.EmitOutput();
-  } else if (ctx_.layout.converts) {
+  } else if (ctx_.layout.converts || ctx_.spec.gate) {
     values_.EmitOutput();
   }
   a_.jmp(tile_done, a_.T_NEAR);
@@ -246,7 +247,7 @@ void TilesEmitter::EmitSkip(int64_t Frame::*keys) {
   for (const bool key : {true, false}) {
     const auto& layout = ctx_.layout;
     a_.mov(step, ctx_.at(keys));
-    if (!layout.staged || (key && layout.pairs)) {
+    if (!layout.staged || (key && !layout.stages_keys())) {
       a_.imul(step, ctx_.arg(key ? offsetof(AttentionArgs, k_stride)
                                  : offsetof(AttentionArgs, v_stride)));
     } else {

@@ -22,9 +22,9 @@ namespace jitattn::jit {
 //   queries   scale · Qᵀ, usually with log2 e (EmitScoreParts::unit)   [head_dim][tile]
 //   outputs   Oᵀ, if P·V runs over transposed columns   [value_dim][tile]
 //
-// Keys and values that are packed, or of a 16-bit type, are staged: copied once per call, for all
-// of its tiles, 16-bit types as floats. Then the rest of the scratch memory holds, with rows padded
-// to whole vectors,
+// Keys and values that are packed, of a 16-bit type, of another type than the queries, or in pages,
+// are staged: copied once per call, for all of its tiles, as numbers of the compute type. Then the
+// rest of the scratch memory holds, with rows padded to whole vectors,
 //
 //   outputs   O of 16-bit types until it is complete, if P·V runs over natural columns
 //             [tile][value_row_bytes]
@@ -33,8 +33,9 @@ namespace jitattn::jit {
 //
 // With vdpbf16ps (PvForm::kPairs), every 32-bit element is a pair of bf16; the instruction
 // multiplies pairs and sums both products. Q (unscaled) and K hold pairs of head columns. K is read
-// in place, with 0 beside an odd last column. P and the staged values hold pairs of keys; two rows
-// of scores become one row of P.
+// in place (pages: staged as it is), with 0 beside an odd last column; or, of f32, staged as rows
+// of bf16 padded with zeros. P and the staged values hold pairs of keys; two rows of scores become
+// one row of P.
 struct TilesLayout {
   // l is kSum, plus kChunkSum if exponentials are fused (see emit_softmax.h).
   enum State { kMinusMax, kThreshold, kSum, kChunkSum, kAlpha, kInverse, kBlockMax, kStateRows };
@@ -49,10 +50,14 @@ struct TilesLayout {
   bool staged = false;
   bool converts = false;  // 16-bit types: see above
   bool pairs = false;     // PvForm::kPairs: see above
-  int depth;              // steps of Q·Kᵀ: the head size, or half of it
-  bool odd = false;       // the last pair is one column
-  int key_row_bytes = 0, value_row_bytes = 0;
-  int64_t staged_bytes = 0;  // of a key and its value
+  bool rounds = false;  // … of f32: operands are rounded to bf16 where they are packed and staged
+  int depth;            // steps of Q·Kᵀ: the head size, or half of it
+  bool odd = false;     // the last pair is one column
+  int key_row_bytes = 0, value_row_bytes = 0;  // staged; 0: read in place
+  int64_t staged_bytes = 0;                    // of a key and its value
+
+  // Whether the loops read copies of the keys.
+  bool stages_keys() const { return key_row_bytes > 0; }
 
   // Displacement of a quantity from the state address of a group of queries.
   int state(State row) const { return row * tile_bytes; }
@@ -95,6 +100,11 @@ struct TilesFrame {
   int64_t scan_key, scan_bits;  // see EmitBias
   int64_t next_key;             // first key of the next chunk
   int64_t row_end[32];          // elements at a row's end, copied
+
+  // Pages only.
+  int64_t keys_left;    // to be staged
+  int64_t part_scales;  // bytes from a page's scales to those of the next part's first row
+  int64_t band_first;   // the first key that a query of the call sees under the mask
 };
 
 // The context of all emitters of the kernel.
@@ -111,10 +121,11 @@ struct TilesContext {
   bool has_bias() const { return spec.bias != Bias::kNone; }
   // Offset in the stack frame of the score parts' slots.
   int score_slots() const {
-    return has_bias() ? sizeof(TilesFrame) : offsetof(TilesFrame, bias_row);
+    if (spec.paged) return sizeof(TilesFrame);
+    return has_bias() ? offsetof(TilesFrame, keys_left) : offsetof(TilesFrame, bias_row);
   }
   int frame_bytes() const {
-    if (spec.has_score_parts() || has_bias() || spec.sinks || spec.lse) {
+    if (spec.has_score_parts() || has_bias() || spec.sinks || spec.lse || spec.paged) {
       return score_slots() + EmitScoreParts::FrameBytes(spec);
     }
     return has_left_end() ? offsetof(TilesFrame, block_key) : offsetof(TilesFrame, left);
@@ -126,10 +137,17 @@ struct TilesContext {
     return a.qword[frame + static_cast<int>(offset)];
   }
   Xbyak::Address arg(size_t offset) const { return a.qword[a.args() + offset]; }
+  // The address of the gates of the tile's first row.
+  void LoadGates(const Xbyak::Reg64& to) const {
+    a.mov(to, arg(offsetof(AttentionArgs, q_rows)));
+    a.sub(to, at(&TilesFrame::rows_left));
+    a.imul(to, arg(offsetof(AttentionArgs, gate_stride)));
+    a.add(to, arg(offsetof(AttentionArgs, gate)));
+  }
   // The distance between rows of keys and of values in the loops over them.
   void LoadKeyStride(const Xbyak::Reg64& stride) const {
-    layout.staged && !layout.pairs ? a.mov(stride, layout.key_row_bytes)
-                                   : a.mov(stride, arg(offsetof(AttentionArgs, k_stride)));
+    layout.stages_keys() ? a.mov(stride, layout.key_row_bytes)
+                         : a.mov(stride, arg(offsetof(AttentionArgs, k_stride)));
   }
   void LoadValueStride(const Xbyak::Reg64& stride) const {
     layout.staged ? a.mov(stride, layout.value_row_bytes)

@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/sizes.h"
 #include "jit/attention/band.h"
-#include "jit/attention/bias.h"
 #include "jitattn/jitattn.h"
 #include "ops/attention/algorithms.h"
+#include "ops/attention/arrays.h"
 #include "ops/attention/checker.h"
+#include "ops/attention/copies.h"
+#include "ops/attention/kv.h"
 #include "ops/attention/problem.h"
 #include "ops/operation.h"
 
@@ -89,6 +91,23 @@ constexpr Dim kDims[] = {
                       .least = 0,
                       .is_extra = true,
                       .most = kNoLimit}),
+    DimOf<&P::kv_scale_block>({.name = "kv_scale_block",
+                               .tag = "",
+                               .flag = "--kv-scale-block",
+                               .help = "with --kv-type i8: columns that share a scale (all)",
+                               .role = Dim::Role::kInCode,
+                               .least = 0,
+                               .is_extra = true,
+                               .most = kMaxHeadDim}),
+    DimOf<&P::page_size>({.name = "page_size",
+                          .tag = ".ps",
+                          .flag = "--page-size",
+                          .help = "keys and values are pages of this many keys, in random order",
+                          .role = Dim::Role::kExact,
+                          .least = 0,
+                          .is_extra = true,
+                          .is_feature = true,
+                          .most = kNoLimit}),
 };
 enum : size_t {
   kBatch,
@@ -138,6 +157,23 @@ constexpr Option kOptions[] = {
                        .flag = "--lse",
                        .help = "the log-sum-exp of every row is a second result",
                        .is_extra = true}),
+    OptionOf<&P::bf16_math>({.name = "bf16_math",
+                             .words = kNoYes,
+                             .flag = "--bf16-math",
+                             .help = "f32: factors of products may be rounded to bf16",
+                             .is_extra = true}),
+    OptionOf<&P::kv_type>({.name = "kv_type",
+                           .words = kKvTypes,
+                           .flag = "--kv-type",
+                           .help = "keys and values are of another type than the queries: f32, "
+                                   "bf16, f16, i8 with scales, or ggml's q8_0",
+                           .takes_word = true,
+                           .is_extra = true}),
+    OptionOf<&P::out_gate>({.name = "out_gate",
+                            .words = kNoYes,
+                            .flag = "--out-gate",
+                            .help = "results are multiplied by the sigmoid of a gate",
+                            .is_extra = true}),
 };
 
 constexpr const Algorithm* kAlgorithms[] = {&kTiles, &kRows, &kPortableAttention};
@@ -161,6 +197,7 @@ absl::StatusOr<Problem> FromFlags(const Problem& stated, std::span<const char> g
   }
   if (!given[kValueDim]) p.value_dim = p.head_dim;
   if (p.bias == jit::Bias::kOwn && p.dtype == DType::kF32) p.bias = jit::Bias::kF32;
+  p.kv_type = NameKvType(p.kv_type, p.dtype);
   if (given[kWindowLeft] || given[kWindowRight]) {
     p.mask = jit::Mask::kWindow;
     if (!given[kWindowLeft]) p.window_left = kNoLimit;
@@ -183,11 +220,15 @@ absl::Status ValidateProblem(const Problem& problem) {
     return absl::InvalidArgumentError(
         absl::StrCat("chunk ", p.chunk, ": only causal masks have chunks"));
   }
+  if (p.bf16_math && p.dtype != DType::kF32) {
+    return absl::InvalidArgumentError(absl::StrCat("bf16_math with ", std::string(Name(p.dtype)),
+                                                   ": only products of f32 can be rounded"));
+  }
   if (p.mask != jit::Mask::kWindow && (p.window_left != 0 || p.window_right != 0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("window ", p.window_left, " and ", p.window_right, ": the mask is no window"));
   }
-  return absl::OkStatus();
+  return ValidateKv(p);
 }
 
 // Number of pairs (position, key) with position < end under chunks: 1 for the first position of a
@@ -214,12 +255,22 @@ double FlopsOf(const Problem& problem) {
          static_cast<double>(p.batch) * static_cast<double>(p.heads);
 }
 
+// Number of keys that some query sees; the mask is aligned bottom-right.
+int64_t SeenKeys(const P& p) {
+  if (p.q_len == 0) return 0;
+  const int64_t offset = p.kv_len - p.q_len;
+  if (p.chunk != 0) return p.kv_len - std::max<int64_t>(offset, 0) / p.chunk * p.chunk;
+  const jit::Band band = BandOf(p, offset).Clipped(p.q_len, p.kv_len);
+  return band.Keys(p.q_len - 1, p.kv_len).end - band.Keys(0, p.kv_len).first;
+}
+
 double BytesOf(const Problem& problem) {
   const P& p = problem.As<P>();
-  const double dims = static_cast<double>(p.head_dim + p.value_dim);  // q and out, k and v
+  const double q_bytes =
+      static_cast<double>(p.head_dim + p.value_dim) * SizeOf(p.dtype);  // and out
   const double q_rows = static_cast<double>(p.heads) * static_cast<double>(p.q_len);
-  const double kv_rows = static_cast<double>(p.kv_heads) * static_cast<double>(p.kv_len);
-  return SizeOf(p.dtype) * static_cast<double>(p.batch) * dims * (q_rows + kv_rows);
+  const double kv_rows = static_cast<double>(p.kv_heads) * static_cast<double>(SeenKeys(p));
+  return static_cast<double>(p.batch) * (q_bytes * q_rows + KvBytes(p) * kv_rows);
 }
 
 std::string NameOfBias(const P& p) { return std::string(kBiases[static_cast<size_t>(p.bias)]); }
@@ -239,7 +290,9 @@ std::string DescribeProblem(const Problem& problem) {
     absl::StrAppend(&line, ", window ", text(p.window_left), "+", text(p.window_right));
   }
   if (p.chunk != 0) absl::StrAppend(&line, ", chunks of ", p.chunk);
+  if (p.paged()) absl::StrAppend(&line, ", pages of ", p.page_size);
   if (p.bias != jit::Bias::kNone) absl::StrAppend(&line, ", bias ", NameOfBias(p));
+  if (p.kv_type != jit::KvType::kOwn) absl::StrAppend(&line, ", kv ", NameOfKv(p));
   for (const Option& option : kOptions) {
     const bool is_switch = option.words.data() == kNoYes;
     if (is_switch && option.get(problem) != 0)
@@ -254,7 +307,9 @@ std::string CodeName(const Problem& problem) {
   if (p.value_dim != p.head_dim) absl::StrAppend(&name, "v", p.value_dim);
   if (p.mask == jit::Mask::kCausal) absl::StrAppend(&name, "_causal");
   if (p.mask == jit::Mask::kWindow) absl::StrAppend(&name, "_window");
+  if (p.paged()) absl::StrAppend(&name, "_paged");
   if (p.bias != jit::Bias::kNone) absl::StrAppend(&name, "_bias", NameOfBias(p));
+  if (p.kv_type != jit::KvType::kOwn) absl::StrAppend(&name, "_kv", NameOfKv(p));
   for (const Option& option : kOptions) {
     const bool is_switch = option.words.data() == kNoYes;
     if (is_switch && option.get(problem) != 0)
@@ -270,6 +325,8 @@ Problem BucketOf(const Problem& problem) {
   return p;
 }
 
+constexpr int64_t kLongPage = 16;
+
 Problem RecordProblemOf(const Problem& problem) {
   P p = BucketOf(problem).As<P>();
   // The widths of a window become lengths: a query and its keys.
@@ -277,8 +334,10 @@ Problem RecordProblemOf(const Problem& problem) {
     if (p.*width > 0) p.*width = std::min(LengthBucket(p.*width + 1) - 1, kNoLimit);
   }
   p.chunk = LengthBucket(p.chunk);
+  // In longer pages the place of a key costs nothing.
+  p.page_size = std::min(LengthBucket(p.page_size), kLongPage);
   // These cost a few cycles a row: one configuration serves problems with and without them.
-  p.sinks = p.lse = false;
+  p.sinks = p.lse = p.out_gate = false;
   return p;
 }
 
@@ -293,74 +352,16 @@ std::array<double, 4> ExtentsOf(const Problem& problem) {
           batch * static_cast<double>(p.kv_heads)};
 }
 
-// The bias that problems are measured with: one for all heads and sequences.
-Array BiasArray(const P& p) {
-  const bool is_bool = p.bias == jit::Bias::kSeen;
-  return {.name = "bias",
-          .rows = p.q_len,
-          .cols = is_bool ? (p.kv_len + 3) / 4 : p.kv_len,
-          .dtype = is_bool ? DType::kF32 : jit::BiasType(SpecOf(p)),
-          .fill = is_bool ? Fill::kBytes : Fill::kNormal};
-}
-
-Arrays ArraysOf(const Problem& problem) {
-  const P& p = problem.As<P>();
-  Arrays arrays;
-  arrays.Add({"q", p.batch, p.heads, p.q_len, p.head_dim});
-  arrays.Add({"k", p.batch, p.kv_heads, p.kv_len, p.head_dim});
-  arrays.Add({"v", p.batch, p.kv_heads, p.kv_len, p.value_dim});
-  if (p.bias != jit::Bias::kNone) arrays.Add(BiasArray(p));
-  if (p.alibi) {
-    arrays.Add({.name = "slopes", .cols = p.heads, .dtype = DType::kF32, .fill = Fill::kSlopes});
-  }
-  if (p.sinks) arrays.Add({.name = "sinks", .cols = p.heads, .dtype = DType::kF32});
-  if (p.lse) {
-    arrays.Add({.name = "lse",
-                .batch = p.batch,
-                .heads = p.heads,
-                .rows = p.q_len,
-                .dtype = ComputeType(p.dtype),
-                .fill = Fill::kOutput});
-  }
-  arrays.Add({.name = "out",
-              .batch = p.batch,
-              .heads = p.heads,
-              .rows = p.q_len,
-              .cols = p.value_dim,
-              .fill = Fill::kOutput});
-  return arrays;
-}
-
-constexpr double kUsualSoftcap = 50;  // Gemma 2's
-
-// A run with the usual scale and the mask aligned bottom-right.
-Args Bind(const Problem& problem, Layout layout, std::span<void* const> data) {
-  const P& p = problem.As<P>();
-  jitattn_attention_args args = {};
-  args.struct_size = sizeof args;
-  args.batch = p.batch, args.q_len = p.q_len, args.kv_len = p.kv_len;
-  const Arrays arrays = ArraysOf(problem);
-  int next = 0;
-  const auto take = [&](int64_t(*strides)[3]) {
-    if (strides != nullptr) std::ranges::copy(DenseStrides(arrays[next], layout), *strides);
-    return data[next++];
-  };
-  args.q = take(&args.q_strides);
-  args.k = take(&args.k_strides);
-  args.v = take(&args.v_strides);
-  if (p.bias != jit::Bias::kNone) {
-    const Array& bias = arrays[next];
-    args.bias_strides[2] = p.bias == jit::Bias::kSeen ? 4 * bias.cols : bias.cols;
-    args.bias = take(nullptr);
-  }
-  if (p.alibi) args.alibi_slopes = static_cast<const float*>(take(nullptr));
-  if (p.sinks) args.sinks = static_cast<const float*>(take(nullptr));
-  if (p.lse) args.lse = take(&args.lse_strides);
-  args.out = take(&args.out_strides);
-  if (p.softcap) args.softcap = kUsualSoftcap;
-  args.scale = 1 / std::sqrt(static_cast<double>(p.head_dim));
-  args.causal_offset = p.kv_len - p.q_len;
-  return Args(args);
+// Three kinds of plans have fixed bits of their own: for one query, for a few, for many. Lengths
+// are so long that no block of keys is cut short and no tile is narrow, which would be slow for
+// many keys.
+Problem FixedBitsProblemOf(const Problem& problem) {
+  constexpr int64_t kFewQueries = 16, kTypicalOfFew = 4, kMany = 1024, kKeys = 65536;
+  P p = problem.As<P>();
+  p.batch = 1;
+  p.q_len = p.q_len <= 1 ? 1 : p.q_len <= kFewQueries ? kTypicalOfFew : kMany;
+  p.kv_len = kKeys;
+  return p;
 }
 
 absl::Status CheckArgsOf(const Problem& problem, const void* run) {
@@ -407,7 +408,7 @@ double PaddedFlops(const AttentionProblem& p, LaneAxis of_qk, LaneAxis of_pv) {
 Rereads RereadsOf(const AttentionProblem& p, double tiles, int64_t keys) {
   const double pairs = static_cast<double>(p.q_len) * static_cast<double>(p.kv_len);
   const double seen = pairs > 0 ? VisiblePairs(p) / pairs : 0;
-  const double row_bytes = static_cast<double>(p.head_dim + p.value_dim) * SizeOf(p.dtype);
+  const double row_bytes = KvBytes(p);
   const double head_bytes = static_cast<double>(p.kv_len) * row_bytes;
   return {.bytes = static_cast<double>(p.batch * p.kv_heads) * std::max(0.0, tiles * seen - 1) *
                    head_bytes,
@@ -429,6 +430,7 @@ const Operation kAttention = {
     .from_flags = FromFlags,
     .is_of_dim = IsOfDim,
     .validate = ValidateProblem,
+    .needs_f16c = [](const Problem& problem) { return NeedsF16c(problem.As<P>()); },
     .flops = FlopsOf,
     .bytes = BytesOf,
     .describe = DescribeProblem,
@@ -436,12 +438,14 @@ const Operation kAttention = {
     .bucket = BucketOf,
     .of_record = RecordProblemOf,
     .extents = ExtentsOf,
-    .arrays = ArraysOf,
+    .arrays = AttentionArrays,
     .has_layouts = true,
-    .bind = Bind,
+    .bind = BindAttention,
     .check_args = CheckArgsOf,
+    .run = RunAttention,
     .make_checker = MakeCheckerOf,
     .heuristic = AttentionHeuristic,
+    .of_fixed_bits = FixedBitsProblemOf,
     .flops_per_cycle = AttentionFlopsPerCycle,
     .facts = FactsOf,
     .algorithm_of_old = AlgorithmOfOld,

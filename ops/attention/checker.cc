@@ -70,6 +70,10 @@ std::vector<RowId> ChooseRows(const AttentionProblem& problem, const jitattn_att
 //      plain loop shows the largest only among enough elements; with few of them the bound is
 //      added.
 // vdpbf16ps flushes numbers below float's smallest normal one to zero, which adds that number.
+//
+// float with bf16_math: also twice the error of a plain loop whose operands and probabilities are
+// rounded to bf16. The operands' part of the error is the same in the kernel; for the
+// probabilities' part see 2.
 template <typename T>
 class AttentionChecker : public Checker {
   using Real = Compute<T>;
@@ -80,7 +84,7 @@ class AttentionChecker : public Checker {
       : problem_(problem), args_(args), rows_(ChooseRows(problem, args, max_ops)) {
     truth_.resize(rows_.size() * static_cast<size_t>(problem.value_dim));
     if (problem.lse) lse_.resize(rows_.size());
-    keeps_spread_ = kIsSmallFloat<T> && truth_.size() < kEnough;
+    keeps_spread_ = (kIsSmallFloat<T> || problem.bf16_math) && truth_.size() < kEnough;
     const Findings all = SolveAll();
     double least = 4 * std::numeric_limits<Real>::epsilon() * LargestValue();
     if (kIsSmallFloat<T>) {
@@ -90,6 +94,10 @@ class AttentionChecker : public Checker {
     }
     lse_bound_ = 8 * all.lse_error;
     bound_ = std::max((kIsSmallFloat<T> ? 2 : 8) * all.plain_error, least);
+    if (problem.bf16_math) {
+      constexpr double kHalfUlp = 0.5 * std::numeric_limits<BFloat16>::epsilon();
+      bound_ += 2 * all.rounded_error + kHalfUlp * all.spread;
+    }
   }
 
   int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
@@ -146,10 +154,12 @@ class AttentionChecker : public Checker {
   // The quantities from which the allowed error follows, over a set of rows.
   struct Findings {
     double plain_error = 0, largest_result = 0, lse_error = 0;
-    double spread = 0;  // largest Σ w_j |v_j − o|; 0 unless keeps_spread_
+    double rounded_error = 0;  // with bf16_math: of the plain loop with rounded factors
+    double spread = 0;         // largest Σ w_j |v_j − o|; 0 unless keeps_spread_
     void Add(const Findings& other) {
       plain_error = std::max(plain_error, other.plain_error);
       lse_error = std::max(lse_error, other.lse_error);
+      rounded_error = std::max(rounded_error, other.rounded_error);
       largest_result = std::max(largest_result, other.largest_result);
       spread = std::max(spread, other.spread);
     }
@@ -203,35 +213,51 @@ class AttentionChecker : public Checker {
     std::copy(exact.out().begin(), exact.out().end(), Truth(block.first));
     if (keeps_spread_) found.spread = exact.Spread();
     const FormulaRows<T, Real> plain(problem_, args_, rows);
+    if (problem_.bf16_math) {
+      const FormulaRows<T, Real> rounded(problem_, args_, rows, Factors::kRounded);
+      found.rounded_error = LargestError<T>(rounded.out(), exact.out());
+      found.lse_error = LargestError<Real>(rounded.lse(), exact.lse());
+    }
     for (size_t i = 0; problem_.lse && i < rows.size(); ++i) {
       lse_[block.first + i] = exact.lse()[i];
       const auto error = static_cast<double>(std::abs(plain.lse()[i] - exact.lse()[i]));
       if (std::isfinite(error)) found.lse_error = std::max(found.lse_error, error);
     }
-    for (size_t i = 0; i < plain.out().size(); ++i) {
-      const Wide<T> truth = exact.out()[i];
-      const double error = ErrorOf<T>(static_cast<T>(plain.out()[i]), truth);
-      // An overflow of the type in the plain loop says nothing about the allowed error.
-      if (std::isfinite(error)) found.plain_error = std::max(found.plain_error, error);
+    // An overflow of the type in the plain loop says nothing about the allowed error.
+    found.plain_error = LargestError<T>(plain.out(), exact.out());
+    for (const Wide<T>& truth : exact.out()) {
       const double result = static_cast<double>(std::abs(truth));
       if (std::isfinite(result)) found.largest_result = std::max(found.largest_result, result);
     }
     return found;
   }
 
+  // The largest finite difference.
+  template <typename Result>
+  static double LargestError(const std::vector<Real>& got, const std::vector<Wide<T>>& truth) {
+    double largest = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double error = ErrorOf<Result>(static_cast<Result>(got[i]), truth[i]);
+      if (std::isfinite(error)) largest = std::max(largest, error);
+    }
+    return largest;
+  }
+
   // max |v| over its finite elements.
   double LargestValue() const {
+    const jit::AttentionSpec spec = KvSpecOf(problem_);
+    const jit::KvRow row = ValueRow(problem_);
+    std::vector<Real> values(problem_.value_dim);
     Real largest = 0;
     for (int64_t batch = 0; batch < args_.batch; ++batch) {
       for (int64_t head = 0; head < problem_.kv_heads; ++head) {
         const Sequence sequence = SequenceOf(args_, batch);
-        for (int64_t row = sequence.kv_begin; row < sequence.kv_end; ++row) {
-          const T* v = static_cast<const T*>(args_.v) + sequence.KeyAt(args_.v_strides, head, row);
-          for (int64_t d = 0; d < problem_.value_dim; ++d) {
-            const Real magnitude = std::abs(static_cast<Real>(v[d]));
-            if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) {
-              largest = magnitude;
-            }
+        const jit::KvArray v = ValuesAt(problem_, args_, sequence, head, 0);
+        for (int64_t key = sequence.kv_begin; key < sequence.kv_end; ++key) {
+          jit::ReadKvRow(spec, row, v.RowAt(key), v.ScalesAt(key), values.data());
+          for (const Real value : values) {
+            const Real magnitude = std::abs(value);
+            if (magnitude > largest && std::isfinite(magnitude)) largest = magnitude;
           }
         }
       }

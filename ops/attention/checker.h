@@ -13,7 +13,8 @@
 namespace jitattn::ops {
 
 // The checker computes every row, or evenly spread samples if all rows would cost more than
-// `max_ops` multiplications. checker.cc explains the allowed error.
+// `max_ops` multiplications. checker.cc explains the allowed error. REQUIRES: the elements of every
+// row adjoin.
 std::unique_ptr<Checker> MakeAttentionChecker(const AttentionProblem& problem,
                                               const jitattn_attention_args& args, double max_ops);
 

@@ -13,7 +13,9 @@
 
 #include "base/small_float.h"
 #include "jit/attention/band.h"
+#include "jit/attention/kv_number.h"
 #include "jitattn/jitattn.h"
+#include "ops/attention/kv.h"
 #include "ops/attention/problem.h"
 #include "ops/attention/sequence.h"
 
@@ -24,17 +26,21 @@ struct RowId {
 };
 
 // out[r][d] = Σ_j softmax_j(score) · v[j][d] for score = scale · q_r·k[j], then softcap, ALiBi,
-// bias, and with sinks among the weights, with operands of type T, computed in A. With A wider than
+// bias, and with sinks among the weights; times sigmoid(gate) with an output gate. Operands of type
+// T, computed in A. With A wider than
 // Compute<T> this is the reference. With A = Compute<T> this is the plain loop that one would write
-// first: sums in order, probabilities rounded to T.
+// first: sums in order, probabilities rounded to T. Factors::kRounded is the plain loop of
+// bf16_math: operands and probabilities are rounded to bf16.
 //   Keys that no row sees are not read. A key has no effect on rows that do not see it. A row that
 //   sees no key gives zeros. Infinite scores are not special: ∞ − ∞ is NaN.
+enum class Factors { kGiven, kRounded };
+
 template <typename T, typename A>
 class FormulaRows {
  public:
   // REQUIRES: at least one row; all rows are of the same batch and kv head.
   FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-              std::span<const RowId> rows);
+              std::span<const RowId> rows, Factors factors = Factors::kGiven);
 
   const std::vector<A>& out() const { return out_; }  // [rows][value_dim]
   const std::vector<A>& lse() const { return lse_; }  // [rows]: log Σ_j e^score_j
@@ -47,6 +53,13 @@ class FormulaRows {
   // Operands are converted to this type once for all rows. Not to long double: x87 loads convert.
   using Held = std::conditional_t<std::is_same_v<A, long double>, T, A>;
 
+  Held Factor(Held x) const {
+    return factors_ == Factors::kGiven ? x : static_cast<Held>(Rounded(x));
+  }
+  static BFloat16 Rounded(Held x) { return BFloat16(static_cast<float>(x)); }
+  void ReadKv(const jit::KvRow& row, const jit::KvArray& array, int64_t key, Held* to) const {
+    jit::ReadKvRow(KvSpecOf(problem_), row, array.RowAt(key), array.ScalesAt(key), to);
+  }
   void Scores(const std::vector<Held>& q, A scale);
   void ApplyOptions(const RowId& id, size_t row);
   void AddBias(const RowId& id, size_t row);
@@ -55,45 +68,44 @@ class FormulaRows {
   bool has_bias() const { return problem_.bias != jit::Bias::kNone; }
   void Normalise(const RowId& id, size_t row);
   void Sum();
+  void Gate(std::span<const RowId> rows);
 
   const AttentionProblem problem_;
   const jitattn_attention_args args_;
   const Sequence sequence_;
+  const Factors factors_;
 
   const int64_t head_dim_, value_dim_;
-  int64_t first_key_, keys_;  // the range of keys that at least one of the rows sees
-  const T *k_, *v_;
-  const int64_t k_stride_, v_stride_;
+  int64_t first_key_, keys_;              // the range of keys that at least one of the rows sees
+  jit::KvArray k_ = {}, v_ = {};          // of the range
   std::vector<jit::IndexRange> visible_;  // for each row, relative to first_key_
   std::vector<A> weights_;                // [rows][keys]
   std::vector<bool> hidden_;              // by the bias  [rows][keys]
   std::vector<A> out_, lse_;
+  std::vector<A> gates_;  // their sigmoids, with an output gate  [rows][value_dim]
 };
 
 template <typename T, typename A>
 FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_attention_args& args,
-                               std::span<const RowId> rows)
+                               std::span<const RowId> rows, Factors factors)
     : problem_(problem),
       args_(args),
       sequence_(SequenceOf(args, rows[0].batch)),
+      factors_(factors),
       head_dim_(problem.head_dim),
-      value_dim_(problem.value_dim),
-      k_stride_(args.k_strides[2]),
-      v_stride_(args.v_strides[2]) {
-  const int64_t kv_head = rows[0].head / (problem.heads / problem.kv_heads);
-  k_ = static_cast<const T*>(args.k) + sequence_.KeyAt(args.k_strides, kv_head, 0);
-  v_ = static_cast<const T*>(args.v) + sequence_.KeyAt(args.v_strides, kv_head, 0);
+      value_dim_(problem.value_dim) {
   std::vector<Held> q;
   for (const RowId& id : rows) {
     const T* row =
         static_cast<const T*>(args.q) + sequence_.QueryAt(args.q_strides, id.head, id.row);
-    for (int64_t d = 0; d < head_dim_; ++d) q.push_back(static_cast<Held>(row[d]));
+    for (int64_t d = 0; d < head_dim_; ++d) q.push_back(Factor(row[d]));
     visible_.push_back(KeysOf(problem, sequence_, id.row));
   }
   first_key_ = std::ranges::min(visible_, {}, &jit::IndexRange::first).first;
   keys_ = std::ranges::max(visible_, {}, &jit::IndexRange::end).end - first_key_;
-  k_ += first_key_ * k_stride_;
-  v_ += first_key_ * v_stride_;
+  const int64_t kv_head = rows[0].head / (problem.heads / problem.kv_heads);
+  k_ = KeysAt(problem, args, sequence_, kv_head, first_key_);
+  v_ = ValuesAt(problem, args, sequence_, kv_head, first_key_);
   for (jit::IndexRange& keys : visible_) keys.first -= first_key_, keys.end -= first_key_;
   weights_.resize(rows.size() * keys_);
   out_.resize(rows.size() * value_dim_);
@@ -104,17 +116,18 @@ FormulaRows<T, A>::FormulaRows(const AttentionProblem& problem, const jitattn_at
     Normalise(rows[row], row);
   }
   Sum();
+  if (problem.out_gate) Gate(rows);
 }
 
 // weights[r][j] = scale · q_r·k[j]; products are summed in the order of the columns.
 template <typename T, typename A>
 void FormulaRows<T, A>::Scores(const std::vector<Held>& q, A scale) {
-  std::vector<Held> columns(head_dim_ * kKeys);  // [head_dim][kKeys]
+  std::vector<Held> columns(head_dim_ * kKeys), row(head_dim_);  // [head_dim][kKeys]
   for (int64_t j = 0; j < keys_; j += kKeys) {
     const int64_t here = std::min<int64_t>(kKeys, keys_ - j);
     for (int64_t key = 0; key < here; ++key) {
-      const T* row = k_ + (j + key) * k_stride_;
-      for (int64_t d = 0; d < head_dim_; ++d) columns[d * kKeys + key] = static_cast<Held>(row[d]);
+      ReadKv(KeyRow(problem_), k_, j + key, row.data());
+      for (int64_t d = 0; d < head_dim_; ++d) columns[d * kKeys + key] = Factor(row[d]);
     }
     for (size_t r = 0; r < visible_.size(); ++r) {
       A sums[kKeys] = {};
@@ -189,7 +202,11 @@ void FormulaRows<T, A>::Normalise(const RowId& id, size_t row) {
   A sum = largest == -kInfinity ? 0 : std::exp(sink - largest);
   for (A& w : weights) {
     w = std::exp(w - largest);
-    if constexpr (std::is_same_v<A, Compute<T>>) w = static_cast<T>(w);
+    if constexpr (std::is_same_v<A, Compute<T>>) {
+      w = factors_ == Factors::kGiven
+              ? static_cast<A>(static_cast<T>(w))
+              : static_cast<A>(Rounded(static_cast<Held>(static_cast<T>(w))));
+    }
     sum += w;
   }
   lse_.push_back(sum == 0 ? -kInfinity : largest + std::log(sum));
@@ -210,9 +227,9 @@ void FormulaRows<T, A>::Sum() {
   std::vector<Held> values(kKeys * value_dim_);  // [kKeys][value_dim]
   for (int64_t j = 0; j < keys_; j += kKeys) {
     for (int64_t key = 0; key < std::min<int64_t>(kKeys, keys_ - j); ++key) {
-      const T* row = v_ + (j + key) * v_stride_;
       Held* const value = values.data() + key * value_dim_;
-      for (int64_t d = 0; d < value_dim_; ++d) value[d] = static_cast<Held>(row[d]);
+      ReadKv(ValueRow(problem_), v_, j + key, value);
+      for (int64_t d = 0; d < value_dim_; ++d) value[d] = Factor(value[d]);
     }
     for (size_t r = 0; r < visible_.size(); ++r) {
       const A* const weights = weights_.data() + r * keys_ + j;
@@ -240,16 +257,35 @@ void FormulaRows<T, A>::Sum() {
 }
 
 template <typename T, typename A>
-double FormulaRows<T, A>::Spread() const {
-  double largest = 0;
-  for (size_t i = 0; i < out_.size(); ++i) {
-    const size_t row = i / value_dim_, d = i % value_dim_;
-    A spread = 0;
-    for (int64_t j = visible_[row].first; j < visible_[row].end; ++j) {
-      if (Hides(row, j)) continue;
-      spread +=
-          weights_[row * keys_ + j] * std::abs(static_cast<A>(v_[j * v_stride_ + d]) - out_[i]);
+void FormulaRows<T, A>::Gate(std::span<const RowId> rows) {
+  for (const RowId& id : rows) {
+    const T* const gates =
+        static_cast<const T*>(args_.gate) + sequence_.QueryAt(args_.gate_strides, id.head, id.row);
+    for (int64_t d = 0; d < value_dim_; ++d) {
+      gates_.push_back(1 / (1 + std::exp(-static_cast<A>(gates[d]))));
+      out_[gates_.size() - 1] *= gates_.back();
     }
+  }
+}
+
+template <typename T, typename A>
+double FormulaRows<T, A>::Spread() const {
+  std::vector<A> spreads(out_.size(), 0);
+  std::vector<Held> value(value_dim_);
+  for (int64_t j = 0; j < keys_; ++j) {
+    ReadKv(ValueRow(problem_), v_, j, value.data());
+    for (size_t row = 0; row < visible_.size(); ++row) {
+      if (!visible_[row].Has(j) || Hides(row, j)) continue;
+      for (int64_t d = 0; d < value_dim_; ++d) {
+        const size_t i = row * value_dim_ + d;
+        const A gate = gates_.empty() ? 1 : gates_[i];
+        spreads[i] +=
+            weights_[row * keys_ + j] * std::abs(gate * static_cast<A>(value[d]) - out_[i]);
+      }
+    }
+  }
+  double largest = 0;
+  for (const A spread : spreads) {
     if (std::isfinite(spread)) largest = std::max(largest, static_cast<double>(spread));
   }
   return largest;

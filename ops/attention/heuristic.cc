@@ -6,6 +6,7 @@
 
 #include "base/sizes.h"
 #include "ops/attention/algorithms.h"
+#include "ops/attention/kv.h"
 #include "ops/operation.h"
 
 namespace jitattn::ops {
@@ -24,9 +25,14 @@ double FlopsPerCycle(DType dtype, const Cpu& cpu) {
 // Bytes a cycle that one core reads from memory.
 constexpr double kBytesPerCycle = 8;
 
-// Whether the CPU multiplies pairs of bf16 (vdpbf16ps) and the problem can use it.
+// Whether keys and values are converted: "tiles" copies them once for each call.
+bool Converts(const P& p) { return SizeOf(p.dtype) == 2 || p.kv_type != jit::KvType::kOwn; }
+
+// Whether the CPU multiplies pairs of bf16 (vdpbf16ps) and the problem can use it; tiles also for
+// f32, if its products may be rounded.
 bool HasPairs(const P& p, const Cpu& cpu) {
-  return p.dtype == DType::kBF16 && cpu.isa == Isa::kAvx512 && cpu.avx512_bf16;
+  return (p.dtype == DType::kBF16 || p.bf16_math) && p.kv_type == jit::KvType::kOwn &&
+         cpu.isa == Isa::kAvx512 && cpu.avx512_bf16;
 }
 
 // Lower bound on the cycles of one core.
@@ -116,8 +122,12 @@ constexpr int64_t kFewRows = 16;
 // 64 and 128, 512 to 8192 keys, one thread of Zen 4).
 double ColumnsSlowdown(const P& p, const Cpu& cpu) {
   const bool avx512 = cpu.isa == Isa::kAvx512;
+  // Tiles convert the keys and values for every head, which few queries do not amortise.
+  const double converted = p.q_len <= Lanes(cpu.isa, p.dtype) ? 0.95 : 1.06;
   switch (p.dtype) {
     case DType::kF32:
+      if (HasPairs(p, cpu)) return 1.9;
+      if (Converts(p)) return converted;
       return avx512 ? 1.06 : 1.08;
     case DType::kF64:
       return avx512 ? 1.12 : 1.2;
@@ -125,15 +135,33 @@ double ColumnsSlowdown(const P& p, const Cpu& cpu) {
       if (HasPairs(p, cpu)) return 1.45;  // tiles multiply pairs in both products
       [[fallthrough]];
     case DType::kF16:
-      // Tiles convert the keys and values for every head, which few queries do not amortise.
-      return p.q_len <= Lanes(cpu.isa, p.dtype) ? 0.95 : 1.06;
+      return converted;
   }
   return 1;
 }
 
+// Keys for which a thread is worth its start and its part of the merging.
+constexpr int64_t kLeastKeysOfThread = 512;
+
+// Threads that have work, of "tiles" and of "rows". Only "rows" cuts the keys, so a few queries
+// that are many rows (heads of a group handed over as queries) occupy all threads there only.
+// Numbers that are less than twice as different count as equal, since tasks are uneven.
+struct Occupied {
+  Occupied(const P& p, const Cpu& cpu, int threads) {
+    const int64_t least_tile = (cpu.isa == Isa::kAvx512 ? 1 : 2) * Lanes(cpu.isa, p.dtype);
+    const auto of = [&](int64_t tasks) {
+      return static_cast<double>(std::clamp<int64_t>(tasks, 1, threads));
+    };
+    tiles = of(SizeProduct({p.batch, p.heads, SizeRoundedUp(p.q_len, least_tile) / least_tile}));
+    rows = of(SizeProduct({p.batch, p.kv_heads, 1 + p.kv_len / kLeastKeysOfThread}));
+    if (rows < 2 * tiles) rows = tiles;
+  }
+  double tiles, rows;
+};
+
 // Whether a kv head has so few rows that the "rows" algorithm is faster. A tile of queries belongs
 // to one head: Q·Kᵀ costs as much for one query as for a whole vector of them, P·V does not.
-bool HasFewRows(const P& p, const Cpu& cpu) {
+bool HasFewRows(const P& p, const Cpu& cpu, int threads) {
   const int64_t rows = RowsOfGroup(p);
   if (rows <= kFewRows) return true;
   if (p.kv_len < 4 * p.q_len) return false;
@@ -143,7 +171,9 @@ bool HasFewRows(const P& p, const Cpu& cpu) {
       (padded * static_cast<double>(p.head_dim) + static_cast<double>(p.q_len * p.value_dim));
   const int64_t columns =
       SizeRoundedUp(rows, RowsAtOnce(p.dtype, cpu.isa)) * (p.head_dim + p.value_dim);
-  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) < tiles;
+  const Occupied occupied(p, cpu, threads);
+  return static_cast<double>(columns) * ColumnsSlowdown(p, cpu) / occupied.rows <
+         tiles / occupied.tiles;
 }
 
 // The largest value of a ladder that is at most `value`, else the lowest.
@@ -192,7 +222,7 @@ void KeepToThreads(const P& p, Tiles& c) {
   c.threads = static_cast<int>(std::clamp<int64_t>(TilesOfAllHeads(p, c), 1, c.threads));
 }
 
-void For16Bits(const P& p, const Cpu& cpu, Tiles& c) {
+void ForConverted(const P& p, const Cpu& cpu, Tiles& c) {
   if (HasPairs(p, cpu)) {
     c.pv = jit::PvForm::kPairs;  // twice the products an instruction
     c.exp_vecs = 4;
@@ -204,8 +234,11 @@ void For16Bits(const P& p, const Cpu& cpu, Tiles& c) {
       c.pv_embed = 1;
     }
   }
-  // Keys and values are converted once for each task: a task takes several tiles as long as there
-  // remain enough tasks for the threads.
+}
+
+// Keys and values that are converted, or collected from pages, are copied once for each task: a
+// task takes several tiles as long as there remain enough tasks for the threads.
+void TakeSeveralTiles(const P& p, Tiles& c) {
   const int64_t tiles = TilesOfAllHeads(p, c);
   while (c.threads > 1 && c.task_tiles < 8 && tiles / c.task_tiles >= 8 * c.threads) {
     c.task_tiles *= 2;
@@ -234,12 +267,16 @@ Config RowsHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
                   ? std::min(2, lanes / c.tile_rows)
                   : 1;
   c.depth_vecs = 8;
-  if (HasPairs(p, cpu)) c.pairs = 1;  // twice the products an instruction, and nothing to widen
+  if (p.dtype == DType::kBF16 && HasPairs(p, cpu))
+    c.pairs = 1;  // twice the products an instruction, and nothing to widen
   c.exp_vecs = avx512 ? 4 : 2;
   c.pv_rows = std::min(c.tile_rows, 4);
   c.pv_vecs = avx512 ? (c.pv_rows <= 2 ? 8 : 4) : c.pv_rows == 4 ? 2 : 4;
   c.pv_unroll = 4;
-  const double row_bytes = static_cast<double>(std::max(p.head_dim, p.value_dim)) * SizeOf(p.dtype);
+  const jit::KvRow key = KeyRow(p), value = ValueRow(p);
+  // A scale for each key takes a register.
+  if (!avx512 && key.scaled_in_blocks()) c.qk_keys = 1;
+  const double row_bytes = std::max(key.bytes, value.bytes);
   const double bytes = 2 * row_bytes * static_cast<double>(p.batch * p.kv_heads * p.kv_len);
   const double task_bytes =
       c.threads == 1 ? kTaskBytes : std::min(kTaskBytes, bytes / (4 * c.threads));
@@ -280,14 +317,16 @@ Config TilesHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   c.qk_ahead = 2;
   if (p.value_dim >= kLongValues) c.pv_ahead = 2;
   KeepToKeys(p, c);
-  if (SizeOf(p.dtype) == 2) For16Bits(p, cpu, c);
+  if (Converts(p) || HasPairs(p, cpu)) ForConverted(p, cpu, c);
+  if (Converts(p) || HasPairs(p, cpu) || p.paged()) TakeSeveralTiles(p, c);
   return c;
 }
 
 Config AttentionHeuristic(const Problem& problem, const Cpu& cpu, int threads) {
   if (cpu.isa == Isa::kPortable) return PortableAttentionHeuristic(problem, cpu, threads);
-  return HasFewRows(problem.As<P>(), cpu) ? RowsHeuristic(problem, cpu, threads)
-                                          : TilesHeuristic(problem, cpu, threads);
+  const int worthwhile = WorthwhileThreads(problem, cpu, threads);
+  return HasFewRows(problem.As<P>(), cpu, worthwhile) ? RowsHeuristic(problem, cpu, threads)
+                                                      : TilesHeuristic(problem, cpu, threads);
 }
 
 }  // namespace jitattn::ops

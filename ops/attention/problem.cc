@@ -14,7 +14,12 @@ jit::AttentionSpec SpecOf(const AttentionProblem& problem) {
                              .value_dim = static_cast<int>(problem.value_dim),
                              .bias = problem.bias,
                              .sinks = problem.sinks,
-                             .lse = problem.lse};
+                             .lse = problem.lse,
+                             .gate = problem.out_gate,
+                             .bf16_math = problem.bf16_math,
+                             .paged = problem.paged(),
+                             .kv_type = problem.kv_type,
+                             .kv_scale_block = static_cast<int>(problem.kv_scale_block)};
   int parts = 0;
   if (problem.softcap) spec.score_parts[parts++] = &jit::Softcap();
   if (problem.alibi) spec.score_parts[parts++] = &jit::Alibi();

@@ -6,6 +6,7 @@
 #include "jit/attention/rows_kernel.h"
 #include "ops/attention/algorithms.h"
 #include "ops/attention/emitted.h"
+#include "ops/attention/kv.h"
 #include "ops/attention/rows_runner.h"
 #include "ops/estimate_parts.h"
 #include "ops/operation.h"
@@ -33,7 +34,8 @@ void NarrowTileRows(const Problem& problem, const Cpu&, std::vector<int>& steps)
 }
 
 void NarrowPairs(const Problem& problem, const Cpu&, std::vector<int>& steps) {
-  if (problem.dtype() != DType::kBF16) steps = {0};
+  const bool own = problem.As<P>().kv_type == jit::KvType::kOwn;
+  if (problem.dtype() != DType::kBF16 || !own) steps = {0};
 }
 
 constexpr Field kFields[] = {
@@ -122,7 +124,7 @@ constexpr Field kFields[] = {
 double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const P& p = problem.As<P>();
   const C& c = config.As<C>();
-  const double size = SizeOf(p.dtype), lanes = Lanes(c.isa, p.dtype);
+  const double lanes = Lanes(c.isa, p.dtype);
   const double units = FmaUnits(c.isa, cpu);
   const double rows = c.tile_rows;
   const double key_vecs = std::ceil(static_cast<double>(p.head_dim) / lanes);
@@ -136,7 +138,7 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
       (BlockStep(c.pv_vecs, c.pv_rows, false, units, 1) + kLoopCycles / c.pv_unroll);
   const double compute = dots + sums + kExpCycles * rows / lanes;
 
-  const double row_bytes = static_cast<double>(p.head_dim + p.value_dim) * size;
+  const double row_bytes = KvBytes(p);
   const double kv_len = static_cast<double>(p.kv_len);
   const double heads = static_cast<double>(p.batch * p.kv_heads);
   const bool in_cache = heads * kv_len * row_bytes <= 0.8 * static_cast<double>(cpu.l3_bytes);

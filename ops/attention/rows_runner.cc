@@ -27,7 +27,8 @@ struct Split {
         tile_part_bytes(jit::RowsPartBytes(SpecOf(problem), config, 1)) {}
 
   int64_t Parts(int64_t kv_len) const {
-    return keys == 0 ? 1 : std::max<int64_t>(1, (kv_len + keys - 1) / keys);
+    if (keys == 0 || kv_len <= keys) return 1;  // a small call saves its divisions
+    return (kv_len + keys - 1) / keys;
   }
   int64_t PartBytes(int64_t all_rows) const {
     return SizeProduct({(all_rows + tile_rows - 1) / tile_rows, tile_part_bytes});
@@ -83,10 +84,12 @@ class RowsRunner : public Runner {
 
   void RunTask(const RunState& state, int64_t task, int64_t next, void* scratch) const override {
     const Run& run = *static_cast<const Run*>(state.args);
-    const int64_t parts = Parts(run);
+    const int64_t parts = Parts(run), part = parts == 1 ? 0 : task % parts;
     const Task now = TaskOf(run, parts, task);
     const Sequence& sequence = now.sequence;
-    if (parts == 1) {
+    const int64_t own_parts = PartsOf(sequence);
+    if (part >= own_parts) return;
+    if (own_parts == 1) {
       return ForEachPiece(problem_, sequence, 0, sequence.q_len, [&](const Piece& piece) {
         jit::AttentionArgs args = ArgsOf(run, now, piece, piece.keys, scratch);
         SetNext(run, parts, next, state.tasks, args);
@@ -101,12 +104,12 @@ class RowsRunner : public Runner {
       jit::AttentionArgs args = ArgsOf(run, now, piece, Common(now.keys, piece.keys), scratch);
       SetNext(run, parts, next, state.tasks, args);
       args.parts = jit::AttentionArgs::kPart;
-      args.part = first + task % parts * part_bytes;
+      args.part = first + part * part_bytes;
       kernel().Run(args);
       // Releases this part to, and acquires the other parts from, the other threads.
-      if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < parts) return;
+      if (done->fetch_add(1, std::memory_order_acq_rel) + 1 < own_parts) return;
       args = ArgsOf(run, now, piece, piece.keys, scratch);
-      args.parts = parts;
+      args.parts = own_parts;
       args.part = first;
       args.part_stride = part_bytes;
       kernel().Run(args);
@@ -123,16 +126,21 @@ class RowsRunner : public Runner {
 
   int64_t Heads(const Run& run) const { return run.batch * problem_.kv_heads; }
 
-  // The number of tasks of a head. The rows of several pieces do not share the parts of their keys.
-  int64_t Parts(const Run& run) const {
-    return run.q_len > 1 && MayHavePieces(problem_, run) ? 1 : split_.Parts(run.kv_len);
+  // The number of tasks of a head: the parts of the longest sequence that a run may have.
+  int64_t Parts(const Run& run) const { return split_.Parts(run.kv_len); }
+
+  // The number of parts of a sequence's keys, which other sequences do not change. The rows of
+  // several pieces do not share the parts of their keys.
+  int64_t PartsOf(const Sequence& sequence) const {
+    const bool pieces = problem_.chunk > 0 || sequence.prefix > 0;
+    return sequence.q_len > 1 && pieces ? 1 : split_.Parts(sequence.kv_end);
   }
 
-  // Parts begin at the same keys in every sequence; those behind a sequence's last key are empty.
+  // Parts begin at the same keys in every sequence. A sequence has none behind its last key.
   Task TaskOf(const Run& run, int64_t parts, int64_t task) const {
     const int64_t head = parts == 1 ? task : task / parts;
     const int64_t first = (task - head * parts) * split_.keys;
-    const int64_t batch = head / problem_.kv_heads;
+    const int64_t batch = run.batch == 1 ? 0 : head / problem_.kv_heads;
     return {.head = head,
             .kv_head = head - batch * problem_.kv_heads,
             .sequence = SequenceOf(run, batch),
@@ -158,16 +166,32 @@ class RowsRunner : public Runner {
     return KernelArgs(problem_, spec_, run, task.sequence, range, scratch);
   }
 
+  // With pages these are keys that some row sees, since of other pages the table may say anything.
+  // (A bias may hide each of them.)
+  void SetNextInPages(const Run& run, const Task& task, jit::AttentionArgs& args) const {
+    if (problem_.bias != jit::Bias::kNone || task.sequence.q_len == 0) return;
+    if (run.block_table == nullptr) return;
+    jit::IndexRange keys = {0, 0};
+    ForEachPiece(problem_, task.sequence, 0, 1, [&](const Piece& piece) { keys = piece.Seen(); });
+    keys = Common(task.keys, keys);
+    const jit::KvArray k = KeysAt(problem_, run, task.sequence, task.kv_head, keys.first);
+    args.next_k = k.rows;
+    args.next_page_row = k.page_row;
+    args.next_block_table = k.block_table;
+    args.next_keys = keys.size();
+  }
+
   // The rows of K that this thread reads next. With several pieces their first may lie elsewhere;
   // then a few lines are fetched in vain.
   void SetNext(const Run& run, int64_t parts, int64_t next, int64_t tasks,
                jit::AttentionArgs& args) const {
     if (next >= tasks) return;
     const Task task = TaskOf(run, parts, next);
+    if (problem_.paged()) return SetNextInPages(run, task, args);
     const jit::IndexRange keys = Common(task.keys, {task.sequence.kv_begin, task.sequence.kv_end});
     args.next_k =
         static_cast<const char*>(run.k) +
-        task.sequence.KeyAt(run.k_strides, task.kv_head, keys.first) * SizeOf(problem_.dtype);
+        task.sequence.KeyAt(run.k_strides, task.kv_head, keys.first) * jit::KvElementBytes(spec_);
     args.next_keys = keys.size();
   }
 

@@ -18,12 +18,14 @@ Sequence UnevenSequence(const jitattn_attention_args& run, int64_t batch) {
   }
   if (run.q_lens != nullptr) s.q_len = run.q_lens[batch];
   if (run.kv_lens != nullptr) s.kv_end = run.kv_lens[batch];
-  if (run.kv_begins != nullptr) s.kv_begin = std::min(run.kv_begins[batch], s.kv_end);
   if (run.prefix_lens != nullptr) s.prefix = run.prefix_lens[batch];
   // The mask keeps its distance from the bottom-right corner.
   s.offset = Far(run.causal_offsets != nullptr
                      ? run.causal_offsets[batch]
                      : Far(run.causal_offset) + (s.kv_end - s.q_len) - (run.kv_len - run.q_len));
+  // Keys without a bias are hidden, which moves no mask.
+  if (run.bias_keys != 0) s.kv_end = std::min(s.kv_end, run.bias_keys);
+  if (run.kv_begins != nullptr) s.kv_begin = std::min(run.kv_begins[batch], s.kv_end);
   return s;
 }
 

@@ -36,11 +36,11 @@ struct Sequence {
   }
 };
 
-// Whether the sequences of a run differ in more than their place.
+// Whether the sequences of a run differ in more than their place, or end before its last key.
 inline bool HasSequences(const jitattn_attention_args& run) {
   return run.q_lens != nullptr || run.kv_lens != nullptr || run.kv_begins != nullptr ||
          run.q_offsets != nullptr || run.kv_offsets != nullptr || run.causal_offsets != nullptr ||
-         run.prefix_lens != nullptr;
+         run.prefix_lens != nullptr || run.bias_keys != 0;
 }
 
 Sequence UnevenSequence(const jitattn_attention_args& run, int64_t batch);
@@ -61,6 +61,15 @@ struct Piece {
   int64_t first_row = 0, rows = 0;
   jit::IndexRange keys;
   jit::Band band;  // of the whole sequence's queries and keys
+
+  // The keys that some query sees.
+  jit::IndexRange Seen() const {
+    if (rows == 0) return {keys.first, keys.first};
+    const int64_t first = std::max(keys.first, band.Keys(first_row, keys.end).first);
+    const int64_t end = band.Keys(first_row + rows - 1, keys.end).end;
+    // Without a common key of the ends of the band no query sees one.
+    return {first, band.left > band.right ? first : std::max(first, end)};
+  }
 };
 
 // Calls f(piece) for the pieces of these rows. A mask without chunks and prefix has one piece.

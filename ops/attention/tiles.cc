@@ -30,13 +30,15 @@ constexpr int kPrefetchSteps[] = {0}, kTaskTilesSteps[] = {1, 4}, kAheadSteps[] 
 // The default (0: the first valid degree) and the two variants with a table.
 constexpr int kExpDegreeSteps[] = {0, 3, 7};
 
-// The rows of a single head are contiguous already.
+// The rows of a single head are contiguous already, and those of pages are always copied.
 void NarrowPack(const Problem& problem, const Cpu&, std::vector<int>& steps) {
-  if (problem.As<P>().heads == 1) steps = {0};
+  if (problem.As<P>().heads == 1 || problem.As<P>().paged()) steps = {0};
 }
 
 void NarrowPv(const Problem& problem, const Cpu&, std::vector<int>& steps) {
-  if (problem.dtype() != DType::kBF16) std::erase(steps, static_cast<int>(jit::PvForm::kPairs));
+  const P& p = problem.As<P>();
+  const bool has_pairs = p.kv_type == jit::KvType::kOwn && (p.dtype == DType::kBF16 || p.bf16_math);
+  if (!has_pairs) std::erase(steps, static_cast<int>(jit::PvForm::kPairs));
 }
 
 // A tile that already holds every query gains nothing from being wider.
@@ -209,6 +211,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const double size = SizeOf(ComputeType(p.dtype));
   const double units = FmaUnits(c.isa, cpu);
   const double queries = c.q_vecs * lanes;
+  // A multiplication of pairs replaces two.
+  const double products = c.pv == jit::PvForm::kPairs ? 0.5 : 1;
   const double head_dim = static_cast<double>(p.head_dim);
   const double value_dim = static_cast<double>(p.value_dim);
 
@@ -220,7 +224,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
       BlockStep(c.qk_vecs, c.qk_keys, c.qk_embed != 0, units, LoadFactor(packed_q, cpu)) +
       kLoopCycles / c.qk_unroll;
   const double qk = std::ceil(static_cast<double>(c.q_vecs) / c.qk_vecs) *
-                    std::ceil(keys / c.qk_keys) * (head_dim * qk_step + c.qk_vecs * c.qk_keys);
+                    std::ceil(keys / c.qk_keys) *
+                    (products * head_dim * qk_step + c.qk_vecs * c.qk_keys);
   const double exp =
       kExpCycles * c.q_vecs * keys * (c.fuse_exp != 0 ? 0.9 : 1) * (1 + 0.1 / c.exp_vecs);
   // Natural: the lanes hold value columns, and V is loaded. Transposed: the lanes hold queries, and
@@ -234,7 +239,8 @@ double Estimate(const Problem& problem, const Config& config, const Cpu& cpu) {
   const double blocks_across = std::ceil((transposed ? queries : value_dim) / columns);
   const double blocks_down = std::ceil((transposed ? value_dim : queries) / c.pv_rows);
   // Each block of keys loads the accumulators from the output and stores them back.
-  const double pv = blocks_down * blocks_across * (keys * pv_step + 2.0 * c.pv_rows * c.pv_vecs);
+  const double pv =
+      blocks_down * blocks_across * (products * keys * pv_step + 2.0 * c.pv_rows * c.pv_vecs);
   // The maximum, the decision whether to rescale, and an occasional rescaling.
   const double bookkeeping = c.q_vecs * (keys + 30) + 40;
 

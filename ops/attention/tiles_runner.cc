@@ -62,9 +62,11 @@ class TilesRunner : public Runner {
   }
 
  private:
-  // Number of tasks of a head.
+  // Number of tasks of a head. Where pieces begin depends on the tasks, and the bits of a row on
+  // the other rows of its tile; so sequences of several pieces are cut for one thread, too.
   int64_t Tiles(const jitattn_attention_args& run, int threads) const {
-    return threads == 1 ? 1 : (run.q_len + task_rows_ - 1) / task_rows_;
+    if (threads == 1 && !MayHavePieces(problem_, run)) return 1;
+    return (run.q_len + task_rows_ - 1) / task_rows_;
   }
 
   const AttentionProblem problem_;

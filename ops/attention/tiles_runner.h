@@ -13,7 +13,8 @@
 namespace jitattn::ops {
 
 // A task is `task_rows` queries of one head. With one thread a task is all queries of a head, since
-// kernels of 16-bit types convert keys and values once for each call.
+// kernels of 16-bit types convert keys and values once for each call; but not if sequences may have
+// several pieces.
 std::unique_ptr<Runner> MakeTilesRunner(const AttentionProblem& problem, int64_t task_rows,
                                         std::shared_ptr<const jit::Kernel> kernel, int threads,
                                         double worthwhile_flops);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "faults/guarded.h"
@@ -123,6 +124,176 @@ Grown<jitattn_plan_options> Options(Input& in) {
   return grown;
 }
 
+// An append of rows of operand q to operand out, with tables, weights and scales in k and v.
+struct DrawnAppend {
+  static constexpr int64_t kMostBatch = 8, kMostPositions = 4096;
+
+  explicit DrawnAppend(Input& in) : grown(in) {
+    jitattn_append_args& a = grown.fields;
+    const size_t size = a.struct_size;
+    jitattn_attention_problem p;
+    jitattn_attention_problem_init(&p, in.Byte() % 5, in.Byte() % 19, in.Byte() % 99);
+    p.batch = in.Byte() % 4;
+    p.kv_len = in.Byte() % 40;
+    p.dtype = in.Byte() % 4;
+    p.kv_type = in.Byte() % 6;
+    p.kv_scale_block = in.Byte() % 4 * 32;
+    p.page_size = in.Byte() % 3 ? 0 : in.Byte() % 9;
+    jitattn_append_args_init(&a, in.Byte() % 3, &p);
+    a.struct_size = size;
+    for (int32_t* value : {&a.from_type, &a.to_type, &a.norm_weight_type}) {
+      if (in.Byte() >= 240) *value = in.Enum();
+    }
+    for (int64_t* value : {&a.batch, &a.heads, &a.rows, &a.dim, &a.to_len, &a.to_begin,
+                           &a.page_size, &a.block_table_stride, &a.scale_block}) {
+      MaybeStrange(in, value);
+    }
+    for (auto* strides : {&a.from_strides, &a.to_strides, &a.scale_strides}) {
+      for (int64_t& stride : *strides) MaybeStrange(in, &stride);
+    }
+    DrawNumbers(in);
+    DrawArrays(in);
+    DrawMemory(in);
+    runnable = Within();
+  }
+
+  void DrawNumbers(Input& in) {
+    jitattn_append_args& a = grown.fields;
+    a.fixed_scales = in.Byte() % 4 == 0;
+    a.norm = in.Byte() < 240 ? in.Byte() % 2 : in.Enum();
+    a.rope = in.Byte() < 240 ? in.Byte() % 3 : in.Enum();
+    if (in.Byte() >= 240) {
+      const int64_t eps = in.Word();
+      std::memcpy(&a.norm_eps, &eps, sizeof eps);
+    }
+    a.rotary_len = in.Byte() % 64;
+    for (int64_t* value : {&a.rotary_begin, &a.rotary_dim, &a.rotary_len, &a.rotary_stride,
+                           &a.rotary_inner, &a.position_stride}) {
+      MaybeStrange(in, value);
+    }
+  }
+
+  // Lengths, offsets, pages and positions, which a batch of any size would exceed.
+  void DrawArrays(Input& in) {
+    jitattn_append_args& a = grown.fields;
+    const auto maybe = [&](int64_t* array, int64_t count) -> const int64_t* {
+      if (in.Byte() % 3 != 0 || a.batch > kMostBatch) return nullptr;
+      for (int64_t i = 0; i < count; ++i) array[i] = in.Byte() < 250 ? in.Byte() % 20 : in.Size();
+      return array;
+    };
+    a.from_lens = maybe(lens, kMostBatch);
+    a.to_begins = maybe(begins, kMostBatch);
+    a.from_offsets = maybe(offsets, kMostBatch + 1);
+    if (in.Byte() < 240) std::sort(offsets, offsets + kMostBatch + 1);
+    for (int64_t i = 0; i < kMostPositions; ++i) {
+      positions[i] = i < 16 ? in.Byte() % 64 : i % 32;
+    }
+    for (int i = 0; i < kPages; ++i) {
+      pages[i] = i >= 16 ? i % 6 : in.Byte() < 250 ? in.Byte() % 6 : in.Enum();
+    }
+    if (in.Byte() % 2 == 0) a.positions = positions;
+    if (in.Byte() < 250) a.block_table = pages;
+  }
+
+  void DrawMemory(Input& in) {
+    jitattn_append_args& a = grown.fields;
+    Operands& operands = TheOperands();
+    const auto extent = [&](int64_t stride, int64_t count, int bytes) {
+      int64_t all = 0;
+      return __builtin_mul_overflow(stride, count, &all) ||
+                     __builtin_mul_overflow(all, int64_t{bytes}, &all)
+                 ? int64_t{-1}
+                 : all;
+    };
+    const int64_t parts = a.page_size > 0 ? 6 : a.batch;
+    a.from = Place(in, operands.q, extent(a.from_strides[0], a.batch, ElementBytes(a.from_type)));
+    a.to = in.Byte() < 20 ? const_cast<void*>(a.from)
+                          : Place(in, operands.out, extent(a.to_strides[0], parts, ToBytes()));
+    a.scales = static_cast<float*>(Place(in, operands.k, -1));
+    a.norm_weight = Place(in, operands.v, -1);
+    a.cos_table = static_cast<const float*>(Place(in, operands.v, -1));
+    a.sin_table = static_cast<const float*>(Place(in, operands.v, -1));
+  }
+
+  int ToBytes() const {
+    switch (grown.fields.to_type) {
+      case JITATTN_KV_I8:
+        return 1;
+      case JITATTN_KV_Q8_0:
+        return 34;
+      case JITATTN_KV_OWN:
+        return ElementBytes(grown.fields.from_type);
+      default:
+        return grown.fields.to_type == JITATTN_KV_F32 ? 4 : 2;
+    }
+  }
+
+  // Whether everything that an accepted call may touch is in the operands. Small sizes only.
+  bool Within() const {
+    const jitattn_append_args& a = grown.fields;
+    for (const int64_t size : {a.batch, a.heads, a.rows, a.dim, a.to_len, a.page_size}) {
+      if (size < 0 || size > 4096) return false;
+    }
+    if (static_cast<double>(a.batch) * static_cast<double>(a.heads * a.rows * a.dim) > kMostWork) {
+      return false;
+    }
+    const bool ragged = a.from_offsets != nullptr, paged = a.page_size > 0;
+    if (a.batch > kMostBatch && (a.positions != nullptr || paged)) return false;
+    const int64_t last = ragged ? offsets[a.batch] : a.rows;
+    if (last < 0 || last > kMostPositions) return false;
+    if (a.positions != nullptr && !ragged &&
+        (a.position_stride < 0 || a.position_stride > 64 ||
+         a.batch * a.position_stride + a.rows > kMostPositions)) {
+      return false;
+    }
+    if (paged && (a.block_table_stride < 0 || a.block_table_stride > 16 ||
+                  a.batch * a.block_table_stride + a.to_len / a.page_size >= kPages)) {
+      return false;
+    }
+    return MemoryWithin(last);
+  }
+
+  bool MemoryWithin(int64_t last) const {
+    const jitattn_append_args& a = grown.fields;
+    const Operands& operands = TheOperands();
+    const bool ragged = a.from_offsets != nullptr, paged = a.page_size > 0;
+    const int64_t from[] = {ragged ? 1 : a.batch, a.heads, last};
+    int64_t to[] = {a.batch, a.heads, a.to_len};
+    if (paged) {
+      to[0] = 1 + *std::max_element(pages, pages + kPages);
+      to[2] = a.page_size;
+    }
+    const faults::Arena& target = a.to == a.from ? operands.q : operands.out;
+    const int64_t to_units = a.to_type == JITATTN_KV_Q8_0 ? a.dim / 32 : a.dim;
+    const int64_t table[] = {1, a.rotary_len, a.rotary_dim / 2};
+    const int64_t pairs = std::max<int64_t>(a.rotary_dim / 2, 1);
+    const int64_t steps[] = {0, a.rotary_stride == 0 ? pairs : a.rotary_stride,
+                             a.rotary_inner == 0 ? 1 : a.rotary_inner};
+    const bool has_tables =
+        a.rope == JITATTN_ROPE_NONE || (a.rotary_len >= 0 && a.rotary_dim >= 0 &&
+                                        Inside(operands.v, a.cos_table, 4, table, steps, 1) &&
+                                        Inside(operands.v, a.sin_table, 4, table, steps, 1));
+    const int64_t one[] = {1, 1, 1}, none[] = {0, 0, 0};
+    return has_tables &&
+           Inside(operands.q, a.from, ElementBytes(a.from_type), from, a.from_strides, a.dim) &&
+           Inside(target, a.to, ToBytes(), to, a.to_strides, to_units) &&
+           (a.norm_weight == nullptr || Inside(operands.v, a.norm_weight, 8, one, none, a.dim)) &&
+           (a.to_type != JITATTN_KV_I8 ||
+            Inside(operands.k, a.scales, 4, to, a.scale_strides, a.dim));
+  }
+
+  static constexpr int kPages = 256;
+  Grown<jitattn_append_args> grown;
+  int64_t lens[kMostBatch], begins[kMostBatch], offsets[kMostBatch + 1], positions[kMostPositions];
+  int32_t pages[kPages];
+  bool runnable = false;
+};
+
+void Append(Input& in) {
+  const DrawnAppend append(in);
+  if (append.runnable) Accepted(jitattn_append(&append.grown.fields));
+}
+
 void Attention(Input& in) {
   Grown<jitattn_attention_problem> grown_problem(in);
   jitattn_attention_problem& p = grown_problem.fields;
@@ -181,6 +352,11 @@ void Attention(Input& in) {
     const size_t scratch = (jitattn_plan_scratch_bytes(plan) + 63) / 64 * 64;
     if (own_scratch && scratch <= operands.scratch.bytes()) {
       a.scratch = operands.scratch.AtEnd(scratch);
+    }
+    std::optional<DrawnAppend> append;
+    if (in.Byte() % 2 != 0) {
+      a.append_count = in.Byte() < 250 ? 1 : std::min<int64_t>(in.Size(), 1);
+      if (append.emplace(in).runnable) a.appends = &append->grown.fields;
     }
     Accepted(jitattn_attention_run(plan, &a));
   }
@@ -248,7 +424,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       jitattn::faults::AllocateGuarded, jitattn::faults::ReleaseGuarded, nullptr);
   Require(hook == JITATTN_OK, "the allocator can be set before any other call");
   Input in(data, size);
-  switch (in.Byte() % 4) {
+  const uint8_t kind = in.Byte();
+  if (kind >= 192) {
+    Append(in);
+    return 0;
+  }
+  switch (kind % 4) {
     case 0:
       SigmoidMul(in);
       break;

@@ -1,8 +1,9 @@
-// Small texts from anywhere: TOML, configurations, gzip, words for a terminal. The first byte says
-// which.
+// Small texts from anywhere: TOML, configurations, misses, gzip, words for a terminal. The first
+// byte says which.
 
 #include <string>
 
+#include "cache/misses.h"
 #include "cache/toml.h"
 #include "cli/clean.h"
 #include "fuzz.h"
@@ -50,6 +51,18 @@ void Config(const ops::Operation& operation, std::string_view text) {
   Require(again.ok() && *again == *config, "a configuration's text gives it back");
 }
 
+void Misses(std::string_view text) {
+  constexpr ops::Conditions kSome = {.threads = 2};
+  const cache::Misses misses = cache::ParseMisses(text);
+  for (const cache::Misses::Line& line : misses.lines) {
+    Require(ops::Validate(line.miss.problem).ok(), "a line describes a valid problem");
+    const std::string written = cache::MissLine(line.miss.problem, kSome);
+    const auto again = cache::ParseMiss(written);
+    Require(again.ok(), "a problem that was read has a line");
+    Require(cache::MissLine(again->problem, kSome) == written, "which gives it back");
+  }
+}
+
 void Words(std::string_view text) {
   const std::string clean = cli::Clean(text);
   Require(cli::Clean(clean) == clean, "clean words stay as they are");
@@ -83,8 +96,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 4:
     case 5:
-    case 6:
       fuzz::Words(text);
+      break;
+    case 6:
+      fuzz::Misses(text);
       break;
     default:
       fuzz::Gzip(text);

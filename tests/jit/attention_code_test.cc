@@ -78,8 +78,9 @@ class AttentionCodeTest : public ::testing::TestWithParam<std::tuple<DescribedCp
 // without a fault. All code decodes, so that sections and `jitattn show` are meaningful.
 TEST_P(AttentionCodeTest, EncodingsFitTheIsa) {
   std::mt19937_64 random(31);
-  for (int i = 0; i < 60; ++i) {
-    const AttentionSpec spec = Spec(1 + random() % 100, 1 + random() % 100);
+  for (int i = 0; i < 80; ++i) {
+    AttentionSpec spec = Spec(1 + random() % 100, 1 + random() % 100);
+    spec.paged = i % 4 == 0;
     const ops::Config config = Random(spec, random);
     const Emitted code = Emit(spec, config);
     ASSERT_FALSE(code.sections.empty());

@@ -1,5 +1,7 @@
-// Softcap, ALiBi, sinks and log-sum-exp in kernels of every algorithm, against the formula.
+// Softcap, ALiBi, sinks, log-sum-exp and output gates in kernels of every algorithm, against the
+// formula.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -96,11 +98,15 @@ TEST_P(AttentionOptionsTest, Alibi) {
 }
 TEST_P(AttentionOptionsTest, Sinks) { Check({.dtype = dtype(), .mask = mask(), .sinks = true}, 2); }
 TEST_P(AttentionOptionsTest, Lse) { Check({.dtype = dtype(), .mask = mask(), .lse = true}, 2); }
+TEST_P(AttentionOptionsTest, OutGate) {
+  Check({.dtype = dtype(), .mask = mask(), .gate = true}, 2);
+}
 TEST_P(AttentionOptionsTest, All) {
   Check({.dtype = dtype(),
          .mask = mask(),
          .sinks = true,
          .lse = true,
+         .gate = true,
          .score_parts = {&Softcap(), &Alibi()}},
         2);
 }
@@ -112,6 +118,54 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Values(Mask::kNone, Mask::kCausal, Mask::kWindow)),
     testing::ParamName);
 
+// A gate of −∞ closes, one of ∞ opens; NaN stays where it is, and rows that see no key stay 0.
+class OutGateTest : public testing::AttentionKernelTest {
+ protected:
+  template <typename T>
+  void CheckSpecials(const AttentionSpec& spec, const Kernel& kernel, std::mt19937_64& random) {
+    constexpr auto kInfinity = std::numeric_limits<Compute<T>>::infinity();
+    AttentionCase<T> in{.spec = spec, .q_rows = 70, .kv_len = 33, .scale = 1.0 / 8};
+    in.offset = -3;  // the first three rows see no key
+    in.Fill(random());
+    const int64_t columns = spec.value_dim;
+    for (int64_t row = 0; row < in.q_rows; ++row) {
+      T* const gates = &in.gate[row * columns];
+      std::fill_n(gates, columns, T(row % 2 == 0 ? kInfinity : -kInfinity));
+      if (row >= 3) gates[row % columns] = std::numeric_limits<T>::quiet_NaN();
+    }
+    const std::vector<T> got = RunKernel(kernel, in);
+    AttentionCase<T> open = in;
+    std::ranges::fill(open.gate, T(kInfinity));
+    const std::vector<T> ungated = RunKernel(kernel, open);
+    for (int64_t row = 0; row < in.q_rows; ++row) {
+      for (int64_t d = 0; d < columns; ++d) {
+        const Compute<T> y = got[row * columns + d];
+        if (row >= 3 && row % columns == d) {
+          ASSERT_TRUE(std::isnan(y)) << kernel.name() << " row " << row << ", column " << d;
+        } else if (row < 3 || row % 2 == 1) {
+          ASSERT_EQ(y, 0) << kernel.name() << " row " << row << ", column " << d;
+        } else {
+          ASSERT_EQ(y, ungated[row * columns + d]) << kernel.name() << " row " << row;
+        }
+      }
+    }
+  }
+};
+
+TEST_P(OutGateTest, InfinitiesAndNaN) {
+  ForRandomForms(
+      {.dtype = dtype(), .mask = mask(), .gate = true}, 2,
+      [&](const AttentionSpec& form, const Kernel& kernel, auto zero, std::mt19937_64& random,
+          uint64_t) { CheckSpecials<decltype(zero)>(form, kernel, random); });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, OutGateTest,
+    ::testing::Combine(::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+                       ::testing::Values(DType::kF32, DType::kF64, DType::kBF16, DType::kF16),
+                       ::testing::Values(Mask::kCausal)),
+    testing::ParamName);
+
 // On CPUs that are not at hand, the code is emitted and its instructions exist there.
 TEST(AttentionOptionsCodeTest, IsEmittedForDescribedCpus) {
   int emitted = 0;
@@ -119,13 +173,15 @@ TEST(AttentionOptionsCodeTest, IsEmittedForDescribedCpus) {
     const Cpu& cpu = described.cpu;
     for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
       if (!testing::HasKernels(cpu, dtype)) continue;
-      const AttentionSpec spec = {.dtype = dtype,
-                                  .mask = Mask::kWindow,
-                                  .sinks = true,
-                                  .lse = true,
-                                  .score_parts = {&Softcap(), &Alibi()}};
+      AttentionSpec spec = {.dtype = dtype,
+                            .mask = Mask::kWindow,
+                            .sinks = true,
+                            .lse = true,
+                            .gate = true,
+                            .score_parts = {&Softcap(), &Alibi()}};
       std::mt19937_64 random(1);
-      for (int i = 0; i < 4; ++i) {
+      for (int i = 0; i < 8; ++i) {
+        spec.paged = i % 2 != 0;
         const ops::Config config = testing::RandomConfig(cpu.isa, spec, cpu, random);
         Assembler a(config.isa(), cpu);
         if (const auto* tiles = config.If<TilesConfig>()) {

@@ -14,11 +14,12 @@ template <typename R, typename T>
 class Formula {
  public:
   explicit Formula(const AttentionCase<T>& in)
-      : in_(in), q_(in.q.begin(), in.q.end()), k_(in.k.size()), v_(in.v.begin(), in.v.end()) {
+      : in_(in), q_(in.q.begin(), in.q.end()), k_(in.kv_len * in.spec.head_dim) {
     const int64_t head_dim = in.spec.head_dim;
+    const std::vector<R> k = in.other_k.empty() ? Numbers(in.k) : Numbers(in.other_k);
+    v_ = in.other_v.empty() ? Numbers(in.v) : Numbers(in.other_v);
     for (int64_t j = 0; j < in.kv_len; ++j)
-      for (int64_t d = 0; d < head_dim; ++d)
-        k_[d * in.kv_len + j] = static_cast<R>(in.k[j * head_dim + d]);
+      for (int64_t d = 0; d < head_dim; ++d) k_[d * in.kv_len + j] = k[j * head_dim + d];
   }
 
   // The weights of the keys that a row sees; their sum is 1 but for rounding. Sums run from left to
@@ -59,7 +60,14 @@ class Formula {
     }
   }
 
+  const std::vector<R>& values() const { return v_; }
+
  private:
+  template <typename From>
+  static std::vector<R> Numbers(const std::vector<From>& from) {
+    return {from.begin(), from.end()};
+  }
+
   static constexpr double kHidden = -std::numeric_limits<double>::infinity();
 
   // A hidden key has no effect, whatever its score is.
@@ -88,6 +96,8 @@ std::vector<R> Reference(const Formula<R, T>& formula, const AttentionCase<T>& i
     formula.AddWeighted(
         row, formula.template Weights<Rounded>(row), [](R v, int64_t) { return v; },
         out.data() + row * in.spec.value_dim);
+    for (int64_t d = 0; d < in.spec.value_dim; ++d)
+      out[row * in.spec.value_dim + d] *= in.template GateAt<R>(row, d);
   }
   for (R& x : out) x = static_cast<R>(static_cast<Rounded>(x));
   return out;
@@ -107,7 +117,8 @@ Wider<T> RoundingBound(const Formula<Wider<T>, T>& formula, const AttentionCase<
       std::vector<W> distance(in.spec.value_dim);
       formula.AddWeighted(
           row, formula.template Weights<W>(row),
-          [centre](W v, int64_t d) { return std::abs(v - centre[d]); }, distance.data());
+          [&](W v, int64_t d) { return std::abs(in.template GateAt<W>(row, d) * v - centre[d]); },
+          distance.data());
       for (const W x : distance)
         if (std::isfinite(x)) spread = std::max(spread, x);
     }
@@ -130,7 +141,7 @@ Expected<T> Expect(const AttentionCase<T>& in) {
       expected.plain_error = std::max<W>(expected.plain_error, std::abs(plain[i] - exact));
   }
   W largest = 0;
-  for (const T x : in.v)
+  for (const W x : formula.values())
     if (std::isfinite(x)) largest = std::max<W>(largest, std::abs(x));
   expected.least_bound = 4 * std::numeric_limits<Compute<T>>::epsilon() * largest;
   if constexpr (kIsSmallFloat<T>)

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "jit/attention/args.h"
 #include "jit/attention/band.h"
+#include "jit/attention/config_rules.h"
 #include "jit/attention/score_part.h"
 #include "jit/kernel.h"
 #include "tests/jit/bias_rows.h"
@@ -73,11 +74,13 @@ struct AttentionCase {
   int64_t left = 0;    // windows: of the left one
   int64_t gap = 0;     // elements between the end of a row and the next one, in every operand
   double scale = 1;
-  ScorePlace first;           // where the case begins in its operation
-  float sink = 0, slope = 0;  // with sinks, Alibi()
-  double softcap = 0;         // with Softcap()
-  std::vector<T> q, k, v;     // rows of head_dim, head_dim, value_dim, adjoining
-  BiasRows bias;              // if the spec has one
+  ScorePlace first;                     // where the case begins in its operation
+  float sink = 0, slope = 0;            // with sinks, Alibi()
+  double softcap = 0;                   // with Softcap()
+  std::vector<T> q, k, v;               // rows of head_dim, head_dim, value_dim, adjoining
+  std::vector<T> gate;                  // rows of value_dim, if the spec has one
+  BiasRows bias;                        // if the spec has one
+  std::vector<float> other_k, other_v;  // in place of k and v: numbers of another type
 
   // Normal values times `sigma`.
   void Fill(uint64_t seed, double sigma = 1) {
@@ -88,11 +91,20 @@ struct AttentionCase {
     v.resize(kv_len * spec.value_dim);
     for (std::vector<T>* m : {&q, &k, &v})
       for (T& x : *m) x = normal(random);
+    if (!spec.gate) return;
+    gate.resize(q_rows * spec.value_dim);
+    for (T& x : gate) x = 4 * normal(random);
   }
 
   Band band() const { return Band::Of(spec.mask, left, offset); }
   IndexRange Keys(int64_t row) const { return band().Keys(row, kv_len); }
   int64_t SeenBy(int64_t row) const { return Keys(row).end; }
+  // The factor of an output.
+  template <typename R>
+  R GateAt(int64_t row, int64_t column) const {
+    if (!spec.gate) return 1;
+    return 1 / (1 + std::exp(-static_cast<R>(gate[row * spec.value_dim + column])));
+  }
   double BiasAt(int64_t row, int64_t key) const {
     return spec.bias == Bias::kNone ? 0 : bias.at(row, key);
   }
@@ -147,16 +159,17 @@ class GuardedRows {
   GuardedBuffer buffer_;
 };
 
-// `lse`: receives the log-sum-exps, with spec.lse.
-template <typename T>
-std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
-                         GuardedBuffer::Flush flush = GuardedBuffer::kBack,
-                         std::vector<Compute<T>>* lse = nullptr) {
+// Calls run(args) with the arguments of a call. `lse`: receives the log-sum-exps, with spec.lse.
+template <typename T, typename Run>
+std::vector<T> RunWith(const Kernel& kernel, const AttentionCase<T>& in, GuardedBuffer::Flush flush,
+                       std::vector<Compute<T>>* lse, Run run) {
   GuardedRows<T> q(in.q_rows, in.spec.head_dim, in.gap, flush);
   GuardedRows<T> k(in.kv_len, in.spec.head_dim, in.gap, flush);
   GuardedRows<T> v(in.kv_len, in.spec.value_dim, in.gap, flush);
   GuardedRows<T> out(in.q_rows, in.spec.value_dim, in.gap, flush);
   GuardedRows<Compute<T>> sums(in.q_rows, 1, in.gap, flush);
+  GuardedRows<T> gate(in.spec.gate ? in.q_rows : 0, in.spec.value_dim, in.gap, flush);
+  gate.Write(in.gate);
   q.Write(in.q);
   k.Write(in.k);
   v.Write(in.v);
@@ -164,36 +177,45 @@ std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
   GuardedBuffer scratch((kernel.scratch_bytes(in.kv_len, in.q_rows) + 63) / 64 * 64, flush);
   std::memset(scratch.data(), 0xFF, scratch.bytes());
   const BiasMemory bias(in.spec, in.bias, flush);
-  kernel.Run(AttentionArgs{.spec = &in.spec,
-                           .q = q.data(),
-                           .k = k.data(),
-                           .v = v.data(),
-                           .out = out.data(),
-                           .q_stride = q.stride_bytes(),
-                           .k_stride = k.stride_bytes(),
-                           .v_stride = v.stride_bytes(),
-                           .out_stride = out.stride_bytes(),
-                           .q_rows = in.q_rows,
-                           .kv_len = in.kv_len,
-                           .right = in.offset,
-                           .scale = in.scale,
-                           .scratch = scratch.data(),
-                           .left = in.left,
-                           .bias = bias.first(),
-                           .bias_stride = bias.stride(),
-                           .sinks = &in.sink,
-                           .alibi_slopes = &in.slope,
-                           .softcap = in.softcap,
-                           .lse = sums.data(),
-                           .lse_stride = sums.stride_bytes(),
-                           .first_query = in.first.query,
-                           .first_key = in.first.key,
-                           .first_head = in.first.head});
+  run(AttentionArgs{.spec = &in.spec,
+                    .q = q.data(),
+                    .k = k.data(),
+                    .v = v.data(),
+                    .out = out.data(),
+                    .q_stride = q.stride_bytes(),
+                    .k_stride = k.stride_bytes(),
+                    .v_stride = v.stride_bytes(),
+                    .out_stride = out.stride_bytes(),
+                    .q_rows = in.q_rows,
+                    .kv_len = in.kv_len,
+                    .right = in.offset,
+                    .scale = in.scale,
+                    .scratch = scratch.data(),
+                    .left = in.left,
+                    .bias = bias.first(),
+                    .bias_stride = bias.stride(),
+                    .sinks = &in.sink,
+                    .alibi_slopes = &in.slope,
+                    .softcap = in.softcap,
+                    .lse = sums.data(),
+                    .lse_stride = sums.stride_bytes(),
+                    .first_query = in.first.query,
+                    .first_key = in.first.key,
+                    .first_head = in.first.head,
+                    .gate = gate.data(),
+                    .gate_stride = gate.stride_bytes()});
   EXPECT_TRUE(out.GapsUntouched()) << "wrote between or beside the output's rows";
   EXPECT_TRUE(scratch.SlackUntouched()) << "wrote beside the scratch";
   EXPECT_TRUE(sums.GapsUntouched()) << "wrote between or beside the log-sum-exps";
   if (lse != nullptr) *lse = sums.Read();
   return out.Read();
+}
+
+template <typename T>
+std::vector<T> RunKernel(const Kernel& kernel, const AttentionCase<T>& in,
+                         GuardedBuffer::Flush flush = GuardedBuffer::kBack,
+                         std::vector<Compute<T>>* lse = nullptr) {
+  return RunWith(kernel, in, flush, lse, [&](const AttentionArgs& args) { kernel.Run(args); });
 }
 
 template <typename T>
@@ -288,7 +310,7 @@ inline ops::Config RandomConfig(Isa isa, const AttentionSpec& spec, const Cpu& c
 inline std::vector<ops::Config> RandomForms(Isa isa, const AttentionSpec& spec,
                                             std::mt19937_64& random) {
   if (isa == Isa::kPortable) return {ops::PortableAttentionConfig{}};
-  const bool pairs = spec.dtype == DType::kBF16 && isa == Isa::kAvx512 && HostCpu().avx512_bf16;
+  const bool pairs = FitsPairs(isa, spec) && HostCpu().avx512_bf16;
   std::vector<ops::Config> configs;
   for (const PvForm pv : {PvForm::kNatural, PvForm::kTransposed, PvForm::kPairs}) {
     for (const int fuse : {0, 1}) {

@@ -32,8 +32,13 @@ inline ops::AttentionProblem ProblemOf(const AttentionSpec& spec) {
           .bias = spec.bias,
           .sinks = spec.sinks,
           .lse = spec.lse,
+          .out_gate = spec.gate,
+          .bf16_math = spec.bf16_math,
+          .kv_type = spec.kv_type,
           .head_dim = spec.head_dim,
-          .value_dim = spec.value_dim};
+          .value_dim = spec.value_dim,
+          .kv_scale_block = spec.kv_scale_block,
+          .page_size = spec.paged ? 16 : 0};
 }
 
 inline ops::SigmoidMulProblem ProblemOf(const SigmoidMulSpec& spec) {

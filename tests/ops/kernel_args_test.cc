@@ -36,6 +36,24 @@ class KernelArgsTest : public testing::Test {
                              .scale = .5};
 };
 
+// Pages: the first stride leads from page to page, and the table begins at the range's first key.
+TEST_F(KernelArgsTest, PagesAreFoundByTheTable) {
+  int32_t table[20] = {};
+  problem.page_size = 4;
+  run.block_table = table;
+  run.block_table_stride = 10;
+  const jit::AttentionArgs args = Of(
+      {.head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .first_key = 9, .keys = 9});
+  EXPECT_EQ(args.k, memory + 1 + 2 * 400);
+  EXPECT_EQ(args.v, memory + 2 + 2 * 600);
+  EXPECT_EQ(args.k_page_stride, 4000);
+  EXPECT_EQ(args.v_page_stride, 6000);
+  EXPECT_EQ(args.k_stride, 40);
+  EXPECT_EQ(args.page_size, 4);
+  EXPECT_EQ(args.block_table, table + 12);
+  EXPECT_EQ(args.page_row, 1);
+}
+
 TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
   const jit::AttentionArgs args = Of(
       {.head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .first_key = 5, .keys = 9});
@@ -62,13 +80,15 @@ TEST_F(KernelArgsTest, StridesAreBytesAndPointersAtTheRange) {
 
 // A query's position is that of a key.
 TEST_F(KernelArgsTest, WhatOptionsReadAndWrite) {
-  problem.softcap = problem.alibi = problem.sinks = problem.lse = true;
+  problem.softcap = problem.alibi = problem.sinks = problem.lse = problem.out_gate = true;
   const float numbers[8] = {};
   run.causal_offset = 20;
   run.softcap = 30;
   run.alibi_slopes = numbers;
   run.sinks = numbers + 1;
   run.lse = memory;
+  run.gate = memory + 5;
+  run.gate_strides[1] = 200, run.gate_strides[2] = 20;
   run.lse_strides[0] = 1000, run.lse_strides[1] = 100, run.lse_strides[2] = 10;
   const jit::AttentionArgs args =
       Of({.head = 4, .kv_head = 2, .heads = 2, .first_row = 3, .rows = 7, .keys = 9});
@@ -79,8 +99,38 @@ TEST_F(KernelArgsTest, WhatOptionsReadAndWrite) {
   EXPECT_EQ(args.lse, memory + 4 * 1430);
   EXPECT_EQ(args.lse_stride, 40);
   EXPECT_EQ(args.lse_head_stride, 400);
+  EXPECT_EQ(args.gate, memory + 5 + 2 * (800 + 60));
+  EXPECT_EQ(args.gate_stride, 40);
+  EXPECT_EQ(args.gate_head_stride, 400);
   run.causal_offset = std::numeric_limits<int64_t>::max();
   EXPECT_GT(Of({.first_row = 3, .rows = 1}).first_query, 0);
+}
+
+// Strides count elements of 34 bytes, bytes, or floats of scales.
+TEST_F(KernelArgsTest, KeysOfAnotherType) {
+  const jit::AttentionArgs own = Of({.kv_head = 1, .rows = 1, .first_key = 5, .keys = 1});
+  const int64_t k_elements =
+      (static_cast<const char*>(own.k) - static_cast<const char*>(run.k)) / 2;
+  const auto k_distance = [&](const jit::AttentionArgs& args) {
+    return static_cast<const char*>(args.k) - static_cast<const char*>(run.k);
+  };
+  problem.dtype = DType::kF32;
+  problem.head_dim = problem.value_dim = 64;
+  problem.kv_type = jit::KvType::kQ8_0;
+  const jit::AttentionArgs blocks = Of({.kv_head = 1, .rows = 1, .first_key = 5, .keys = 1});
+  EXPECT_EQ(k_distance(blocks), 34 * k_elements);
+  EXPECT_EQ(blocks.k_stride, 17 * own.k_stride);
+  const float scales[2] = {};
+  problem.kv_type = jit::KvType::kI8;
+  run.k_scales = scales, run.v_scales = scales + 1;
+  run.k_scale_strides[1] = 40, run.k_scale_strides[2] = 3;
+  run.v_scale_strides[1] = -50;
+  const jit::AttentionArgs bytes = Of({.kv_head = 1, .rows = 1, .first_key = 5, .keys = 1});
+  EXPECT_EQ(k_distance(bytes), k_elements);
+  EXPECT_EQ(bytes.k_scales, scales + 40 + 5 * 3);
+  EXPECT_EQ(bytes.k_scale_stride, 12);
+  EXPECT_EQ(bytes.v_scales, scales + 1 - 50);
+  EXPECT_EQ(bytes.v_scale_stride, 0);
 }
 
 TEST_F(KernelArgsTest, TheBandMovesWithTheRangeAndNeverOverflows) {

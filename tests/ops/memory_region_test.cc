@@ -48,6 +48,38 @@ TEST(MemoryRegion, InterleavedOperandsShareNothing) {
   EXPECT_TRUE(MayOverlap(part(3), Region(4096, 256, 100, 1000)));
 }
 
+// Rows whose elements lie apart. `base`, rows, and elements in them; distances of both.
+MemoryRegion Spread(int64_t base, int64_t rows, int64_t row_stride, int64_t count, int64_t stride) {
+  MemoryRegion region{.base = reinterpret_cast<const void*>(base),
+                      .row_bytes = 4,
+                      .count = {1, 1, rows, count},
+                      .stride = {0, 0, row_stride, stride}};
+  EXPECT_TRUE(region.Measure());
+  return region;
+}
+
+TEST(MemoryRegion, ElementsMayLieApart) {
+  // Between each other's elements, and in the same rows without meeting.
+  EXPECT_FALSE(MayOverlap(Spread(4096, 10, 128, 16, 8), Spread(4096 + 4, 10, 128, 16, 8)));
+  EXPECT_TRUE(MayOverlap(Spread(4096, 10, 128, 16, 8), Spread(4096 + 8, 10, 128, 16, 8)));
+  EXPECT_TRUE(MayOverlap(Spread(4096, 10, 128, 16, 8), Spread(4096 + 2, 10, 128, 16, 8)));
+  EXPECT_FALSE(MayOverlap(Spread(4096, 10, 128, 8, 8), Spread(4096 + 64, 10, 128, 8, 8)));
+  EXPECT_FALSE(MayOverlap(Spread(4096, 10, 128, 8, 8), Spread(4096 + 120, 10, 128, 8, -8)));
+  EXPECT_TRUE(MayOverlap(Spread(4096, 10, 128, 8, 8), Spread(4096 + 112, 10, 128, 8, -8)));
+  EXPECT_FALSE(MayOverlap(Spread(4096, 10, 128, 8, 8), Region(4096 + 64, 64, 10, 128)));
+  EXPECT_TRUE(MayOverlap(Spread(4096, 10, 128, 8, 8), Region(4096 + 56, 64, 10, 128)));
+  // Columns of a matrix.
+  EXPECT_FALSE(OverlapsItself(Spread(4096, 10, 4, 16, 40)));
+  EXPECT_TRUE(OverlapsItself(Spread(4096, 11, 4, 16, 40)));
+  EXPECT_TRUE(OverlapsItself(Spread(4096, 10, 8, 16, 10)));
+  EXPECT_TRUE(OverlapsItself(Spread(4096, 10, 4, 16, 2)));
+  MemoryRegion all = Spread(4096, 10, 4, 16, 40);
+  all.count[0] = 2, all.count[1] = 3, all.stride[0] = -640, all.stride[1] = 1280;
+  EXPECT_FALSE(OverlapsItself(all));
+  all.stride[0] = 600;
+  EXPECT_TRUE(OverlapsItself(all));
+}
+
 TEST(MemoryRegion, BroadcastInputsAreOneRow) {
   const MemoryRegion broadcast = Region(4096, 64, 100, 0);
   EXPECT_EQ(broadcast.high - broadcast.low, 64);
@@ -124,6 +156,13 @@ TEST(MemoryRegion, AddressesBeyondTheSpaceAreNoticed) {
   EXPECT_FALSE(region.Measure());
   region.stride[2] = INT64_MIN;
   EXPECT_FALSE(region.Measure());
+  region.count[2] = 2;  // below address 0
+  EXPECT_FALSE(region.Measure());
+  region.stride[2] = -4097;
+  EXPECT_FALSE(region.Measure());
+  region.stride[2] = -4096;
+  EXPECT_TRUE(region.Measure());
+  region.stride[2] = INT64_MIN;
   region.count[2] = 1;  // never used
   EXPECT_TRUE(region.Measure());
 }

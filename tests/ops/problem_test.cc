@@ -66,10 +66,10 @@ TEST(OptionTest, EachHasANameOfItsOwnInTheCode) {
 }
 
 // Options that cost a few cycles a row share the records of the plain problem.
-TEST(OptionTest, SinksAndLogSumExpAreNotInTheKey) {
+TEST(OptionTest, SinksLogSumExpAndGateAreNotInTheKey) {
   const AttentionProblem plain{.q_len = 100, .kv_len = 100};
   AttentionProblem rich = plain;
-  rich.sinks = rich.lse = true;
+  rich.sinks = rich.lse = rich.out_gate = true;
   EXPECT_EQ(OfRecord(rich), OfRecord(plain));
   EXPECT_FALSE(Bucket(rich) == Bucket(plain));
   rich.softcap = true;
@@ -87,6 +87,23 @@ TEST(WindowTest, WidthsAreBucketedAsLengths) {
   EXPECT_TRUE(Validate(p).ok());
   p.mask = jit::Mask::kCausal;
   EXPECT_EQ(Validate(p).code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Long pages share a record, and no page is another thing than a short one.
+TEST(PagesTest, LongPagesShareRecords) {
+  const AttentionProblem whole{.q_len = 64, .kv_len = 1024};
+  AttentionProblem pages = whole;
+  pages.page_size = 1;
+  EXPECT_FALSE(SameCode(whole, pages));
+  EXPECT_EQ(OfRecord(pages).As<AttentionProblem>().page_size, 1);
+  AttentionProblem longer = whole;
+  longer.page_size = 256;
+  EXPECT_TRUE(SameCode(longer, pages));
+  EXPECT_EQ(Bucket(longer).As<AttentionProblem>().page_size, 256);
+  EXPECT_EQ(OfRecord(longer).As<AttentionProblem>().page_size, 16);
+  EXPECT_EQ(OfRecord(whole).As<AttentionProblem>().page_size, 0);
+  pages.page_size = -1;
+  EXPECT_EQ(Validate(pages).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(OptionTest, TablesAreWellFormed) {
@@ -201,6 +218,12 @@ TEST(ValidateTest, OptionsOfSigmoidMul) {
               Mentions({"x has", "2^62"}));
 }
 
+TEST(ValidateTest, OnlyProductsOfF32AreRounded) {
+  EXPECT_TRUE(Validate(AttentionProblem{.bf16_math = true}).ok());
+  EXPECT_THAT(ErrorOf(AttentionProblem{.dtype = DType::kF16, .bf16_math = true}),
+              Mentions({"bf16_math", "f16"}));
+}
+
 TEST(ValidateTest, NamesTheValueAndTheRule) {
   EXPECT_THAT(ErrorOf(AttentionProblem{.heads = 7, .kv_heads = 2}),
               Mentions({"heads", "7", "kv_heads", "2"}));
@@ -256,6 +279,31 @@ TEST(FlopsTest, CountsVisiblePairs) {
     EXPECT_EQ(Flops(p), 2.0 * 12 * 12 * CountPairs(q, kv)) << q << "×" << kv;
   }
   EXPECT_EQ(Flops(SigmoidMulProblem{.rows = 3, .cols = 5}), 60);
+}
+
+TEST(BytesTest, CountsKeysThatSomeQuerySees) {
+  for (auto [q, kv] : {std::pair{1, 9}, {3, 9}, {9, 3}, {9, 9}, {1, 7}, {0, 4}, {2, 1}}) {
+    const auto seen = [q = q, kv = kv](AttentionProblem p, auto sees) {
+      p.q_len = q, p.kv_len = kv, p.head_dim = p.value_dim = 1;
+      double keys = 0;
+      for (int64_t j = 0; j < kv; ++j) {
+        int64_t queries = 0;
+        for (int64_t i = kv - q; i < kv; ++i) queries += sees(i, j);
+        keys += queries > 0;
+      }
+      EXPECT_EQ(Bytes(p), 4 * 2 * (static_cast<double>(q) + keys)) << Describe(p);
+    };
+    seen({}, [](int64_t, int64_t) { return true; });
+    seen({.mask = Mask::kCausal}, [](int64_t i, int64_t j) { return j <= i; });
+    for (int64_t chunk : {1, 2, 4, 20}) {
+      seen({.mask = Mask::kCausal, .chunk = chunk},
+           [=](int64_t i, int64_t j) { return i >= 0 && j <= i && j / chunk == i / chunk; });
+    }
+    for (auto [left, right] : {std::pair{0, 0}, {2, 0}, {0, 2}, {1, 1}, {20, 20}}) {
+      seen({.mask = Mask::kWindow, .window_left = left, .window_right = right},
+           [=](int64_t i, int64_t j) { return i - left <= j && j <= i + right; });
+    }
+  }
 }
 
 TEST(BytesTest, CountsEachTensorOnce) {

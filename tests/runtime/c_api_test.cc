@@ -379,6 +379,44 @@ TEST(CApiDeathTest, AnAllocatorWithoutMemory) {
               testing::ExitedWithCode(0), "");
 }
 
+// Memory for the copies of a run: without it nothing is written, with it nothing leaks.
+TEST(CApiDeathTest, AnAllocatorWithoutMemoryForCopies) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(_exit(InFreshProcess([] {
+                static int live = 0;
+                static bool full = false;
+                const auto alloc = [](size_t bytes, size_t alignment, void*) -> void* {
+                  if (full) return nullptr;
+                  ++live;
+                  return std::aligned_alloc(alignment,
+                                            (bytes + alignment - 1) / alignment * alignment);
+                };
+                const auto release = [](void* memory, void*) {
+                  --live;
+                  std::free(memory);
+                };
+                if (jitattn_set_allocator(alloc, release, nullptr) != JITATTN_OK) return 1;
+                jitattn_plan* plan = MakePlan(1);
+                AttentionData data(kShape);
+                jitattn_attention_args args = data.args();
+                args.q_inner = -1;  // rows backwards
+                args.q = static_cast<const float*>(args.q) + kShape.head_dim - 1;
+                data.SpoilOut();
+                const std::string spoilt = data.out_bytes();
+                const int made = live;
+                full = true;
+                if (jitattn_attention_run(plan, &args) != JITATTN_OUT_OF_MEMORY) return 2;
+                if (std::string(jitattn_last_error()).find("copies") == std::string::npos) return 3;
+                if (data.out_bytes() != spoilt) return 4;
+                full = false;
+                if (jitattn_attention_run(plan, &args) != JITATTN_OK || live != made) return 5;
+                const bool written = data.out_bytes() != spoilt;
+                jitattn_plan_free(plan);
+                return written && live == 0 ? 0 : 6;
+              })),
+              testing::ExitedWithCode(0), "");
+}
+
 TEST(CApiDeathTest, TooLateForAnAllocator) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(_exit(InFreshProcess([] {

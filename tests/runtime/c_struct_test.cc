@@ -97,6 +97,7 @@ TEST(CStruct, FirstVersions) {
   EXPECT_EQ(kStructSizes<jitattn_sigmoid_mul_args>.front(), 56u);
   EXPECT_EQ(kStructSizes<jitattn_activation_problem>.front(), 48u);
   EXPECT_EQ(kStructSizes<jitattn_activation_args>.front(), 96u);
+  EXPECT_EQ(kStructSizes<jitattn_append_args>.front(), 328u);
   EXPECT_EQ(kStructSizes<jitattn_plan_options>.front(), 40u);
   EXPECT_EQ(kStructSizes<jitattn_plan_info>.front(), 64u);
   EXPECT_EQ(kStructSizes<jitattn_attention_args>.back(), sizeof(jitattn_attention_args));

@@ -96,6 +96,16 @@ TEST_P(HeuristicTest, TheDefaultUsesWhatTheCpuHas) {
   }
 }
 
+// Tiles round f32 operands where the caller grants that; a few rows read floats from memory.
+TEST_P(HeuristicTest, GrantedRoundingIsUsedByTiles) {
+  AttentionProblem p{.bf16_math = true, .q_len = 300, .kv_len = 2000};
+  ExpectValid(p, cpu(), 1);
+  EXPECT_EQ(UsesPairs(ops::DefaultConfig(p, cpu(), 1)), cpu().avx512_bf16);
+  p.q_len = 1;
+  ExpectValid(p, cpu(), 1);
+  EXPECT_FALSE(UsesPairs(ops::DefaultConfig(p, cpu(), 1)));
+}
+
 // A search, or a person, may ask for any algorithm whose code the CPU can run.
 TEST_P(HeuristicTest, EveryAlgorithmHasAValidGuess) {
   for (const ops::Operation* operation : ops::Operations()) {
@@ -171,6 +181,42 @@ TEST(Heuristic, RowsOfAGroupShareItsKeysWhereQueriesFillNoTile) {
   EXPECT_EQ(algorithm(8, 16, 1024), ops::kTiles.name);
   EXPECT_EQ(algorithm(8, 64, 1024), ops::kTiles.name);
   EXPECT_EQ(algorithm(8, 4, 15), ops::kTiles.name);
+}
+
+// Query heads of a group may be handed over as queries, [kv head][head of the group][column], with
+// a bias that is the same for all of them. They are as fast as a group.
+TEST(Heuristic, AGroupHandedOverAsQueriesIsAGroup) {
+  for (const DType dtype : kTypes) {
+    for (const jit::Bias bias : {jit::Bias::kNone, jit::Bias::kF32, jit::Bias::kSeen}) {
+      for (const int threads : {1, 16}) {
+        for (int64_t group = 2; group <= 16; ++group) {
+          AttentionProblem p{.dtype = dtype, .bias = bias, .kv_len = 8192};
+          p.heads = p.kv_heads = 2, p.q_len = group;
+          AttentionProblem grouped = p;
+          grouped.heads = 2 * group, grouped.q_len = 1;
+          const ops::Config config = DefaultOf(p, threads);
+          EXPECT_TRUE(config.Is<RowsConfig>()) << ops::Describe(p);
+          EXPECT_EQ(config, DefaultOf(grouped, threads)) << ops::Describe(p);
+          // Drafted tokens: a band, and a tree of them as a bias.
+          p.mask = Mask::kCausal;
+          EXPECT_TRUE(DefaultOf(p, threads).Is<RowsConfig>()) << ops::Describe(p);
+        }
+      }
+    }
+  }
+}
+
+// Of more rows a tile is faster, if all threads have one; only the keys of "rows" can be shared.
+TEST(Heuristic, ManyRowsOfOneHeadShareTheKeysAmongThreads) {
+  const auto algorithm = [](int64_t q_len, int threads, int64_t heads = 1) {
+    const AttentionProblem p{.heads = heads, .kv_heads = heads, .q_len = q_len, .kv_len = 16384};
+    return DefaultOf(p, threads).algorithm().name;
+  };
+  EXPECT_EQ(algorithm(32, 1), ops::kTiles.name);
+  EXPECT_EQ(algorithm(32, 2), ops::kTiles.name);
+  EXPECT_EQ(algorithm(32, 8), ops::kRows.name);
+  EXPECT_EQ(algorithm(32, 8, 4), ops::kTiles.name);
+  EXPECT_EQ(algorithm(512, 8), ops::kTiles.name);
 }
 
 TEST(Heuristic, NarrowTilesAsLongAsTheCachesHoldTheKeysTheyReadAgain) {

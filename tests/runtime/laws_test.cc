@@ -42,6 +42,11 @@ std::vector<ops::Problem> Problems() {
     }
     problems.push_back(ops::SigmoidMulProblem{.dtype = dtype, .rows = 1024, .cols = 1024});
   }
+  ops::AttentionProblem of_bytes{.q_len = 1024, .kv_len = 1024, .head_dim = 128, .value_dim = 96};
+  of_bytes.kv_type = jit::KvType::kI8;
+  problems.push_back(of_bytes);
+  of_bytes.kv_scale_block = 64;
+  problems.push_back(of_bytes);
   return problems;
 }
 

@@ -11,6 +11,7 @@ enum {
   kSigmoidMulProblem = 32,
   kArgs = 184,
   kArgsBeforeOptions = 192, /* the second version */
+  kArgsBeforeCaches = 336,  /* the third */
   kSigmoidMulArgs = 56,
   kOptions = 40,
   kInfo = 64
@@ -114,7 +115,7 @@ int main(void) {
     memcpy(wrong, args, size < kArgs ? (size < 8 ? 8 : size) : kArgs);
     memcpy(wrong, &size, sizeof size);
     const jitattn_status status = jitattn_attention_run(plan, wrong);
-    const int known = size == kArgs || size == kArgsBeforeOptions;
+    const int known = size == kArgs || size == kArgsBeforeOptions || size == kArgsBeforeCaches;
     CHECK(status == (known ? JITATTN_OK : JITATTN_INVALID_ARGUMENT), "%zu: %d", size, status);
   }
   jitattn_plan_free(plan);
