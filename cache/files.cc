@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -197,6 +198,34 @@ absl::Status Fill(const std::string& path, int folder, const File& file, std::st
   return absl::OkStatus();
 }
 
+// Locks a file against other processes that use this function. False after a tenth of a second.
+bool LockSoon(int fd) {
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK && errno != EINTR) return false;
+    const timespec pause = {.tv_sec = 0, .tv_nsec = 2'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  return false;
+}
+
+bool HasLine(std::string_view text, std::string_view line) {
+  for (size_t at = text.find(line); at != text.npos; at = text.find(line, at + 1)) {
+    const size_t end = at + line.size();
+    if ((at == 0 || text[at - 1] == '\n') && (end == text.size() || text[end] == '\n')) return true;
+  }
+  return false;
+}
+
+// A file just made in a folder of sudo's caller is given to the caller.
+bool GiveNewToCaller(const std::string& path, int fd) {
+  if (!SudoCaller()) return true;
+  const std::filesystem::path folder_path = std::filesystem::path(path).parent_path();
+  const File folder(
+      open(folder_path.empty() ? "." : folder_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return folder.ok() && GiveToCaller(folder.fd(), fd);
+}
+
 }  // namespace
 
 absl::Status ErrnoStatus(int error, std::string_view message) {
@@ -257,6 +286,40 @@ absl::Status WriteAtomically(const std::string& folder_path, const std::string& 
   // file systems cannot sync a folder at all.
   fsync(folder->fd());
   return absl::OkStatus();
+}
+
+absl::Status AppendLineOnce(const std::string& path, std::string_view line, int64_t max_bytes) {
+  const auto refused = [&](std::string_view why) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": ", std::string(why)));
+  };
+  const File file(
+      open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666));
+  if (!file.ok()) return Errno(path, "cannot open");
+  struct stat info;
+  if (fstat(file.fd(), &info) != 0) return Errno(path, "cannot stat the file");
+  if (!S_ISREG(info.st_mode)) return refused("not a regular file");
+  if (info.st_size == 0 && !GiveNewToCaller(path, file.fd())) {
+    return Errno(path, "cannot give the file to the caller of sudo");
+  }
+  const bool locked = LockSoon(file.fd());
+  std::string text(static_cast<size_t>(max_bytes), '\0');
+  const int64_t size = ReadFully(file.fd(), text.data(), max_bytes, 0);
+  if (size < 0) return Errno(path, "cannot read");
+  text.resize(static_cast<size_t>(size));
+  if (HasLine(text, line)) return absl::OkStatus();
+  std::string added = text.empty() || text.back() == '\n' ? "" : "\n";
+  absl::StrAppend(&added, std::string(line), "\n");
+  if (size + static_cast<int64_t>(added.size()) > max_bytes) {
+    return refused(absl::StrCat("full: it may have ", max_bytes, " bytes"));
+  }
+  const WithoutFileSizeSignal scope;
+  if (WriteFully(file.fd(), added.data(), static_cast<int64_t>(added.size()))) {
+    return absl::OkStatus();
+  }
+  const absl::Status status = Errno(path, "cannot write");
+  // On a full disk a part of the line may have been written.
+  [[maybe_unused]] const int cut = locked ? ftruncate(file.fd(), size) : 0;
+  return status;
 }
 
 absl::Status CheckWritable(const std::string& folder_path, int64_t bytes) {

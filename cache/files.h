@@ -33,6 +33,13 @@ absl::StatusOr<std::string> ReadTrusted(const std::string& path, int64_t max_byt
 absl::Status WriteAtomically(const std::string& folder, const std::string& name,
                              std::string_view content, unsigned mode = 0600);
 
+// Appends a line to a file, and makes the file, unless it has the line already. Several processes
+// may do so at once: a lock keeps them apart, and where it is not to be had within a tenth of a
+// second, the line is appended all the same, in one write. An unfinished last line stays a line of
+// its own. Never blocks on a FIFO.
+//   FailedPrecondition  it is not a regular file, or would become longer than `max_bytes`
+absl::Status AppendLineOnce(const std::string& path, std::string_view line, int64_t max_bytes);
+
 // Tests whether WriteAtomically could write a file of `bytes` to the folder: writes such a file and
 // removes it. Makes missing folders.
 absl::Status CheckWritable(const std::string& folder, int64_t bytes);

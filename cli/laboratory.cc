@@ -28,7 +28,7 @@ constexpr LaboratoryCommand kCommands[] = {
 };
 
 constexpr std::string_view kPresets[] = {"square", "transformer", "decode", "sigmoid-mul",
-                                         "cliffs", "small",       "all"};
+                                         "cliffs", "small",       "models", "all"};
 
 // Paths of the laboratory's program, in the order of preference. Empty if this program's own path
 // is unknown: a relative path would name a program in the current folder.
@@ -76,7 +76,7 @@ int HandOver(char** argv) {
   }
   return Fail(absl::NotFoundError(absl::StrFormat(
       "the second program, which carries this out, does not exist: %s (in a source tree, ./dev "
-      "builds it on first use; ./dev install installs it)",
+      "builds it on first use; ./dev install installs it; the Python package has no such program)",
       places.front().string())));
 }
 

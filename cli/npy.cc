@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <optional>
 
@@ -116,31 +117,62 @@ class Dictionary {
   std::string_view rest_;
 };
 
-std::string_view DescrOf(DType dtype) {
-  switch (dtype) {
-    case DType::kF64:
-      return "<f8";
-    case DType::kBF16:
-      return "<u2";
-    case DType::kF16:
-      return "<f2";
-    default:
-      return "<f4";
-  }
+struct Descr {
+  std::string_view text, name;
+  NpyElement element;
+  DType dtype = DType::kF32;  // of numbers
+};
+constexpr Descr kDescrs[] = {
+    {"<f4", "float32", NpyElement::kNumber, DType::kF32},
+    {"<f8", "float64", NpyElement::kNumber, DType::kF64},
+    {"<f2", "float16", NpyElement::kNumber, DType::kF16},
+    {"<u2", "the bits of bfloat16 as uint16", NpyElement::kNumber, DType::kBF16},
+    {"|b1", "bool", NpyElement::kByte},
+    {"|u1", "uint8", NpyElement::kByte},
+    {"<i8", "int64", NpyElement::kInt64},
+    {"<i4", "int32", NpyElement::kInt32},
+};
+
+bool Takes(NpyKind kind, NpyElement element) {
+  if (element == NpyElement::kNumber) return kind != NpyKind::kIntegers;
+  return kind == (element == NpyElement::kByte ? NpyKind::kNumbersOrBytes : NpyKind::kIntegers);
 }
 
-absl::StatusOr<DType> DTypeOf(std::string_view descr) {
-  if (descr == "<f4") return DType::kF32;
-  if (descr == "<f8") return DType::kF64;
-  if (descr == "<f2") return DType::kF16;
-  if (descr == "<u2") return DType::kBF16;
-  if (descr == ">f4" || descr == ">f8" || descr == ">f2" || descr == ">u2") {
-    return Bad("its numbers are big-endian; save as '<f4'");
+absl::StatusOr<Descr> DescrOf(std::string_view text, NpyKind kind) {
+  std::vector<std::string> expected;
+  for (const Descr& descr : kDescrs) {
+    if (!Takes(kind, descr.element)) continue;
+    if (descr.text == text) return descr;
+    if (text.starts_with('>') && text.substr(1) == descr.text.substr(1)) {
+      return Bad(absl::StrFormat("its numbers are big-endian; save as '%s'", descr.text));
+    }
+    expected.push_back(absl::StrFormat("%s ('%s')", descr.name, descr.text));
   }
-  return Bad(absl::StrFormat(
-      "its elements are '%s'; expected float32 ('<f4'), float64 ('<f8'), float16 ('<f2') or the "
-      "bits of bfloat16 as uint16 ('<u2')",
-      descr));
+  const std::string last = std::move(expected.back());
+  expected.pop_back();
+  return Bad(absl::StrFormat("its elements are '%s'; expected %s or %s", text,
+                             absl::StrJoin(expected, ", "), last));
+}
+
+std::string_view DescrOf(DType dtype) {
+  for (const Descr& descr : kDescrs) {
+    if (descr.element == NpyElement::kNumber && descr.dtype == dtype) return descr.text;
+  }
+  return kDescrs[0].text;
+}
+
+int64_t BytesOf(NpyElement element, DType dtype) {
+  switch (element) {
+    case NpyElement::kNumber:
+      return SizeOf(dtype);
+    case NpyElement::kByte:
+      return 1;
+    case NpyElement::kInt32:
+      return 4;
+    case NpyElement::kInt64:
+      break;
+  }
+  return 8;
 }
 
 // Closes the file, and removes a partly written one, on every return from a function.
@@ -163,11 +195,20 @@ absl::Status Named(const std::string& path, const absl::Status& status) {
 
 }  // namespace
 
+int64_t NpyArray::count() const { return data.bytes() / BytesOf(element, dtype); }
+
+std::string_view ElementName(const NpyArray& array) {
+  for (const Descr& descr : kDescrs) {
+    if (descr.element == array.element && descr.dtype == array.dtype) return descr.name;
+  }
+  return "";
+}
+
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return shape.empty() ? "a single number" : absl::StrJoin(shape, " × ");
 }
 
-absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
+absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes, NpyKind kind) {
   if (!bytes.starts_with(kMagic)) return Bad("it does not begin with \\x93NUMPY");
   if (bytes.size() < kPrefixV1) return Bad("it ends within its header");
   auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(bytes[i])); };
@@ -185,15 +226,16 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
   Dictionary dictionary(bytes.substr(prefix, length));
   if (absl::Status status = dictionary.Parse(); !status.ok()) return status;
   NpyHeader header;
-  absl::StatusOr<DType> dtype = DTypeOf(*dictionary.descr);
-  if (!dtype.ok()) return dtype.status();
-  header.dtype = *dtype;
+  const absl::StatusOr<Descr> descr = DescrOf(*dictionary.descr, kind);
+  if (!descr.ok()) return descr.status();
+  header.element = descr->element;
+  header.dtype = descr->dtype;
   header.shape = *dictionary.shape;
   if (*dictionary.fortran_order && header.shape.size() > 1) {
     return Bad("it is in Fortran order; convert it with numpy.ascontiguousarray");
   }
   header.data_offset = static_cast<int64_t>(prefix + length);
-  header.data_bytes = SizeOf(header.dtype);
+  header.data_bytes = BytesOf(header.element, header.dtype);
   for (const int64_t size : header.shape) {
     if (__builtin_mul_overflow(header.data_bytes, size, &header.data_bytes) ||
         header.data_bytes >= int64_t{1} << 62) {
@@ -204,7 +246,8 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes) {
   return header;
 }
 
-absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
+absl::StatusOr<NpyArray> ReadNpy(const std::string& path, NpyKind kind) {
+  if (path.empty()) return absl::InvalidArgumentError("the name of a file is empty");
   // Without O_NONBLOCK, open() would wait for the writer of a FIFO.
   File file{.fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
   if (file.fd < 0) return SystemError("open", path);
@@ -217,7 +260,7 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   const int64_t read = ReadFully(file.fd, start.data(), std::ssize(start), 0);
   if (read < 0) return SystemError("read", path);
   start.resize(static_cast<size_t>(read));
-  absl::StatusOr<NpyHeader> header = ParseNpyHeader(start);
+  absl::StatusOr<NpyHeader> header = ParseNpyHeader(start, kind);
   if (!header.ok()) return Named(path, header.status());
   const int64_t there = info.st_size - header->data_offset;
   if (there != header->data_bytes) {
@@ -230,7 +273,27 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   if (ReadFully(file.fd, data->data(), data->bytes(), header->data_offset) != data->bytes()) {
     return SystemError("read", path);
   }
-  return NpyArray{header->dtype, header->shape, std::move(*data)};
+  return NpyArray{header->dtype, header->shape, std::move(*data), header->element};
+}
+
+absl::Status CheckNpyTarget(std::string_view flag, const std::string& path) {
+  const std::filesystem::path target(path);
+  const auto refused = [&](std::string_view why) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s: cannot write %s: %s", flag, path, why));
+  };
+  if (path.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: the name of a file is empty", flag));
+  }
+  struct stat info;
+  const bool exists = stat(path.c_str(), &info) == 0;
+  if (exists ? S_ISDIR(info.st_mode) : !target.has_filename()) return refused(strerror(EISDIR));
+  const bool replaced = !exists || S_ISREG(info.st_mode);
+  // With "/." the error of a path below a file is that it is not a folder.
+  const std::string folder = target.has_parent_path() ? target.parent_path() / "." : ".";
+  const std::string& needed = replaced ? folder : path;
+  if (access(needed.c_str(), replaced ? W_OK | X_OK : W_OK) == 0) return absl::OkStatus();
+  return refused(strerror(errno));
 }
 
 absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape,

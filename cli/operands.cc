@@ -60,20 +60,25 @@ ops::Strides StridesOf(int rank, int64_t batch, int64_t heads, int64_t length, i
   return {heads * length * dim, length * dim, dim};
 }
 
-absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t seed) {
+absl::StatusOr<NpyArray> MakeArray(const ops::Problem& problem, int index, uint64_t seed) {
   const ops::Arrays arrays = problem.operation().arrays(problem);
+  const ops::Array& a = arrays[index];
+  std::vector<int64_t> shape = {a.rows, a.heads * a.cols};
+  if (a.batch > 1) shape.insert(shape.begin(), a.batch);
+  auto array = Zeros(a.TypeIn(problem), std::move(shape));
+  const bool is_result = index + 1 == arrays.count || a.fill == ops::Fill::kOutput;
+  if (array.ok() && !is_result) runtime::FillArray(problem, index, seed, array->data.data());
+  return array;
+}
+
+absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t seed) {
+  const int count = problem.operation().arrays(problem).count;
   std::vector<NpyArray> made;
   std::vector<void*> data;
-  for (int i = 0; i < arrays.count; ++i) {
-    const ops::Array& a = arrays[i];
-    std::vector<int64_t> shape = {a.rows, a.heads * a.cols};
-    if (a.batch > 1) shape.insert(shape.begin(), a.batch);
-    auto array = Zeros(a.TypeIn(problem), std::move(shape));
+  for (int i = 0; i < count; ++i) {
+    auto array = MakeArray(problem, i, seed);
     if (!array.ok()) return array.status();
     made.push_back(*std::move(array));
-    if (i + 1 < arrays.count && a.fill != ops::Fill::kOutput) {
-      runtime::FillArray(problem, i, seed, made.back().data.data());
-    }
     data.push_back(made.back().data.data());
   }
   ops::Args args = problem.operation().bind(problem, ops::Layout::kColumns, data);

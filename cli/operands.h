@@ -14,6 +14,7 @@
 #include "cli/buffer.h"
 #include "cli/npy.h"
 #include "cli/problem_flags.h"
+#include "cli/run_values.h"
 #include "ops/operation.h"
 
 namespace jitattn::cli {
@@ -37,6 +38,14 @@ struct RunOperands {
   std::vector<NpyArray> arrays;  // inputs, then the output
   ops::Args args;                // of the run: pointers into the arrays
 
+  // Further results, each with the flag that asks for its file.
+  struct Result {
+    std::string flag, path;
+    NpyArray array;
+  };
+  std::vector<Result> results = {};
+  std::vector<std::vector<int64_t>> lists = {};  // that `args` point to
+
   const NpyArray& out() const { return arrays.back(); }
 };
 
@@ -46,6 +55,10 @@ absl::StatusOr<RunOperands> RandomOperands(const ops::Problem& problem, uint64_t
 
 // A matrix of zeros.
 absl::StatusOr<NpyArray> Zeros(DType dtype, std::vector<int64_t> shape);
+
+// Array `index` of the problem's run, with the heads side by side in its columns: random data as
+// for RandomOperands, or zeros for a result.
+absl::StatusOr<NpyArray> MakeArray(const ops::Problem& problem, int index, uint64_t seed);
 
 // Reads `path` and checks its type against the flags and its rank against the two bounds. If the
 // flags name no type, they get the type of the file.
@@ -65,15 +78,13 @@ struct FileOperands {
   std::span<const File> files;
   // Reads the files. `paths` maps each given flag to its path. Sizes that the flags leave open come
   // from the shapes. The flags must agree with the shapes, and the files with each other. Errors
-  // name the file, its shape and the required shape.
+  // name the file, its shape and the required shape. `values` add their options to the problem but
+  // are not filled in; what options read is made up from `seed`.
   absl::StatusOr<RunOperands> (*load)(const std::map<std::string, std::string>& paths,
-                                      ProblemFlags flags);
+                                      ProblemFlags flags, const RunValues& values, uint64_t seed);
 };
 extern const FileOperands kAttentionFiles, kSigmoidMulFiles;
 std::span<const FileOperands* const> AllFileOperands();
-
-// Makes query i see the keys up to i + offset. InvalidArgument if the problem is not attention.
-absl::Status SetCausalOffset(int64_t offset, RunOperands* operands);
 
 }  // namespace jitattn::cli
 

@@ -1,9 +1,11 @@
 // The inputs of attention that `jitattn run` reads from files.
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -81,8 +83,45 @@ absl::Status FillFromShapes(const Files& files, const NpyArray& q, const NpyArra
   return absl::OkStatus();
 }
 
+// The arrays of a run in the problem's order: q, k and v as read, and what options read and the
+// results as MakeArray makes them.
+absl::StatusOr<std::vector<NpyArray>> ArraysOf(const ops::Problem& problem, uint64_t seed,
+                                               std::map<std::string_view, NpyArray*> given) {
+  std::vector<NpyArray> arrays;
+  const ops::Arrays shapes = ops::kAttention.arrays(problem);
+  for (int i = 0; i < shapes.count; ++i) {
+    const auto found = given.find(shapes[i].name);
+    if (found != given.end()) {
+      arrays.push_back(std::move(*found->second));
+      continue;
+    }
+    auto made = MakeArray(problem, i, seed);
+    if (!made.ok()) return made.status();
+    arrays.push_back(*std::move(made));
+  }
+  return arrays;
+}
+
+// Each file may have a different rank, so each gets its own strides.
+void SetStrides(const ops::Problem& problem, const std::vector<NpyArray>& arrays,
+                jitattn_attention_args* args) {
+  const std::pair<std::string_view, int64_t*> operands[] = {{"q", args->q_strides},
+                                                            {"k", args->k_strides},
+                                                            {"v", args->v_strides},
+                                                            {"out", args->out_strides}};
+  const ops::Arrays shapes = ops::kAttention.arrays(problem);
+  for (int i = 0; i < shapes.count; ++i) {
+    const ops::Array& a = shapes[i];
+    const auto* operand =
+        std::ranges::find(operands, a.name, [](const auto& o) { return o.first; });
+    if (operand == std::end(operands)) continue;
+    const int rank = static_cast<int>(arrays[static_cast<size_t>(i)].shape.size());
+    std::ranges::copy(StridesOf(rank, a.batch, a.heads, a.rows, a.cols), operand->second);
+  }
+}
+
 absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths,
-                                 ProblemFlags flags) {
+                                 ProblemFlags flags, const RunValues& values, uint64_t seed) {
   if (paths.size() != 3)
     return absl::InvalidArgumentError("--q, --k and --v must be given together");
   const Files files{paths.at("--q"), paths.at("--k"), paths.at("--v")};
@@ -94,9 +133,21 @@ absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths
   if (!v.ok()) return v.status();
 
   if (absl::Status status = FillFromShapes(files, *q, *k, *v, &flags); !status.ok()) return status;
+  if (absl::Status status = values.AddOptions(&flags); !status.ok()) return status;
   const auto problem = flags.OneProblem();
   if (!problem.ok()) return problem.status();
   const auto& p = problem->As<ops::AttentionProblem>();
+  if (p.kv_type != jit::KvType::kOwn) {
+    return absl::InvalidArgumentError(
+        "--kv-type: the files of --q, --k and --v have the same type; without files, the data is "
+        "made up");
+  }
+  if (p.paged()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--page-size ", p.page_size,
+                     ": the files of --k and --v hold keys in order; without files, the data is "
+                     "made up, in pages"));
+  }
   const bool no_batch = q->shape.size() == 4 && q->shape[0] == 0 && p.batch == 1;
   const int64_t batch = no_batch ? 0 : p.batch;
   auto expect = [&](const std::string& path, const NpyArray& array, int64_t heads, int64_t length,
@@ -113,24 +164,15 @@ absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths
   auto out = Zeros(p.dtype, ShapeOf(rank, batch, p.heads, p.q_len, p.value_dim));
   if (!out.ok()) return out.status();
 
-  std::vector<NpyArray> arrays;
-  for (NpyArray* array : {&*q, &*k, &*v, &*out}) arrays.push_back(std::move(*array));
-  void* data[] = {arrays[0].data.data(), arrays[1].data.data(), arrays[2].data.data(),
-                  arrays[3].data.data()};
-  ops::Args bound =
-      ops::kAttention.bind(*problem, ops::Layout::kHeads, std::span<void* const>(data));
+  auto arrays = ArraysOf(*problem, seed, {{"q", &*q}, {"k", &*k}, {"v", &*v}, {"out", &*out}});
+  if (!arrays.ok()) return arrays.status();
+  std::vector<void*> data;
+  for (const NpyArray& array : *arrays) data.push_back(array.data.data());
+  ops::Args bound = ops::kAttention.bind(*problem, ops::Layout::kHeads, data);
   auto& args = bound.As<jitattn_attention_args>();
   args.batch = batch;
-  // Each file may have a different rank, so each gets its own strides.
-  const ops::Arrays shapes = ops::kAttention.arrays(*problem);
-  int64_t* const strides[] = {args.q_strides, args.k_strides, args.v_strides, args.out_strides};
-  for (int i = 0; i < shapes.count; ++i) {
-    const ops::Array& a = shapes[i];
-    std::ranges::copy(StridesOf(static_cast<int>(arrays[static_cast<size_t>(i)].shape.size()),
-                                a.batch, a.heads, a.rows, a.cols),
-                      strides[i]);
-  }
-  return RunOperands{*problem, std::move(arrays), bound};
+  SetStrides(*problem, *arrays, &args);
+  return RunOperands{*problem, *std::move(arrays), bound};
 }
 
 constexpr FileOperands::File kFiles[] = {
@@ -141,13 +183,5 @@ constexpr FileOperands::File kFiles[] = {
 }  // namespace
 
 const FileOperands kAttentionFiles = {&ops::kAttention, kFiles, Load};
-
-absl::Status SetCausalOffset(int64_t offset, RunOperands* operands) {
-  if (!operands->problem.Is<ops::AttentionProblem>()) {
-    return absl::InvalidArgumentError("--causal-offset has an effect on attention only");
-  }
-  operands->args.As<jitattn_attention_args>().causal_offset = offset;
-  return absl::OkStatus();
-}
 
 }  // namespace jitattn::cli

@@ -67,11 +67,12 @@ absl::Status LoadUp(const std::map<std::string, std::string>& paths, bool two, P
 }
 
 absl::StatusOr<RunOperands> Load(const std::map<std::string, std::string>& paths,
-                                 ProblemFlags flags) {
+                                 ProblemFlags flags, const RunValues& values, uint64_t) {
   const auto path = paths.find("--x");
   if (path == paths.end()) return absl::InvalidArgumentError("--up needs --x, the other input");
   auto x = ReadOperand(path->second, &flags, 1, 4);
   if (!x.ok()) return x.status();
+  if (absl::Status s = values.AddOptions(&flags); !s.ok()) return s;
   const auto problem = ProblemOfFile(flags, path->second, *x);
   if (!problem.ok()) return problem.status();
   const Matrix matrix = MatrixOf(*x);

@@ -20,11 +20,20 @@ void PlanFlags::AddTo(CLI::App* command) {
                    "operation that has these fields (tuned)")
       ->type_name("CONFIG")
       ->group("Machine");
+  command
+      ->add_flag("--fixed-bits", fixed_bits,
+                 "the default configuration of plans whose bits do not depend on threads, batch "
+                 "and other sequences, without the cache")
+      ->group("Machine");
+}
+
+bool PlanFlags::IsWord() const {
+  return config == "tuned" || config == "default" || config == kFixedBits;
 }
 
 std::vector<ops::Problem> PlanFlags::Meant(const ProblemFlags& flags,
                                            std::vector<ops::Problem> problems) const {
-  if (!flags.op.empty() || config == "tuned" || config == "default") return problems;
+  if (!flags.op.empty() || IsWord()) return problems;
   const auto meant = [&](const ops::Problem& problem) {
     return runtime::NamesFieldsOf(problem.operation(), config);
   };
@@ -41,9 +50,11 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> PlanFlags::Plan(const ops::
                                                                      const Machine& machine) const {
   runtime::PlanOptions options = {.conditions = machine.conditions,
                                   .use_cache = config == "tuned",
+                                  .fixed_bits = fixed_bits || config == kFixedBits,
                                   .log_stale = false};  // StaleText reports it
-  if (config != "tuned" && config != "default") {
-    auto given = runtime::GivenConfig(config, problem, machine.cpu, machine.conditions.threads);
+  if (!IsWord()) {
+    auto given =
+        runtime::GivenConfig(config, problem, machine.cpu, machine.conditions.threads, fixed_bits);
     if (!given.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--config: ", std::string(given.status().message())));

@@ -1,4 +1,4 @@
-// The flag --config of `run` and `show`: the configuration of a plan.
+// The flags --config and --fixed-bits of `run` and `show`: the configuration of a plan.
 
 #ifndef JITATTN_CLI_PLAN_FLAGS_H_
 #define JITATTN_CLI_PLAN_FLAGS_H_
@@ -18,8 +18,12 @@ class App;
 
 namespace jitattn::cli {
 
+// The word for --config of the default configuration for fixed bits.
+inline constexpr char kFixedBits[] = "fixed-bits";
+
 struct PlanFlags {
-  std::string config = "tuned";  // tuned, default, or "field=value …"
+  std::string config = "tuned";  // tuned, default, fixed-bits, or "field=value …"
+  bool fixed_bits = false;       // `config` means fields beside the default for fixed bits
 
   void AddTo(CLI::App* command);
   // Without --op, the problems whose operation has every field that --config names; else all of
@@ -28,6 +32,9 @@ struct PlanFlags {
                                   std::vector<ops::Problem> problems) const;
   absl::StatusOr<std::shared_ptr<const runtime::Plan>> Plan(const ops::Problem& problem,
                                                             const Machine& machine) const;
+
+ private:
+  bool IsWord() const;  // `config` has no fields
 };
 
 // "record is stale: …", with the remedy; "" if the record is not stale.

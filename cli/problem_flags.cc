@@ -48,6 +48,12 @@ Check PositiveNumber() {
   };
 }
 
+Check FileName() {
+  return [](const std::string& text) -> std::string {
+    return text.empty() ? "the name of a file is empty" : "";
+  };
+}
+
 Check OneOf(std::string what, std::vector<std::string_view> words) {
   return [what = std::move(what), words = std::move(words)](const std::string& text) {
     const bool known = std::find(words.begin(), words.end(), text) != words.end();
@@ -111,6 +117,19 @@ void ProblemFlags::AddTo(CLI::App* command) {
 
 CLI::Option* ProblemFlags::AddOption(CLI::App* command, const ops::Option& option) {
   const std::string name(option.flag), help(option.help);
+  if (const auto value = with_value.find(option.flag); value != with_value.end()) {
+    // Without a value CLI11 gives the text "".
+    return command
+        ->add_option_function<std::string>(
+            name,
+            [this, name](const std::string& text) {
+              chosen.insert(name);
+              if (!text.empty()) values[name] = text;
+            },
+            absl::StrFormat("%s; %s", help, value->second))
+        ->expected(0, 1)
+        ->type_name("[X]");
+  }
   if (!option.takes_word) {
     return command->add_flag_callback(
         name, [this, name] { chosen.insert(name); }, help);

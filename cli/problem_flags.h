@@ -29,6 +29,7 @@ namespace jitattn::cli {
 using Check = std::function<std::string(const std::string&)>;
 Check WholeNumber(int64_t least, int64_t most);
 Check PositiveNumber();
+Check FileName();  // any text but ""
 Check OneOf(std::string what, std::vector<std::string_view> words);
 
 // The flags of the sizes of all operations, each name once.
@@ -44,11 +45,16 @@ std::vector<SizeFlag> SizeFlags();
 struct ProblemFlags {
   std::string op;  // empty: every operation that the sizes describe
   std::vector<int64_t> dims;
-  std::map<std::string, int64_t, std::less<>> sizes;  // by flag: {"--seq", 128}
-  std::set<std::string, std::less<>> chosen;          // options without a word: "--causal"
-  std::map<std::string, int, std::less<>> words;      // options with one: {"--gate", 2}
-  std::string dtype;                                  // empty: f32
-  bool takes_empty = false;  // sizes may be 0 where the operation allows it; set before AddTo
+  std::map<std::string, int64_t, std::less<>> sizes;       // by flag: {"--seq", 128}
+  std::set<std::string, std::less<>> chosen;               // options without a word: "--causal"
+  std::map<std::string, int, std::less<>> words;           // options with one: {"--gate", 2}
+  std::string dtype;                                       // empty: f32
+  std::map<std::string, std::string, std::less<>> values;  // {"--softcap", "30"}
+
+  // Both are set before AddTo.
+  bool takes_empty = false;  // sizes may be 0 where the operation allows it
+  // Options without a word whose flags a value may follow, with the help about it.
+  std::map<std::string_view, std::string_view> with_value;
 
   void AddTo(CLI::App* command);
 

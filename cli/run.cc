@@ -17,6 +17,7 @@
 #include "cli/operands.h"
 #include "cli/plan_flags.h"
 #include "cli/problem_flags.h"
+#include "cli/run_values.h"
 #include "cli/text.h"
 #include "ops/operation.h"
 #include "runtime/measure.h"
@@ -29,8 +30,8 @@ struct RunFlags {
   MachineFlags machine;
   PlanFlags plan;
   std::map<std::string, std::string> files;  // by flag: {"--q", "q.npy"}
-  std::optional<int64_t> causal_offset;
   std::string out;
+  bool writes_out = false;
   uint64_t seed = 1;
   int repeat = 0;
   bool check = false, json = false;
@@ -43,12 +44,26 @@ struct RunResult {
   runtime::Statistics seconds;  // of the calls after it
   std::optional<ops::Verdict> verdict;
   int64_t rows_checked = 0;
+  std::vector<std::string> written;  // files
+  absl::Status write_status;         // the first failure to write one
 };
 
 // Without --repeat, calls are timed for kTimingS, within these bounds on their number: long enough
 // to reach the low end of the noise, short enough for an interactive command.
 constexpr double kTimingS = 0.1;
 constexpr int kLeastCalls = 10, kMostCalls = 10000;
+
+// Writes the results to the files that flags name. A failure ends it, and is kept beside the
+// report.
+void WriteResults(const RunFlags& flags, const RunOperands& operands, RunResult* result) {
+  const auto write = [&](const std::string& path, const NpyArray& array) {
+    if (path.empty() || !result->write_status.ok()) return;
+    result->write_status = WriteNpy(path, array.dtype, array.shape, array.data.data());
+    if (result->write_status.ok()) result->written.push_back(path);
+  };
+  write(flags.out, operands.out());
+  for (const RunOperands::Result& further : operands.results) write(further.path, further.array);
+}
 
 absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Machine& machine,
                                 RunOperands& operands) {
@@ -61,8 +76,6 @@ absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Machine& machine,
 
   const ops::Operation& operation = operands.problem.operation();
   absl::Status status;
-  if (flags.causal_offset) status = SetCausalOffset(*flags.causal_offset, &operands);
-  if (!status.ok()) return status;
   auto timed_call = [&] {
     const double begin = SteadyNow();
     status = result.plan->Run(operation, operands.args.get());
@@ -84,15 +97,11 @@ absl::StatusOr<RunResult> RunOn(const RunFlags& flags, const Machine& machine,
     result.verdict = checker->Check(operands.out().data.data());
     result.rows_checked = checker->rows();
   }
-  if (!flags.out.empty()) {
-    const NpyArray& out = operands.out();
-    status = WriteNpy(flags.out, out.dtype, out.shape, out.data.data());
-    if (!status.ok()) return status;
-  }
+  WriteResults(flags, operands, &result);
   return result;
 }
 
-std::string ResultText(const RunFlags& flags, const RunResult& result) {
+std::string ResultText(const RunResult& result) {
   const ops::Problem& problem = result.plan->problem();
   const runtime::PlanSource& source = result.plan->source();
   std::vector<std::pair<std::string, std::string>> fields = {
@@ -120,7 +129,7 @@ std::string ResultText(const RunFlags& flags, const RunResult& result) {
                                                  : absl::StrFormat("; %s; the bound there is %.2g",
                                                                    verdict.what, verdict.bound)));
   }
-  if (!flags.out.empty()) fields.emplace_back("written", flags.out);
+  for (const std::string& path : result.written) fields.emplace_back("written", path);
   return Fields(fields);
 }
 
@@ -145,13 +154,19 @@ Json ResultJson(const RunFlags& flags, const RunResult& result) {
                      {"rows", result.rows_checked},
                      {"worst", result.verdict->what}};
   }
-  json["out"] = OrNull(flags.out);
+  json["out"] = flags.writes_out && !result.written.empty() ? Json(flags.out) : Json(nullptr);
+  json["written"] = result.written;
   return json;
 }
 
+using AllValues = std::map<const ops::Operation*, std::unique_ptr<RunValues>>;
+
 absl::StatusOr<RunResult> RunLoaded(const RunFlags& flags, const Machine& machine,
-                                    absl::StatusOr<RunOperands> loaded) {
+                                    const AllValues& values, absl::StatusOr<RunOperands> loaded) {
   if (!loaded.ok()) return loaded.status();
+  if (const auto own = values.find(&loaded->problem.operation()); own != values.end()) {
+    if (absl::Status status = own->second->Fill(&*loaded); !status.ok()) return status;
+  }
   return RunOn(flags, machine, *loaded);
 }
 
@@ -169,9 +184,10 @@ class Printer {
       json_["runs"].push_back(ResultJson(flags_, *result));
     } else {
       const std::string title = ops::Describe(result->plan->problem());
-      std::printf("%s\n%s", Bold(title, stdout).c_str(), ResultText(flags_, *result).c_str());
+      std::printf("%s\n%s", Bold(title, stdout).c_str(), ResultText(*result).c_str());
       std::fflush(stdout);
     }
+    if (!result->write_status.ok()) return Fail(result->write_status);
     return result->verdict && !result->verdict->correct ? kFailed : kDone;
   }
 
@@ -185,39 +201,116 @@ class Printer {
   Json json_;
 };
 
-int RunRun(RunFlags flags) {
-  std::vector<const FileOperands*> given;
+absl::StatusOr<AllValues> ReadValues(const ValueTexts& texts) {
+  AllValues all;
+  for (const ValuesOfOperation* values : AllRunValues()) {
+    auto read = values->read(texts);
+    if (!read.ok()) return read.status();
+    all[values->operation] = *std::move(read);
+  }
+  return all;
+}
+
+// InvalidArgument if a value is given of an operation that none of the problems is of.
+absl::Status CheckMeant(const ValueTexts& texts, const std::vector<const ops::Operation*>& meant) {
+  for (const ValuesOfOperation* values : AllRunValues()) {
+    const std::string_view flag = GivenFlag(*values, texts);
+    if (flag.empty() || std::ranges::find(meant, values->operation) != meant.end()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has an effect on %s only", flag, values->operation->name));
+  }
+  return absl::OkStatus();
+}
+
+// The operation whose files are given; null if none is.
+absl::StatusOr<const FileOperands*> GivenFiles(const RunFlags& flags) {
+  const FileOperands* given = nullptr;
   for (const FileOperands* files : AllFileOperands()) {
     const bool any = std::any_of(files->files.begin(), files->files.end(), [&](const auto& file) {
       return flags.files.contains(std::string(file.flag));
     });
-    if (any) given.push_back(files);
+    if (any && given != nullptr) {
+      return absl::InvalidArgumentError(
+          "--x is an input of sigmoid-mul, but --q, --k, --v are inputs of attention");
+    }
+    if (any) given = files;
   }
-  if (given.size() > 1) {
-    return Fail(absl::InvalidArgumentError(
-        "--x is an input of sigmoid-mul, but --q, --k, --v are inputs of attention"));
+  return given;
+}
+
+absl::Status CheckOut(const RunFlags& flags) {
+  if (!flags.writes_out) return absl::OkStatus();
+  for (const ValuesOfOperation* values : AllRunValues()) {
+    for (const ValueFlag& value : values->flags) {
+      const auto text = flags.problem.values.find(value.flag);
+      if (value.kind != ValueFlag::Kind::kResult || text == flags.problem.values.end()) continue;
+      if (text->second != flags.out) continue;
+      return absl::InvalidArgumentError(
+          absl::StrFormat("--out and %s both name %s", value.flag, flags.out));
+    }
   }
-  // The offset belongs to the causal mask.
-  if (flags.causal_offset) flags.problem.chosen.insert("--causal");
+  return CheckNpyTarget("--out", flags.out);
+}
+
+// InvalidArgument if a flag names a file for the results of several problems, which are of the
+// operations `meant`.
+absl::Status CheckOneResult(const RunFlags& flags,
+                            const std::vector<const ops::Operation*>& meant) {
+  const auto refused = [](std::string_view flag, int64_t problems) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s takes the result of one problem, but the flags describe %d; --op chooses one", flag,
+        problems));
+  };
+  if (flags.writes_out && meant.size() > 1) return refused("--out", std::ssize(meant));
+  for (const ValuesOfOperation* values : AllRunValues()) {
+    const int64_t problems = std::ranges::count(meant, values->operation);
+    for (const ValueFlag& value : values->flags) {
+      if (value.kind == ValueFlag::Kind::kResult && flags.problem.values.contains(value.flag) &&
+          problems > 1) {
+        return refused(value.flag, problems);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The problems that flags without files describe.
+absl::StatusOr<std::vector<ops::Problem>> ProblemsOf(RunFlags& flags, const AllValues& values) {
+  for (const auto& [operation, own] : values) {
+    if (absl::Status status = own->AddOptions(&flags.problem); !status.ok()) return status;
+  }
+  auto problems = flags.problem.Problems();
+  if (!problems.ok()) return problems;
+  problems = flags.plan.Meant(flags.problem, *std::move(problems));
+  std::vector<const ops::Operation*> meant;
+  for (const ops::Problem& problem : *problems) meant.push_back(&problem.operation());
+  if (absl::Status status = CheckMeant(flags.problem.values, meant); !status.ok()) return status;
+  if (absl::Status status = CheckOneResult(flags, meant); !status.ok()) return status;
+  return problems;
+}
+
+int RunRun(RunFlags flags) {
+  const auto given = GivenFiles(flags);
+  if (!given.ok()) return Fail(given.status());
+  if (absl::Status status = CheckOut(flags); !status.ok()) return Fail(status);
+  const auto values = ReadValues(flags.problem.values);
+  if (!values.ok()) return Fail(values.status());
   const auto machine = flags.machine.Resolve();
   if (!machine.ok()) return Fail(machine.status());
   Printer printer(flags);
-  if (!given.empty()) {
-    return printer.Finish(
-        printer.Print(RunLoaded(flags, *machine, given.front()->load(flags.files, flags.problem))));
+  if (const FileOperands* files = *given; files != nullptr) {
+    absl::Status status = CheckMeant(flags.problem.values, {files->operation});
+    if (!status.ok()) return Fail(status);
+    const RunValues& own = *values->at(files->operation);
+    return printer.Finish(printer.Print(RunLoaded(
+        flags, *machine, *values, files->load(flags.files, flags.problem, own, flags.seed))));
   }
-  auto problems = flags.problem.Problems();
+  const auto problems = ProblemsOf(flags, *values);
   if (!problems.ok()) return Fail(problems.status());
-  problems = flags.plan.Meant(flags.problem, *std::move(problems));
-  if (!flags.out.empty() && problems->size() > 1) {
-    return Fail(absl::InvalidArgumentError(absl::StrFormat(
-        "--out takes the result of one problem, but the flags describe %d; --op chooses one",
-        problems->size())));
-  }
   int exit_code = kDone;
   for (const ops::Problem& problem : *problems) {
-    exit_code = std::max(
-        exit_code, printer.Print(RunLoaded(flags, *machine, RandomOperands(problem, flags.seed))));
+    exit_code = std::max(exit_code, printer.Print(RunLoaded(flags, *machine, *values,
+                                                            RandomOperands(problem, flags.seed))));
   }
   return printer.Finish(exit_code);
 }
@@ -229,11 +322,13 @@ Command AddRun(CLI::App* app) {
   CLI::App* run = app->add_subcommand(
       "run", "Run problems with tuned configurations, on random or .npy matrices");
   flags->problem.takes_empty = true;  // as in the library
+  for (const ValuesOfOperation* values : AllRunValues()) {
+    for (const ValueFlag& value : values->flags) {
+      if (value.is_option) flags->problem.with_value[value.flag] = value.help;
+    }
+  }
   flags->problem.AddTo(run);
-  run->add_option("--causal-offset", flags->causal_offset,
-                  "query i sees the keys up to i + N (keys - queries); implies --causal")
-      ->type_name("N")
-      ->group("Problem");
+  AddValueFlags(run, &flags->problem.values);
   for (const FileOperands* operands : AllFileOperands()) {
     for (const FileOperands::File& file : operands->files) {
       const std::string name(file.flag);
@@ -245,7 +340,13 @@ Command AddRun(CLI::App* app) {
           ->group("Data");
     }
   }
-  run->add_option("--out", flags->out, "write the result to FILE (.npy)")
+  run->add_option_function<std::string>(
+         "--out",
+         [flags = flags.get()](const std::string& path) {
+           flags->out = path;
+           flags->writes_out = true;
+         },
+         "write the result to FILE (.npy)")
       ->type_name("FILE")
       ->group("Data");
   run->add_option("--seed", flags->seed, "seed of the random matrices (1)")
@@ -265,7 +366,8 @@ Command AddRun(CLI::App* app) {
   run->footer(
       "Examples:\n"
       "  jitattn run --dim 1024 --check\n"
-      "  jitattn run --q q.npy --k k.npy --v v.npy --heads 8 --causal --out out.npy\n");
+      "  jitattn run --q q.npy --k k.npy --v v.npy --heads 8 --causal --out out.npy\n"
+      "  jitattn run --seq 128 --head-dim 64 --batch 2 --kv-lens 100,128 --softcap 30 --check\n");
   return {run, [flags] { return RunRun(*flags); }};
 }
 

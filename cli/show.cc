@@ -167,6 +167,7 @@ int RunShow(const ShowFlags& flags) {
   }
   Json json = JsonHead("show");
   json["kernels"] = Json::array();
+  int exit_code = kDone;
   for (const ops::Problem& problem : *problems) {
     const auto plan = flags.plan.Plan(problem, *machine);
     if (!plan.ok()) return Fail(plan.status());
@@ -179,10 +180,10 @@ int RunShow(const ShowFlags& flags) {
     }
     if (flags.raw.empty()) continue;
     const absl::Status status = WriteRaw(flags.raw, (*plan)->kernel().code());
-    if (!status.ok()) return Fail(status);
+    if (!status.ok()) exit_code = Fail(status);
   }
   if (flags.json) PrintJson(json);
-  return kDone;
+  return exit_code;
 }
 
 }  // namespace
@@ -195,6 +196,7 @@ Command AddShow(CLI::App* app) {
   flags->plan.AddTo(show);
   show->add_option("--raw", flags->raw,
                    "write the bytes of the code to FILE, for other disassemblers")
+      ->check(CLI::Validator(FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   show->add_flag("--json", flags->json, "the listing as JSON (docs/json.md)")->group("Output");

@@ -15,6 +15,7 @@
 #include "cache/layers.h"
 #include "cli/interrupt.h"
 #include "cli/space_flags.h"
+#include "cli/tune_from.h"
 #include "runtime/stale_code.h"
 #include "search/strategy.h"
 
@@ -74,7 +75,7 @@ absl::Status CheckUseful(const Cpu& cpu) {
 }
 
 absl::StatusOr<std::vector<ops::Problem>> Problems(const TuneFlags& flags) {
-  if (!flags.preset.empty() || flags.stale) return std::vector<ops::Problem>();
+  if (!flags.preset.empty() || flags.stale || flags.reads_from) return std::vector<ops::Problem>();
   auto problems = flags.problem.Problems();
   if (problems.ok() && !flags.layout.empty() &&
       std::none_of(problems->begin(), problems->end(),
@@ -107,11 +108,34 @@ absl::StatusOr<runtime::TuneOptions> Options(const TuneFlags& flags,
   return options;
 }
 
+// Tunes what --from names, and returns the exit code.
+int RunFrom(const TuneRequest& request, const Interrupt& interrupt) {
+  auto from = ReadFromFile(request);
+  if (!from.ok()) return Fail(from.status());
+  auto output = OpenTuneOutput(request.flags);
+  if (!output.ok()) return Fail(output.status());
+  TellBadLines(from->bad);
+  if (!output->json && !output->quiet && !from->skipped.empty()) {
+    std::printf("%d of %d problems have a fresh record and are skipped; --force tunes them too\n",
+                static_cast<int>(from->skipped.size()),
+                static_cast<int>(from->skipped.size() + from->jobs.size()));
+  }
+  if (!output->json && from->jobs.empty() && from->skipped.empty() && from->bad.empty()) {
+    std::printf("%s describes no problem, so nothing is tuned\n", request.flags.from.c_str());
+  }
+  output->document["skipped"] = from->skipped;
+  output->document["bad_lines"] = from->bad;
+  output->seconds_of_all = request.flags.seconds;
+  const int exit_code = TuneAll(from->jobs, request.cpu, *std::move(output), interrupt);
+  return exit_code == kDone && !from->bad.empty() ? kFailed : exit_code;
+}
+
 int RunTune(const TuneFlags& flags) {
   auto request = ReadTuneRequest(flags);
   if (!request.ok()) return Fail(request.status());
   const Interrupt interrupt;
   request->options.stop = &interrupt.stop();
+  if (flags.reads_from) return RunFrom(*request, interrupt);
   auto jobs = flags.stale ? StaleJobs(*request) : Jobs(*request, request->problems);
   if (!jobs.ok()) return Fail(jobs.status());
   if (jobs->empty() && !flags.json) std::puts("no record is stale, so nothing is tuned");
@@ -160,7 +184,8 @@ absl::StatusOr<std::vector<TuneJob>> Jobs(const TuneRequest& request,
 
 absl::StatusOr<TuneOutput> OpenTuneOutput(const TuneFlags& flags) {
   TuneOutput output = {.quiet = flags.quiet, .json = flags.json, .document = JsonHead("tune")};
-  for (const char* key : {"study", "variants", "problems"}) output.document[key] = Json::array();
+  for (const char* key : {"study", "variants", "problems", "skipped", "bad_lines"})
+    output.document[key] = Json::array();
   if (flags.csv.empty()) return output;
   auto csv = TuneCsv::Open(flags.csv);
   if (!csv.ok()) return csv.status();

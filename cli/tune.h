@@ -24,7 +24,7 @@ Command AddTune(CLI::App* app, std::function<int(const TuneFlags&)> laboratory);
 // The flags, and the values derived from them.
 struct TuneRequest {
   TuneFlags flags;
-  std::vector<ops::Problem> problems;  // from the flags; none with --preset and --stale
+  std::vector<ops::Problem> problems;  // from the flags; none with --preset, --stale, --from
   Cpu cpu;                             // capped by --isa
   runtime::TuneOptions options;        // for every problem; without limits of the space
 

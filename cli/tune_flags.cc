@@ -94,6 +94,16 @@ void TuneFlags::AddProblems(CLI::App* command) {
                  "with its threads, instruction set and buffers")
       ->group("Problem");
   command
+      ->add_option_function<std::string>(
+          "--from", [this](const std::string& path) { from = path, reads_from = true; },
+          "tune the problems of FILE that have no fresh record, each with its threads, instruction "
+          "set and buffers: lines of JITATTN_MISS_FILE (docs/cache-format.md)")
+      ->type_name("FILE")
+      ->group("Problem");
+  command
+      ->add_flag("--force", force, "with --from: also tune the problems that have a fresh record")
+      ->group("Problem");
+  command
       ->add_option(
           "--layout", layout,
           "heads: one head after the other; columns: heads side by side in the columns, as "
@@ -143,7 +153,8 @@ void TuneFlags::AddSearch(CLI::App* command) {
       ->group(kGroup);
   command
       ->add_option("--time", seconds,
-                   absl::StrCat("seconds to spend on each problem (", defaults.seconds, ")"))
+                   absl::StrCat("seconds to spend on each problem (", defaults.seconds,
+                                "); with --from, on all of them together"))
       ->check(CLI::Validator(PositiveNumber(), ""))
       ->type_name("S")
       ->group(kGroup);
@@ -180,6 +191,7 @@ void TuneFlags::AddOutput(CLI::App* command) {
           "write all measurements to FILE for jitattn replay (docs/search.md); with --strategy "
           "exhaustive the whole space, for at most an hour. With several problems, each file has "
           "the problem's key before the extension")
+      ->check(CLI::Validator(FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   command
@@ -192,6 +204,7 @@ void TuneFlags::AddOutput(CLI::App* command) {
       ->add_option("--csv", csv,
                    "write a line for each evaluation to FILE immediately; an existing table is "
                    "continued (docs/compare.md)")
+      ->check(CLI::Validator(FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   command->add_flag("--quiet", quiet, "no progress, one line per problem")->group("Output");
@@ -207,9 +220,18 @@ absl::Status TuneFlags::CheckPreset() const {
       absl::StrCat(given, " has no effect on --preset ", preset, ", which has its own problems"));
 }
 
-// A record has its own conditions and layout. --isa is allowed: it bounds which records are tuned.
-absl::Status TuneFlags::CheckStale() const {
+// Records and lines of files have their own conditions and layout. --isa is allowed: it bounds
+// which of them are tuned.
+absl::Status TuneFlags::CheckOwnProblems() const {
+  if (force && !reads_from) {
+    return absl::InvalidArgumentError("--force has no effect without --from");
+  }
+  if (reads_from && from.empty()) {
+    return absl::InvalidArgumentError("--from: the name of a file is empty");
+  }
+  if (!stale && !reads_from) return absl::OkStatus();
   std::string given(problem.AnyFlag());
+  if (stale && reads_from) given = "--stale";
   if (!preset.empty()) given = "--preset";
   if (machine.threads) given = "--threads";
   if (!machine.buffers.empty()) given = "--buffers";
@@ -218,8 +240,9 @@ absl::Status TuneFlags::CheckStale() const {
   if (!variants.empty()) given = "--variants";
   if (space == "study-a") given = "--space study-a";
   if (given.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(given, " has no effect on --stale, which takes it from the records"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      given, reads_from ? " has no effect on --from, which takes it from the file"
+                        : " has no effect on --stale, which takes it from the records"));
 }
 
 // The space of 32 points is for f32 and f64; the flags must not contradict that.
@@ -250,7 +273,7 @@ absl::Status TuneFlags::CheckVariants() const {
 }
 
 absl::Status TuneFlags::Settle() {
-  if (absl::Status status = stale ? CheckStale() : absl::OkStatus(); !status.ok()) return status;
+  if (absl::Status status = CheckOwnProblems(); !status.ok()) return status;
   if (space == "study-a") {
     if (absl::Status status = CheckStudy(); !status.ok()) return status;
     if (strategy.empty()) strategy = "genetic-study";

@@ -25,6 +25,9 @@ struct TuneFlags {
   ProblemFlags problem;
   std::string preset;
   bool stale = false;  // the problems of records with stale code, in place of the flags' problems
+  std::string from;    // a file of problems in their place
+  bool reads_from = false;
+  bool force = false;  // with `from`: also problems that have a fresh record
   MachineFlags machine;
   GoalFlags goals;
   std::string layout;                 // empty: columns with --dim, else heads
@@ -57,7 +60,7 @@ struct TuneFlags {
   void AddGoals(CLI::App* command);
   void AddOutput(CLI::App* command);
   absl::Status CheckPreset() const;
-  absl::Status CheckStale() const;
+  absl::Status CheckOwnProblems() const;
   absl::Status CheckStudy() const;
   absl::Status CheckVariants() const;
 };

@@ -2,12 +2,14 @@
 
 #include "cli/tune_jobs.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/peak_watch.h"
 #include "cli/progress.h"
@@ -58,6 +60,16 @@ absl::StatusOr<Tuned> TuneOne(const TuneJob& job, const cache::Layers& layers,
                .log = std::move(log)};
 }
 
+// The job with its share of the time that is left for all of them, or as it is. Where no time is
+// left, the tuner says so.
+TuneJob WithShare(TuneJob job, const TuneOutput& output, double begin, size_t jobs_left) {
+  constexpr double kLeast = 1e-3;
+  if (!output.seconds_of_all) return job;
+  const double left = *output.seconds_of_all - (SteadyNow() - begin);
+  job.options.seconds = std::max(kLeast, left / static_cast<double>(jobs_left));
+  return job;
+}
+
 void Print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);  // the next problem may take a minute
@@ -76,8 +88,10 @@ int TuneAll(const std::vector<TuneJob>& jobs, const Cpu& cpu, TuneOutput output,
   const cache::Layers layers = cache::Layers::Default(cpu);
   Json& problems = output.document["problems"] = Json::array();
   int exit_code = kDone;
-  for (const TuneJob& job : jobs) {
+  const double begin = SteadyNow();
+  for (size_t i = 0; i < jobs.size(); ++i) {
     if (interrupt.stop()) break;
+    const TuneJob job = WithShare(jobs[i], output, begin, jobs.size() - i);
     const bool as_text = !output.json && !output.quiet;
     if (as_text) Print(Bold(ops::Describe(job.problem), stdout) + "\n");
     const absl::StatusOr<Tuned> tuned = TuneOne(job, layers, output);

@@ -44,6 +44,8 @@ struct TuneOutput {
   bool json = false;             // print `document` at the end in place of text
   Json document;                 // TuneAll adds each job to its "problems"
   std::unique_ptr<TuneCsv> csv;  // gets every evaluation; null: no CSV
+  // The time for all jobs together, shared evenly by those that are left; none: each has its own.
+  std::optional<double> seconds_of_all = {};
 };
 
 // Prints that a signal ended the command, and returns the exit code for that signal.

@@ -47,6 +47,15 @@ TEST(Distance, WidthsOfWindowsAreLengths) {
   EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), std::nullopt);
 }
 
+TEST(Distance, PagesAreOtherCode) {
+  ops::AttentionProblem a = Attention(1024, 1024), b = a;
+  b.page_size = 1;
+  EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), std::nullopt);
+  a.page_size = 16;
+  b.page_size = 64;
+  EXPECT_EQ(Distance(KeyOf(a), KeyOf(b)), 0.0);
+}
+
 TEST(Distance, EmptyLengthsAreShort) {
   EXPECT_EQ(Distance(KeyOf(Attention(0, 0)), KeyOf(Attention(1, 1))), 0.0);
   EXPECT_EQ(Distance(KeyOf(Attention(0, 64)), KeyOf(Attention(64, 64))), std::nullopt);

@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 absl::StatusOr<Record> Parsed(const std::string& text) {
@@ -52,6 +53,23 @@ TEST(Record, RoundTripKeepsEveryField) {
     EXPECT_EQ(read->result.default_config, record.result.default_config);
     EXPECT_EQ(SerializeRecord(*read), text);
   }
+}
+
+TEST(Record, RoundTripKeepsTheTypeOfKeysAndValues) {
+  ops::AttentionProblem problem{.q_len = 4, .kv_len = 64};
+  problem.kv_type = jit::KvType::kI8;
+  problem.kv_scale_block = 32;
+  const Record record = TestRecord(problem);
+  EXPECT_THAT(record.key.ToString(), StartsWith("attn_f32_d64_kvi8b32."));
+  const std::string text = SerializeRecord(record);
+  EXPECT_THAT(text, HasSubstr("kv_type = \"i8\""));
+  const auto read = Parsed(text);
+  ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
+  EXPECT_EQ(read->problem, record.problem);
+  EXPECT_THAT(SerializeRecord(TestRecord()), Not(HasSubstr("kv_type")));
+  EXPECT_THAT(SerializeRecord(TestRecord()), Not(HasSubstr("kv_scale_block")));
+  const auto refused = Parsed(Edited(text, "problem", "kv_scale_block", "40"));
+  EXPECT_THAT(refused.status().message(), Mentions({"kv_scale_block", "40", "32"}));
 }
 
 TEST(Record, RoundTripKeepsEveryTunableOfEveryAlgorithm) {

@@ -57,6 +57,20 @@ TEST(ErrorsTest, WrongUsage) {
       {{"tune", "--preset", "square", "--causal"}, {"--causal", "--preset"}},
       {{"tune", "--preset", "square", "--record", "f"}, {"--record", "--preset"}},
       {{"tune", "--preset", "square", "--space", "study-a"}, {"study-a", "--preset"}},
+      {{"tune", "--from", "f", "--dim", "64"}, {"--dim", "--from"}},
+      {{"tune", "--from", "f", "--threads", "2"}, {"--threads", "--from"}},
+      {{"tune", "--from", "f", "--stale"}, {"--stale", "--from"}},
+      {{"tune", "--from", "f", "--preset", "square"}, {"--preset", "--from"}},
+      {{"tune", "--from", "f", "--variants", "f64"}, {"--variants", "--from"}},
+      {{"tune", "--from", ""}, {"--from", "empty"}},
+      {{"tune", "--dim", "64", "--force"}, {"--force", "--from"}},
+      {{"tune", "--dim", "64", "--csv", ""}, {"--csv", "empty"}},
+      {{"tune", "--dim", "64", "--record", ""}, {"--record", "empty"}},
+      {{"show", "--op", "attention", "--dim", "64", "--raw", ""}, {"--raw", "empty"}},
+      {{"audit", "--dim", "64", "--csv", ""}, {"--csv", "empty"}},
+      {{"compare", "--dim", "64", "--csv", ""}, {"--csv", "empty"}},
+      {{"compare", "--softcap", "30", "--seq", "8", "--head-dim", "8"}, {"'30'", "--strategies"}},
+      {{"tune", "--softcap", "30", "--seq", "8", "--head-dim", "8"}, {"'30'"}},
       {{"tune", "--dim", "1024", "--heads", "7"}, {"--heads", "7", "1024"}},
       {{"tune", "--dim", "64", "--heads", "4", "--kv-heads", "3"}, {"3"}},
       {{"tune", "--dim", "64", "--strategy", "magic"}, {"magic", "auto"}},
@@ -107,6 +121,12 @@ TEST(ErrorsTest, WrongUsage) {
        {"pv_form", "algorithm"}},
       {{"run", "--q", "a.npy"}, {"--q", "--k", "--v"}},
       {{"run", "--q", "a.npy", "--x", "b.npy"}, {"--x", "sigmoid-mul"}},
+      {{"run", "--dim", "64", "--alpha", "2"}, {"--alpha", "quick-gelu"}},
+      {{"run", "--rows", "4", "--cols", "4", "--scale", "2"}, {"--scale", "attention"}},
+      {{"run", "--op", "sigmoid-mul", "--dim", "8", "--softcap", "2"}, {"--softcap"}},
+      {{"run", "--dim", "8", "--gate", "two", "--limit", "-1"}, {"--limit", "-1"}},
+      {{"run", "--dim", "8", "--gate", "two", "--up-offset", "inf"}, {"--up-offset", "inf"}},
+      {{"run", "--dim", "8,16", "--lse-out", "x.npy"}, {"--lse-out", "2", "--op"}},
       {{"show", "--dim", "64", "--raw", "x"}, {"--op"}},
       {{"cache"}, {}},
       {{"cache", "lsit"}, {"lsit", "list"}},
@@ -135,9 +155,41 @@ TEST(ErrorsTest, UnusableFiles) {
       {{"run", "--q", f32, "--k", f64, "--v", f32}, {f64, "f64", "f32"}},
       {{"run", "--q", f32, "--k", f32, "--v", f32, "--heads", "3"}, {"3", "8"}},
       {{"run", "--q", cube, "--k", cube, "--v", f32}, {f32, "8 × 8", "4 × 8"}},
+      {{"tune", "--from", missing}, {missing}, 1},
+      {{"tune", "--from", folder.path()}, {folder.path()}, 1},
+      {{"tune", "--from", text}, {text, ":1: ", "--op"}, 1},
       {{"cache", "show", "no.such.key"}, {"no.such.key"}, 1},
   };
   for (const Case& wrong : cases) ExpectError(folder, wrong);
+}
+
+// What was printed before a file could not be written is complete.
+TEST(ErrorsTest, AListingSurvivesItsFile) {
+  const TempDir folder;
+  WriteFile(folder / "file", "");
+  const ProcessResult result = RunJitattn(folder, {"show", "--op", "sigmoid-mul", "--dim", "32",
+                                                   "--json", "--raw", folder / "file/below"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, Mentions({folder / "file/below", std::strerror(ENOTDIR)}));
+  EXPECT_THAT(result.out, testing::EndsWith("}\n"));
+}
+
+// A cache that nobody can write to: what only reads works, and what writes says so at once.
+TEST(ErrorsTest, AReadOnlyCache) {
+  const TempDir folder;
+  WriteFile(folder / "file", "");
+  const ProcessOptions read_only = {.env = {{"JITATTN_CACHE_DIR", folder / "file/below"}}};
+  WriteFile(folder / "misses.txt", "--op sigmoid-mul --dim 32\n");
+  for (const std::vector<std::string>& writes : {std::vector<std::string>{"tune", "--dim", "32"},
+                                                 {"tune", "--from", folder / "misses.txt"}}) {
+    const ProcessResult result = RunJitattn(folder, writes, read_only);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, Mentions({folder / "file/below", "not tuned"}));
+  }
+  const ProcessResult run = RunJitattn(folder, {"run", "--dim", "32", "--check"}, read_only);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.err, IsEmpty());
 }
 
 TEST(ErrorsTest, IsaAboveTheCapIsRefused) {

@@ -276,8 +276,10 @@ TEST_F(JsonKeysTest, Run) {
   Collect({"run", "--dim", "32", "--repeat", "1"});
   Collect({"run", "--dim", "32", "--repeat", "1", "--check"});
   Collect({"run", "--seq", "20", "--head-dim", "8", "--causal", "--chunk", "7", "--softcap",
-           "--alibi", "--sinks", "--lse", "--bias", "bool", "--check"});
+           "--alibi", "--sinks", "--lse", "--out-gate", "--bias", "bool", "--page-size", "3",
+           "--check"});
   Collect({"run", "--seq", "20", "--head-dim", "8", "--window-left", "7", "--window-right", "1"});
+  Collect({"run", "--seq", "20", "--head-dim", "64", "--kv-type", "i8", "--kv-scale-block", "32"});
   Collect({"run", "--rows", "2", "--cols", "9", "--function", "gelu", "--gate", "two", "--clamped",
            "--out-dtype", "bf16", "--check"});
   Compare("jitattn run");
