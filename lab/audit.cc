@@ -187,7 +187,10 @@ cli::Command AddAudit(CLI::App* app) {
       ->type_name("N")
       ->group(kGroup);
   flags->machine.AddTo(audit);
-  audit->add_option("--csv", flags->csv, "the table to FILE")->type_name("FILE")->group("Output");
+  audit->add_option("--csv", flags->csv, "the table to FILE")
+      ->check(CLI::Validator(cli::FileName(), ""))
+      ->type_name("FILE")
+      ->group("Output");
   audit->add_flag("--quiet", flags->quiet, "no progress")->group("Output");
   audit->add_flag("--json", flags->json, "the report as JSON (docs/json.md)")->group("Output");
   audit->footer(

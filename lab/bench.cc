@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/interrupt.h"
 #include "cli/laboratory.h"
+#include "cli/problem_flags.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "lab/bench_beside.h"
@@ -129,6 +130,7 @@ cli::Command AddBench(CLI::App* app) {
   bench
       ->add_option("--vs", flags->earlier,
                    "an earlier run's --json: print the differences beyond noise")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group(kGroup);
   bench->add_flag("--quiet", flags->quiet, "no progress")->group(kGroup);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/laboratory.h"
+#include "cli/plan_flags.h"
 
 namespace jitattn::lab {
 namespace {
@@ -83,6 +84,11 @@ void BenchFlags::AddTo(CLI::App* command) {
                    "FIELD=VALUE pairs in quotes; several are measured in turn")
       ->type_name("CONFIG")
       ->group("Machine");
+  command
+      ->add_flag("--fixed-bits", fixed_bits,
+                 "the default configuration of plans with fixed bits; with --config, in turn with "
+                 "those configurations")
+      ->group("Machine");
   constexpr const char* kGroup = "Measuring";
   command->add_option("--repeat", turns.rounds, "interleaved samples of each row, at most")
       ->check(CLI::Validator(cli::WholeNumber(1, 1000000), ""))
@@ -102,7 +108,10 @@ void BenchFlags::AddTo(CLI::App* command) {
 }
 
 std::vector<std::string> BenchFlags::Configs() const {
-  return configs.empty() ? std::vector<std::string>{"tuned"} : configs;
+  std::vector<std::string> all = configs;
+  if (fixed_bits) all.emplace_back(cli::kFixedBits);
+  if (all.empty()) all.emplace_back("tuned");
+  return all;
 }
 
 ops::Layout BenchFlags::Layout() const {

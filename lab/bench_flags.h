@@ -28,6 +28,7 @@ struct BenchFlags {
   std::string preset;
   std::string layout = "heads";
   std::vector<std::string> configs;  // empty: {"tuned"}
+  bool fixed_bits = false;           // one more configuration
   TurnOptions turns;
   uint64_t seed = 1;
 

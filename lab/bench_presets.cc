@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "lab/bench_models.h"
 #include "ops/attention/problem.h"
 #include "ops/sigmoid_mul/problem.h"
 
@@ -315,6 +316,21 @@ void SigmoidMulRest(Builder& b) {
   b.Threads({1});
 }
 
+// A line for each layer, on all threads.
+void ModelLines(Builder& b) {
+  b.Threads({b.most_threads()});
+  const auto add = [&](const auto& model) {
+    const std::vector<ops::Problem> problems = ProblemsOf(model);
+    b.Line(TitleOf(model), Metric::kFraction, static_cast<int>(problems.size()));
+    for (size_t cell = 0; cell < problems.size(); ++cell) {
+      b.Cell(static_cast<int>(cell)), b.Add(model.dtype, problems[cell]);
+    }
+  };
+  for (const ModelAttention& model : AttentionOfModels()) add(model);
+  for (const ModelActivation& model : ActivationsOfModels()) add(model);
+  b.Threads({1});
+}
+
 struct Preset {
   std::string_view name;
   void (*const build)(Builder&);
@@ -330,6 +346,7 @@ constexpr Preset kPresets[] = {
     {"sigmoid-mul", [](Builder& b) { SigmoidMulLines(b), SigmoidMulRest(b); }},
     {"cliffs", AllCliffLines},
     {"small", SmallLines},
+    {"models", ModelLines},
     {"all",
      [](Builder& b) {
        TransformerLines(b), SquareLines(b), ThreadLines(b), DecodeLines(b), SigmoidMulLines(b);

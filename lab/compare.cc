@@ -37,7 +37,8 @@ absl::Status SettleMethods(CompareFlags* flags) {
   }
   if (!flags->files.empty()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: a recorded space needs --strategies; methods need a problem", flags->files[0]));
+        "unexpected word '%s': recorded spaces belong to --strategies, and methods need a problem",
+        flags->files[0]));
   }
   CompareOptions& options = flags->options;
   for (const std::string& method : flags->methods) {

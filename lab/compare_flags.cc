@@ -124,12 +124,14 @@ void CompareFlags::AddStrategies(CLI::App* command) {
   command
       ->add_option("--record", record,
                    "without FILEs: write the measured space to FILE, as jitattn tune does")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group(kGroup);
 }
 
 void CompareFlags::AddOutput(CLI::App* command) {
   command->add_option("--csv", csv, "a line for each problem and method to FILE")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   command->add_flag("--quiet", quiet, "no progress")->group("Output");

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "base/env.h"
 #include "cli/laboratory.h"
+#include "cli/problem_flags.h"
 #include "jitattn/jitattn.h"
 #include "lab/commands.h"
 #include "lab/python_scripts.h"
@@ -105,7 +106,10 @@ cli::Command AddReport(CLI::App* app) {
   auto flags = std::make_shared<PlotFlags>();
   CLI::App* report = cli::AddLaboratoryCommand(app, "report");
   AddCommon(report, flags.get());
-  report->add_option("-o,--output", flags->output, "the page")->required()->type_name("FILE.html");
+  report->add_option("-o,--output", flags->output, "the page")
+      ->required()
+      ->check(CLI::Validator(cli::FileName(), ""))
+      ->type_name("FILE.html");
   report->add_option("--title", flags->title, "title of the page (jitattn report)")
       ->type_name("TEXT");
   return {report, [flags] { return Run("report", *flags); }};

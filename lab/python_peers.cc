@@ -72,14 +72,18 @@ class Peer final : public Contender {
   const runtime::Operands& operands_;
 };
 
-// [batch, heads, rows, columns] of each operand, inputs first.
-std::vector<std::vector<int64_t>> ShapesOf(const ops::Problem& problem) {
+// Name, type, place and shape ([batch, heads, rows, columns]) of each operand, inputs first.
+cli::Json ArraysJson(const ops::Problem& problem, const std::vector<int64_t>& offsets) {
   const ops::Arrays arrays = problem.operation().arrays(problem);
-  std::vector<std::vector<int64_t>> shapes;
+  cli::Json json = cli::Json::array();
   for (int i = 0; i < arrays.count; ++i) {
-    shapes.push_back({arrays[i].batch, arrays[i].heads, arrays[i].rows, arrays[i].cols});
+    const ops::Array& array = arrays[i];
+    json.push_back({{"name", array.name},
+                    {"dtype", Name(array.TypeIn(problem))},
+                    {"offset", offsets[static_cast<size_t>(i)]},
+                    {"shape", {array.batch, array.heads, array.rows, array.cols}}});
   }
-  return shapes;
+  return json;
 }
 
 }  // namespace
@@ -220,8 +224,7 @@ absl::Status PythonPeers::SetProblem(const ops::Problem& problem,
   }
   const cli::Json question = {{"do", "problem"},
                               {"problem", cli::ToJson(problem)},
-                              {"shapes", ShapesOf(problem)},
-                              {"offsets", offsets_},
+                              {"arrays", ArraysJson(problem, offsets_)},
                               {"bytes", bytes},
                               {"sets", operands.sets()}};
   return Ask(question, kPatienceSeconds).status();

@@ -44,28 +44,84 @@ class Problem:
         if self.op not in ("attention", "sigmoid-mul"):
             raise NotImplementedError(f"attention and sigmoid-mul only, not {self.op}")
         self.is_attention = self.op == "attention"
-        plain = {"function": "silu", "gate": "none", "clamped": "no", "out_dtype": "same",
-                 "bias": "none", "softcap": "no", "alibi": "no", "sinks": "no", "lse": "no",
-                 "chunk": 0}
-        others = any(problem.get(key, word) != word for key, word in plain.items())
-        if others or problem.get("mask") == "window":
-            raise NotImplementedError("attention without options, windows and chunks only"
-                                      if self.is_attention else
-                                      "SiLU of one input and one type only")
-        self.causal, self.group, self.offset, self.scale = False, 1, 0, 1.0
-        if self.is_attention:  # scale 1/√d; the causal mask is aligned bottom right
-            self.causal = problem["mask"] == "causal"
-            self.group = problem["heads"] // problem["kv_heads"]
-            self.offset = problem["kv_len"] - problem["q_len"]
-            self.scale = problem["head_dim"] ** -0.5
-        dtype = {"f32": np.float32, "f64": np.float64, "f16": np.float16,
-                 "bf16": np.uint16}[self.dtype]
+        plain = {"function": "silu", "gate": "none", "clamped": "no", "out_dtype": "same"}
+        if any(problem.get(key, word) != word for key, word in plain.items()):
+            raise NotImplementedError("SiLU of one input and one type only")
         self.memory = mmap.mmap(file, message["bytes"])
-        arrays = [np.frombuffer(self.memory, dtype, int(np.prod(shape)), at)
-                  .reshape(shape if self.is_attention else shape[2:])
-                  for shape, at in zip(message["shapes"], message["offsets"])]
-        self.shared_output = arrays[-1]
-        self.inputs = [[a.copy() for a in arrays[:-1]] for _ in range(message["sets"])]
+        arrays = {of["name"]: self.array(of) for of in message["arrays"]}
+        self.shared_output = arrays["out"]
+        names = ("q", "k", "v") if self.is_attention else ("x",)
+        self.inputs = [[arrays[name].copy() for name in names] for _ in range(message["sets"])]
+        if self.is_attention:
+            self.read_attention(problem, arrays)
+
+    def array(self, of):
+        dtypes = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": np.uint16}
+        if of["dtype"] not in dtypes:
+            raise NotImplementedError(f"{', '.join(dtypes)} only, not {of['dtype']}")
+        dtype = dtypes[of["dtype"]]
+        shape = of["shape"] if self.is_attention else of["shape"][2:]
+        return np.frombuffer(self.memory, dtype, int(np.prod(shape)), of["offset"]).reshape(shape)
+
+    def read_attention(self, problem, arrays):
+        """Options, as `jitattn bench` has them: scale 1/√d, masks aligned bottom right."""
+        self.causal = problem["mask"] == "causal"
+        self.group = problem["heads"] // problem["kv_heads"]
+        self.offset = problem["kv_len"] - problem["q_len"]
+        self.scale = problem["head_dim"] ** -0.5
+        self.softcap = 50.0 if problem.get("softcap", "no") == "yes" else None
+        self.sinks = arrays["sinks"].reshape(-1).copy() if "sinks" in arrays else None
+        options = {"window": problem["mask"] == "window", "chunk": problem.get("chunk", 0) != 0,
+                   "bias": "bias" in arrays, "alibi": "slopes" in arrays,
+                   "softcap": self.softcap is not None, "sinks": self.sinks is not None,
+                   "keys of another type": arrays["k"].dtype != arrays["q"].dtype}
+        known = {"q", "k", "v", "bias", "slopes", "sinks", "out"}
+        self.options = {name for name, used in options.items() if used}
+        self.options |= arrays.keys() - known  # further inputs and results
+        self.has_mask = bool(self.options & {"window", "chunk", "bias", "alibi"})
+        if self.has_mask:
+            self.read_masks(problem, arrays)
+
+    def read_masks(self, problem, arrays):
+        """All masks as one: `seen` [queries][keys], and what is added to scores, [1 or
+        heads][queries][keys] of `added_type`, or None."""
+        self.seen = self.visible(problem["q_len"], problem["kv_len"]) if self.causal else True
+        at = np.arange(problem["q_len"])[:, None] + self.offset
+        keys = np.arange(problem["kv_len"])[None, :]
+        if problem.get("chunk", 0) != 0:
+            self.seen = self.seen & (keys // problem["chunk"] == at // problem["chunk"])
+        if problem["mask"] == "window":
+            left, right = (problem.get(name, 0) for name in ("window_left", "window_right"))
+            self.seen = (keys >= at - left) & (keys <= at + right)
+        self.added, self.added_type = None, self.dtype
+        if problem.get("bias") == "bool":
+            seen = arrays["bias"][0, 0].view(np.uint8)[:, :problem["kv_len"]] != 0
+            self.seen = self.seen & seen
+        elif "bias" in arrays:
+            self.added = self.numbers(arrays["bias"][0])
+            self.added_type = self.dtype if problem["bias"] == "own" else "f32"
+        if "slopes" in arrays:
+            slopes = arrays["slopes"].reshape(-1, 1, 1)
+            self.added = (0 if self.added is None else self.added) - slopes * np.abs(keys - at)
+            self.added_type = "f32"
+        self.seen = np.broadcast_to(self.seen, (problem["q_len"], problem["kv_len"]))
+
+    def numbers(self, array):
+        """bf16 as float32."""
+        if array.dtype != np.uint16:
+            return array
+        return (array.astype(np.uint32) << 16).view(np.float32)
+
+    def mask(self):
+        """Added to scores; −∞ hides a key. [1 or heads][queries][keys]"""
+        added = np.zeros((1, 1, 1), np.float32) if self.added is None else self.added
+        return np.where(self.seen, added, -np.inf)
+
+    def allow(self, *names):
+        """The options of attention that a package has."""
+        if self.is_attention and not self.options <= set(names):
+            others = sorted(self.options - set(names))
+            raise NotImplementedError(f"its attention has no {', '.join(others)}")
 
     def new_outputs(self):
         return [np.empty_like(self.shared_output) for _ in self.inputs]
@@ -97,6 +153,7 @@ class NumPy:
 
     def prepare(self, problem, outputs):
         problem.demand("f32", "f64", "f16")
+        problem.allow("window", "chunk", "bias", "alibi", "softcap", "sinks")
         make = self.attention if problem.is_attention else self.sigmoid_mul
         return [make(problem, i, o) for i, o in zip(problem.inputs, outputs)]
 
@@ -104,31 +161,49 @@ class NumPy:
         q, k, v = inputs  # [batch][heads][length][size]
         batch, heads, q_len, _ = q.shape
         groups, kv_len = k.shape[1], k.shape[2]
+        by_head = (heads, 1, 1)  # of something for each head, beside the scores
         if batch * heads == 1:
             q, k, v, out = (a[0, 0] for a in (q, k, v, out))
+            by_head = (1, 1)
         elif problem.group > 1:
             split = (batch, groups, problem.group)
             q, out = (a.reshape(split + a.shape[2:]) for a in (q, out))
             k, v = k[:, :, None], v[:, :, None]
+            by_head = (groups, problem.group, 1, 1)
         transposed = k.swapaxes(-1, -2)
         scores = np.empty(q.shape[:-1] + (kv_len,), q.dtype)
         scale, bias, empty_rows = q.dtype.type(problem.scale), None, False
-        if problem.causal:
+        if problem.has_mask:
+            bias = problem.mask().astype(q.dtype)
+            empty_rows = not (bias > -np.inf).any(axis=-1).all()
+            bias = bias.reshape(by_head[:-2] + bias.shape[1:]) if len(bias) > 1 else bias[0]
+        elif problem.causal:
             visible = problem.visible(q_len, kv_len)
             bias = np.where(visible, 0, -np.inf).astype(q.dtype)
             empty_rows = not visible.any(axis=1).all()
+        cap, sinks = problem.softcap, problem.sinks
+        if sinks is not None:
+            sinks, empty_rows = sinks.astype(q.dtype).reshape(by_head), False
 
         def run():
             np.matmul(q, transposed, out=scores)
             np.multiply(scores, scale, out=scores)
+            if cap is not None:
+                np.divide(scores, q.dtype.type(cap), out=scores)
+                np.tanh(scores, out=scores)
+                np.multiply(scores, q.dtype.type(cap), out=scores)
             if bias is not None:
                 np.add(scores, bias, out=scores)
             largest = scores.max(axis=-1, keepdims=True)
+            if sinks is not None:
+                largest = np.maximum(largest, sinks)
             if empty_rows:
                 largest[largest == -np.inf] = 0
             np.subtract(scores, largest, out=scores)
             np.exp(scores, out=scores)
             total = scores.sum(axis=-1, keepdims=True)
+            if sinks is not None:
+                total += np.exp(sinks - largest)
             if empty_rows:
                 total[total == 0] = 1
             np.divide(scores, total, out=scores)
@@ -191,6 +266,7 @@ class Numba:
 
     def prepare(self, problem, outputs):
         problem.demand("f32", "f64")
+        problem.allow()
         runs = []
         for inputs, out in zip(problem.inputs, outputs):
             kind = out.dtype.type
@@ -217,6 +293,7 @@ class Torch:
 
     def prepare(self, problem, outputs):
         torch, functional = self.torch, self.torch.nn.functional
+        problem.allow("window", "chunk", "bias", "alibi")
 
         def tensor(array):
             if problem.dtype == "bf16":
@@ -234,7 +311,9 @@ class Torch:
                 continue
             q, k, v = (tensor(a) for a in problem.repeated(inputs))  # outside the timed part
             options = {"scale": problem.scale}
-            if problem.causal and problem.offset == 0:
+            if problem.has_mask:
+                options["attn_mask"] = self.mask(problem, q.dtype)
+            elif problem.causal and problem.offset == 0:
                 options["is_causal"] = True  # aligned top left, which is the same here
             elif problem.causal:
                 options["attn_mask"] = torch.from_numpy(problem.visible(q.shape[2], k.shape[2]))
@@ -246,11 +325,21 @@ class Torch:
             runs.append(run)
         return runs
 
+    def mask(self, problem, dtype):
+        """Booleans, or numbers of the queries' type, which must hold them exactly."""
+        if problem.added is None:
+            return self.torch.from_numpy(problem.seen.copy())
+        if problem.dtype in ("bf16", "f16") and problem.added_type != problem.dtype:
+            raise NotImplementedError(f"a mask of f32 needs operands of f32, not {problem.dtype}")
+        return self.torch.from_numpy(problem.mask()).to(dtype)[None]
+
 
 # ---- ONNX Runtime and OpenVINO: models, compiled for a number of threads --------------------------
 
 class Sessions:
     """compile(problem, inputs, threads) returns a function whose result has the output's shape."""
+
+    options = ("window", "chunk", "bias", "alibi")
 
     def __init__(self):
         self.has_threads, self.count, self.compiled = True, 1, {}
@@ -263,7 +352,8 @@ class Sessions:
 
     def prepare(self, problem, outputs):
         problem.demand(*self.dtypes)
-        if problem.is_attention and problem.causal and problem.offset != 0:
+        problem.allow(*self.options)
+        if problem.is_attention and problem.causal and problem.offset != 0 and not problem.has_mask:
             raise NotImplementedError("causal attention needs as many queries as keys here")
         self.problem = problem
         self.compiled.clear()
@@ -292,10 +382,14 @@ class OnnxRuntime(Sessions):
             # q as batch × length × heads · size, k and v as batch × heads × length × size.
             feeds = {"q": np.ascontiguousarray(q.swapaxes(1, 2)).reshape(batch, length, -1),
                      "k": k, "v": v}
-            nodes = [helper.make_node("MultiHeadAttention", ["q", "k", "v"], ["y"],
+            names = ["q", "k", "v"]
+            if problem.has_mask:
+                feeds["mask"] = problem.mask().astype(np.float32)[None]
+                names += ["", "", "mask"]  # no bias of projections, no padding
+            nodes = [helper.make_node("MultiHeadAttention", names, ["y"],
                                       domain="com.microsoft", num_heads=heads,
                                       scale=float(problem.scale),
-                                      unidirectional=int(problem.causal))]
+                                      unidirectional=int(problem.causal and not problem.has_mask))]
         else:
             feeds = {"x": inputs[0]}
             nodes = [helper.make_node("Sigmoid", ["x"], ["s"]),
@@ -328,12 +422,15 @@ class OpenVino(Sessions):
 
     def compile(self, problem, inputs, threads):
         ops, kind = self.ops, getattr(self.openvino.Type, problem.dtype)
-        arrays = problem.repeated(inputs) if problem.is_attention else inputs
+        arrays = list(problem.repeated(inputs)) if problem.is_attention else inputs
+        if problem.is_attention and problem.has_mask:
+            arrays.append(self.mask(problem))
         parameters = [ops.parameter(a.shape, kind) for a in arrays]
         if problem.is_attention:
             if abs(problem.scale * arrays[0].shape[3] ** 0.5 - 1) > 1e-6:
                 raise NotImplementedError("only the scale 1/√head_dim is supported")
-            result = ops.scaled_dot_product_attention(*parameters, causal=problem.causal)
+            result = ops.scaled_dot_product_attention(
+                *parameters, causal=problem.causal and not problem.has_mask)
         else:
             result = ops.swish(parameters[0], ops.constant(1, kind))
         model = self.openvino.Model([result], parameters, "jitattn")
@@ -354,6 +451,11 @@ class OpenVino(Sessions):
             data = request.get_output_tensor().data
             return data.view(np.uint16) if problem.dtype == "bf16" else data
         return run
+
+    def mask(self, problem):
+        if problem.dtype != "f32":
+            raise NotImplementedError(f"masks for f32 only here, not {problem.dtype}")
+        return problem.mask().astype(np.float32)[None]
 
 
 # ---- Answering ------------------------------------------------------------------------------------

@@ -177,14 +177,17 @@ cli::Command AddReplay(CLI::App* app) {
   replay
       ->add_option("--against", flags->against,
                    "other tuners' results on these files, as bench/kernel_tuner.py writes them")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group(kGroup);
   replay
       ->add_option("--curves", flags->curves,
                    "write the fraction of the optimum after each evaluation to FILE, as CSV")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   replay->add_option("--csv", flags->csv, "a line for each file, strategy and budget to FILE")
+      ->check(CLI::Validator(cli::FileName(), ""))
       ->type_name("FILE")
       ->group("Output");
   replay->add_flag("--quiet", flags->quiet, "no progress")->group("Output");

@@ -221,7 +221,8 @@ absl::StatusOr<PeerRun> MakeRun(const PeerTask& task) {
     if (task.problem.Is<ops::SigmoidMulProblem>()) {
       return [swish = std::make_shared<OneDnnSwish>(task)] { swish->Run(); };
     }
-    if (task.problem.Is<ops::AttentionProblem>()) {
+    if (const auto* p = task.problem.If<ops::AttentionProblem>()) {
+      if (p->has_extras()) return absl::UnimplementedError("written here without options");
       return [attention = std::make_shared<OneDnnAttention>(task)] { attention->Run(); };
     }
   } catch (const dnnl::error& error) {

@@ -161,6 +161,7 @@ class OpenBlasAttention {
 absl::StatusOr<PeerRun> Make(const PeerTask& task, bool tiled) {
   const auto* p = task.problem.If<ops::AttentionProblem>();
   if (p == nullptr) return absl::UnimplementedError("has attention only");
+  if (p->has_extras()) return absl::UnimplementedError("written here without options");
   if (p->dtype != DType::kF32) return absl::UnimplementedError("written here for f32 only");
   openblas_set_num_threads(1);  // the threads of ParallelFor split the work
   return [attention = std::make_shared<OpenBlasAttention>(task, tiled)] { attention->Run(); };

@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/laboratory.h"
 #include "lab/bench_compare.h"
 #include "lab/bench_floors.h"
+#include "lab/bench_models.h"
 #include "lab/bench_presets.h"
 #include "lab/bench_report.h"
 #include "lab/bench_run.h"
@@ -157,6 +160,54 @@ TEST(BenchPresetsTest, EveryMeasuredCellOfAllHasAFloorOfItsFigure) {
           << title << ", cell " << c;
     }
   }
+}
+
+TEST(BenchPresetsTest, ModelsHaveALineEachWithAValidProblemInEveryCell) {
+  const BenchPreset models = MakePreset("models", BigCpu(), 2);
+  ASSERT_EQ(models.lines.size(), AttentionOfModels().size() + ActivationsOfModels().size());
+  std::set<std::string> titles;
+  std::set<std::pair<int, int>> cells;
+  for (const BenchLine& line : models.lines) titles.insert(line.title);
+  EXPECT_EQ(titles.size(), models.lines.size());
+  EXPECT_THAT(titles, testing::Contains("Whisper base, encoder, 1500×1500"));
+  EXPECT_THAT(titles, testing::Contains("CLIP text, activation, 77×2048"));
+  for (const BenchCase& one : models.cases) {
+    EXPECT_TRUE(ops::Validate(one.problem).ok()) << ops::Describe(one.problem);
+    ASSERT_GE(one.line, 0);
+    EXPECT_TRUE(cells.emplace(one.line, one.cell).second) << ops::Describe(one.problem);
+    EXPECT_EQ(one.threads, std::vector<int>{2});
+  }
+  // No problem is measured for two models.
+  for (size_t i = 0; i < models.cases.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      EXPECT_FALSE(models.cases[i].problem == models.cases[j].problem)
+          << ops::Describe(models.cases[i].problem);
+    }
+  }
+  int empty = 0;
+  for (size_t line = 0; line < models.lines.size(); ++line) {
+    for (int cell = 0; cell < models.lines[line].cells; ++cell) {
+      empty += cells.count({static_cast<int>(line), cell}) == 0;
+    }
+  }
+  EXPECT_TRUE(empty == 0 || !DTypeFromName("bf16")) << empty;
+}
+
+TEST(BenchPresetsTest, ModelsHaveTheSizesAndOptionsOfRealLayers) {
+  std::set<int64_t> dims;
+  bool windows = false, around = false, chunks = false, sinks = false, softcaps = false,
+       padding = false, floats = false;
+  for (const ModelAttention& model : AttentionOfModels()) {
+    const ops::AttentionProblem& p = model.layer;
+    dims.insert(p.head_dim);
+    windows |= p.window_left > 0 && p.window_right == 0;
+    around |= p.window_left > 0 && p.window_right > 0;
+    chunks |= p.chunk > 0, sinks |= p.sinks, softcaps |= p.softcap;
+    padding |= p.bias == jit::Bias::kSeen, floats |= p.bias == jit::Bias::kF32;
+  }
+  EXPECT_THAT(dims, testing::IsSupersetOf<int64_t>(
+                        {15, 32, 40, 64, 72, 80, 96, 128, 160, 192, 256, 320, 512, 576}));
+  EXPECT_TRUE(windows && around && chunks && sinks && softcaps && padding && floats);
 }
 
 TEST(BenchPresetsTest, WhatTheMachineHasNotIsLeftOut) {

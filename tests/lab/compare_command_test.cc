@@ -199,7 +199,12 @@ TEST(CompareTest, NumPyTakesPart) {
       {"--seq", "37", "--head-dim", "16", "--heads", "3", "--dtype", "bf16"},
       {"--dim", "32", "--dtype", "f16"},
       {"--seq", "37", "--kv-seq", "20", "--head-dim", "16", "--causal"},
-      {"--seq", "1", "--kv-seq", "300", "--head-dim", "64", "--heads", "8", "--kv-heads", "1"}};
+      {"--seq", "1", "--kv-seq", "300", "--head-dim", "64", "--heads", "8", "--kv-heads", "1"},
+      {"--seq", "37", "--head-dim", "16", "--window-left", "5", "--window-right", "2"},
+      {"--seq", "37", "--head-dim", "16", "--causal", "--chunk", "8", "--bias", "bool"},
+      {"--seq", "37", "--kv-seq", "51", "--head-dim", "16", "--bias", "f32", "--sinks"},
+      {"--seq", "5", "--kv-seq", "51", "--head-dim", "16", "--heads", "4", "--kv-heads", "2",
+       "--batch", "2", "--alibi", "--causal", "--softcap", "--sinks", "--dtype", "f64"}};
   for (std::vector<std::string> problem : problems) {
     const std::string csv = folder / "c.csv";
     for (const char* more : {"--methods", "numpy,numba,torch,onnxruntime,openvino,jitattn",
@@ -216,6 +221,26 @@ TEST(CompareTest, NumPyTakesPart) {
       }
     }
   }
+}
+
+// The row stays, with the reason.
+TEST(CompareTest, OptionsThatAPackageLacksAreNamed) {
+  const char* named = std::getenv("JITATTN_TEST_PYTHON");
+  const std::string python = named == nullptr ? "python3" : named;
+  const cli::TempDir folder;
+  const std::string csv = folder / "c.csv";
+  const cli::ProcessResult result = cli::RunJitattn(
+      folder, Compare({"--seq", "9", "--head-dim", "8", "--lse", "--softcap", "--methods",
+                       "jitattn,numpy", "--python", python, "--csv", csv}));
+  if (result.exit_code == 1) GTEST_SKIP() << "needs NumPy, which " << python << " has not";
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const cli::CsvRow row = RowOf(cli::ParseCsv(cli::ReadFile(csv)), "numpy");
+  EXPECT_EQ(row.at("samples"), "0");
+  if (row.at("note").find("NotImplementedError") == std::string::npos) {
+    GTEST_SKIP() << "needs NumPy, which " << python << " has not";
+  }
+  EXPECT_THAT(row.at("note"), Mentions({"lse"}));
+  EXPECT_THAT(row.at("note"), Not(HasSubstr("softcap")));
 }
 
 TEST(CompareStrategiesTest, OnRecordedSpaces) {
