@@ -57,6 +57,7 @@ check_examples(${WORK}/by_cmake/attention_c ${WORK}/by_cmake/attention_cpp)
 # These compare their own results.
 run(${WORK}/by_cmake/decoder_c)
 run(${WORK}/by_cmake/decoder_cpp)
+run(${WORK}/by_cmake/append_c)
 
 find_program(pkg_config pkg-config)
 if(NOT pkg_config)

@@ -1,0 +1,7 @@
+import pytest
+from reference import DTYPES
+
+
+@pytest.fixture(params=list(DTYPES))
+def dtype(request):
+    return request.param
