@@ -44,7 +44,9 @@ function(jitattn_dependency name target)
 endfunction()
 
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+if(JITATTN_OPENMP)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+endif()
 
 # ---- The library's own --------------------------------------------------------------------------
 
@@ -92,7 +94,11 @@ if(JITATTN_BUILD_COMMAND OR JITATTN_BUILD_TESTS)
 
   set(ZYDIS_BUILD_TOOLS OFF)
   set(ZYDIS_BUILD_EXAMPLES OFF)
-  jitattn_dependency(zydis Zydis::Zydis PACKAGE zydis CONFIG TARGET Zydis  # includes its submodule
+  set(zydis_package zydis CONFIG)
+  if(JITATTN_BUNDLE)
+    set(zydis_package)
+  endif()
+  jitattn_dependency(zydis Zydis::Zydis PACKAGE ${zydis_package} TARGET Zydis  # includes its submodule
     REPOSITORY https://github.com/zyantific/zydis.git
     COMMIT 1ba75aeefae37094c7be8eba07ff81d4fe0f1f20)  # v4.0.0
 endif()

@@ -24,6 +24,7 @@ struct Floor {
 
 const std::vector<Floor> kFloors = {
     {"include/jitattn", {"jitattn/jitattn.h"}, {}},
+    {"python", {"jitattn/jitattn.h"}, {}},  // a caller of the C ABI like any other
     {"base", {"base/"}, {}},
     {"parallel", {"parallel/", "base/"}, {"openmp"}},
     {"jit", {"jit/", "base/"}, {"xbyak"}},
