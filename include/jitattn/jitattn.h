@@ -262,10 +262,10 @@ typedef struct jitattn_attention_args {
   /* Distances between the elements of a row, in elements, of any sign; 0 means 1. An operand for
    * which it is neither 0 nor 1 is copied into memory that the run allocates: rows of queries that
    * exist, and rows of keys from the first to the last that the mask leaves to a query, also those
-   * that only a bias hides. Without that memory the run fails, and nothing is written.
+   * that only a bias hides. Without that memory the run fails, and nothing but appended rows is
+   * written. k_inner and v_inner are 0 or 1 for JITATTN_KV_Q8_0, and in pages.
    * REQUIRES: the elements of out do not overlap; with an out_inner each stride of out, in some
-   * order, steps over everything that the shorter ones cover. Those of JITATTN_KV_Q8_0 are 0 or 1.
-   */
+   * order, steps over everything that the shorter ones cover. */
   int64_t q_inner, k_inner, v_inner, out_inner;
   int64_t bias_keys; /* 0 to kv_len: the bias has this many keys, and a sequence's keys behind them
                       * are hidden, like those behind a length. Masks stay where they are (ONNX
