@@ -33,6 +33,12 @@ struct HostPool {
 };
 
 constinit SetOnce<HostPool> host_pool;
+JITATTN_THREAD_LOCAL HostPool host_pool_of_thread;
+
+const HostPool* HostPoolInUse() {
+  if (host_pool_of_thread.parallel_for != nullptr) return &host_pool_of_thread;
+  return host_pool.get();
+}
 
 struct Job {
   void (*body)(int index, void* context);
@@ -96,7 +102,7 @@ bool HelpersSleepAtOnce() {
 }
 
 double WorthwhileCycles() {
-  if (host_pool.get() != nullptr) return 40e3;
+  if (HostPoolInUse() != nullptr) return 40e3;
   return HelpersSleepAtOnce() ? 200e3 : 12e3;
 }
 
@@ -109,7 +115,7 @@ void ParallelFor(int count, void (*body)(int index, void* context), void* contex
   Job job{.body = body, .context = context};
   if (count <= 1 || in_body || InForkedChild() || InOpenMpRegion()) {
     for (int i = 0; i < count; ++i) RunBody(i, &job);
-  } else if (const HostPool* pool = host_pool.get()) {
+  } else if (const HostPool* pool = HostPoolInUse()) {
     pool->parallel_for(count, RunBody, &job, pool->context);
   } else if (ThreadsOfChoice() == Threads::kOpenMp) {
     RunOnOpenMp(count, [&](int i) { RunBody(i, &job); });
@@ -121,6 +127,10 @@ void ParallelFor(int count, void (*body)(int index, void* context), void* contex
 
 bool SetParallelForHook(ParallelForHook hook, void* context) {
   return host_pool.Set({hook, context});
+}
+
+void SetParallelForHookOfThread(ParallelForHook hook, void* context) {
+  host_pool_of_thread = {hook, context};
 }
 
 int ThreadBudget(int requested) {

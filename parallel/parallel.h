@@ -18,6 +18,8 @@ void ParallelFor(int count, void (*body)(int index, void* context), void* contex
 using ParallelForHook = void (*)(int32_t count, void (*body)(int32_t, void*), void* body_context,
                                  void* context);
 bool SetParallelForHook(ParallelForHook hook, void* context);
+// The same for this thread's calls of ParallelFor, until the next call. Null: no replacement.
+void SetParallelForHookOfThread(ParallelForHook hook, void* context);
 
 // The cycles of work at which starting a thread pays. Joining two threads takes 4 to 10 thousand
 // cycles if they spin between runs, and 130 thousand if they sleep at once. A replacement's threads

@@ -321,4 +321,10 @@ jitattn_status jitattn_set_parallel_for(void (*parallel_for)(int32_t, void (*)(i
   });
 }
 
+void jitattn_set_thread_parallel_for(void (*parallel_for)(int32_t, void (*)(int32_t, void*), void*,
+                                                          void*),
+                                     void* context) {
+  SetHostPoolOfThread(parallel_for, context);
+}
+
 }  // extern "C"

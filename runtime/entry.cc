@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/thread_local.h"
 #include "parallel/hooks.h"
 #include "runtime/thread_state.h"
 
@@ -16,6 +17,7 @@ struct HostPool {
 };
 
 constinit SetOnce<HostPool> host_pool;
+JITATTN_THREAD_LOCAL HostPool host_pool_of_thread;
 
 // This thread's innermost Entry; set only if there is a host's pool.
 JITATTN_THREAD_LOCAL Entry* innermost = nullptr;
@@ -38,8 +40,9 @@ class HostsTurn {
 
 namespace {
 
-void CallHost(int32_t count, void (*body)(int32_t, void*), void* body_context, void*) {
-  const HostPool& host = *host_pool.get();
+void CallHost(int32_t count, void (*body)(int32_t, void*), void* body_context, void* pool) {
+  // A copy: the host's code may replace the pool of its thread.
+  const HostPool host = *static_cast<const HostPool*>(pool);
   const HostsTurn turn;
   host.parallel_for(count, body, body_context, host.context);
 }
@@ -51,7 +54,14 @@ constinit std::atomic<bool> has_host_pool{false};
 bool SetHostPool(ParallelForHook parallel_for, void* context) {
   if (!host_pool.Set({parallel_for, context})) return false;
   has_host_pool = true;
-  return SetParallelForHook(CallHost, nullptr);
+  return SetParallelForHook(CallHost, const_cast<HostPool*>(host_pool.get()));
+}
+
+void SetHostPoolOfThread(ParallelForHook parallel_for, void* context) {
+  host_pool_of_thread = {parallel_for, context};
+  if (parallel_for == nullptr) return SetParallelForHookOfThread(nullptr, nullptr);
+  has_host_pool = true;
+  SetParallelForHookOfThread(CallHost, &host_pool_of_thread);
 }
 
 void Entry::Begin() {

@@ -15,6 +15,8 @@ namespace jitattn::runtime {
 // Makes ParallelFor use the host's threads; false if a host's pool is set already. The host's
 // function is called under the floating-point environment of the host's call into the library.
 bool SetHostPool(ParallelForHook parallel_for, void* context);
+// The same for this thread's calls, until the next call. Null: no pool of this thread.
+void SetHostPoolOfThread(ParallelForHook parallel_for, void* context);
 
 // True if runs call the host's code, which may call the library again.
 extern constinit std::atomic<bool> has_host_pool;

@@ -583,6 +583,15 @@ JITATTN_API jitattn_status jitattn_set_parallel_for(
                          void* body_context, void* context),
     void* context);
 
+/* The same for this thread's calls only, and as often as wanted: from now on they use parallel_for,
+ * whatever the other threads use; NULL: no longer. For a part of a program that has a pool of its
+ * own, while other parts may use the library too (an extension of a framework). The calls that make
+ * plans do not depend on the pool. */
+JITATTN_API void jitattn_set_thread_parallel_for(
+    void (*parallel_for)(int32_t count, void (*body)(int32_t index, void* body_context),
+                         void* body_context, void* context),
+    void* context);
+
 #ifdef __cplusplus
 }
 #endif
